@@ -1,0 +1,186 @@
+"""The books of a run: what is known of each message, the ledger, and the responses made from it."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from simsmtp.errors import ConservationError
+from simsmtp.model.histogram import bucket_of, percentile_ns
+from simsmtp.model.records import RecipientRow, Responses
+from simsmtp.model.responses import COLUMNS
+from simsmtp.protocol.ledger import LEDGER_NAMES, Ledger, ledger_class
+
+_NEVER = -1
+
+
+class Message:
+    """One message: its recipients, and what became of each so far."""
+
+    __slots__ = (
+        "accepted",
+        "arrival_ns",
+        "attempts",
+        "destination_of",
+        "first_accepted_ns",
+        "first_seen_ns",
+        "generation",
+        "ndr",
+        "number",
+        "origin",
+        "origin_recipients",
+        "resend_of",
+        "settled",
+        "size",
+        "transactions",
+        "unsettled",
+        "valid",
+    )
+
+    def __init__(self, number: int, arrival_ns: int, size: int, recipients: int, valid: Sequence[bool] | None) -> None:
+        self.number = number
+        self.arrival_ns = arrival_ns
+        self.size = size
+        self.valid = valid
+        self.accepted = bytearray(recipients)
+        self.ndr = bytearray(recipients)
+        self.settled = bytearray(recipients)
+        self.attempts = array("I", bytes(4 * recipients))
+        self.first_accepted_ns: dict[int, int] = {}
+        self.first_seen_ns: dict[int, int] = {}
+        self.destination_of: dict[int, str] = {}
+        self.unsettled = recipients
+        self.transactions = 0
+        self.generation = 0
+        self.resend_of = -1
+        # Draws of a resent recipient are those of the original: a mailbox does not come into being by resending.
+        self.origin = number
+        self.origin_recipients: Sequence[int] = range(recipients)
+
+    def __len__(self) -> int:
+        return len(self.accepted)
+
+    def is_valid(self, recipient: int) -> bool:
+        """Tell whether a recipient's mailbox exists."""
+        return self.valid is None or self.valid[recipient]
+
+    def ledger_of(self, recipient: int) -> Ledger:
+        """Return the class of a recipient as things stand."""
+        return ledger_class(
+            self.is_valid(recipient), self.accepted[recipient], bool(self.ndr[recipient]), not self.settled[recipient]
+        )
+
+
+class Books:
+    """Counts of a run. With `keep_rows` false, memory does not grow with finished messages."""
+
+    def __init__(self, *, keep_rows: bool) -> None:
+        self.keep_rows = keep_rows
+        self.rows: list[RecipientRow] = []
+        self.open: dict[int, Message] = {}
+        self.recipients = 0
+        self.ledger = [0] * len(Ledger)
+        self.accepted_once = 0
+        self.rcpt_commands = 0
+        self.transactions = 0
+        self.connections = 0
+        self.round_trips = 0
+        self.first_connect_ns = _NEVER
+        self.last_final_ns = _NEVER
+        self.delays: Counter[int] = Counter()
+
+    def begin(self, message: Message) -> None:
+        """Take in a new message."""
+        self.open[message.number] = message
+        self.recipients += len(message)
+
+    def connected(self, at_ns: int) -> None:
+        """Note that a connection was begun."""
+        self.connections += 1
+        if self.first_connect_ns == _NEVER:
+            self.first_connect_ns = at_ns
+
+    def accept(self, message: Message, recipients: Iterable[int], at_ns: int) -> None:
+        """Note that a final reply 2yz covered these recipients."""
+        fresh = 0
+        for recipient in recipients:
+            times = message.accepted[recipient]
+            if times == 0:
+                fresh += 1
+                if self.keep_rows:
+                    message.first_accepted_ns[recipient] = at_ns
+            message.accepted[recipient] = min(times + 1, 255)
+        if fresh:
+            self.accepted_once += fresh
+            self.delays[bucket_of(at_ns - message.arrival_ns)] += fresh
+
+    def settle(self, message: Message, recipient: int, *, ndr: bool) -> None:
+        """Note that the sender has finished with a recipient, with or without an NDR."""
+        message.settled[recipient] = 1
+        message.ndr[recipient] = ndr
+        message.unsettled -= 1
+
+    def close(self, message: Message) -> None:
+        """Enter a message's recipients into the ledger and let go of it."""
+        del self.open[message.number]
+        for recipient in range(len(message)):
+            entry = message.ledger_of(recipient)
+            self.ledger[entry] += 1
+            if self.keep_rows:
+                self.rows.append(_row(message, recipient, entry))
+
+    def responses(self) -> Responses:
+        """Return one value per response column, after closing what is still open.
+
+        Raises
+        ------
+        ConservationError
+            If the ledger does not sum to the number of recipients.
+        """
+        for message in list(self.open.values()):
+            self.close(message)
+        if sum(self.ledger) != self.recipients:
+            raise ConservationError(f"the ledger holds {sum(self.ledger)} of {self.recipients} recipients")
+        self.rows.sort(key=lambda row: (row.message, row.recipient))
+        values: Responses = {"recipients": self.recipients, **dict(zip(LEDGER_NAMES, self.ledger, strict=True))}
+        values["false_ndr_rate"] = self._false_ndr_rate()
+        for name in ("rcpt_commands", "transactions", "connections", "round_trips"):
+            values[name] = getattr(self, name)
+        values.update(self._times())
+        return {column: values[column] for column in COLUMNS}
+
+    def _false_ndr_rate(self) -> float:
+        wrong = self.ledger[Ledger.FALSE_NDR] + self.ledger[Ledger.CONTRADICTORY_NDR]
+        finished = sum(self.ledger[:Ledger.TRUE_NDR])
+        return wrong / finished if finished else 0.0
+
+    def _times(self) -> Responses:
+        makespan_ns = max(0, self.last_final_ns - self.first_connect_ns) if self.last_final_ns != _NEVER else 0
+        once = self.accepted_once
+        return {
+            "makespan_s": makespan_ns / 1e9,
+            "delivered_per_s": once / (makespan_ns / 1e9) if makespan_ns else 0.0,
+            "rcpt_per_delivered": self.rcpt_commands / once if once else math.nan,
+            "delay_p50_s": percentile_ns(self.delays, 0.50) / 1e9,
+            "delay_p95_s": percentile_ns(self.delays, 0.95) / 1e9,
+            "delay_p99_s": percentile_ns(self.delays, 0.99) / 1e9,
+        }
+
+
+def _row(message: Message, recipient: int, entry: Ledger) -> RecipientRow:
+    first = message.first_accepted_ns.get(recipient)
+    return RecipientRow(
+        message=message.number,
+        recipient=recipient,
+        resend_of=message.resend_of,
+        destination=message.destination_of.get(recipient, ""),
+        valid=message.is_valid(recipient),
+        ledger=LEDGER_NAMES[entry],
+        accepted=message.accepted[recipient],
+        ndr=bool(message.ndr[recipient]),
+        attempts=message.attempts[recipient],
+        arrival_s=message.arrival_ns / 1e9,
+        delay_s=math.nan if first is None else (first - message.arrival_ns) / 1e9,
+    )

@@ -1,0 +1,92 @@
+"""Random draws of a run in the engine's own terms: service times, delays, refused texts."""
+
+from __future__ import annotations
+
+from simsmtp.engines.reference.books import Message
+from simsmtp.model.distributions import Sampler, is_constant, sample
+from simsmtp.model.plan import DestinationPlan
+from simsmtp.model.streams import Purpose, Stream, Streams
+from simsmtp.protocol.commands import Verb
+
+_PURPOSE = {
+    Verb.CONNECT: Purpose.CONNECT_SERVICE,
+    Verb.EHLO: Purpose.EHLO_SERVICE,
+    Verb.STARTTLS: Purpose.EHLO_SERVICE,
+    Verb.MAIL: Purpose.MAIL_SERVICE,
+    Verb.RSET: Purpose.MAIL_SERVICE,
+    Verb.RCPT: Purpose.RCPT_SERVICE,
+    Verb.DATA: Purpose.DATA_SERVICE,
+    Verb.TEXT: Purpose.TEXT_SERVICE,
+    Verb.BDAT: Purpose.TEXT_SERVICE,
+}
+
+
+class Delays:
+    """One-way delays of one direction of a connection, one draw per write or flush."""
+
+    def __init__(self, sampler: Sampler, stream: Stream) -> None:
+        self._sampler = sampler
+        self._stream = None if is_constant(sampler) else stream
+        self._constant = int(sample(sampler, 0.5))
+        self._drawn = 0
+
+    def next(self) -> int:
+        """Return the next delay in nanoseconds."""
+        if self._stream is None:
+            return self._constant
+        self._drawn += 1
+        return int(sample(self._sampler, self._stream.at(self._drawn - 1)))
+
+
+class Draws:
+    """Draws that belong to one destination; streams are opened when first needed.
+
+    Parameters
+    ----------
+    streams : Streams
+        Keyed random numbers of the run.
+    plan : DestinationPlan
+        The destination.
+    """
+
+    def __init__(self, streams: Streams, plan: DestinationPlan) -> None:
+        self._streams = streams
+        self._plan = plan
+        self._open: dict[tuple[int, int, int], Stream] = {}
+        self.constant_service = tuple(
+            int(sample(one, 0.5)) if is_constant(one) else -1 for one in plan.server.service
+        )
+
+    def delays(self, purpose: Purpose, connection: int) -> Delays:
+        """Return the delays of one direction of a connection."""
+        return Delays(self._plan.path.one_way, self._streams.stream(purpose, connection, self._plan.number))
+
+    def session_service(self, verb: Verb, connection: int, nth: int) -> int:
+        """Return the service time of a command that belongs to no message, in nanoseconds."""
+        draw = self._streams.stream(_PURPOSE[verb], connection, self._plan.number).at(nth)
+        return int(sample(self._plan.server.service[verb], draw))
+
+    def message_service(self, verb: Verb, message: Message, transaction: int, recipient: int) -> int:
+        """Return the service time of a command that belongs to a message, in nanoseconds."""
+        if verb == Verb.RCPT:
+            draw = self._stream(Purpose.RCPT_SERVICE, message.number, message.attempts[recipient]).at(recipient)
+        else:
+            draw = self._stream(_PURPOSE[verb], message.number, 0).at(transaction)
+        return int(sample(self._plan.server.service[verb], draw))
+
+    def text_refusal(self, message: Message, transaction: int) -> float:
+        """Return the draw that decides whether the text of a transaction is refused."""
+        if self._plan.server.data_failure_share == 0:
+            return 1.0
+        return self._stream(Purpose.DATA_FAILURE, message.number, 0).at(transaction)
+
+    def forget(self, message: Message) -> None:
+        """Let go of a finished message's streams."""
+        for key in [key for key in self._open if key[1] == message.number]:
+            del self._open[key]
+
+    def _stream(self, purpose: Purpose, entity: int, sub: int) -> Stream:
+        key = (purpose, entity, sub)
+        if key not in self._open:
+            self._open[key] = self._streams.stream(purpose, entity, sub)
+        return self._open[key]

@@ -1,0 +1,185 @@
+"""The receiving side: what all sessions with one server share, and what the server knows of one session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+import simpy
+from simpy.events import Event
+
+from simsmtp.engines.reference.books import Message
+from simsmtp.engines.reference.clock import Clock, Kind
+from simsmtp.model.plan import DestinationPlan
+from simsmtp.policies.recipients import after_rcpt, is_greylisted, rcpt_answer
+from simsmtp.policies.reply_policy import LimitKind, new_standing
+from simsmtp.policies.transactions import (
+    after_error,
+    after_mail,
+    bdat_answer,
+    data_answer,
+    hangs_up,
+    mail_answer,
+    sleeps_before_reply,
+    text_answer,
+)
+from simsmtp.protocol.answers import Answer, Spoken
+from simsmtp.protocol.commands import Verb
+from simsmtp.protocol.states import State, in_sequence, next_state
+
+_PLAIN_ANSWERS = {
+    Verb.EHLO: Answer.EHLO_OK,
+    Verb.STARTTLS: Answer.STARTTLS_OK,
+    Verb.RSET: Answer.RSET_OK,
+}
+
+
+class Receiver:
+    """One server: its workers, and how many sessions it has.
+
+    Parameters
+    ----------
+    clock : Clock
+        Time of the run.
+    plan : DestinationPlan
+        The server's settings and its path.
+    domains : int
+        Recipient i of a message has domain i mod `domains`.
+    """
+
+    def __init__(self, clock: Clock, plan: DestinationPlan, domains: int) -> None:
+        self.plan = plan
+        self.domains = domains
+        self._clock = clock
+        self._sessions = 0
+        self._workers = simpy.Resource(clock.env, plan.server.workers) if plan.server.workers else None
+
+    @property
+    def is_contended(self) -> bool:
+        """Whether commands may have to wait for a worker."""
+        return self._workers is not None
+
+    def admit(self) -> bool:
+        """Take in one more session if the session limit allows it."""
+        if self._sessions >= self.plan.server.sessions:
+            return False
+        self._sessions += 1
+        return True
+
+    def release(self) -> None:
+        """A session that was admitted is over."""
+        self._sessions -= 1
+
+    def work(
+        self, from_ns: int, service_ns: int, session: int, next_index: Callable[[], int]
+    ) -> Generator[Event, None, None]:
+        """Wait for a worker from `from_ns` on, first come first served, and keep it for `service_ns`."""
+        assert self._workers is not None
+        yield self._clock.at(from_ns, Kind.REQUEST, session, next_index())
+        with self._workers.request() as turn:
+            yield turn
+            yield self._clock.at(self._clock.now + service_ns, Kind.SERVED, session, next_index())
+
+
+class ServerSession:
+    """What the server knows of one session, and what it answers. The decisions are those of `simsmtp.policies`."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self.state: int = State.CLOSED
+        self._plan = receiver.plan.server
+        self._domains = receiver.domains
+        self._standing = new_standing()
+        self._accepted_in_domain: dict[int, int] = {}
+        self._first_domain = -1
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the server has hung up."""
+        return self.state == State.CLOSED
+
+    def sleep_ns(self) -> int:
+        """Return how long the server sleeps before its next reply."""
+        policy = self._plan.policy
+        return policy.error_sleep_ns if sleeps_before_reply(policy, self._standing) else 0
+
+    def greet(self, *, admitted: bool) -> Spoken:
+        """Return the banner."""
+        return self._say(Verb.CONNECT, Answer.BANNER if admitted else Answer.SESSION_REFUSED)[1]
+
+    def answer(
+        self, verb: Verb, message: Message | None, recipient: int, now_ns: int, draw: float
+    ) -> tuple[Answer, Spoken]:
+        """Return the answer to a command and the reply it is spoken in.
+
+        Parameters
+        ----------
+        verb : Verb
+            The command.
+        message, recipient : Message or None, int
+            Whom RCPT names; which message DATA, TEXT and BDAT carry.
+        now_ns : int
+            When the command has been served.
+        draw : float
+            Uniform draw that decides whether a text is refused.
+        """
+        # The text is no command: a server that means to hang up still takes it.
+        if verb != Verb.TEXT and hangs_up(self._plan.policy, self._standing):
+            return self._say(verb, Answer.TOO_MANY_ERRORS)
+        if not in_sequence(self.state, verb):
+            self._standing = after_error(self._standing)
+            return Answer.BAD_SEQUENCE, self._plan.spoken[Answer.BAD_SEQUENCE]
+        if verb == Verb.RCPT:
+            assert message is not None
+            return self._say(verb, self._answer_rcpt(message, recipient, now_ns))
+        return self._say(verb, self._answer_other(verb, draw))
+
+    def _say(self, verb: Verb, answer: Answer) -> tuple[Answer, Spoken]:
+        spoken = self._plan.spoken[answer]
+        self.state = next_state(self.state, verb, spoken.code)
+        return answer, spoken
+
+    def _answer_rcpt(self, message: Message, recipient: int, now_ns: int) -> Answer:
+        policy = self._plan.policy
+        domain = recipient % self._domains
+        answer = rcpt_answer(
+            policy,
+            self._standing,
+            self._accepted_in_domain.get(domain, 0),
+            domain == self._first_domain,
+            message.is_valid(recipient),
+            policy.greylist_ns > 0
+            and is_greylisted(policy, message.first_seen_ns.setdefault(recipient, now_ns), now_ns),
+        )
+        self._standing = after_rcpt(policy, self._standing, answer)
+        if policy.limit_kind != LimitKind.TRANSACTION and answer == Answer.RCPT_OK:
+            self._count_domain(domain)
+        return answer
+
+    def _count_domain(self, domain: int) -> None:
+        self._accepted_in_domain[domain] = self._accepted_in_domain.get(domain, 0) + 1
+        if self._first_domain < 0:
+            self._first_domain = domain
+
+    def _answer_other(self, verb: Verb, draw: float) -> Answer:
+        if verb == Verb.MAIL:
+            return self._answer_mail()
+        if verb in _PLAIN_ANSWERS:
+            return _PLAIN_ANSWERS[verb]
+        answer = self._answer_data(verb, draw)
+        if self._plan.spoken[answer].code >= 400:
+            self._standing = after_error(self._standing)
+        return answer
+
+    def _answer_mail(self) -> Answer:
+        answer = mail_answer(self._plan.policy, self._standing)
+        if answer == Answer.MAIL_OK:
+            self._standing = after_mail(self._standing)
+            self._accepted_in_domain.clear()
+            self._first_domain = -1
+        return answer
+
+    def _answer_data(self, verb: Verb, draw: float) -> Answer:
+        if verb == Verb.DATA:
+            return data_answer(self._plan.policy, self._standing)
+        if verb == Verb.BDAT:
+            return bdat_answer(self._plan.policy, self._standing, self._plan.data_failure_share, draw)
+        return text_answer(self._standing, self._plan.data_failure_share, draw)

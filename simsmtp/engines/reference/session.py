@@ -1,0 +1,269 @@
+"""One SMTP session: both peers and the path between them, one flight at a time.
+
+A client waits for all replies to a flight before it writes the next, so a session is sequential and one SimPy
+process carries it. Where the server's workers are not limited, a whole flight is worked out by arithmetic and
+costs one event; where they are, every command waits for its worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import NamedTuple
+
+from simpy.events import Event
+
+from simsmtp.engines.reference.books import Books, Message
+from simsmtp.engines.reference.clock import Clock, Kind
+from simsmtp.engines.reference.draws import Draws
+from simsmtp.engines.reference.receiver import Receiver, ServerSession
+from simsmtp.engines.reference.transcript import Transcript
+from simsmtp.model.streams import Purpose
+from simsmtp.network.pipe import arrives, departs
+from simsmtp.protocol.answers import Answer
+from simsmtp.protocol.commands import Verb
+
+Steps = Generator[Event, None, None]
+_SESSION_BITS = 32
+
+
+class Command(NamedTuple):
+    """One command of a flight; `recipient` is -1 unless it is RCPT."""
+
+    verb: Verb
+    octets: int
+    recipient: int
+
+
+class Heard(NamedTuple):
+    """One reply as the client has it; `read` counts network reads of the connection from 0."""
+
+    command: Command
+    answer: Answer
+    code: int
+    status: int
+    read: int
+
+
+class Session:
+    """A connection to one destination, from SYN to QUIT.
+
+    Parameters
+    ----------
+    clock, books : Clock, Books
+        Time and the run's counts.
+    draws, receiver : Draws, Receiver
+        Random draws and the server's side of the destination.
+    number : int
+        Number of the connection to this destination, from 1.
+    transcript : Transcript, optional
+        Where the dialogue is written.
+
+    Attributes
+    ----------
+    heard : list of Heard
+        The replies to the last flight, in order of the commands; skipped commands have none.
+    is_closed : bool
+        One of the two has hung up.
+    is_over : bool
+        The sender means to send no further transaction on it.
+    needs_reset : bool
+        The last transaction was left open, so RSET comes before the next.
+    waits, transactions : int
+        Waits and transactions so far.
+    committed : int
+        Recipients that the last transaction committed.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        books: Books,
+        draws: Draws,
+        receiver: Receiver,
+        number: int,
+        transcript: Transcript | None,
+    ) -> None:
+        self.plan = receiver.plan
+        self.number = number
+        self.waits = 0
+        self.transactions = 0
+        self.committed = 0
+        self.needs_reset = False
+        self.heard: list[Heard] = []
+        self.is_closed = False
+        self.is_over = False
+        self._clock, self._books, self._draws, self._receiver = clock, books, draws, receiver
+        self._message: Message | None = None
+        self._transaction = 0
+        self._server = ServerSession(receiver)
+        self._transcript = transcript
+        self._key = (self.plan.number << _SESSION_BITS) + number
+        self._events = 0
+        self._greetings = 0
+        self._admitted = False
+        # The path: when each direction's link is free, and when its last octet arrived.
+        self._up, self._down = draws.delays(Purpose.DELAY_UP, number), draws.delays(Purpose.DELAY_DOWN, number)
+        self._up_free = self._up_last = self._down_free = self._down_last = 0
+        # The server: when it is free, how many of the replies heard are not flushed yet, and their octets.
+        self._free = 0
+        self._unflushed = 0
+        self._buffered_octets = 0
+        self._reads = 0
+        self._refusal_read_at = -1
+
+    def open(self, *, starttls: bool, ehlo: Command, tls: Command) -> Steps:
+        """Connect, read the banner and greet; `is_closed` tells afterwards whether the server refused."""
+        now = self._clock.now
+        accepted_at = now + self._up.next() + self._down.next() + self._up.next()
+        self._count_wait()  # for the TCP handshake
+        self._count_wait()  # for the banner
+        if self._transcript:
+            self._transcript.connect(self, now, accepted_at)
+        yield self._clock.at(accepted_at, Kind.ACCEPT, self._key, self._next_event())
+        self._admitted = self._receiver.admit()
+        self.heard = []
+        self._free = accepted_at
+        yield from self._serve(Verb.CONNECT, -1, accepted_at)
+        answer = Answer.BANNER if self._admitted else Answer.SESSION_REFUSED
+        self._hear(Command(Verb.CONNECT, 0, -1), answer, self._server.greet(admitted=self._admitted))
+        self._flush()
+        yield from self._wait_for_replies()
+        if not self.is_closed:
+            yield from self.exchange([ehlo])
+        if starttls and not self.is_closed:
+            yield from self._start_tls(ehlo, tls)
+
+    def _start_tls(self, ehlo: Command, tls: Command) -> Steps:
+        yield from self.exchange([tls])
+        for _ in range(self.plan.path.tls_round_trips):
+            self._count_wait()
+            done_at = self._clock.now + self._up.next() + self._down.next()
+            yield self._clock.at(done_at, Kind.READ, self._key, self._next_event())
+        yield from self.exchange([ehlo])
+
+    def begin(self, message: Message, transaction: int) -> None:
+        """Say which message, and which of its transactions, the next flights belong to."""
+        self._message, self._transaction = message, transaction
+        self.transactions += 1
+
+    def exchange(self, flight: Sequence[Command], *, command_ns: int = 0, drain: bool = False) -> Steps:
+        """Write one flight and wait for its replies, which are in `heard` afterwards.
+
+        Parameters
+        ----------
+        flight : sequence of Command
+            The command group.
+        command_ns : int
+            The client's own time to write one command.
+        drain : bool
+            Before each RCPT read what is readable, and write no more of them after an over-limit refusal.
+        """
+        self.heard = []
+        self._count_wait()
+        self._refusal_read_at = -1
+        bits_per_s = self.plan.path.bits_per_s
+        services = () if self._receiver.is_contended else self._draws.constant_service
+        server, transcript, message = self._server, self._transcript, self._message
+        draw = 1.0 if message is None else self._draws.text_refusal(message, self._transaction)
+        written_at = self._clock.now
+        delay = self._up.next()
+        for place, command in enumerate(flight):
+            verb, octets, recipient = command
+            if command_ns and place:
+                written_at += command_ns
+                delay = self._up.next()
+            if drain and verb == Verb.RCPT and self._refusal_is_readable(written_at):
+                continue
+            self._up_free = departs(written_at, self._up_free, octets, bits_per_s)
+            self._up_last = arrived_at = arrives(self._up_free, delay, self._up_last)
+            if transcript:
+                transcript.command(self, command, message, written_at, arrived_at)
+            if self.is_closed:
+                self.heard.append(Heard(command, Answer.NONE, 0, 0, self._reads))
+                continue
+            if arrived_at > self._free:
+                self._flush()  # its input is empty: RFC 2920 section 3.2
+            if services and services[verb] >= 0:
+                self._free = (arrived_at if arrived_at > self._free else self._free) + services[verb]
+            else:
+                yield from self._serve(verb, recipient, arrived_at)
+            self._hear(command, *server.answer(verb, message, recipient, self._free, draw))
+        self._flush()
+        yield from self._wait_for_replies()
+
+    def quit(self) -> None:
+        """Leave; the reply to QUIT is not waited for."""
+        arrived_at = self._clock.now + self._up.next()
+        if self._transcript:
+            self._transcript.close(self, self._clock.now, arrived_at)
+        if not self.is_closed:
+            self.is_closed = True
+            self._leave(arrived_at)
+
+    def _serve(self, verb: Verb, recipient: int, arrived_at: int) -> Steps:
+        service = self._draws.constant_service[verb]
+        if service < 0:
+            service = self._drawn_service(verb, recipient)
+        begin = max(arrived_at, self._free)
+        if self._receiver.is_contended and service > 0:
+            yield from self._receiver.work(begin, service, self._key, self._next_event)
+            self._free = self._clock.now
+        else:
+            self._free = begin + service
+
+    def _drawn_service(self, verb: Verb, recipient: int) -> int:
+        if self._message is not None:
+            return self._draws.message_service(verb, self._message, self._transaction, recipient)
+        self._greetings += 1
+        return self._draws.session_service(verb, self.number, self._greetings - 1)
+
+    def _hear(self, command: Command, answer: Answer, spoken: tuple[int, int, int, str]) -> None:
+        code, status, octets, _ = spoken
+        sleep = self._server.sleep_ns()
+        if sleep:
+            self._flush()  # a server that is about to sleep sends what it has
+            self._free += sleep
+        if self._buffered_octets + octets > self.plan.server.reply_buffer:
+            self._flush()
+        self.heard.append(Heard(command, answer, code, status, self._reads))
+        self._unflushed += 1
+        self._buffered_octets += octets
+        if code == 421:
+            self.is_closed = True
+
+    def _flush(self) -> None:
+        if self._unflushed == 0:
+            return
+        self._down_free = departs(self._free, self._down_free, self._buffered_octets, self.plan.path.bits_per_s)
+        self._down_last = arrives(self._down_free, self._down.next(), self._down_last)
+        flushed = self.heard[-self._unflushed :]
+        if self._refusal_read_at < 0 and any(heard.answer == Answer.RCPT_OVER for heard in flushed):
+            self._refusal_read_at = self._down_last
+        if self._transcript:
+            self._transcript.replies(self, flushed, self._free, self._down_last)
+        self._reads += 1
+        self._unflushed = self._buffered_octets = 0
+
+    def _refusal_is_readable(self, written_at: int) -> bool:
+        if self._free <= written_at:
+            self._flush()  # whatever is written now arrives after the server ran out of input
+        return 0 <= self._refusal_read_at <= written_at
+
+    def _wait_for_replies(self) -> Steps:
+        if self.is_closed:
+            self._leave(self._free)
+        yield self._clock.at(self._down_last, Kind.READ, self._key, self._next_event())
+
+    def _leave(self, at_ns: int) -> None:
+        if self._admitted:
+            self._admitted = False
+            over = self._clock.at(max(at_ns, self._clock.now), Kind.HANG_UP, self._key, self._next_event())
+            over.callbacks.append(lambda _: self._receiver.release())
+
+    def _count_wait(self) -> None:
+        self.waits += 1
+        self._books.round_trips += 1
+
+    def _next_event(self) -> int:
+        self._events += 1
+        return self._events

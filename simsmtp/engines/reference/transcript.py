@@ -1,0 +1,95 @@
+"""Writes down what the peers of a run say, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from simsmtp.model.records import DialogueRow
+from simsmtp.protocol.commands import Verb
+
+if TYPE_CHECKING:
+    from simsmtp.engines.reference.books import Message
+    from simsmtp.engines.reference.session import Command, Heard, Session
+    from simsmtp.strategies.counting import Verdict
+
+
+class Transcript:
+    """The rows of a run's dialogue, in the order in which the engine came to know them."""
+
+    def __init__(self) -> None:
+        self.rows: list[DialogueRow] = []
+        self._message = -1
+
+    def connect(self, session: Session, client_ns: int, server_ns: int) -> None:
+        """Note that a client connects."""
+        self._add(session, "connect", client_ns, server_ns, Verb.CONNECT)
+
+    def command(
+        self, session: Session, command: Command, message: Message | None, client_ns: int, server_ns: int
+    ) -> None:
+        """Note a command."""
+        self._message = -1 if message is None else message.number
+        self._add(
+            session, "command", client_ns, server_ns, command.verb, recipient=command.recipient, octets=command.octets
+        )
+
+    def replies(self, session: Session, flushed: Iterable[Heard], server_ns: int, client_ns: int) -> None:
+        """Note the replies of one flush."""
+        for heard in flushed:
+            self._add(
+                session,
+                "reply",
+                client_ns,
+                server_ns,
+                heard.command.verb,
+                read=heard.read + 1,
+                code=heard.code,
+                status=heard.status,
+                note=heard.answer,
+                recipient=heard.command.recipient,
+            )
+
+    def verdict(self, session: Session, message: Message, recipient: int, verdict: Verdict, at_ns: int) -> None:
+        """Note what the sender concluded for a recipient."""
+        self._message = message.number
+        self._add(session, "verdict", at_ns, -1, Verb.RCPT, note=verdict, recipient=recipient)
+
+    def close(self, session: Session, client_ns: int, server_ns: int) -> None:
+        """Note that a client leaves."""
+        self._message = -1
+        self._add(session, "close", client_ns, server_ns, Verb.QUIT)
+
+    def _add(
+        self,
+        session: Session,
+        kind: str,
+        client_ns: int,
+        server_ns: int,
+        verb: Verb,
+        *,
+        read: int = 0,
+        code: int = 0,
+        status: int = 0,
+        note: int = 0,
+        recipient: int = -1,
+        octets: int = 0,
+    ) -> None:
+        self.rows.append(
+            DialogueRow(
+                session.number,
+                session.plan.name,
+                kind,
+                client_ns,
+                server_ns,
+                session.waits,
+                read,
+                verb,
+                code,
+                status,
+                note,
+                self._message,
+                recipient,
+                octets,
+            )
+        )

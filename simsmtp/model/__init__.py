@@ -1,0 +1,1 @@
+"""What is simulated: scenarios, workloads, random streams, distributions, responses."""

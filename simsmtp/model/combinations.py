@@ -1,0 +1,102 @@
+"""Settings that are fine alone and impossible together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simsmtp.errors import InputError
+from simsmtp.protocol.replies import parse_reply
+from simsmtp.strategies.registry import find_strategy
+
+if TYPE_CHECKING:
+    from simsmtp.model.scenario import Scenario, Server
+
+
+def check_combinations(scenario: Scenario) -> None:
+    """Raise an `InputError` for the first impossible combination, or for an unknown strategy or reply.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Tables that are each valid by themselves.
+    """
+    find_strategy(scenario.client.strategy)
+    _check_client(scenario)
+    _check_workload(scenario)
+    _check_server(scenario.server, "server")
+    names = [one.name for one in scenario.destinations]
+    if len(set(names)) < len(names):
+        raise InputError("destination names must differ", key="destinations", given=names)
+    for number, one in enumerate(scenario.destinations):
+        _check_server(one.server, f"destinations.{number}.server")
+
+
+def _check_client(scenario: Scenario) -> None:
+    client = scenario.client
+    windows = [
+        key
+        for key, is_set in (
+            ("window_recipients", client.window_recipients is not None),
+            ("window_bytes", client.window_bytes is not None),
+            ("drain", client.drain),
+        )
+        if is_set
+    ]
+    if len(windows) > 1:
+        raise InputError(
+            f"{' and '.join(windows)} cannot be combined", key=f"client.{windows[1]}", allowed="one window at a time"
+        )
+    policies = set(client.overflow.values()) if isinstance(client.overflow, dict) else {client.overflow}
+    if "same-session" in policies and client.transactions_per_connection == 1:
+        raise InputError(
+            "same-session needs a second transaction on the connection",
+            key="client.overflow",
+            given="same-session",
+            allowed="client.transactions_per_connection of at least 2, or another overflow policy",
+        )
+    if client.retry_max_s < client.retry_initial_s:
+        raise InputError(
+            "the longest wait is below the first one",
+            key="client.retry_max_s",
+            given=client.retry_max_s,
+            allowed=f"at least client.retry_initial_s = {client.retry_initial_s:g}",
+        )
+
+
+def _check_workload(scenario: Scenario) -> None:
+    workload = scenario.workload
+    if workload.arrivals == "trace" and workload.trace is None:
+        raise InputError(
+            "arrivals from a trace need a trace", key="workload.arrivals", given="trace", allowed="a path in workload.trace"
+        )
+    if not isinstance(workload.recipients_per_message, int) and workload.recipients_per_message.dist in {
+        "uniform",
+        "normal",
+        "gamma",
+        "exponential",
+    }:
+        raise InputError(
+            "not a distribution of counts",
+            key="workload.recipients_per_message",
+            given=workload.recipients_per_message.dist,
+            allowed=["constant", "geometric", "lognormal", "zipf", "empirical"],
+        )
+
+
+def _check_server(server: Server, key: str) -> None:
+    for name in ("overflow_reply", "data_failure_reply"):
+        reply = parse_reply(getattr(server, name), key=f"{key}.{name}")
+        if reply.code not in {421, 450, 451, 452, 455, 550, 552, 554} and name == "overflow_reply":
+            raise InputError(
+                "not a reply to RCPT over a limit",
+                key=f"{key}.{name}",
+                given=getattr(server, name),
+                allowed="421, 450, 451, 452, 455, 550, 552 or 554, with or without an enhanced status code",
+            )
+    if server.hard_error_limit and server.soft_error_limit and server.hard_error_limit < server.soft_error_limit:
+        raise InputError(
+            "the hard error limit is below the soft one",
+            key=f"{key}.hard_error_limit",
+            given=server.hard_error_limit,
+            allowed=f"at least {key}.soft_error_limit = {server.soft_error_limit}",
+        )

@@ -1,0 +1,51 @@
+"""Percentiles with flat memory: one fixed logarithmic histogram over integer nanoseconds.
+
+Values below 1,024 have a bucket each; above, every power of two is cut into 1,024 buckets, so a percentile is
+within 0.05 % of the exact one. The same in every engine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+_BITS = 10
+_SUB = 1 << _BITS
+
+
+def bucket_of(value_ns: int) -> int:
+    """Return the bucket of a non-negative value."""
+    if value_ns < _SUB:
+        return value_ns
+    shift = value_ns.bit_length() - _BITS - 1
+    return ((shift + 1) << _BITS) + ((value_ns >> shift) - _SUB)
+
+
+def middle_of(bucket: int) -> int:
+    """Return the value that stands for a bucket: its middle."""
+    if bucket < _SUB:
+        return bucket
+    shift = (bucket >> _BITS) - 1
+    low = (_SUB + (bucket & (_SUB - 1))) << shift
+    return low + ((1 << shift) >> 1)
+
+
+def percentile_ns(counts: Mapping[int, int], share: float) -> float:
+    """Return the nearest-rank percentile of a histogram in nanoseconds, nan for an empty one.
+
+    Parameters
+    ----------
+    counts : mapping of int to int
+        Values per bucket.
+    share : float
+        Which percentile, between 0 and 1.
+    """
+    total = sum(counts.values())
+    if total == 0:
+        return math.nan
+    rank = max(1, math.ceil(share * total))
+    for bucket in sorted(counts):
+        rank -= counts[bucket]
+        if rank <= 0:
+            return float(middle_of(bucket))
+    raise AssertionError("ranks run out before the histogram does")  # pragma: no cover

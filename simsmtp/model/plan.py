@@ -1,0 +1,283 @@
+"""A scenario turned into what engines run on: integers, samplers and decisions. One place for units and defaults."""
+
+from __future__ import annotations
+
+import itertools
+from typing import NamedTuple
+
+from simsmtp.model.distributions import Sampler, ns_of_ms, ns_of_s, sampler_of
+from simsmtp.model.scenario import Client, Destination, Network, Scenario, Server, Workload
+from simsmtp.model.traces import TraceMessage, read_trace
+from simsmtp.policies.reply_policy import LimitKind, ReplyPolicy
+from simsmtp.protocol.answers import Spoken, spoken_answers
+from simsmtp.protocol.capabilities import Capabilities
+from simsmtp.protocol.commands import Verb, command_octets
+from simsmtp.protocol.replies import parse_reply
+from simsmtp.strategies.overflow import Overflow
+from simsmtp.strategies.registry import Settle, find_strategy
+from simsmtp.strategies.retry import RetrySchedule
+from simsmtp.strategies.sizing import Sizing
+from simsmtp.strategies.window import UNBOUNDED
+
+_LIMIT_KINDS = {
+    "transaction": LimitKind.TRANSACTION,
+    "domain": LimitKind.DOMAIN,
+    "connection": LimitKind.CONNECTION,
+    "first-domain-only": LimitKind.FIRST_DOMAIN_ONLY,
+}
+_OVERFLOW = {
+    "new-connection": Overflow.NEW_CONNECTION,
+    "same-session": Overflow.SAME_SESSION,
+    "defer": Overflow.DEFER,
+    "bounce": Overflow.BOUNCE,
+}
+_SIZING = {"fixed": Sizing.FIXED, "rcptmax": Sizing.RCPTMAX, "adaptive": Sizing.ADAPTIVE}
+
+
+class WorkloadPlan(NamedTuple):
+    """What is sent; sizes in octets, times in nanoseconds."""
+
+    messages: int
+    recipients: Sampler
+    size: Sampler
+    unknown_share: float
+    domains: int
+    interarrival: Sampler
+    trace: tuple[TraceMessage, ...]
+    trace_arrivals: bool
+    recipient_factor: int
+    speedup: float
+    resend: str
+    resends: int
+    resend_after_ns: int
+
+
+class ClientPlan(NamedTuple):
+    """The sender's settings as decisions take them."""
+
+    settle: Settle
+    budget: int
+    for_452: Overflow
+    for_552: Overflow
+    stop_on_overflow: bool
+    batch_size: int
+    sizing: Sizing
+    forget_ns: int
+    pipelining: bool
+    chunking: bool
+    starttls: bool
+    window_recipients: int
+    window_octets: int
+    drain: bool
+    command_ns: int
+    octets: tuple[int, ...]
+    connections_total: int
+    transactions_per_connection: int
+    schedule: RetrySchedule
+
+
+class PathPlan(NamedTuple):
+    """One path: delay of one way, bandwidth (0 is unlimited), replies per read (0 is by flush)."""
+
+    one_way: Sampler
+    bits_per_s: int
+    replies_per_read: int
+    tls_round_trips: int
+
+
+class ServerPlan(NamedTuple):
+    """The receiver's settings as decisions take them; `service` holds a sampler (ns) per `Verb`."""
+
+    policy: ReplyPolicy
+    offered: Capabilities
+    spoken: tuple[Spoken, ...]
+    service: tuple[Sampler, ...]
+    workers: int
+    sessions: int
+    reply_buffer: int
+    data_failure_share: float
+
+
+class DestinationPlan(NamedTuple):
+    """One receiver with its path; `upto` is the cumulative share of recipients."""
+
+    number: int
+    name: str
+    upto: float
+    connections: int
+    path: PathPlan
+    server: ServerPlan
+
+
+class Plan(NamedTuple):
+    """All an engine needs to know; `horizon_ns` 0 runs to the end."""
+
+    workload: WorkloadPlan
+    client: ClientPlan
+    destinations: tuple[DestinationPlan, ...]
+    horizon_ns: int
+
+
+def plan_of(scenario: Scenario) -> Plan:
+    """Return the plan of a scenario.
+
+    Raises
+    ------
+    InputError
+        The strategy is unknown, or the trace cannot be read.
+    """
+    return Plan(
+        _workload(scenario.workload),
+        _client(scenario.client, scenario.workload.address_chars),
+        _destinations(scenario),
+        ns_of_s(scenario.horizon_s or 0.0),
+    )
+
+
+def _workload(workload: Workload) -> WorkloadPlan:
+    trace = tuple(read_trace(workload.trace, workload.trace_format)) if workload.trace else ()
+    trace = trace[: workload.trace_messages]
+    poisson = workload.arrivals if not isinstance(workload.arrivals, str) else None
+    mean_ns = 1e9 / poisson.rate_per_s if poisson else 0.0
+    return WorkloadPlan(
+        messages=len(trace) or workload.messages,
+        recipients=sampler_of(workload.recipients_per_message),
+        size=sampler_of(workload.message_bytes),
+        unknown_share=workload.unknown_share,
+        domains=workload.domains,
+        interarrival=_exponential(mean_ns),
+        trace=trace,
+        trace_arrivals=bool(trace) and workload.arrivals in {None, "trace"},
+        recipient_factor=workload.trace_recipient_factor,
+        speedup=workload.trace_speedup,
+        resend=workload.resend,
+        resends=workload.resends,
+        resend_after_ns=ns_of_s(workload.resend_after_s),
+    )
+
+
+def _exponential(mean_ns: float) -> Sampler:
+    from simsmtp.model.distribution_table import Distribution  # noqa: PLC0415 - only here
+
+    return sampler_of(Distribution(dist="exponential", mean=mean_ns)) if mean_ns else sampler_of(0)
+
+
+def _client(client: Client, address_chars: int) -> ClientPlan:
+    by_class = client.overflow if isinstance(client.overflow, dict) else {}
+    every = client.overflow if isinstance(client.overflow, str) else "new-connection"
+    return ClientPlan(
+        settle=find_strategy(client.strategy).settle,
+        budget=client.budget,
+        for_452=_OVERFLOW[by_class.get("452", every)],
+        for_552=_OVERFLOW[by_class.get("552", every)],
+        stop_on_overflow=client.stop_on_overflow,
+        batch_size=client.batch_size,
+        sizing=_SIZING[client.sizing],
+        forget_ns=ns_of_s(client.sizing_forget_s or 0.0),
+        pipelining=client.pipelining,
+        chunking=client.chunking,
+        starttls=client.starttls,
+        window_recipients=_bound(client.window_recipients),
+        window_octets=_bound(client.window_bytes),
+        drain=client.drain,
+        command_ns=ns_of_ms(client.command_ms),
+        octets=tuple(command_octets(verb, address_chars) for verb in Verb),
+        connections_total=_bound(client.connections_total),
+        transactions_per_connection=_bound(client.transactions_per_connection),
+        schedule=RetrySchedule(
+            ns_of_s(client.retry_initial_s),
+            ns_of_s(client.retry_max_s),
+            client.retry_factor,
+            ns_of_s(client.expiry_s),
+        ),
+    )
+
+
+def _destinations(scenario: Scenario) -> tuple[DestinationPlan, ...]:
+    only = Destination(name="", network=scenario.network, server=scenario.server)
+    listed = scenario.destinations or (only,)
+    total = sum(one.weight for one in listed)
+    upto = [weight / total for weight in itertools.accumulate(one.weight for one in listed)]
+    upto[-1] = 1.0
+    return tuple(
+        DestinationPlan(
+            number,
+            one.name,
+            upto[number],
+            _bound(one.connections or scenario.client.connections),
+            _path(one.network),
+            _server(one.server, starttls=scenario.client.starttls),
+        )
+        for number, one in enumerate(listed)
+    )
+
+
+def _path(network: Network) -> PathPlan:
+    return PathPlan(
+        one_way=sampler_of(network.rtt_ms, 0.5e6),
+        bits_per_s=round((network.bandwidth_mbit or 0.0) * 1e6),
+        replies_per_read=network.replies_per_read or 0,
+        tls_round_trips=network.tls_round_trips,
+    )
+
+
+def _server(server: Server, *, starttls: bool) -> ServerPlan:
+    return ServerPlan(
+        policy=_policy(server),
+        offered=_offered(server, starttls=starttls),
+        spoken=spoken_answers(
+            parse_reply(server.overflow_reply), parse_reply(server.data_failure_reply)
+        ),
+        service=_services(server),
+        workers=server.workers or 0,
+        sessions=_bound(server.sessions),
+        reply_buffer=server.reply_buffer_bytes,
+        data_failure_share=server.data_failure_share,
+    )
+
+
+def _policy(server: Server) -> ReplyPolicy:
+    return ReplyPolicy(
+        limit=_bound(server.recipient_limit),
+        limit_kind=_LIMIT_KINDS[server.limit_kind],
+        overshoot=_bound(server.overshoot_limit),
+        soft_errors=_bound(server.soft_error_limit),
+        hard_errors=_bound(server.hard_error_limit),
+        error_sleep_ns=ns_of_ms(server.error_sleep_ms),
+        reject_data_after_overflow=server.reject_data_after_overflow,
+        data_without_recipients=server.data_without_recipients == "354",
+        transactions=_bound(server.messages_per_connection),
+        greylist_ns=ns_of_s(server.greylist_s or 0.0),
+    )
+
+
+def _offered(server: Server, *, starttls: bool) -> Capabilities:
+    limits = server.advertise_limits
+    per_transaction = server.limit_kind in {"transaction", "first-domain-only"}
+    return Capabilities(
+        pipelining=server.pipelining,
+        chunking=server.chunking,
+        starttls=starttls,
+        mailmax=(server.messages_per_connection or 0) if limits else 0,
+        rcptmax=(server.recipient_limit or 0) if limits and per_transaction else 0,
+        rcptdomainmax=1 if limits and server.limit_kind == "first-domain-only" else 0,
+    )
+
+
+def _services(server: Server) -> tuple[Sampler, ...]:
+    by_verb = {
+        Verb.CONNECT: server.connect_service_ms,
+        Verb.EHLO: server.ehlo_service_ms,
+        Verb.STARTTLS: server.ehlo_service_ms,
+        Verb.MAIL: server.mail_service_ms,
+        Verb.RSET: server.mail_service_ms,
+        Verb.RCPT: server.rcpt_service_ms,
+        Verb.DATA: server.data_service_ms,
+        Verb.TEXT: server.text_service_ms,
+        Verb.BDAT: server.text_service_ms,
+    }
+    return tuple(sampler_of(by_verb.get(verb, 0.0), 1e6) for verb in Verb)
+
+
+def _bound(limit: int | None) -> int:
+    return UNBOUNDED if limit is None else limit

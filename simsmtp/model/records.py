@@ -1,0 +1,110 @@
+"""The rows an engine hands out: responses of a replication, recipients, lines of dialogue."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+Responses = dict[str, int | float]
+
+
+class RecipientRow(NamedTuple):
+    """One recipient of one message, at the end of a run.
+
+    Attributes
+    ----------
+    message, recipient : int
+        Number of the message in the run, and of the recipient in the message, from 0.
+    resend_of : int
+        The message this one resends, -1 for an original.
+    destination : str
+        Name of the destination, ``""`` where there is only one.
+    valid : bool
+        The mailbox exists.
+    ledger : str
+        The class it ended in, see `simsmtp.protocol.ledger`.
+    accepted : int
+        How often a final reply 2yz covered it.
+    ndr : bool
+        An NDR was sent for it.
+    attempts : int
+        RCPT commands sent for it.
+    arrival_s : float
+        When its message arrived.
+    delay_s : float
+        From arrival to first acceptance; nan if never accepted.
+    """
+
+    message: int
+    recipient: int
+    resend_of: int
+    destination: str
+    valid: bool
+    ledger: str
+    accepted: int
+    ndr: bool
+    attempts: int
+    arrival_s: float
+    delay_s: float
+
+
+class DialogueRow(NamedTuple):
+    """One thing that happened in a session, for transcripts and captures.
+
+    Attributes
+    ----------
+    connection : int
+        Number of the connection to its destination, from 1.
+    destination : str
+        Name of the destination.
+    kind : str
+        ``"connect"``, ``"command"``, ``"reply"``, ``"verdict"`` or ``"close"``.
+    client_ns, server_ns : int
+        When it left or reached the client, and reached or left the server; -1 where that has no meaning.
+    group : int
+        Wait of the connection in which it falls, from 1; each command group is one.
+    read : int
+        Network read in the connection in which a reply came, from 1; 0 for other rows.
+    verb : int
+        `Verb` of the command, or of the command a reply belongs to.
+    code, status : int
+        Of a reply, see `simsmtp.protocol.replies.Reply`; 0 elsewhere.
+    note : int
+        The `Answer` of a reply, the `Verdict` of a verdict; 0 elsewhere.
+    message, recipient : int
+        Whom it concerns; -1 where it concerns nobody in particular.
+    octets : int
+        Length of the line (of the text for TEXT).
+    """
+
+    connection: int
+    destination: str
+    kind: str
+    client_ns: int
+    server_ns: int
+    group: int
+    read: int
+    verb: int
+    code: int
+    status: int
+    note: int
+    message: int
+    recipient: int
+    octets: int
+
+
+class Output(NamedTuple):
+    """What one replication gives.
+
+    Attributes
+    ----------
+    responses : dict
+        One value per response column, see `simsmtp.model.responses`.
+    recipients : list of RecipientRow
+        Empty unless asked for.
+    dialogue : list of DialogueRow
+        Empty unless asked for.
+    """
+
+    responses: Responses
+    recipients: list[RecipientRow]
+    dialogue: list[DialogueRow]

@@ -1,0 +1,55 @@
+"""The response columns of a replication: each defined here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Response(NamedTuple):
+    """One response column.
+
+    Attributes
+    ----------
+    name, unit, meaning : str
+        Column name, unit (``""`` for counts and shares) and definition.
+    better : str
+        ``"higher"``, ``"lower"`` or ``""`` where neither is better by itself.
+    whole : bool
+        The value is a count.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    better: str
+    whole: bool
+
+
+RESPONSES = (
+    Response("recipients", "", "recipients of all messages, resends included", "", True),
+    Response("delivered", "", "valid, accepted exactly once, no NDR", "higher", True),
+    Response("false_ndr", "", "valid, NDR sent, never accepted", "lower", True),
+    Response("contradictory_ndr", "", "valid, accepted, and NDR sent", "lower", True),
+    Response("duplicate", "", "valid, accepted twice or more, no NDR", "lower", True),
+    Response("lost", "", "valid, never accepted, no NDR, no longer queued", "lower", True),
+    Response("true_ndr", "", "unknown mailbox, NDR sent", "", True),
+    Response("missed_ndr", "", "unknown mailbox, no NDR sent", "lower", True),
+    Response("queued", "", "not finished at the horizon", "lower", True),
+    Response(
+        "false_ndr_rate", "", "(false_ndr + contradictory_ndr) / valid recipients that are finished", "lower", False
+    ),
+    Response("rcpt_commands", "", "RCPT commands sent", "lower", True),
+    Response("transactions", "", "MAIL commands sent", "lower", True),
+    Response("connections", "", "connections opened, refused ones included", "lower", True),
+    Response(
+        "round_trips", "", "times a client waited for the server: connect, banner, EHLO and each flight", "lower", True
+    ),
+    Response("makespan_s", "s", "first connect to last final reply", "lower", False),
+    Response("delivered_per_s", "1/s", "recipients accepted at least once / makespan_s", "higher", False),
+    Response("rcpt_per_delivered", "", "rcpt_commands / recipients accepted at least once", "lower", False),
+    Response("delay_p50_s", "s", "median delay from arrival to first acceptance", "lower", False),
+    Response("delay_p95_s", "s", "95th percentile of that delay", "lower", False),
+    Response("delay_p99_s", "s", "99th percentile of that delay", "lower", False),
+)
+COLUMNS = tuple(response.name for response in RESPONSES)
+BY_NAME = {response.name: response for response in RESPONSES}

@@ -1,0 +1,342 @@
+"""The scenario: every key a user may set, its type, unit, bounds and default, in one place.
+
+The same nested tables are written in Python (``Scenario(client={"strategy": "one-stop"})``) and in TOML
+(``[scenario.client]``). Unknown keys are errors. Presets fill a table's defaults; keys that are given win.
+Engines never see these objects: :mod:`simsmtp.model.plan` turns them into plain integers.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+
+from simsmtp.model.combinations import check_combinations
+from simsmtp.model.complaints import complaints_as_input_errors
+from simsmtp.model.distribution_table import Distribution
+from simsmtp.presets import client_preset, server_preset
+
+
+def _none_if_unlimited(value: object) -> object:
+    return None if isinstance(value, str) and value in {"unlimited", "none"} else value
+
+
+# TOML has no null: the word "unlimited" (or "none") stands for None where a limit is meant.
+_unlimited = BeforeValidator(_none_if_unlimited)
+Positive = Annotated[int, Field(ge=1)]
+Limit = Annotated[Positive | None, _unlimited]
+Share = Annotated[float, Field(ge=0, le=1)]
+Duration = Annotated[float, Field(ge=0)]
+Delay = Annotated[float, Field(ge=0)] | Distribution
+Reply = Annotated[int, Field(ge=400, le=599)] | str
+Overflow = Literal["new-connection", "same-session", "defer", "bounce"]
+
+
+class Table(BaseModel):
+    """A frozen table of settings in which an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class PoissonArrivals(Table):
+    """Messages arrive as a Poisson process."""
+
+    dist: Literal["poisson"]
+    rate_per_s: Annotated[float, Field(gt=0)]
+    """Mean number of messages a second."""
+
+
+class Workload(Table):
+    """What is to be sent."""
+
+    messages: Positive = 1
+    """Number of messages (ignored with `trace`)."""
+    recipients_per_message: Positive | Distribution = 250
+    """Recipients of one message: a number, or a table with ``dist`` = constant, geometric, lognormal,
+    zipf or empirical; drawn counts are whole and at least 1."""
+    message_bytes: Positive | Distribution = 4096
+    """Size of the message text in octets."""
+    unknown_share: Share = 0.0
+    """Probability that a mailbox is unknown to the receiver."""
+    domains: Positive = 1
+    """Recipients are spread over this many domains in turn (recipient i has domain i mod `domains`)."""
+    address_chars: Annotated[int, Field(ge=12, le=254)] = 25
+    """Length of every mailbox address; an RCPT command is 12 octets longer."""
+    arrivals: Literal["at-once", "trace"] | PoissonArrivals | None = None
+    """``at-once``, ``{ dist = "poisson", rate_per_s = … }`` or ``trace``; the default is ``trace`` where a
+    trace is given and ``at-once`` elsewhere."""
+    trace: str | None = None
+    """Path of a trace of real traffic: rows ``sender recipient seconds``, or a Postfix mail log; .gz allowed."""
+    trace_format: Literal["auto", "rows", "postfix-log"] = "auto"
+    """How to read the trace; ``auto`` decides by its first lines."""
+    trace_messages: Limit = None
+    """Only the first so many messages of the trace."""
+    trace_recipient_factor: Positive = 1
+    """Each recipient of the trace stands for this many."""
+    trace_speedup: Annotated[float, Field(gt=0)] = 1.0
+    """Arrival times of the trace are divided by this."""
+    resend: Literal["none", "all", "failed"] = "none"
+    """What the author does when NDRs come back: nothing, send to all again, or to the failed ones."""
+    resends: Positive = 1
+    """How often a message is resent at most."""
+    resend_after_s: Duration = 3600.0
+    """Time from the end of a message to its resend."""
+
+
+class Client(Table):
+    """The sending MTA."""
+
+    preset: str | None = None
+    """Name of a client preset (``simsmtp presets``); keys given beside it win."""
+    strategy: str = "corrected"
+    """Counting strategy, see :mod:`simsmtp.strategies.counting`."""
+    budget: Positive = 3
+    """Refusals that the strategy ``budget`` tolerates per transaction."""
+    overflow: Overflow | dict[Literal["452", "552"], Overflow] = "new-connection"
+    """What happens to a re-queued recipient; one policy, or one per reply class:
+    ``{ "452" = "same-session", "552" = "bounce" }``. Every other over-limit code belongs to the class
+    of its first digit."""
+    batch_size: Positive = 1000
+    """Most recipients in one transaction."""
+    sizing: Literal["fixed", "rcptmax", "adaptive"] = "fixed"
+    """``rcptmax`` obeys LIMITS (RFC 9422) where advertised; ``adaptive`` learns the limit from refusals."""
+    sizing_forget_s: Annotated[float, Field(gt=0)] | None = None
+    """An adaptive sender forgets what it learned after this time; None keeps it."""
+    pipelining: bool = True
+    """Use PIPELINING where the server offers it."""
+    chunking: bool = False
+    """Use BDAT (RFC 3030) where the server offers CHUNKING."""
+    window_recipients: Limit = None
+    """RCPT commands per flight; 1 is stop-and-wait."""
+    window_bytes: Limit = None
+    """Octets of commands that may be unanswered (4096 in Postfix and Exim)."""
+    drain: bool = False
+    """sendmail's way: MAIL alone, then no window; before each RCPT whatever is readable is read."""
+    command_ms: Duration = 0.0
+    """The sender's own time to write one command."""
+    stop_on_overflow: bool = True
+    """After a flight with an over-limit refusal, send no further RCPT of that transaction."""
+    connections: Limit = 1
+    """Connections open at once to one destination."""
+    connections_total: Limit = None
+    """Connections open at once to all destinations together."""
+    transactions_per_connection: Limit = None
+    """Transactions after which the sender closes a connection; 1 is no reuse."""
+    retry_initial_s: Annotated[float, Field(gt=0)] = 300.0
+    """First wait of the retry schedule."""
+    retry_factor: Annotated[float, Field(ge=1)] = 2.0
+    """Each further wait is this many times the last one."""
+    retry_max_s: Annotated[float, Field(gt=0)] = 4000.0
+    """Longest wait of the retry schedule."""
+    expiry_s: Annotated[float, Field(gt=0)] = 432_000.0
+    """Age of a message at which what is still queued fails with an NDR, after one last attempt."""
+    starttls: bool = False
+    """Use STARTTLS: one command, the handshake's round trips and a second EHLO per connection."""
+
+
+class Network(Table):
+    """The path between the two: both directions alike."""
+
+    profile: Literal["pipe"] = "pipe"
+    """Transport profile."""
+    rtt_ms: Delay = 50.0
+    """Round-trip time. With a distribution, each write and each flush draws its own; one way is half."""
+    bandwidth_mbit: Annotated[Annotated[float, Field(gt=0)] | None, _unlimited] = 100.0
+    """Bandwidth of a connection in each direction, in megabits a second."""
+    replies_per_read: Limit = None
+    """Overrides reply coalescing: the RCPT replies of a flight are read so many at a time."""
+    tls_round_trips: Positive = 1
+    """Round trips of the TLS handshake: 1 with TLS 1.3, 2 with TLS 1.2."""
+
+
+class Server(Table):
+    """The receiving MTA."""
+
+    preset: str | None = None
+    """Name of a server preset (``simsmtp presets``); keys given beside it win."""
+    recipient_limit: Limit = 100
+    """Recipients accepted per `limit_kind`."""
+    limit_kind: Literal["transaction", "domain", "connection", "first-domain-only"] = "transaction"
+    """What the limit counts: recipients of a transaction, of each domain in a transaction, of a connection;
+    or only recipients in the domain of the transaction's first one (then also at most `recipient_limit`)."""
+    overflow_reply: Reply = 552
+    """Reply to an over-limit RCPT: ``552``, or ``"452 4.5.3"`` with an enhanced status code."""
+    overshoot_limit: Limit = None
+    """Over-limit refusals per transaction that are not counted as errors (Postfix: 1000); None counts none."""
+    soft_error_limit: Limit = None
+    """Errors in a session after which the server sleeps before every reply."""
+    error_sleep_ms: Duration = 1000.0
+    """That sleep."""
+    hard_error_limit: Limit = None
+    """Errors in a session after which the next command is answered 421 and the connection closed."""
+    reject_data_after_overflow: bool = False
+    """DATA is refused with 554 once a recipient was over the limit (Exim's recipients_max_reject)."""
+    data_without_recipients: Literal["354", "554 5.5.1"] = "554 5.5.1"
+    """Reply to DATA when no recipient was accepted; after 354 the client ends with a lone dot (RFC 2920)."""
+    data_failure_share: Share = 0.0
+    """Probability that a message text is refused."""
+    data_failure_reply: Reply = "451 4.3.0"
+    """That refusal."""
+    greylist_s: Duration | None = None
+    """A recipient first seen less than this ago is answered 451 4.7.1."""
+    pipelining: bool = True
+    """Offer PIPELINING."""
+    chunking: bool = False
+    """Offer CHUNKING."""
+    advertise_limits: bool = False
+    """Advertise LIMITS (RFC 9422)."""
+    messages_per_connection: Limit = None
+    """Transactions per connection; a further MAIL is answered 421 and the connection closed."""
+    sessions: Limit = None
+    """Sessions at once; a further connection is answered 421."""
+    workers: Limit = None
+    """Workers that serve commands, first come first served; a command without service time needs none."""
+    reply_buffer_bytes: Positive = 4096
+    """Replies are flushed when this buffer would overflow."""
+    connect_service_ms: Delay = 0.2
+    """Time to accept a connection and write the banner."""
+    ehlo_service_ms: Delay = 0.2
+    """Service time of EHLO (and of STARTTLS)."""
+    mail_service_ms: Delay = 0.2
+    """Service time of MAIL (and of RSET)."""
+    rcpt_service_ms: Delay = 0.2
+    """Service time of RCPT."""
+    data_service_ms: Delay = 0.2
+    """Service time of DATA."""
+    text_service_ms: Delay = 2.0
+    """Service time of the message text (or of BDAT)."""
+
+
+class Destination(Table):
+    """One receiver of several, with its own path."""
+
+    name: str
+    """Name shown in rows and transcripts."""
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    """Share of the recipients, relative to the other destinations' weights."""
+    connections: Limit = None
+    """Connections open at once to this destination; None takes ``client.connections``."""
+    network: Network = Network()
+    server: Server = Server()
+
+
+class Scenario(Table):
+    """One complete setting of the model.
+
+    Parameters
+    ----------
+    workload : Workload or dict
+        What is sent.
+    client : Client or dict
+        The sending MTA.
+    network : Network or dict
+        The path.
+    server : Server or dict
+        The receiving MTA.
+    destinations : list of Destination or dict, optional
+        Several receivers with weights. Each one's `network` and `server` tables start from the
+        scenario's own and override single keys.
+    horizon_s : float, optional
+        The run stops here and what is unfinished counts as ``queued``; None runs to the end.
+
+    Raises
+    ------
+    InputError
+        A key is unknown, or a value of the wrong type, out of range, or impossible beside another;
+        the message names the key, what was given and what is allowed.
+
+    Examples
+    --------
+    >>> Scenario(client={"strategy": "one-stop"}, server={"recipient_limit": 50}).client.strategy
+    'one-stop'
+    """
+
+    workload: Workload = Workload()
+    client: Client = Client()
+    network: Network = Network()
+    server: Server = Server()
+    destinations: tuple[Destination, ...] = Field(default=(), strict=False)
+    horizon_s: Annotated[Annotated[float, Field(gt=0)] | None, _unlimited] = None
+
+    _given: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    def __init__(self, **tables: object) -> None:
+        with complaints_as_input_errors():
+            super().__init__(**tables)
+        self._given = {key: _plain(value) for key, value in tables.items()}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, tables: Any) -> Any:
+        if not isinstance(tables, Mapping):
+            return tables
+        filled = {key: _plain(value) for key, value in tables.items()}
+        for name, preset in (("client", client_preset), ("server", server_preset)):
+            filled[name] = _with_preset(filled.get(name, {}), preset)
+        if isinstance(listed := filled.get("destinations"), list | tuple):
+            filled["destinations"] = [_inherit(one, filled) for one in listed]
+        return filled
+
+    @model_validator(mode="after")
+    def _combine(self) -> Self:
+        check_combinations(self)
+        return self
+
+    @classmethod
+    def from_dict(cls, tables: Mapping[str, object]) -> Scenario:
+        """Build a scenario from nested tables, as TOML gives them (None = unlimited where a limit is meant)."""
+        return cls(**tables)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all tables with every default written out, fit for JSON."""
+        return self.model_dump(mode="json")
+
+    def canonical(self) -> str:
+        """Return the scenario as JSON with sorted keys: equal scenarios have equal text."""
+        return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+
+    def replace(self, changes: Mapping[str, object]) -> Scenario:
+        """Return a copy with dotted keys changed, for example ``{"client.batch_size": 50}``.
+
+        Only what was given explicitly is carried over, so a changed preset takes effect.
+        """
+        tables = copy.deepcopy(self._given)
+        set_keys(tables, changes)
+        return type(self).from_dict(tables)
+
+
+def set_keys(tables: dict[str, Any], changes: Mapping[str, object]) -> None:
+    """Set dotted keys in nested tables, in place."""
+    for dotted, value in changes.items():
+        *path, last = dotted.split(".")
+        table: Any = tables
+        for part in path:
+            table = table[int(part)] if isinstance(table, list | tuple) else table.setdefault(part, {})
+        table[last] = value
+
+
+def _plain(value: object) -> object:
+    return value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
+
+
+def _with_preset(table: Any, preset: Any) -> Any:
+    if not isinstance(table, Mapping) or not isinstance(name := table.get("preset"), str):
+        return table
+    return {**preset(name), **table}
+
+
+def _inherit(one: object, scenario: Mapping[str, Any]) -> object:
+    one = _plain(one)
+    if not isinstance(one, Mapping):
+        return one
+    filled = dict(one)
+    for name in ("network", "server"):
+        base, own = scenario.get(name, {}), filled.get(name, {})
+        if isinstance(base, Mapping) and isinstance(own, Mapping):
+            if name == "server":
+                own = _with_preset(own, server_preset)
+            filled[name] = {**base, **own}
+    return filled

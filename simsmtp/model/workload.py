@@ -1,0 +1,85 @@
+"""The messages of a run and the fate of their recipients, drawn under keys of their own.
+
+A recipient's mailbox and destination depend on seed, replication, message and recipient alone: it meets the same
+fate under every strategy, engine and number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from simsmtp.model.distributions import Sampler, count, is_constant, sample
+from simsmtp.model.plan import Plan, WorkloadPlan
+from simsmtp.model.streams import Purpose, Streams
+
+
+class Arrival(NamedTuple):
+    """One message as it reaches the sender's queue.
+
+    Attributes
+    ----------
+    number : int
+        From 0.
+    at_ns : int
+        When it arrives.
+    recipients : int
+        How many recipients it has.
+    size : int
+        Octets of its text.
+    """
+
+    number: int
+    at_ns: int
+    recipients: int
+    size: int
+
+
+def arrivals(plan: WorkloadPlan, streams: Streams) -> Iterator[Arrival]:
+    """Yield the messages of a run in order of arrival."""
+    counts = _Draws(plan.recipients, streams, Purpose.RECIPIENT_COUNT)
+    sizes = _Draws(plan.size, streams, Purpose.MESSAGE_BYTES)
+    gaps = _Draws(plan.interarrival, streams, Purpose.ARRIVAL)
+    at_ns = 0
+    for number in range(plan.messages):
+        at_ns += int(gaps.value(number))
+        if plan.trace:
+            line = plan.trace[number]
+            when = int(line.arrival_ns / plan.speedup) if plan.trace_arrivals else at_ns
+            size = line.size or sizes.whole(number)
+            yield Arrival(number, when, line.recipients * plan.recipient_factor, size)
+        else:
+            yield Arrival(number, at_ns, counts.whole(number), sizes.whole(number))
+
+
+def valid_mailboxes(plan: WorkloadPlan, streams: Streams, message: int, recipients: int) -> list[bool] | None:
+    """Return which mailboxes of a message exist; None if all do."""
+    if plan.unknown_share == 0:
+        return None
+    draws = streams.uniforms(Purpose.MAILBOX, message, recipients)
+    return [draw >= plan.unknown_share for draw in draws]
+
+
+def split_by_destination(plan: Plan, streams: Streams, message: int, recipients: int) -> list[list[int]]:
+    """Return the recipients of a message for each destination, in order."""
+    if len(plan.destinations) == 1:
+        return [list(range(recipients))]
+    parts: list[list[int]] = [[] for _ in plan.destinations]
+    for recipient, draw in enumerate(streams.uniforms(Purpose.DESTINATION, message, recipients)):
+        number = next(one.number for one in plan.destinations if draw < one.upto)
+        parts[number].append(recipient)
+    return parts
+
+
+class _Draws:
+    """Draws of one purpose, by message number; constants draw nothing."""
+
+    def __init__(self, sampler: Sampler, streams: Streams, purpose: Purpose) -> None:
+        self._sampler = sampler
+        self._stream = None if is_constant(sampler) else streams.stream(purpose, 0)
+
+    def value(self, index: int) -> float:
+        return sample(self._sampler, self._stream.at(index) if self._stream else 0.5)
+
+    def whole(self, index: int) -> int:
+        return count(self._sampler, self._stream.at(index) if self._stream else 0.5)

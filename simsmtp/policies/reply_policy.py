@@ -1,0 +1,79 @@
+"""The settings of a receiver that its decisions look at, and what it remembers of a session."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class LimitKind(IntEnum):
+    """What the recipient limit counts."""
+
+    TRANSACTION = 0
+    DOMAIN = 1  # recipients of each domain in a transaction
+    CONNECTION = 2  # recipients of all transactions of a connection
+    FIRST_DOMAIN_ONLY = 3  # only the domain of the transaction's first recipient, and at most the limit
+
+
+class ReplyPolicy(NamedTuple):
+    """Settings of a receiver; a limit that is not set is `simsmtp.strategies.window.UNBOUNDED`.
+
+    Attributes
+    ----------
+    limit : int
+        Recipients accepted per `limit_kind`.
+    limit_kind : LimitKind
+        What the limit counts.
+    overshoot : int
+        Over-limit refusals per transaction that are not counted as errors.
+    soft_errors, hard_errors : int
+        Errors in a session before the server sleeps before every reply; before it closes.
+    error_sleep_ns : int
+        That sleep.
+    reject_data_after_overflow : bool
+        DATA is refused once a recipient was over the limit.
+    data_without_recipients : bool
+        DATA is answered 354 even though no recipient was accepted (RFC 2920 section 3.1).
+    transactions : int
+        Transactions per connection.
+    greylist_ns : int
+        How long a recipient is greylisted; 0 is never.
+    """
+
+    limit: int
+    limit_kind: LimitKind
+    overshoot: int
+    soft_errors: int
+    hard_errors: int
+    error_sleep_ns: int
+    reject_data_after_overflow: bool
+    data_without_recipients: bool
+    transactions: int
+    greylist_ns: int
+
+
+class Standing(NamedTuple):
+    """What a server remembers of a session.
+
+    Attributes
+    ----------
+    accepted, over : int
+        Recipients accepted, and refused as over the limit, in the current transaction.
+    accepted_on_connection : int
+        Recipients accepted in all transactions of the connection.
+    transactions : int
+        Transactions begun on the connection.
+    errors : int
+        Errors in the session.
+    """
+
+    accepted: int
+    over: int
+    accepted_on_connection: int
+    transactions: int
+    errors: int
+
+
+def new_standing() -> Standing:
+    """Return the standing of a new session."""
+    return Standing(0, 0, 0, 0, 0)

@@ -1,0 +1,1 @@
+"""What two SMTP peers say: replies, commands and groups, session states, the ledger, wire text. Pure."""

@@ -1,0 +1,91 @@
+"""Everything a server of this package can say, with code, enhanced status code and wording."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from simsmtp.protocol.replies import Reply, enhanced, status_text
+
+
+class Answer(IntEnum):
+    """Why the server answers as it does. The reply it stands for is in `spoken_answers`."""
+
+    NONE = 0  # no reply came: the connection was closed before
+    BANNER = 1
+    SESSION_REFUSED = 2
+    EHLO_OK = 3
+    STARTTLS_OK = 4
+    MAIL_OK = 5
+    CONNECTION_EXHAUSTED = 6
+    RCPT_OK = 7
+    RCPT_OVER = 8
+    RCPT_UNKNOWN = 9
+    RCPT_GREYLISTED = 10
+    DATA_OK = 11
+    DATA_NO_RECIPIENTS = 12
+    DATA_AFTER_OVERFLOW = 13
+    TEXT_OK = 14
+    TEXT_NO_RECIPIENTS = 15
+    TEXT_REFUSED = 16
+    RSET_OK = 17
+    BAD_SEQUENCE = 18
+    TOO_MANY_ERRORS = 19
+    BYE = 20
+
+
+class Spoken(NamedTuple):
+    """A reply as it goes over the wire.
+
+    Attributes
+    ----------
+    code, status : int
+        See `simsmtp.protocol.replies.Reply`.
+    octets : int
+        Length with CRLF.
+    wording : str
+        The line without CRLF.
+    """
+
+    code: int
+    status: int
+    octets: int
+    wording: str
+
+
+_FIXED: dict[Answer, tuple[int, int, str]] = {
+    Answer.NONE: (0, 0, ""),
+    Answer.BANNER: (220, 0, "mx.example.test ESMTP"),
+    Answer.SESSION_REFUSED: (421, enhanced(4, 3, 2), "Too many sessions"),
+    Answer.EHLO_OK: (250, 0, "mx.example.test"),
+    Answer.STARTTLS_OK: (220, enhanced(2, 0, 0), "Ready to start TLS"),
+    Answer.MAIL_OK: (250, enhanced(2, 1, 0), "Ok"),
+    Answer.CONNECTION_EXHAUSTED: (421, enhanced(4, 5, 3), "Too many messages or recipients on this connection"),
+    Answer.RCPT_OK: (250, enhanced(2, 1, 5), "Ok"),
+    Answer.RCPT_UNKNOWN: (550, enhanced(5, 1, 1), "User unknown"),
+    Answer.RCPT_GREYLISTED: (451, enhanced(4, 7, 1), "Greylisted, please try again later"),
+    Answer.DATA_OK: (354, 0, "End data with <CR><LF>.<CR><LF>"),
+    Answer.DATA_NO_RECIPIENTS: (554, enhanced(5, 5, 1), "No valid recipients"),
+    Answer.DATA_AFTER_OVERFLOW: (554, 0, "Too many recipients"),
+    Answer.TEXT_OK: (250, enhanced(2, 0, 0), "Ok: queued"),
+    Answer.TEXT_NO_RECIPIENTS: (554, enhanced(5, 5, 1), "No valid recipients"),
+    Answer.RSET_OK: (250, enhanced(2, 0, 0), "Ok"),
+    Answer.BAD_SEQUENCE: (503, enhanced(5, 5, 1), "Bad sequence of commands"),
+    Answer.TOO_MANY_ERRORS: (421, enhanced(4, 7, 0), "Too many errors"),
+    Answer.BYE: (221, enhanced(2, 0, 0), "Bye"),
+}
+
+
+def spoken_answers(overflow_reply: Reply, data_failure_reply: Reply) -> tuple[Spoken, ...]:
+    """Return the reply for each `Answer`, in the order of its members."""
+    table = {
+        **_FIXED,
+        Answer.RCPT_OVER: (*overflow_reply, "Too many recipients"),
+        Answer.TEXT_REFUSED: (*data_failure_reply, "Message refused"),
+    }
+    return tuple(_spoken(*table[answer]) for answer in Answer)
+
+
+def _spoken(code: int, status: int, words: str) -> Spoken:
+    line = " ".join(part for part in (str(code), status_text(status), words) if part)
+    return Spoken(code, status, len(line) + 2 if code else 0, line if code else "")

@@ -1,0 +1,79 @@
+"""What a server offers in its EHLO reply, and what a client makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Capabilities(NamedTuple):
+    """EHLO keywords this package knows; 0 stands for a LIMITS value that was not given.
+
+    Attributes
+    ----------
+    pipelining : bool
+        PIPELINING (RFC 2920).
+    chunking : bool
+        CHUNKING (RFC 3030).
+    starttls : bool
+        STARTTLS (RFC 3207).
+    mailmax, rcptmax, rcptdomainmax : int
+        LIMITS (RFC 9422): MAIL commands per session, RCPT per transaction, recipient domains per session.
+    """
+
+    pipelining: bool
+    chunking: bool
+    starttls: bool
+    mailmax: int
+    rcptmax: int
+    rcptdomainmax: int
+
+
+NOTHING_OFFERED = Capabilities(False, False, False, 0, 0, 0)
+_MAX_LIMIT_DIGITS = 6  # RFC 9422 section 4: a limit value has at most six digits
+
+
+def ehlo_lines(offered: Capabilities, hostname: str) -> list[str]:
+    """Return the lines of the EHLO reply, without CRLF."""
+    words = [hostname]
+    words += ["PIPELINING"] if offered.pipelining else []
+    words += ["CHUNKING"] if offered.chunking else []
+    words += ["STARTTLS"] if offered.starttls else []
+    limits = [
+        f"{name}={value}"
+        for name, value in (
+            ("MAILMAX", offered.mailmax),
+            ("RCPTMAX", offered.rcptmax),
+            ("RCPTDOMAINMAX", offered.rcptdomainmax),
+        )
+        if value > 0
+    ]
+    words += [" ".join(["LIMITS", *limits])] if limits else []
+    return [f"250-{word}" for word in words[:-1]] + [f"250 {words[-1]}"]
+
+
+def parse_ehlo(lines: Iterable[str]) -> Capabilities:
+    """Read an EHLO reply. Unknown keywords and malformed limits are ignored, as RFC 9422 section 4 asks for."""
+    offered = NOTHING_OFFERED
+    for line in lines:
+        keyword, *words = line[4:].split() or [""]
+        match keyword.upper():
+            case "PIPELINING":
+                offered = offered._replace(pipelining=True)
+            case "CHUNKING":
+                offered = offered._replace(chunking=True)
+            case "STARTTLS":
+                offered = offered._replace(starttls=True)
+            case "LIMITS":
+                offered = offered._replace(**_limits(words))
+    return offered
+
+
+def _limits(words: Iterable[str]) -> dict[str, int]:
+    found = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        known = name.upper() in {"MAILMAX", "RCPTMAX", "RCPTDOMAINMAX"}
+        if known and value.isascii() and value.isdigit() and len(value) <= _MAX_LIMIT_DIGITS and int(value) > 0:
+            found[name.lower()] = int(value)
+    return found

@@ -1,0 +1,57 @@
+"""SMTP commands and command groups (RFC 2920 section 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+
+class Verb(IntEnum):
+    """What a client sends. TEXT is the message text with its final dot, which follows a 354 reply."""
+
+    CONNECT = 0
+    EHLO = 1
+    STARTTLS = 2
+    MAIL = 3
+    RCPT = 4
+    DATA = 5
+    TEXT = 6
+    BDAT = 7
+    RSET = 8
+    NOOP = 9
+    QUIT = 10
+
+
+def ends_group(verb: Verb) -> bool:
+    """Tell whether a command may only be the last of a group.
+
+    RFC 2920 section 3.1: EHLO, DATA, QUIT and NOOP (and STARTTLS, RFC 3207 section 4) come last; MAIL, RCPT and
+    RSET go anywhere. BDAT may be pipelined (RFC 3030 section 4.2), and the message text is no command: it may
+    start a group.
+    """
+    return verb in (Verb.CONNECT, Verb.EHLO, Verb.STARTTLS, Verb.DATA, Verb.NOOP, Verb.QUIT)
+
+
+def is_group(verbs: Sequence[Verb]) -> bool:
+    """Tell whether the verbs, in this order, may be sent as one command group."""
+    if not verbs:
+        return False
+    only_last = not any(ends_group(verb) for verb in verbs[:-1])
+    text_only_first = Verb.TEXT not in verbs[1:]
+    return only_last and text_only_first
+
+
+def command_octets(verb: Verb, address_chars: int) -> int:
+    """Return the octets of a command line with its CRLF, for an address of the given length.
+
+    ``MAIL FROM:<a>`` and ``RCPT TO:<a>`` are 14 and 12 octets longer than the address.
+    """
+    if verb == Verb.MAIL:
+        return 14 + address_chars
+    if verb == Verb.RCPT:
+        return 12 + address_chars
+    if verb == Verb.EHLO:
+        return 24
+    if verb == Verb.STARTTLS:
+        return 10
+    return 0 if verb == Verb.CONNECT else 6

@@ -1,0 +1,137 @@
+"""The counting strategies: how a sender tracks over-limit refusals (model section 4).
+
+`corrected` is what RFC 2920 section 3.1 asks for. The others are *hypotheses*: mechanisms consistent with
+Microsoft KB 822105 ("incorrectly tracks the number of recipients who receive error 552") or seen in other
+senders. None of them is the vendor's code.
+
+Each strategy is one function ``settle(tally, rcpt, knobs) -> Verdict`` that is asked once per recipient after
+the last RCPT reply of a transaction. In the closed forms, *m* is the number of over-limit refusals of a
+transaction and all mailboxes are valid; :mod:`simsmtp.strategies.closed_forms` follows them through a whole
+message.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from simsmtp.strategies.seen import Seen
+from simsmtp.strategies.tally import Tally
+
+
+class Verdict(IntEnum):
+    """What the sender concludes for one recipient of a transaction."""
+
+    DONE = 0  # taken as accepted: follows the final reply
+    REQUEUE = 1  # to be tried again as the overflow policy says
+    FAIL = 2  # NDR
+    DEFER = 3  # back to the queue, by the retry schedule
+
+
+class Rcpt(NamedTuple):
+    """One recipient of a transaction, as a strategy may see it.
+
+    Attributes
+    ----------
+    position : int
+        Place among the RCPT commands of the transaction, from 0.
+    seen : Seen
+        Class of its own reply.
+    previous : Seen
+        Class of the reply before it; for the first RCPT that of MAIL.
+    over_rank : int
+        Number of over-limit refusals before it in the transaction.
+    """
+
+    position: int
+    seen: Seen
+    previous: Seen
+    over_rank: int
+
+
+class Knobs(NamedTuple):
+    """Settings of the sender that a strategy may look at.
+
+    Attributes
+    ----------
+    pipelined : bool
+        More than one command may be unanswered: PIPELINING is in use and the window is not stop-and-wait.
+    budget : int
+        Refusals tolerated per transaction.
+    """
+
+    pipelined: bool
+    budget: int
+
+
+def by_own_reply(seen: Seen) -> Verdict:
+    """Return the verdict that fits a recipient's own reply."""
+    if seen == Seen.ACCEPTED:
+        return Verdict.DONE
+    if seen == Seen.OVER:
+        return Verdict.REQUEUE
+    if seen == Seen.FAILED:
+        return Verdict.FAIL
+    return Verdict.DEFER
+
+
+def corrected(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:  # noqa: ARG001 - the common signature
+    """One status per RCPT, matched by position: all m re-queued, nobody fails."""
+    return by_own_reply(rcpt.seen)
+
+
+def one_stop(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:  # noqa: ARG001
+    """Keep a flag and the index of the first refusal; later ones fall into the generic 5yz branch: m - 1 fail."""
+    if rcpt.seen == Seen.OVER and rcpt.over_rank > 0:
+        return Verdict.FAIL
+    return by_own_reply(rcpt.seen)
+
+
+def per_read(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:  # noqa: ARG001
+    """Raise a counter once per network read that holds a refusal: the last *reads* re-queued, m - reads fail."""
+    if rcpt.seen == Seen.OVER and rcpt.over_rank < tally.over - tally.over_reads:
+        return Verdict.FAIL
+    return by_own_reply(rcpt.seen)
+
+
+def send_cursor(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:  # noqa: ARG001
+    """Let the next-to-send cursor double as the retry cursor: with pipelining it is past them all, m fail."""
+    if rcpt.seen == Seen.OVER and knobs.pipelined:
+        return Verdict.FAIL
+    return by_own_reply(rcpt.seen)
+
+
+def send_cursor_silent(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:  # noqa: ARG001
+    """As `send_cursor`, with the refusals taken as done: with pipelining m are lost without an NDR."""
+    if rcpt.seen == Seen.OVER and knobs.pipelined:
+        return Verdict.DONE
+    return by_own_reply(rcpt.seen)
+
+
+def aggregate(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:  # noqa: ARG001
+    """Keep only totals, mapped back by position: accepted first, then failed, then deferred, then re-queued.
+
+    Right for valid mailboxes and a prefix limit. Elsewhere accepted recipients get NDRs or are sent twice, and
+    refused ones count as delivered.
+    """
+    if rcpt.position < tally.accepted:
+        return Verdict.DONE
+    if rcpt.position < tally.accepted + tally.failed:
+        return Verdict.FAIL
+    return Verdict.DEFER if rcpt.position < tally.accepted + tally.failed + tally.deferred else Verdict.REQUEUE
+
+
+def budget(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:  # noqa: ARG001
+    """Tolerate at most K refusals per transaction: the first K re-queued, max(0, m - K) fail."""
+    if rcpt.seen == Seen.OVER and rcpt.over_rank >= knobs.budget:
+        return Verdict.FAIL
+    return by_own_reply(rcpt.seen)
+
+
+def shifted(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:  # noqa: ARG001
+    """Give each RCPT the reply before its own; the last one is discarded, and DATA is in step again.
+
+    With pipelining one recipient per overflowed transaction is lost: the first refused one, which takes the
+    last 250.
+    """
+    return by_own_reply(rcpt.previous if knobs.pipelined else rcpt.seen)

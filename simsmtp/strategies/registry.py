@@ -1,0 +1,123 @@
+"""The counting strategies by name, and how a user adds one."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from simsmtp.errors import InputError
+from simsmtp.strategies import counting
+from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
+from simsmtp.strategies.tally import Tally
+
+Settle = Callable[[Tally, Rcpt, Knobs], Verdict]
+
+
+class Strategy(NamedTuple):
+    """A counting strategy.
+
+    Attributes
+    ----------
+    name : str
+        As scenarios call it.
+    settle : callable
+        ``settle(tally, rcpt, knobs) -> Verdict``.
+    builtin : bool
+        False for one that a user registered.
+    source : str
+        Text of the function, part of the address under which results are stored.
+    """
+
+    name: str
+    settle: Settle
+    builtin: bool
+    source: str
+
+    @property
+    def summary(self) -> str:
+        """First line of the function's docstring."""
+        return (inspect.getdoc(self.settle) or "").partition("\n")[0]
+
+
+_BUILTIN = {
+    "corrected": counting.corrected,
+    "one-stop": counting.one_stop,
+    "per-read": counting.per_read,
+    "send-cursor": counting.send_cursor,
+    "send-cursor-silent": counting.send_cursor_silent,
+    "aggregate": counting.aggregate,
+    "budget": counting.budget,
+    "shifted": counting.shifted,
+}
+_registry: dict[str, Strategy] = {
+    name: Strategy(name, settle, True, "") for name, settle in _BUILTIN.items()
+}
+
+
+def register_strategy(name: str, settle: Settle, *, source: str | None = None) -> Strategy:
+    """Add a counting strategy under a name of its own, for every engine and command.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case letters, digits and hyphens. The built-in names are taken; registering your own name again
+        replaces it, so that a notebook cell can be run twice.
+    settle : callable
+        ``settle(tally, rcpt, knobs) -> Verdict``, asked once per recipient after the last RCPT reply of a
+        transaction. See :mod:`simsmtp.strategies.counting` for the eight that exist.
+    source : str, optional
+        Text that identifies the version of the strategy; by default the source of `settle`.
+
+    Returns
+    -------
+    Strategy
+        What was registered.
+
+    Raises
+    ------
+    InputError
+        If the name is taken or malformed, or `settle` does not take three arguments.
+
+    Examples
+    --------
+    >>> from simsmtp.strategies.counting import Verdict, by_own_reply
+    >>> from simsmtp.strategies.seen import Seen
+    >>> def optimist(tally, rcpt, knobs):
+    ...     return Verdict.DONE if rcpt.seen == Seen.OVER else by_own_reply(rcpt.seen)
+    >>> register_strategy("optimist", optimist).name
+    'optimist'
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
+        raise InputError(
+            "not a strategy name", key="strategy", given=name, allowed="lower-case letters, digits and single hyphens"
+        )
+    if name in _BUILTIN:
+        raise InputError("the name of a built-in strategy is taken", key="strategy", given=name, allowed="another name")
+    if not callable(settle) or len(inspect.signature(settle).parameters) != 3:
+        raise InputError(
+            "a strategy is a function of three arguments", key=name, given=settle, allowed="settle(tally, rcpt, knobs)"
+        )
+    _registry[name] = Strategy(name, settle, False, _source_of(settle) if source is None else source)
+    return _registry[name]
+
+
+def find_strategy(name: str) -> Strategy:
+    """Return a strategy by name; an unknown name is an `InputError`."""
+    if name not in _registry:
+        raise InputError("unknown counting strategy", key="client.strategy", given=name, allowed=_registry)
+    return _registry[name]
+
+
+def strategies() -> dict[str, Strategy]:
+    """Return all strategies by name, built-in ones first."""
+    return dict(_registry)
+
+
+def _source_of(settle: Settle) -> str:
+    try:
+        return inspect.getsource(settle)
+    except (OSError, TypeError):
+        code = getattr(settle, "__code__", None)
+        return repr((code.co_code, code.co_consts)) if code else repr(settle)

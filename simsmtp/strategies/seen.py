@@ -1,0 +1,45 @@
+"""How a sender classifies one reply to RCPT: shared by all counting strategies (model section 4)."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from simsmtp.protocol.replies import TOO_MANY_RECIPIENTS, detail_of
+
+
+class Seen(IntEnum):
+    """What one reply to RCPT means to the sender."""
+
+    ACCEPTED = 0
+    OVER = 1  # refused because of a recipient limit: 452, 552 or X.5.3
+    FAILED = 2  # refused for good
+    DEFERRED = 3  # refused for now
+    CLOSED = 4  # 421, or no reply at all: the connection is gone
+
+
+def classify(code: int, status: int, first: bool) -> Seen:
+    """Return what a reply to RCPT means.
+
+    Parameters
+    ----------
+    code : int
+        Reply code; 0 where the connection closed before a reply came.
+    status : int
+        Enhanced status code in integer form.
+    first : bool
+        The RCPT was the first of its transaction, which is never over a transaction limit.
+
+    Notes
+    -----
+    RFC 5321 section 4.5.3.1.10 asks for 452 and wants 552 taken as temporary; RFC 3463 section 3.6 gives
+    X.5.3 "too many recipients". The registry (RFC 5248) pairs it with 451, others with 455.
+    """
+    if 200 <= code < 300:
+        return Seen.ACCEPTED
+    if code in (0, 421):
+        return Seen.CLOSED
+    if not first and (code in (452, 552) or detail_of(status) == TOO_MANY_RECIPIENTS):
+        return Seen.OVER
+    if code >= 500:
+        return Seen.FAILED
+    return Seen.DEFERRED

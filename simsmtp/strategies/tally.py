@@ -1,0 +1,67 @@
+"""What a sender keeps while the replies of one transaction come in: the same for all counting strategies.
+
+Each strategy looks at only a part of it; that is where they differ.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from simsmtp.strategies.seen import Seen
+
+
+class Tally(NamedTuple):
+    """Running totals over the RCPT replies of one transaction.
+
+    Attributes
+    ----------
+    accepted, over, failed, deferred : int
+        Number of replies of each class.
+    over_reads : int
+        Number of network reads that held at least one over-limit refusal.
+    last_over_read : int
+        The last such read, -1 before the first.
+    over_flights : int
+        Number of flights that held at least one over-limit refusal.
+    last_over_flight : int
+        The last such flight, -1 before the first.
+    """
+
+    accepted: int
+    over: int
+    failed: int
+    deferred: int
+    over_reads: int
+    last_over_read: int
+    over_flights: int
+    last_over_flight: int
+
+
+def empty_tally() -> Tally:
+    """Return the tally at the start of a transaction."""
+    return Tally(0, 0, 0, 0, 0, -1, 0, -1)
+
+
+def observe(tally: Tally, seen: Seen, read: int, flight: int) -> Tally:
+    """Return the tally after one more RCPT reply.
+
+    Parameters
+    ----------
+    tally : Tally
+        The totals so far.
+    seen : Seen
+        Class of the reply.
+    read, flight : int
+        Number of the network read it came with and of the flight its RCPT was sent in, both counted up
+        within the transaction.
+    """
+    n250, n552, n5yz, n4yz, reads, last_read, flights, last_flight = tally
+    if seen == Seen.ACCEPTED:
+        return Tally(n250 + 1, n552, n5yz, n4yz, reads, last_read, flights, last_flight)
+    if seen == Seen.OVER:
+        reads += 1 if read != last_read else 0
+        flights += 1 if flight != last_flight else 0
+        return Tally(n250, n552 + 1, n5yz, n4yz, reads, read, flights, flight)
+    if seen == Seen.FAILED:
+        return Tally(n250, n552, n5yz + 1, n4yz, reads, last_read, flights, last_flight)
+    return Tally(n250, n552, n5yz, n4yz + 1, reads, last_read, flights, last_flight)

@@ -1,0 +1,60 @@
+"""Windows: how much a sender leaves unanswered (RFC 2920 section 3.1; model section 2)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from simsmtp.protocol.commands import Verb
+
+UNBOUNDED = 2**62
+
+
+class Window(NamedTuple):
+    """What may be unanswered at once.
+
+    Attributes
+    ----------
+    stop_and_wait : bool
+        One command at a time: no PIPELINING, or a window of one recipient.
+    recipients : int
+        RCPT commands per flight.
+    octets : int
+        Octets of commands per flight.
+    drain : bool
+        MAIL alone, then no window; whatever is readable is read before each RCPT (sendmail).
+    """
+
+    stop_and_wait: bool
+    recipients: int
+    octets: int
+    drain: bool
+
+
+def may_send(window: Window, commands: int, rcpts: int, octets: int, verb: Verb, size: int) -> bool:
+    """Tell whether a command may join the flight that is being written.
+
+    Parameters
+    ----------
+    window : Window
+        The sender's window.
+    commands, rcpts, octets : int
+        What the flight holds so far.
+    verb : Verb
+        The command to be added.
+    size : int
+        Its octets.
+
+    Notes
+    -----
+    A flight always takes its first command, however long. With a window in recipients, DATA rides with the last
+    RCPT; with one in octets it rides where it fits.
+    """
+    if commands == 0:
+        return True
+    if window.stop_and_wait:
+        return False
+    if window.drain and rcpts == 0 and verb == Verb.RCPT:
+        return False
+    if verb == Verb.RCPT and rcpts >= window.recipients:
+        return False
+    return octets + size <= window.octets
