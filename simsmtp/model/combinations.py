@@ -44,7 +44,9 @@ def _check_client(scenario: Scenario) -> None:
     ]
     if len(windows) > 1:
         raise InputError(
-            f"{' and '.join(windows)} cannot be combined", key=f"client.{windows[1]}", allowed="one window at a time"
+            f"{' and '.join(windows)} cannot be combined",
+            key=f"client.{windows[1]}",
+            allowed="one window at a time",
         )
     policies = set(client.overflow.values()) if isinstance(client.overflow, dict) else {client.overflow}
     if "same-session" in policies and client.transactions_per_connection == 1:
@@ -67,7 +69,10 @@ def _check_workload(scenario: Scenario) -> None:
     workload = scenario.workload
     if workload.arrivals == "trace" and workload.trace is None:
         raise InputError(
-            "arrivals from a trace need a trace", key="workload.arrivals", given="trace", allowed="a path in workload.trace"
+            "arrivals from a trace need a trace",
+            key="workload.arrivals",
+            given="trace",
+            allowed="a path in workload.trace",
         )
     if not isinstance(workload.recipients_per_message, int) and workload.recipients_per_message.dist in {
         "uniform",

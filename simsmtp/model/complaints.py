@@ -57,16 +57,26 @@ def _shares_key(loc: Sequence[int | str], other: Sequence[int | str]) -> bool:
 
 def _path(loc: Sequence[int | str]) -> tuple[str, ...]:
     """Drop the parts of a location that pydantic adds for the alternatives of a union."""
-    return tuple(str(part) for part in loc if isinstance(part, int) or part.replace("_", "").replace("-", "").isalnum() and not _is_type_name(part))
+    return tuple(
+        str(part)
+        for part in loc
+        if isinstance(part, int) or (part.replace("_", "").replace("-", "").isalnum() and not _is_type_name(part))
+    )
 
 
 def _is_type_name(part: str) -> bool:
-    return part in {"int", "float", "str", "bool", "none"} or part[:1].isupper() or part.startswith(("constrained", "literal", "dict", "function"))
+    return (
+        part in {"int", "float", "str", "bool", "none"}
+        or part[:1].isupper()
+        or part.startswith(("constrained", "literal", "dict", "function"))
+    )
 
 
 def _clean(message: str) -> str:
     text = message.removeprefix("Value error, ").removeprefix("Input should be ")
-    return text if text != message and message.startswith("Value") else f"should be {text}" if text != message else message
+    return (
+        text if text != message and message.startswith("Value") else f"should be {text}" if text != message else message
+    )
 
 
 def _fields(model: type[BaseModel], path: Sequence[str]) -> list[str]:

@@ -17,7 +17,11 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "zipf": ("exponent", "maximum"),
     "empirical": ("values",),
 }
-_MAY_HAVE: dict[str, tuple[str, ...]] = {"exponential": ("shift",), "lognormal": ("maximum",), "geometric": ("maximum",)}
+_MAY_HAVE: dict[str, tuple[str, ...]] = {
+    "exponential": ("shift",),
+    "lognormal": ("maximum",),
+    "geometric": ("maximum",),
+}
 
 
 class Distribution(BaseModel):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 from simsmtp.model.distributions import Sampler, ns_of_ms, ns_of_s, sampler_of
@@ -134,9 +136,25 @@ def plan_of(scenario: Scenario) -> Plan:
     )
 
 
+def _trace(workload: Workload) -> tuple[TraceMessage, ...]:
+    if workload.trace is None:
+        return ()
+    try:
+        changed_ns = Path(workload.trace).stat().st_mtime_ns
+    except OSError:
+        changed_ns = 0  # the reader says what is wrong with it
+    return _read_once(workload.trace, workload.trace_format, changed_ns)[: workload.trace_messages]
+
+
+@lru_cache(maxsize=4)
+def _read_once(path: str, form: str, changed_ns: int) -> tuple[TraceMessage, ...]:
+    """Read a trace once for all replications, and again when the file has changed."""
+    del changed_ns
+    return tuple(read_trace(path, form))
+
+
 def _workload(workload: Workload) -> WorkloadPlan:
-    trace = tuple(read_trace(workload.trace, workload.trace_format)) if workload.trace else ()
-    trace = trace[: workload.trace_messages]
+    trace = _trace(workload)
     poisson = workload.arrivals if not isinstance(workload.arrivals, str) else None
     mean_ns = 1e9 / poisson.rate_per_s if poisson else 0.0
     return WorkloadPlan(
@@ -222,12 +240,11 @@ def _path(network: Network) -> PathPlan:
 
 
 def _server(server: Server, *, starttls: bool) -> ServerPlan:
+    offered = _offered(server, starttls=starttls)
     return ServerPlan(
         policy=_policy(server),
-        offered=_offered(server, starttls=starttls),
-        spoken=spoken_answers(
-            parse_reply(server.overflow_reply), parse_reply(server.data_failure_reply)
-        ),
+        offered=offered,
+        spoken=spoken_answers(parse_reply(server.overflow_reply), parse_reply(server.data_failure_reply), offered),
         service=_services(server),
         workers=server.workers or 0,
         sessions=_bound(server.sessions),

@@ -36,13 +36,21 @@ RESPONSES = (
     Response("missed_ndr", "", "unknown mailbox, no NDR sent", "lower", True),
     Response("queued", "", "not finished at the horizon", "lower", True),
     Response(
-        "false_ndr_rate", "", "(false_ndr + contradictory_ndr) / valid recipients that are finished", "lower", False
+        "false_ndr_rate",
+        "",
+        "(false_ndr + contradictory_ndr) / valid recipients that are finished",
+        "lower",
+        False,
     ),
     Response("rcpt_commands", "", "RCPT commands sent", "lower", True),
     Response("transactions", "", "MAIL commands sent", "lower", True),
     Response("connections", "", "connections opened, refused ones included", "lower", True),
     Response(
-        "round_trips", "", "times a client waited for the server: connect, banner, EHLO and each flight", "lower", True
+        "round_trips",
+        "",
+        "times a client waited for the server: connect, banner, EHLO and each flight",
+        "lower",
+        True,
     ),
     Response("makespan_s", "s", "first connect to last final reply", "lower", False),
     Response("delivered_per_s", "1/s", "recipients accepted at least once / makespan_s", "higher", False),

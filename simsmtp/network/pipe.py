@@ -19,11 +19,11 @@ def departs(written_ns: int, link_free_ns: int, octets: int, bits_per_s: int) ->
     bits_per_s : int
         Bandwidth; 0 is unlimited.
     """
-    start = written_ns if written_ns > link_free_ns else link_free_ns
+    start = max(link_free_ns, written_ns)
     return start if bits_per_s == 0 else start + octets * _NS_BITS_PER_OCTET // bits_per_s
 
 
 def arrives(departed_ns: int, delay_ns: int, last_arrival_ns: int) -> int:
     """Return when what departed arrives: after its delay, never before what was sent earlier."""
     arrival = departed_ns + delay_ns
-    return arrival if arrival > last_arrival_ns else last_arrival_ns
+    return max(last_arrival_ns, arrival)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+from simsmtp.protocol.capabilities import NOTHING_OFFERED, Capabilities, ehlo_lines
 from simsmtp.protocol.replies import Reply, enhanced, status_text
+
+HOSTNAME = "mx.example.test"
 
 
 class Answer(IntEnum):
@@ -55,12 +58,16 @@ class Spoken(NamedTuple):
 
 _FIXED: dict[Answer, tuple[int, int, str]] = {
     Answer.NONE: (0, 0, ""),
-    Answer.BANNER: (220, 0, "mx.example.test ESMTP"),
+    Answer.BANNER: (220, 0, f"{HOSTNAME} ESMTP"),
     Answer.SESSION_REFUSED: (421, enhanced(4, 3, 2), "Too many sessions"),
-    Answer.EHLO_OK: (250, 0, "mx.example.test"),
+    Answer.EHLO_OK: (250, 0, HOSTNAME),
     Answer.STARTTLS_OK: (220, enhanced(2, 0, 0), "Ready to start TLS"),
     Answer.MAIL_OK: (250, enhanced(2, 1, 0), "Ok"),
-    Answer.CONNECTION_EXHAUSTED: (421, enhanced(4, 5, 3), "Too many messages or recipients on this connection"),
+    Answer.CONNECTION_EXHAUSTED: (
+        421,
+        enhanced(4, 5, 3),
+        "Too many messages or recipients on this connection",
+    ),
     Answer.RCPT_OK: (250, enhanced(2, 1, 5), "Ok"),
     Answer.RCPT_UNKNOWN: (550, enhanced(5, 1, 1), "User unknown"),
     Answer.RCPT_GREYLISTED: (451, enhanced(4, 7, 1), "Greylisted, please try again later"),
@@ -76,14 +83,28 @@ _FIXED: dict[Answer, tuple[int, int, str]] = {
 }
 
 
-def spoken_answers(overflow_reply: Reply, data_failure_reply: Reply) -> tuple[Spoken, ...]:
-    """Return the reply for each `Answer`, in the order of its members."""
+def spoken_answers(
+    overflow_reply: Reply, data_failure_reply: Reply, offered: Capabilities = NOTHING_OFFERED
+) -> tuple[Spoken, ...]:
+    """Return the reply for each `Answer`, in the order of its members.
+
+    Parameters
+    ----------
+    overflow_reply, data_failure_reply : Reply
+        What the server says to a recipient over the limit, and to a text it refuses.
+    offered : Capabilities
+        What stands in its EHLO reply, whose octets count all its lines.
+    """
     table = {
         **_FIXED,
         Answer.RCPT_OVER: (*overflow_reply, "Too many recipients"),
         Answer.TEXT_REFUSED: (*data_failure_reply, "Message refused"),
     }
-    return tuple(_spoken(*table[answer]) for answer in Answer)
+    spoken = [_spoken(*table[answer]) for answer in Answer]
+    lines = ehlo_lines(offered, HOSTNAME)
+    greeting = spoken[Answer.EHLO_OK]
+    spoken[Answer.EHLO_OK] = Spoken(greeting.code, 0, sum(len(line) + 2 for line in lines), greeting.wording)
+    return tuple(spoken)
 
 
 def _spoken(code: int, status: int, words: str) -> Spoken:

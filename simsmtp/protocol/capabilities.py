@@ -54,19 +54,19 @@ def ehlo_lines(offered: Capabilities, hostname: str) -> list[str]:
 
 def parse_ehlo(lines: Iterable[str]) -> Capabilities:
     """Read an EHLO reply. Unknown keywords and malformed limits are ignored, as RFC 9422 section 4 asks for."""
-    offered = NOTHING_OFFERED
+    keywords = {}
     for line in lines:
         keyword, *words = line[4:].split() or [""]
-        match keyword.upper():
-            case "PIPELINING":
-                offered = offered._replace(pipelining=True)
-            case "CHUNKING":
-                offered = offered._replace(chunking=True)
-            case "STARTTLS":
-                offered = offered._replace(starttls=True)
-            case "LIMITS":
-                offered = offered._replace(**_limits(words))
-    return offered
+        keywords[keyword.upper()] = words
+    limits = _limits(keywords.get("LIMITS", []))
+    return Capabilities(
+        pipelining="PIPELINING" in keywords,
+        chunking="CHUNKING" in keywords,
+        starttls="STARTTLS" in keywords,
+        mailmax=limits.get("MAILMAX", 0),
+        rcptmax=limits.get("RCPTMAX", 0),
+        rcptdomainmax=limits.get("RCPTDOMAINMAX", 0),
+    )
 
 
 def _limits(words: Iterable[str]) -> dict[str, int]:
@@ -75,5 +75,5 @@ def _limits(words: Iterable[str]) -> dict[str, int]:
         name, _, value = word.partition("=")
         known = name.upper() in {"MAILMAX", "RCPTMAX", "RCPTDOMAINMAX"}
         if known and value.isascii() and value.isdigit() and len(value) <= _MAX_LIMIT_DIGITS and int(value) > 0:
-            found[name.lower()] = int(value)
+            found[name.upper()] = int(value)
     return found

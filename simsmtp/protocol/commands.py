@@ -44,7 +44,8 @@ def is_group(verbs: Sequence[Verb]) -> bool:
 def command_octets(verb: Verb, address_chars: int) -> int:
     """Return the octets of a command line with its CRLF, for an address of the given length.
 
-    ``MAIL FROM:<a>`` and ``RCPT TO:<a>`` are 14 and 12 octets longer than the address.
+    ``MAIL FROM:<a>`` and ``RCPT TO:<a>`` are 14 and 12 octets longer than the address; BDAT is counted here with a
+    length of four digits and without its chunk, see `bdat_octets`.
     """
     if verb == Verb.MAIL:
         return 14 + address_chars
@@ -52,6 +53,17 @@ def command_octets(verb: Verb, address_chars: int) -> int:
         return 12 + address_chars
     if verb == Verb.EHLO:
         return 24
-    if verb == Verb.STARTTLS:
-        return 10
+    if verb in (Verb.STARTTLS, Verb.BDAT):
+        return 10 if verb == Verb.STARTTLS else 16
     return 0 if verb == Verb.CONNECT else 6
+
+
+def bdat_octets(text_octets: int) -> int:
+    """Return the octets of ``BDAT n LAST`` with its CRLF and the n octets of text that follow it."""
+    return 12 + len(str(text_octets)) + text_octets
+
+
+def bdat_text_octets(octets: int) -> int:
+    """Return n of a ``BDAT n LAST`` that takes so many octets in all: the inverse of `bdat_octets`."""
+    digits = next(digits for digits in range(1, 20) if len(str(octets - 12 - digits)) <= digits)
+    return octets - 12 - digits

@@ -70,7 +70,10 @@ def parse_reply(text: int | str, *, key: str | None = None) -> Reply:
     match = _FORM.fullmatch(str(text).strip())
     if match is None:
         raise InputError(
-            "not a reply", key=key, given=text, allowed="a code such as 552, or with status such as '452 4.5.3'"
+            "not a reply",
+            key=key,
+            given=text,
+            allowed="a code such as 552, or with status such as '452 4.5.3'",
         )
     code = int(match["code"])
     if match["cls"] is None:

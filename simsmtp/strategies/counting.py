@@ -75,40 +75,40 @@ def by_own_reply(seen: Seen) -> Verdict:
     return Verdict.DEFER
 
 
-def corrected(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:  # noqa: ARG001 - the common signature
+def corrected(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """One status per RCPT, matched by position: all m re-queued, nobody fails."""
     return by_own_reply(rcpt.seen)
 
 
-def one_stop(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:  # noqa: ARG001
+def one_stop(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Keep a flag and the index of the first refusal; later ones fall into the generic 5yz branch: m - 1 fail."""
     if rcpt.seen == Seen.OVER and rcpt.over_rank > 0:
         return Verdict.FAIL
     return by_own_reply(rcpt.seen)
 
 
-def per_read(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:  # noqa: ARG001
+def per_read(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Raise a counter once per network read that holds a refusal: the last *reads* re-queued, m - reads fail."""
     if rcpt.seen == Seen.OVER and rcpt.over_rank < tally.over - tally.over_reads:
         return Verdict.FAIL
     return by_own_reply(rcpt.seen)
 
 
-def send_cursor(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:  # noqa: ARG001
+def send_cursor(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Let the next-to-send cursor double as the retry cursor: with pipelining it is past them all, m fail."""
     if rcpt.seen == Seen.OVER and knobs.pipelined:
         return Verdict.FAIL
     return by_own_reply(rcpt.seen)
 
 
-def send_cursor_silent(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:  # noqa: ARG001
+def send_cursor_silent(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """As `send_cursor`, with the refusals taken as done: with pipelining m are lost without an NDR."""
     if rcpt.seen == Seen.OVER and knobs.pipelined:
         return Verdict.DONE
     return by_own_reply(rcpt.seen)
 
 
-def aggregate(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:  # noqa: ARG001
+def aggregate(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Keep only totals, mapped back by position: accepted first, then failed, then deferred, then re-queued.
 
     Right for valid mailboxes and a prefix limit. Elsewhere accepted recipients get NDRs or are sent twice, and
@@ -121,14 +121,14 @@ def aggregate(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:  # noqa: ARG00
     return Verdict.DEFER if rcpt.position < tally.accepted + tally.failed + tally.deferred else Verdict.REQUEUE
 
 
-def budget(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:  # noqa: ARG001
+def budget(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Tolerate at most K refusals per transaction: the first K re-queued, max(0, m - K) fail."""
     if rcpt.seen == Seen.OVER and rcpt.over_rank >= knobs.budget:
         return Verdict.FAIL
     return by_own_reply(rcpt.seen)
 
 
-def shifted(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:  # noqa: ARG001
+def shifted(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Give each RCPT the reply before its own; the last one is discarded, and DATA is in step again.
 
     With pipelining one recipient per overflowed transaction is lost: the first refused one, which takes the

@@ -51,9 +51,7 @@ _BUILTIN = {
     "budget": counting.budget,
     "shifted": counting.shifted,
 }
-_registry: dict[str, Strategy] = {
-    name: Strategy(name, settle, True, "") for name, settle in _BUILTIN.items()
-}
+_registry: dict[str, Strategy] = {name: Strategy(name, settle, True, "") for name, settle in _BUILTIN.items()}
 
 
 def register_strategy(name: str, settle: Settle, *, source: str | None = None) -> Strategy:
@@ -91,13 +89,19 @@ def register_strategy(name: str, settle: Settle, *, source: str | None = None) -
     """
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
         raise InputError(
-            "not a strategy name", key="strategy", given=name, allowed="lower-case letters, digits and single hyphens"
+            "not a strategy name",
+            key="strategy",
+            given=name,
+            allowed="lower-case letters, digits and single hyphens",
         )
     if name in _BUILTIN:
         raise InputError("the name of a built-in strategy is taken", key="strategy", given=name, allowed="another name")
-    if not callable(settle) or len(inspect.signature(settle).parameters) != 3:
+    if not _takes_three(settle):
         raise InputError(
-            "a strategy is a function of three arguments", key=name, given=settle, allowed="settle(tally, rcpt, knobs)"
+            "a strategy is a function of three arguments",
+            key=name,
+            given=settle,
+            allowed="settle(tally, rcpt, knobs)",
         )
     _registry[name] = Strategy(name, settle, False, _source_of(settle) if source is None else source)
     return _registry[name]
@@ -113,6 +117,10 @@ def find_strategy(name: str) -> Strategy:
 def strategies() -> dict[str, Strategy]:
     """Return all strategies by name, built-in ones first."""
     return dict(_registry)
+
+
+def _takes_three(settle: object) -> bool:
+    return callable(settle) and len(inspect.signature(settle).parameters) == 3
 
 
 def _source_of(settle: Settle) -> str:

@@ -15,9 +15,7 @@ from simsmtp.model.scenario import Scenario
 from simsmtp.model.streams import Streams
 
 
-def run(
-    scenario: Scenario, *, seed: int, replication: int, recipients: bool = False, dialogue: bool = False
-) -> Output:
+def run(scenario: Scenario, *, seed: int, replication: int, recipients: bool = False, dialogue: bool = False) -> Output:
     """Run one replication; see `simsmtp.engines.run_replication`."""
     plan = plan_of(scenario)
     books = Books(keep_rows=recipients)

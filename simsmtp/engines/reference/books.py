@@ -69,7 +69,10 @@ class Message:
     def ledger_of(self, recipient: int) -> Ledger:
         """Return the class of a recipient as things stand."""
         return ledger_class(
-            self.is_valid(recipient), self.accepted[recipient], bool(self.ndr[recipient]), not self.settled[recipient]
+            self.is_valid(recipient),
+            self.accepted[recipient],
+            bool(self.ndr[recipient]),
+            not self.settled[recipient],
         )
 
 
@@ -144,7 +147,10 @@ class Books:
         if sum(self.ledger) != self.recipients:
             raise ConservationError(f"the ledger holds {sum(self.ledger)} of {self.recipients} recipients")
         self.rows.sort(key=lambda row: (row.message, row.recipient))
-        values: Responses = {"recipients": self.recipients, **dict(zip(LEDGER_NAMES, self.ledger, strict=True))}
+        values: Responses = {
+            "recipients": self.recipients,
+            **dict(zip(LEDGER_NAMES, self.ledger, strict=True)),
+        }
         values["false_ndr_rate"] = self._false_ndr_rate()
         for name in ("rcpt_commands", "transactions", "connections", "round_trips"):
             values[name] = getattr(self, name)
@@ -153,7 +159,7 @@ class Books:
 
     def _false_ndr_rate(self) -> float:
         wrong = self.ledger[Ledger.FALSE_NDR] + self.ledger[Ledger.CONTRADICTORY_NDR]
-        finished = sum(self.ledger[:Ledger.TRUE_NDR])
+        finished = sum(self.ledger[: Ledger.TRUE_NDR])
         return wrong / finished if finished else 0.0
 
     def _times(self) -> Responses:

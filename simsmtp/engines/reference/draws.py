@@ -53,9 +53,7 @@ class Draws:
         self._streams = streams
         self._plan = plan
         self._open: dict[tuple[int, int, int], Stream] = {}
-        self.constant_service = tuple(
-            int(sample(one, 0.5)) if is_constant(one) else -1 for one in plan.server.service
-        )
+        self.constant_service = tuple(int(sample(one, 0.5)) if is_constant(one) else -1 for one in plan.server.service)
 
     def delays(self, purpose: Purpose, connection: int) -> Delays:
         """Return the delays of one direction of a connection."""

@@ -10,7 +10,17 @@ from simsmtp.engines.reference.books import Message
 class Job:
     """The recipients of one message that go to one destination."""
 
-    __slots__ = ("_next", "_recipients", "attempt", "deferred", "in_flight", "message", "queued", "ready_ns", "requeued")
+    __slots__ = (
+        "_next",
+        "_recipients",
+        "attempt",
+        "deferred",
+        "in_flight",
+        "message",
+        "queued",
+        "ready_ns",
+        "requeued",
+    )
 
     def __init__(self, message: Message, recipients: list[int]) -> None:
         self.message = message

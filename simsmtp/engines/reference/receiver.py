@@ -66,7 +66,7 @@ class Receiver:
         return True
 
     def release(self) -> None:
-        """A session that was admitted is over."""
+        """Note that a session that was admitted is over."""
         self._sessions -= 1
 
     def work(

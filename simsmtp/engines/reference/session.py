@@ -102,7 +102,10 @@ class Session:
         self._greetings = 0
         self._admitted = False
         # The path: when each direction's link is free, and when its last octet arrived.
-        self._up, self._down = draws.delays(Purpose.DELAY_UP, number), draws.delays(Purpose.DELAY_DOWN, number)
+        self._up, self._down = (
+            draws.delays(Purpose.DELAY_UP, number),
+            draws.delays(Purpose.DELAY_DOWN, number),
+        )
         self._up_free = self._up_last = self._down_free = self._down_last = 0
         # The server: when it is free, how many of the replies heard are not flushed yet, and their octets.
         self._free = 0
@@ -184,7 +187,7 @@ class Session:
             if arrived_at > self._free:
                 self._flush()  # its input is empty: RFC 2920 section 3.2
             if services and services[verb] >= 0:
-                self._free = (arrived_at if arrived_at > self._free else self._free) + services[verb]
+                self._free = (max(self._free, arrived_at)) + services[verb]
             else:
                 yield from self._serve(verb, recipient, arrived_at)
             self._hear(command, *server.answer(verb, message, recipient, self._free, draw))

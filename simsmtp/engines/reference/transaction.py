@@ -9,7 +9,7 @@ from simsmtp.engines.reference.books import Message
 from simsmtp.engines.reference.session import Command, Session, Steps
 from simsmtp.model.plan import ClientPlan
 from simsmtp.protocol.answers import Answer
-from simsmtp.protocol.commands import Verb, ends_group
+from simsmtp.protocol.commands import Verb, bdat_octets, ends_group
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.overflow import Overflow, after_final_reply, disposition, overflow_for, stops_sending
 from simsmtp.strategies.seen import Seen, classify
@@ -100,9 +100,7 @@ class Transaction:
                 break  # every RCPT has been answered and none accepted: there is nothing to send
             flight = self._next_flight(script, place)
             place += len(flight)
-            yield from self._session.exchange(
-                flight, command_ns=self._plan.command_ns, drain=self._plan.drain
-            )
+            yield from self._session.exchange(flight, command_ns=self._plan.command_ns, drain=self._plan.drain)
             self._read_replies()
             if self._session.is_closed or self.refused_at_mail:
                 return
@@ -138,8 +136,8 @@ class Transaction:
         script.append(Command(Verb.MAIL, octets[Verb.MAIL], -1))
         rcpt, size = Verb.RCPT, octets[Verb.RCPT]
         script += [Command(rcpt, size, recipient) for recipient in self.recipients]
-        text = self._message.size if self._data == Verb.BDAT else 0
-        script.append(Command(self._data, octets[self._data] + text, -1))
+        size = bdat_octets(self._message.size) if self._data == Verb.BDAT else octets[Verb.DATA]
+        script.append(Command(self._data, size, -1))
         return script
 
     def _next_flight(self, script: list[Command], place: int) -> list[Command]:

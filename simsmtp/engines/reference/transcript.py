@@ -31,7 +31,13 @@ class Transcript:
         """Note a command."""
         self._message = -1 if message is None else message.number
         self._add(
-            session, "command", client_ns, server_ns, command.verb, recipient=command.recipient, octets=command.octets
+            session,
+            "command",
+            client_ns,
+            server_ns,
+            command.verb,
+            recipient=command.recipient,
+            octets=command.octets,
         )
 
     def replies(self, session: Session, flushed: Iterable[Heard], server_ns: int, client_ns: int) -> None:

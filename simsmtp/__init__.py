@@ -1,0 +1,91 @@
+"""Pipelined SMTP under recipient limits: what happens to recipients, and to throughput.
+
+Everything public stands here and is imported when it is first used::
+
+    import simsmtp
+
+    scenario = simsmtp.Scenario(client={"strategy": "one-stop"}, server={"recipient_limit": 100})
+    result = simsmtp.simulate(scenario, seed=1, replications=30)
+    study = simsmtp.run("experiments/kb822105.toml")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from simsmtp._version import __version__
+
+if TYPE_CHECKING:
+    from simsmtp import presets, strategies
+    from simsmtp.errors import ConservationError, InputError, SimsmtpError
+    from simsmtp.model.responses import RESPONSES
+    from simsmtp.model.scenario import Scenario
+    from simsmtp.simulation import Result, simulate
+    from simsmtp.strategies.counting import Knobs, Rcpt, Verdict, by_own_reply
+    from simsmtp.strategies.registry import register_strategy
+    from simsmtp.strategies.seen import Seen
+    from simsmtp.strategies.tally import Tally
+    from simsmtp.study.experiment import Experiment, load_experiment
+    from simsmtp.study.runner import run
+    from simsmtp.study.study import Study
+
+__all__ = [
+    "RESPONSES",
+    "ConservationError",
+    "Experiment",
+    "InputError",
+    "Knobs",
+    "Rcpt",
+    "Result",
+    "Scenario",
+    "Seen",
+    "SimsmtpError",
+    "Study",
+    "Tally",
+    "Verdict",
+    "__version__",
+    "by_own_reply",
+    "load_experiment",
+    "presets",
+    "register_strategy",
+    "run",
+    "simulate",
+    "strategies",
+]
+
+_HOMES = {
+    "RESPONSES": "model.responses",
+    "ConservationError": "errors",
+    "Experiment": "study.experiment",
+    "InputError": "errors",
+    "Knobs": "strategies.counting",
+    "Rcpt": "strategies.counting",
+    "Result": "simulation",
+    "Scenario": "model.scenario",
+    "Seen": "strategies.seen",
+    "SimsmtpError": "errors",
+    "Study": "study.study",
+    "Tally": "strategies.tally",
+    "Verdict": "strategies.counting",
+    "by_own_reply": "strategies.counting",
+    "load_experiment": "study.experiment",
+    "register_strategy": "strategies.registry",
+    "run": "study.runner",
+    "simulate": "simulation",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for: pydantic, pandas and SciPy cost a second together."""
+    if name in {"presets", "strategies"}:
+        return import_module(f"simsmtp.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'simsmtp' has no attribute {name!r}")
+    found = getattr(import_module(f"simsmtp.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,60 @@
+"""``simsmtp`` and ``python -m simsmtp``: exit codes and what the user sees of an error."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+
+def main() -> None:
+    """Run the command line and exit: 0 ok, 1 crash or failed replication, 2 bad input, 130 Ctrl-C."""
+    if sys.argv[1:] == ["--version"]:  # without click: a version number need not cost a tenth of a second
+        from simsmtp._version import __version__  # noqa: PLC0415
+
+        print(f"simsmtp {__version__}")  # noqa: T201
+        sys.exit(0)
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
+    import click  # noqa: PLC0415
+
+    from simsmtp.cli import simsmtp  # noqa: PLC0415
+    from simsmtp.errors import InputError  # noqa: PLC0415
+
+    try:
+        return simsmtp(standalone_mode=False, prog_name="simsmtp") or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message())  # noqa: T201
+        return 0
+    except click.UsageError as error:
+        where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        return _say(f"{error.format_message()}{where}", 2)
+    except click.ClickException as error:
+        return _say(error.format_message(), 2)
+    except InputError as error:
+        return _say(str(error), 2)
+    except (click.Abort, KeyboardInterrupt) as error:
+        return _say(str(error.__cause__ or "") or "interrupted", 130)
+    except BrokenPipeError:
+        return _quiet()
+    except Exception:  # noqa: BLE001 - the last resort
+        traceback.print_exc()
+        return 1
+
+
+def _say(message: str, code: int) -> int:
+    print(f"simsmtp: {message}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+def _quiet() -> int:
+    """Leave without the complaint that Python makes when it flushes a closed pipe at exit."""
+    import os  # noqa: PLC0415
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+if __name__ == "__main__":
+    main()

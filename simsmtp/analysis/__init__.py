@@ -1,0 +1,1 @@
+"""What rows mean: intervals, tidy summaries, figures. Reads tables only and never runs a scenario."""

@@ -1,0 +1,63 @@
+"""Figures that need no display: built without pyplot, shown by notebooks, written byte for byte alike."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from simsmtp.analysis.style import RC
+
+_DPI = 200
+
+
+class PaperFigure(Figure):
+    """A figure that a notebook shows although pyplot was never imported."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=110)
+        return buffer.getvalue()
+
+
+def new_figure(width: float, height: float) -> PaperFigure:
+    """Return an empty figure of that size in inches, laid out by constraints."""
+    figure = PaperFigure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
+    """Write a figure as ``name.png`` (200 dots an inch) and ``name.svg``.
+
+    Neither file holds a date, a version or a random identifier: an equal figure gives equal bytes.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        What to write.
+    folder : str or Path
+        Where; made if missing.
+    name : str
+        File name without ending.
+
+    Returns
+    -------
+    tuple of Path
+        The two files.
+
+    Raises
+    ------
+    OSError
+        If the folder or a file cannot be written.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    png, svg = folder / f"{name}.png", folder / f"{name}.svg"
+    with mpl.rc_context({**RC, "svg.hashsalt": "simsmtp", "svg.fonttype": "path"}):
+        figure.savefig(png, dpi=_DPI, metadata={"Software": None})
+        figure.savefig(svg, metadata={"Date": None, "Creator": None})
+    return png, svg

@@ -1,0 +1,158 @@
+"""How factors, their levels and responses are called in figures and tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from simsmtp.model.responses import BY_NAME
+
+
+class FactorName(NamedTuple):
+    """How a factor is called.
+
+    Attributes
+    ----------
+    name : str
+        As axes and legends call it.
+    unit : str
+        Unit on an axis.
+    short : str
+        As a panel title calls it, in front of a level; the name if empty.
+    suffix : str
+        Unit behind a level in a panel title.
+    """
+
+    name: str
+    unit: str = ""
+    short: str = ""
+    suffix: str = ""
+
+
+_SUFFIXES = {"_ms": "ms", "_s": "s", "_mbit": "Mbit/s", "_bytes": "octets"}
+_FACTORS = {
+    "client.batch_size": FactorName("batch size", "recipients per transaction"),
+    "client.budget": FactorName("refusals tolerated", "per transaction"),
+    "client.connections": FactorName("connections", "at once"),
+    "client.overflow": FactorName("overflow policy"),
+    "client.strategy": FactorName("counting strategy"),
+    "client.stop_on_overflow": FactorName("stop on overflow"),
+    "client.window_bytes": FactorName("window", "octets", "", "octets"),
+    "client.window_recipients": FactorName("window", "recipients per flight", "", "recipients"),
+    "network.bandwidth_mbit": FactorName("bandwidth", "Mbit/s", "", "Mbit/s"),
+    "network.replies_per_read": FactorName("RCPT replies per network read"),
+    "network.rtt_ms": FactorName("round-trip time", "ms", "RTT", "ms"),
+    "server.limit_kind": FactorName("kind of limit"),
+    "server.overflow_reply": FactorName("over-limit reply"),
+    "server.recipient_limit": FactorName("recipient limit", "recipients per transaction"),
+    "workload.message_bytes": FactorName("message size", "octets", "", "octets"),
+    "workload.messages": FactorName("messages"),
+    "workload.recipients_per_message": FactorName("recipients per message"),
+    "workload.unknown_share": FactorName("share of unknown mailboxes"),
+}
+_RESPONSES = {
+    "recipients": "recipients",
+    "delivered": "delivered recipients",
+    "false_ndr": "recipients with a false NDR",
+    "contradictory_ndr": "recipients delivered and with an NDR",
+    "duplicate": "recipients delivered twice or more",
+    "lost": "lost recipients",
+    "true_ndr": "unknown recipients with an NDR",
+    "missed_ndr": "unknown recipients without an NDR",
+    "queued": "recipients still queued",
+    "false_ndr_rate": "false-NDR rate",
+    "rcpt_commands": "RCPT commands",
+    "delivered_per_s": "delivered recipients per second",
+    "rcpt_per_delivered": "RCPT commands per delivered recipient",
+    "delay_p50_s": "median delay",
+    "delay_p95_s": "95th percentile of delay",
+    "delay_p99_s": "99th percentile of delay",
+}
+
+
+def factor_name(factor: str) -> FactorName:
+    """Return how a factor (a dotted scenario key, or any column) is called."""
+    if factor in _FACTORS:
+        return _FACTORS[factor]
+    last = factor.rpartition(".")[2]
+    for ending, unit in _SUFFIXES.items():
+        if last.endswith(ending):
+            return FactorName(last.removesuffix(ending).replace("_", " "), unit, "", unit)
+    return FactorName(last.replace("_", " "))
+
+
+def factor_label(factor: str) -> str:
+    """Return an axis label with unit.
+
+    Examples
+    --------
+    >>> factor_label("client.batch_size")
+    'batch size (recipients per transaction)'
+    """
+    named = factor_name(factor)
+    return f"{named.name} ({named.unit})" if named.unit else named.name
+
+
+def level_label(factor: str, level: object) -> str:
+    """Return a level with the name of its factor, for a panel title.
+
+    Examples
+    --------
+    >>> level_label("network.rtt_ms", 50)
+    'RTT 50 ms'
+    """
+    named = factor_name(factor)
+    if level is None and named.name.endswith("limit"):
+        return f"no {named.name}"
+    unit = "" if level is None else named.suffix
+    name = named.short or named.name
+    return f"{name}: {level}" if isinstance(level, str) else f"{name} {level_text(level)} {unit}".rstrip()
+
+
+def level_text(level: object) -> str:
+    """Return a level alone: ``unlimited`` for None, ``on`` and ``off`` for switches."""
+    if level is None:
+        return "unlimited"
+    if isinstance(level, bool):
+        return "on" if level else "off"
+    if isinstance(level, int | float):
+        return _number(level)
+    return str(level)
+
+
+def _number(value: float) -> str:
+    if not float(value).is_integer():
+        return f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.0f}"
+
+
+def plain_level(level: object) -> object:
+    """Return a level as a hashable plain value: None for a missing or unlimited one, text for a table."""
+    if isinstance(level, np.generic):
+        level = level.item()
+    if isinstance(level, Mapping):
+        named = [f"{key} {level_text(value)}" for key, value in level.items() if key != "dist"]
+        return ", ".join([str(level["dist"]), *named] if "dist" in level else named)
+    if isinstance(level, list | tuple):
+        return ", ".join(level_text(plain_level(one)) for one in level)
+    return None if _is_missing(level) or level == "unlimited" else level
+
+
+def _is_missing(level: object) -> bool:
+    return (isinstance(level, float) and math.isnan(level)) or str(level) in {"<NA>", "NaT"}
+
+
+def response_label(response: str) -> str:
+    """Return an axis label with unit.
+
+    Examples
+    --------
+    >>> response_label("delivered_per_s"), response_label("makespan_s")
+    ('delivered recipients per second', 'makespan (s)')
+    """
+    unit = BY_NAME[response].unit if response in BY_NAME else ""
+    name = _RESPONSES.get(response) or response.removesuffix(f"_{unit}").replace("_", " ")
+    return f"{name} ({unit})" if unit and "per second" not in name else name

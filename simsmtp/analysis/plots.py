@@ -1,0 +1,136 @@
+"""The figure of a study: one row of panels per response, one line per level, every interval drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simsmtp.analysis.labels import factor_label, factor_name, level_text, plain_level, response_label
+from simsmtp.analysis.layout import FigureSpec, Layout, lay_out, tidy
+from simsmtp.analysis.panels import draw_panel, limit_of, mark_limit, panel_title, scale_x, scale_y
+from simsmtp.analysis.style import RC, THEORY
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+_ROW_IN = 2.45
+
+
+def plot_study(
+    summary: DataFrame,
+    figure: FigureSpec,
+    *,
+    title: str,
+    marks: Mapping[Any, float | None],
+    theory: DataFrame | None = None,
+    level: float = 0.95,
+) -> Figure:
+    """Draw a study.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        As `simsmtp.analysis.summary.summarise` returns it, with the factors that `figure` names.
+    figure : FigureSpec
+        What to show. Lines and panels stand in order of appearance, numbers on the x axis in their own
+        order. The points of one x are set side by side by a few points of paper, in the order of the
+        legend, so that lines that coincide are told apart.
+    title : str
+        Above everything.
+    marks : mapping
+        For each level of the panel factor, the recipient limit on the x axis, or None for no mark. The
+        entry None holds for panels that are not named.
+    theory : DataFrame, optional
+        Closed forms in the same shape: the x factor, ``response``, ``mean``, and the line and panel
+        factors unless a curve holds for all of them. Thin grey lines under the points.
+    level : float
+        Confidence level of `summary`, named in the legend.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Built without pyplot: nothing global is touched and no display is needed.
+
+    Raises
+    ------
+    InputError
+        If `summary` lacks a factor or has nothing to draw, several of its points share one place in the
+        figure, or a level has no place on the x scale.
+    """
+    import matplotlib as mpl  # noqa: PLC0415 - importing matplotlib is paid for only where something is drawn
+
+    from simsmtp.analysis.canvas import new_figure  # noqa: PLC0415
+
+    layout, rows = lay_out(summary, figure)
+    marked = {plain_level(panel): mark for panel, mark in marks.items()}
+    closed = None if theory is None else tidy(theory, figure)
+    with mpl.rc_context(RC):
+        drawn = new_figure(*_size(layout))
+        grid = drawn.subplots(len(figure.y), len(layout.panels), sharex=True, sharey="row", squeeze=False)
+        for row, response in enumerate(figure.y):
+            for column, panel in enumerate(layout.panels):
+                draw_panel(grid[row, column], layout, rows, closed, response=response, panel=panel)
+            scale_y(grid[row, 0], rows, response, (figure.y_scale or ["linear"] * len(figure.y))[row])
+            grid[row, 0].set_ylabel(response_label(response))
+        for column, panel in enumerate(layout.panels):
+            _frame(grid[:, column], layout, panel, limit_of(marked, panel))
+        _legend(drawn, layout, _note(rows, summary, level), theory=theory is not None)
+        drawn.suptitle(title, fontsize=11)
+    return drawn
+
+
+def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
+    """Write a figure as .png and .svg, see `simsmtp.analysis.canvas.save_figure`."""
+    from simsmtp.analysis import canvas  # noqa: PLC0415
+
+    return canvas.save_figure(figure, folder, name)
+
+
+def _size(layout: Layout) -> tuple[float, float]:
+    rows, columns = len(layout.figure.y), len(layout.panels)
+    legend_rows = -(-(len(layout.lines) + 1) // _legend_columns(layout))
+    return layout.panel_in * columns + 0.5, _ROW_IN * rows + 1.15 + 0.18 * legend_rows
+
+
+def _legend_columns(layout: Layout) -> int:
+    return max(3, int(layout.panel_in * len(layout.panels) / 1.65))
+
+
+def _frame(column: Any, layout: Layout, panel: object, mark: float | None) -> None:
+    panel_title(column[0], layout, panel)
+    for row, axes in enumerate(column):
+        scale_x(axes, layout.x, mark, layout.inner_pt)
+        mark_limit(axes, layout.x, mark, label=row == 0)
+    column[-1].set_xlabel(factor_label(layout.figure.x))
+
+
+def _note(rows: DataFrame, summary: DataFrame, level: float) -> str:
+    """Say what the bars are, if there are any."""
+    if not (rows["high"] - rows["low"]).notna().any() or "n" not in summary:
+        return ""
+    most = int(summary["n"].max())
+    return f"bars: {level * 100:.4g} % t interval over {most} replications"
+
+
+def _legend(drawn: Figure, layout: Layout, note: str, *, theory: bool) -> None:
+    from matplotlib.lines import Line2D  # noqa: PLC0415
+
+    factor = layout.figure.line
+    handles = [
+        Line2D([], [], label=level_text(level), **style.kwargs())
+        for level, style in zip(layout.lines, layout.styles, strict=True)
+        if factor is not None
+    ]
+    if theory:
+        handles.append(Line2D([], [], label="closed form", **THEORY))
+    heading = " · ".join(text for text in (factor_name(factor).name if factor else "", note) if text)
+    drawn.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=min(len(handles), _legend_columns(layout)) or 1,
+        title=heading,
+        frameon=False,
+        handlelength=3.4,
+    )

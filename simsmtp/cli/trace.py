@@ -1,0 +1,75 @@
+"""``simsmtp trace``: a scenario in, the dialogue of its sessions out."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import click
+
+_HELP = """Show what the peers of a scenario say, when, and what the sender concludes.
+
+FILE is an experiment or a scenario file. C: lines are the client's, S: lines the server's; the time before a group
+or a read is the simulated time in seconds at the client. Replies that arrive at once are one read.
+
+\b
+Examples:
+  simsmtp trace experiments/kb822105.toml --set workload.recipients_per_message=105
+  simsmtp trace experiments/kb822105.toml --point 40 --recipients 5 --connections 3
+"""
+
+
+@click.command(help=_HELP)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, as with 'simsmtp run'."
+)
+@click.option("--point", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+              help="Design point of an experiment, from 1.")  # fmt: skip
+@click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
+              help="A Python file that registers counting strategies.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, metavar="N")
+@click.option("--replication", type=click.IntRange(0), default=0, show_default=True, metavar="N")
+@click.option("--recipients", type=click.IntRange(0), default=2, show_default=True, metavar="N",
+              help="Lines shown of recipients that fare alike in a row; 0 shows every recipient.")  # fmt: skip
+@click.option("--connections", type=click.IntRange(0), default=10, show_default=True, metavar="N",
+              help="Connections shown; 0 shows all.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the dialogue as one JSON document.")
+def trace(  # noqa: PLR0917 - one parameter per option
+    file: Path,
+    settings: tuple[str, ...],
+    point: int,
+    strategies: tuple[str, ...],
+    seed: int,
+    replication: int,
+    recipients: int,
+    connections: int,
+    as_json: bool,
+) -> None:
+    """Parse, call, print."""
+    from simsmtp.engines import run_replication  # noqa: PLC0415
+    from simsmtp.model.plan import plan_of  # noqa: PLC0415
+    from simsmtp.protocol.wire import AddressBook  # noqa: PLC0415
+    from simsmtp.study.experiment import load_scenario  # noqa: PLC0415
+    from simsmtp.study.user_strategies import load_strategies  # noqa: PLC0415
+    from simsmtp.trace.transcript import Style, transcript  # noqa: PLC0415
+
+    for path in strategies:
+        load_strategies(path)
+    scenario = load_scenario(file, settings, point=point)
+    output = run_replication(scenario, seed=seed, replication=replication, dialogue=True)
+    if as_json:
+        responses = {
+            name: None if isinstance(value, float) and math.isnan(value) else value
+            for name, value in output.responses.items()
+        }
+        rows = [row._asdict() for row in output.dialogue]
+        print(
+            json.dumps({"scenario": scenario.to_dict(), "dialogue": rows, "responses": responses}, indent=1)
+        )
+        return
+    workload = scenario.workload
+    style = Style(AddressBook(workload.address_chars, workload.domains), recipients, scenario.client.strategy)
+    for line in transcript(output, plan_of(scenario), style, connections=connections):
+        print(line)

@@ -1,0 +1,199 @@
+"""Real traffic from files: rows ``sender recipient seconds``, or the mail log of Postfix as a sender."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+import operator
+import re
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from simsmtp.errors import InputError
+
+LONGEST_LINE = 65_536  # octets: a file that is no trace must not fill the memory
+
+_Lines = Iterator[tuple[int, bytes]]
+_ROW = '"sender recipient seconds", seconds from 0 to 9e9'
+_FILE = "a readable file, plain or gzip"
+_EITHER = _ROW + '; or "… postfix/qmgr[…]: QUEUEID: from=<…>, size=N, nrcpt=M (queue active)"'
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+# A classic stamp does not tell leap years: every year gets 366 days, so that order is kept in all of them.
+_DAYS_BEFORE = dict(zip(_MONTHS, (0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335), strict=True))
+_DAY, _YEAR = 86_400, 366 * 86_400
+_STAMP = rf"(?:(?:{'|'.join(_MONTHS)}) [ \d]\d \d\d:\d\d:\d\d|(?:19|20)\d\d-\d\d-\d\dT\S+)"
+_LOG_LINE = re.compile(rf"{_STAMP} \S+ \S", re.ASCII)
+_QMGR_LINE = re.compile(
+    rf"({_STAMP}) (\S+) \S*/n?qmgr\[\d+\]: ([0-9A-Za-z]+): "
+    r"(?:from=<(.*)>, size=(\d{1,15}), nrcpt=([1-9]\d{0,8}) \(queue active\)|removed)\s*$",
+    re.ASCII,
+)
+
+
+class TraceMessage(NamedTuple):
+    """One message of a trace."""
+
+    arrival_ns: int
+    """Nanoseconds since the first message of the trace."""
+    recipients: int
+    """At least 1."""
+    size: int
+    """Octets; 0 where the trace does not tell."""
+    sender: str
+    """As written in the trace; empty for a bounce."""
+
+
+def read_trace(path: str | Path, format: str = "auto") -> list[TraceMessage]:  # noqa: A002
+    """Read a trace, plain or compressed with gzip (told by content, not by name).
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    format : {"auto", "rows", "postfix-log"}
+        With ``rows``, rows of the same sender and the same time are one message, one recipient each;
+        blank lines and lines that begin with # are skipped. With ``postfix-log``, a queue id first seen in
+        a "queue active" line of qmgr, or seen again after it was removed, is a message; other lines are
+        skipped. ``auto`` decides by the first line that looks like either.
+
+    Returns
+    -------
+    list of TraceMessage
+        At least one; by arrival, then in order of appearance.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, is no such trace, has a malformed row or a line of more than 64 KiB, mixes
+        classic and ISO 8601 time stamps, or holds no message.
+    """
+    if format not in {"auto", *_READERS}:
+        raise InputError("unknown trace format", key="format", given=format, allowed=["auto", *_READERS])
+    try:
+        with Path(path).open("rb") as file:
+            zipped = file.peek(2)[:2] == b"\x1f\x8b"
+            return _messages(_lines(gzip.GzipFile(fileobj=file) if zipped else file), format)
+    except InputError as complaint:
+        raise complaint.at(file=str(path)) from None
+    except (OSError, EOFError, zlib.error, ValueError) as problem:  # ValueError: a null character in the path
+        name, why = str(path), getattr(problem, "strerror", None) or str(problem)
+        raise InputError(f"cannot be read: {why}", file=name, given=name, allowed=_FILE) from problem
+
+
+def _lines(file: io.BufferedReader | gzip.GzipFile) -> _Lines:
+    for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), start=1):
+        if len(line) > LONGEST_LINE:
+            raise InputError("a line is too long", line=number, given=_short(line), allowed="up to 64 KiB")
+        yield number, line
+
+
+def _short(line: bytes) -> str:
+    return line[:80].decode("utf-8", "replace").strip()
+
+
+def _messages(lines: _Lines, trace_format: str) -> list[TraceMessage]:
+    if trace_format == "auto":
+        trace_format, lines = _recognised(lines)
+    found = sorted(_READERS[trace_format](lines), key=operator.attrgetter("arrival_ns"))
+    if not found:
+        raise InputError("no messages found", given=trace_format, allowed=_EITHER)
+    first = found[0].arrival_ns
+    return [message._replace(arrival_ns=message.arrival_ns - first) for message in found]
+
+
+def _recognised(lines: _Lines) -> tuple[str, _Lines]:
+    head: list[tuple[int, bytes]] = []
+    for numbered in itertools.islice(lines, 1000):
+        head.append(numbered)
+        text = numbered[1].decode("utf-8", "replace")
+        if _LOG_LINE.match(text):
+            return "postfix-log", itertools.chain(head, lines)
+        if _row(text.split()):
+            return "rows", itertools.chain(head, lines)
+    number, line = next((numbered for numbered in head if numbered[1].strip()), (1, b""))
+    problem = "neither rows nor a Postfix log" if line else "the trace is empty"
+    raise InputError(problem, line=number, given=_short(line), allowed=_EITHER)
+
+
+def _row(fields: list[str]) -> tuple[str, int] | None:
+    """Return the sender and the time in nanoseconds that name a row's message."""
+    try:
+        sender, _, seconds = fields[0], fields[1], float(fields[2])
+    except (IndexError, ValueError):
+        return None
+    if len(fields) != 3 or not 0 <= seconds <= 9e9:  # just below 2**63 nanoseconds
+        return None
+    whole = int(seconds)
+    return sender, whole * 1_000_000_000 + round((seconds - whole) * 1_000_000_000)
+
+
+def _read_rows(lines: _Lines) -> list[TraceMessage]:
+    recipients: dict[tuple[str, int], int] = {}
+    for number, line in lines:
+        try:
+            fields = line.decode("utf-8-sig" if number == 1 else "utf-8").split()
+        except UnicodeDecodeError:
+            raise InputError("not UTF-8", line=number, given=_short(line), allowed=_ROW) from None
+        if fields and not fields[0].startswith("#"):
+            message = _row(fields)
+            if message is None:
+                raise InputError("malformed row", line=number, given=_short(line), allowed=_ROW)
+            recipients[message] = recipients.get(message, 0) + 1
+    return [TraceMessage(at, many, 0, sender) for (sender, at), many in recipients.items()]
+
+
+def _read_postfix_log(lines: _Lines) -> list[TraceMessage]:
+    clock, queued, messages = _Clock(), set[tuple[str, str]](), list[TraceMessage]()
+    for number, line in lines:
+        if b"qmgr[" not in line or not (match := _QMGR_LINE.match(line.decode("utf-8", "replace"))):
+            continue
+        stamp, host, queue_id, sender, size, recipients = match.groups()
+        at = clock.ns(stamp, number)
+        if recipients is None:
+            queued.discard((host, queue_id))
+        elif at is not None and (host, queue_id) not in queued:
+            queued.add((host, queue_id))
+            messages.append(TraceMessage(at, int(recipients), int(size), sender))
+    return messages
+
+
+class _Clock:
+    """Turns stamps into nanoseconds; classic ones have no year and begin a new one when they jump back."""
+
+    def __init__(self) -> None:
+        self._style = ""
+        self._year = self._last = 0
+
+    def ns(self, stamp: str, line: int) -> int | None:
+        style = "classic" if stamp[0].isalpha() else "ISO 8601"
+        self._style = self._style or style
+        if style != self._style:
+            raise InputError("the style of time stamps changes", line=line, given=stamp, allowed=self._style)
+        return self._classic(stamp) * 1_000_000_000 if style == "classic" else _iso_ns(stamp)
+
+    def _classic(self, stamp: str) -> int:
+        hours, minutes, seconds = stamp[7:].split(":")
+        day = _DAYS_BEFORE[stamp[:3]] + int(stamp[4:6])
+        at = self._year * _YEAR + day * _DAY + int(hours) * 3600 + int(minutes) * 60 + int(seconds)
+        if self._year and at > self._last + _YEAR - _DAY:
+            return at - _YEAR  # a late line from before the new year
+        if at < self._last - _YEAR // 2:
+            self._year, at = self._year + 1, at + _YEAR
+        self._last = at
+        return at
+
+
+def _iso_ns(stamp: str) -> int | None:
+    try:
+        moment = datetime.fromisoformat(stamp)
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+
+
+_READERS = {"rows": _read_rows, "postfix-log": _read_postfix_log}

@@ -1,0 +1,59 @@
+"""What commands and replies look like on the wire, without CRLF."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from simsmtp.protocol.commands import Verb, bdat_text_octets
+
+_LONG_DOMAIN, _SHORT_DOMAIN = "example.test", "a.test"
+_ROOM_FOR_LONG = 20
+
+
+class AddressBook(NamedTuple):
+    """Addresses of equal length for the recipients of a run.
+
+    Attributes
+    ----------
+    chars : int
+        Length of an address.
+    domains : int
+        Recipient i has domain i mod `domains`.
+    """
+
+    chars: int
+    domains: int
+
+    def recipient(self, number: int) -> str:
+        """Return the address of a recipient, counted from 0 in its message."""
+        return self._address("u", f"{number}", self._domain(number))
+
+    def sender(self) -> str:
+        """Return the envelope sender."""
+        return self._address("s", "", self._domain(0))
+
+    def _domain(self, number: int) -> str:
+        if self.domains > 1:
+            return f"d{number % self.domains}.test"
+        return _LONG_DOMAIN if self.chars >= _ROOM_FOR_LONG else _SHORT_DOMAIN
+
+    def _address(self, letter: str, digits: str, domain: str) -> str:
+        room = self.chars - len(domain) - 1 - len(letter)
+        return f"{letter}{digits.rjust(room, '0')}@{domain}"
+
+
+def command_line(verb: Verb, address: str = "", octets: int = 0) -> str:
+    """Return a command as a client writes it; TEXT is shown as its length in brackets."""
+    match verb:
+        case Verb.MAIL:
+            return f"MAIL FROM:<{address}>"
+        case Verb.RCPT:
+            return f"RCPT TO:<{address}>"
+        case Verb.EHLO:
+            return "EHLO mail.example.test"
+        case Verb.BDAT:
+            return f"BDAT {bdat_text_octets(octets)} LAST"
+        case Verb.TEXT:
+            return "." if octets <= 3 else f"[{octets:,} octets of text] ."
+        case _:
+            return verb.name

@@ -1,0 +1,1 @@
+"""Transcripts of simulated sessions for people to read."""

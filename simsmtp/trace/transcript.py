@@ -1,0 +1,179 @@
+"""Turns dialogue rows into ``C:``/``S:`` lines with simulated times, groups, reads and conclusions.
+
+Runs of recipients that fare alike are shortened to their first and last lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from simsmtp.model.plan import Plan
+from simsmtp.model.records import DialogueRow, Output
+from simsmtp.protocol.answers import Answer
+from simsmtp.protocol.capabilities import ehlo_lines
+from simsmtp.protocol.commands import Verb
+from simsmtp.protocol.ledger import LEDGER_NAMES
+from simsmtp.protocol.wire import AddressBook, command_line
+from simsmtp.strategies.counting import Verdict
+
+_CONCLUSIONS = {
+    Verdict.DONE: "taken as accepted",
+    Verdict.REQUEUE: "re-queued: tried again at once",
+    Verdict.FAIL: "failed: NDR",
+    Verdict.DEFER: "deferred: tried again by the retry schedule",
+}
+_ALIKE = "…"
+_WAITS_BEFORE_EHLO = 2  # the TCP handshake and the banner
+
+
+class Style(NamedTuple):
+    """How a transcript is written.
+
+    Attributes
+    ----------
+    addresses : AddressBook
+        Names of the recipients.
+    alike : int
+        Lines shown of a run of recipients that fare alike; 0 shows all.
+    strategy : str
+        Name of the counting strategy.
+    """
+
+    addresses: AddressBook
+    alike: int
+    strategy: str
+
+
+def transcript(output: Output, plan: Plan, style: Style, *, connections: int = 0) -> Iterator[str]:
+    """Yield the lines of a transcript, ending with the ledger.
+
+    Parameters
+    ----------
+    output : Output
+        A replication run with ``dialogue=True``.
+    plan : Plan
+        The plan it was run with, for the wording of replies.
+    style : Style
+        How to write it.
+    connections : int
+        Only the first so many connections; 0 shows all.
+    """
+    sessions = _by_session(output.dialogue)
+    shown = sessions[:connections] if connections else sessions
+    for rows in shown:
+        yield from _session(rows, plan, style)
+    if len(shown) < len(sessions):
+        yield f"{_ALIKE} {len(sessions) - len(shown)} more connections"
+        yield ""
+    yield from ledger_lines(output)
+
+
+def ledger_lines(output: Output) -> Iterator[str]:
+    """Yield the ledger of a replication, one line per class that is not empty."""
+    total = output.responses["recipients"]
+    yield f"Ledger: {total} recipients"
+    for name in LEDGER_NAMES:
+        if output.responses[name]:
+            yield f"  {name:<18}{output.responses[name]:>8}"
+
+
+def _by_session(rows: Iterable[DialogueRow]) -> list[list[DialogueRow]]:
+    sessions: dict[tuple[str, int], list[DialogueRow]] = {}
+    for row in rows:
+        sessions.setdefault((row.destination, row.connection), []).append(row)
+    return sorted(sessions.values(), key=lambda rows: rows[0].client_ns)
+
+
+def _session(rows: list[DialogueRow], plan: Plan, style: Style) -> Iterator[str]:
+    first = rows[0]
+    where = f" to {first.destination}" if first.destination else ""
+    yield f"Connection {first.connection}{where}"
+    for kind, wait, group in _stretches(rows):
+        match kind:
+            case "connect":
+                yield f"{_time(group[0].client_ns)}  C: (connects)"
+            case "command":
+                yield from _commands(group, wait, style)
+            case "reply":
+                yield from _replies(group, plan, style)
+            case "verdict":
+                yield from _verdicts(group, style)
+            case _:
+                yield f"{_time(group[0].client_ns)}  C: QUIT"
+    yield ""
+
+
+def _stretches(rows: list[DialogueRow]) -> Iterator[tuple[str, int, list[DialogueRow]]]:
+    """Cut a session into stretches of one kind, in the client's time; a group stays whole even while it drains."""
+    order = {"connect": 0, "command": 1, "reply": 2, "verdict": 3, "close": 4}
+    ordered = sorted(rows, key=lambda row: (row.group, order[row.kind]) if row.kind != "close" else (1 << 60, 4))
+    for (kind, wait), stretch in groupby(ordered, key=lambda row: (row.kind, row.group)):
+        yield kind, wait, list(stretch)
+
+
+def _commands(rows: list[DialogueRow], wait: int, style: Style) -> Iterator[str]:
+    octets = sum(row.octets for row in rows)
+    commands = f"{len(rows)} command{'s' if len(rows) > 1 else ''}"
+    yield f"{_time(rows[0].client_ns)}  group {wait - _WAITS_BEFORE_EHLO}: {commands}, {octets:,} octets"
+    lines = [("C: " + _command(row, style), row.verb == Verb.RCPT) for row in rows]
+    yield from _shortened(lines, style.alike)
+
+
+def _command(row: DialogueRow, style: Style) -> str:
+    addresses = style.addresses
+    address = addresses.recipient(row.recipient) if row.verb == Verb.RCPT else addresses.sender()
+    return command_line(Verb(row.verb), address, row.octets)
+
+
+def _replies(rows: list[DialogueRow], plan: Plan, style: Style) -> Iterator[str]:
+    for read, replies in groupby(rows, key=lambda row: row.read):
+        together = list(replies)
+        plural = "ies" if len(together) > 1 else "y"
+        yield f"{_time(together[0].client_ns)}  read {read}: {len(together)} repl{plural}"
+        for row, run in _runs(together):
+            yield from _shortened([(line, True) for one in run for line in _reply(one, plan)], style.alike)
+            if row.note == Answer.RCPT_OVER:
+                yield f"{'':14}({len(run)} over the recipient limit)"
+
+
+def _runs(rows: Sequence[DialogueRow]) -> Iterator[tuple[DialogueRow, list[DialogueRow]]]:
+    for _, stretch in groupby(rows, key=lambda row: (row.verb, row.note)):
+        run = list(stretch)
+        yield run[0], run
+
+
+def _reply(row: DialogueRow, plan: Plan) -> list[str]:
+    server = next(one.server for one in plan.destinations if one.name == row.destination)
+    spoken = server.spoken[row.note]
+    if row.note == Answer.EHLO_OK:
+        return [f"S: {line}" for line in ehlo_lines(server.offered, spoken.wording[4:])]
+    return [f"S: {spoken.wording}"]
+
+
+def _verdicts(rows: list[DialogueRow], style: Style) -> Iterator[str]:
+    yield f"{_time(rows[0].client_ns)}  what {style.strategy} concludes"
+    for verdict, stretch in groupby(rows, key=lambda row: row.note):
+        run = list(stretch)
+        first, last = (style.addresses.recipient(row.recipient) for row in (run[0], run[-1]))
+        who = first if len(run) == 1 else f"{first} to {last} ({len(run)})"
+        yield f"{'':14}{who}: {_CONCLUSIONS[Verdict(verdict)]}"
+
+
+def _shortened(lines: list[tuple[str, bool]], alike: int) -> Iterator[str]:
+    """Yield lines, cutting the middle out of long stretches of the kind that may be cut."""
+    for may_cut, stretch in groupby(lines, key=lambda line: line[1]):
+        texts = [text for text, _ in stretch]
+        cut = len(texts) - alike
+        if may_cut and alike and cut > 1:
+            texts = (
+                [*texts[: alike - 1], f"{_ALIKE} {cut} more", texts[-1]]
+                if alike > 1
+                else [texts[0], f"{_ALIKE} {cut} more"]
+            )
+        yield from (f"{'':14}{text}" for text in texts)
+
+
+def _time(at_ns: int) -> str:
+    return f"{at_ns / 1e9:>12.6f}"

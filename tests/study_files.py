@@ -1,0 +1,114 @@
+"""What the tests of studies share: a small experiment file, the command line, and an engine that costs nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simsmtp import engines
+from simsmtp.model.records import Output
+from simsmtp.model.responses import RESPONSES
+from simsmtp.model.scenario import Scenario
+
+ROOT = Path(__file__).parents[1]
+STUDY = '[study]\nname = "tiny"\ntitle = "Tiny"\nreplications = 3\nseed = 7\n'
+TINY = (
+    STUDY
+    + """
+[scenario.workload]
+recipients_per_message = { dist = "lognormal", mean = 120, cv = 0.3 }
+
+[factors]
+"client.batch_size" = [50, 200]
+"client.strategy" = ["corrected", "one-stop"]
+
+[figure]
+x = "client.batch_size"
+y = ["delivered_per_s", "false_ndr"]
+line = "client.strategy"
+mark = "server.recipient_limit"
+"""
+)
+# Long enough to be killed in the middle: about four seconds of work.
+LONG = TINY.replace("replications = 3", "replications = 40").replace("mean = 120", "mean = 2500")
+STRATEGY = """
+import simsmtp
+from simsmtp import Seen, Verdict, by_own_reply
+
+
+def optimist(tally, rcpt, knobs):
+    \"\"\"Take every refusal over the limit as accepted.\"\"\"
+    return Verdict.DONE if rcpt.seen == Seen.OVER else by_own_reply(rcpt.seen)
+
+
+simsmtp.register_strategy("optimist", optimist)
+"""
+
+
+def written(folder: Path, text: str, name: str = "study.toml") -> Path:
+    """Write a file and return its path."""
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "simsmtp", *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def cli(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a folder."""
+    return subprocess.run(
+        command(*arguments), cwd=folder, env=environment(), capture_output=True, text=True, check=False
+    )
+
+
+def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """Return what a command with ``--json`` printed."""
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+class FakeEngine:
+    """Stands in for the engines: counts its calls, fails where it is told to."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, int, int]] = []
+        self.fail_at: set[tuple[str, int]] = set()
+        self.interrupt_after: int | None = None
+
+    def __call__(self, scenario: Scenario, *, seed: int, replication: int, engine: str) -> Output:
+        name = scenario.client.strategy
+        if self.interrupt_after is not None and len(self.calls) >= self.interrupt_after:
+            raise KeyboardInterrupt
+        self.calls.append((name, seed, replication))
+        if (name, replication) in self.fail_at:
+            raise ZeroDivisionError("no such luck")
+        value = scenario.client.batch_size + replication + seed / 8
+        return Output({one.name: int(value) if one.whole else value for one in RESPONSES}, [], [])
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    """Replace the engines for this process."""
+    fake = FakeEngine()
+    monkeypatch.setattr(engines, "run_replication", fake)
+    return fake
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,135 @@
+"""Golden transcripts: what a user reads of a session, to the letter."""
+
+from __future__ import annotations
+
+from simsmtp.engines import run_replication
+from simsmtp.model.plan import plan_of
+from simsmtp.model.scenario import Scenario
+from simsmtp.protocol.wire import AddressBook
+from simsmtp.trace.transcript import Style, transcript
+
+
+def written(scenario: Scenario, *, alike: int = 2, connections: int = 0) -> list[str]:
+    workload = scenario.workload
+    style = Style(AddressBook(workload.address_chars, workload.domains), alike, scenario.client.strategy)
+    output = run_replication(scenario, dialogue=True)
+    return list(transcript(output, plan_of(scenario), style, connections=connections))
+
+
+def dialogue(lines: list[str]) -> list[str]:
+    """Keep the C: and S: lines."""
+    return [text for line in lines if (text := line.strip()).startswith(("C: ", "S: "))]
+
+
+PLAIN = {
+    "network": {"rtt_ms": 100, "bandwidth_mbit": None},
+    "server": {"recipient_limit": 2, "overflow_reply": "552 5.5.3"},
+}
+
+OVERFLOW = """\
+Connection 1
+    0.000000  C: (connects)
+    0.200200  read 1: 1 reply
+              S: 220 mx.example.test ESMTP
+    0.200200  group 1: 1 command, 24 octets
+              C: EHLO mail.example.test
+    0.300400  read 2: 1 reply
+              S: 250-mx.example.test
+              S: 250 PIPELINING
+    0.300400  group 2: 7 commands, 230 octets
+              C: MAIL FROM:<s00000000000@example.test>
+              C: RCPT TO:<u00000000000@example.test>
+              … 3 more
+              C: RCPT TO:<u00000000004@example.test>
+              C: DATA
+    0.401800  read 3: 7 replies
+              S: 250 2.1.0 Ok
+              S: 250 2.1.5 Ok
+              S: 250 2.1.5 Ok
+              S: 552 5.5.3 Too many recipients
+              S: 552 5.5.3 Too many recipients
+              S: 552 5.5.3 Too many recipients
+              (3 over the recipient limit)
+              S: 354 End data with <CR><LF>.<CR><LF>
+    0.401800  group 3: 1 command, 4,096 octets
+              C: [4,096 octets of text] .
+    0.503800  read 4: 1 reply
+              S: 250 2.0.0 Ok: queued
+    0.503800  what one-stop concludes
+              u00000000000@example.test to u00000000001@example.test (2): taken as accepted
+              u00000000002@example.test: re-queued: tried again at once
+              u00000000003@example.test to u00000000004@example.test (2): failed: NDR
+    0.503800  C: QUIT
+"""
+
+
+def test_a_session_that_overflows_reads_like_this() -> None:
+    scenario = Scenario(workload={"recipients_per_message": 5}, client={"strategy": "one-stop"}, **PLAIN)
+    text = "\n".join(written(scenario))
+    assert text.startswith(OVERFLOW)
+    assert text.endswith("Ledger: 5 recipients\n  delivered                3\n  false_ndr                2")
+
+
+def test_without_pipelining_every_command_waits() -> None:
+    scenario = Scenario(workload={"recipients_per_message": 2}, client={"pipelining": False}, **PLAIN)
+    assert dialogue(written(scenario)) == [
+        "S: 220 mx.example.test ESMTP",
+        "C: EHLO mail.example.test",
+        "S: 250-mx.example.test",
+        "S: 250 PIPELINING",
+        "C: MAIL FROM:<s00000000000@example.test>",
+        "S: 250 2.1.0 Ok",
+        "C: RCPT TO:<u00000000000@example.test>",
+        "S: 250 2.1.5 Ok",
+        "C: RCPT TO:<u00000000001@example.test>",
+        "S: 250 2.1.5 Ok",
+        "C: DATA",
+        "S: 354 End data with <CR><LF>.<CR><LF>",
+        "C: [4,096 octets of text] .",
+        "S: 250 2.0.0 Ok: queued",
+    ]
+
+
+def test_a_lone_dot_ends_a_text_that_nobody_receives() -> None:
+    scenario = Scenario(
+        workload={"recipients_per_message": 1, "unknown_share": 1.0},
+        server={"data_without_recipients": "354"},
+    )
+    assert dialogue(written(scenario))[-4:] == [
+        "S: 550 5.1.1 User unknown",
+        "S: 354 End data with <CR><LF>.<CR><LF>",
+        "C: .",
+        "S: 554 5.5.1 No valid recipients",
+    ]
+
+
+def test_chunking_sends_the_text_with_the_group() -> None:
+    scenario = Scenario(
+        workload={"recipients_per_message": 1}, client={"chunking": True}, server={"chunking": True}
+    )
+    assert dialogue(written(scenario))[-6:] == [
+        "C: MAIL FROM:<s00000000000@example.test>",
+        "C: RCPT TO:<u00000000000@example.test>",
+        "C: BDAT 4096 LAST",
+        "S: 250 2.1.0 Ok",
+        "S: 250 2.1.5 Ok",
+        "S: 250 2.0.0 Ok: queued",
+    ]
+
+
+def test_rset_rides_with_the_next_mail_after_a_transaction_without_text() -> None:
+    scenario = Scenario(workload={"messages": 2, "recipients_per_message": 1, "unknown_share": 1.0})
+    lines = dialogue(written(scenario))
+    assert lines.count("C: RSET") == 1
+    assert lines[lines.index("C: RSET") + 1].startswith("C: MAIL")
+
+
+def test_all_recipients_are_shown_when_asked() -> None:
+    scenario = Scenario(workload={"recipients_per_message": 30})
+    assert sum("RCPT TO" in line for line in written(scenario, alike=0)) == 30
+    assert sum("RCPT TO" in line for line in written(scenario, alike=5)) == 5
+
+
+def test_connections_beyond_the_wanted_number_are_counted() -> None:
+    scenario = Scenario(workload={"recipients_per_message": 5}, server={"recipient_limit": 1})
+    assert "… 3 more connections" in written(scenario, connections=2)
