@@ -37,17 +37,32 @@ def draw_panel(
         _draw_line(axes, points(rows, layout.x, response, line, panel), shown)
 
 
+def fit_to_scale(rows: DataFrame, response: str, scale: str) -> DataFrame:
+    """Return the rows of a response; on a log scale, bars that reach zero end at half the smallest mean."""
+    fitting = rows[rows["response"] == response]
+    positive = fitting.loc[fitting["mean"] > 0, "mean"]
+    if scale != "log" or positive.empty:
+        return fitting
+    return fitting.assign(low=fitting["low"].clip(lower=positive.min() / 2))
+
+
 def scale_y(axes: Axes, rows: DataFrame, response: str, scale: str) -> None:
-    """Set the scale and the range of a response; a linear one starts at zero where it cannot be negative."""
-    axes.set_yscale(scale)
+    """Set the scale and the range of a response; a linear one starts at zero where it cannot be negative.
+
+    ``symlog`` is for counts that are often zero: linear from 0 to 1, logarithmic above.
+    """
+    if scale == "symlog":
+        axes.set_yscale(scale, linthresh=1, linscale=0.5)
+    else:
+        axes.set_yscale(scale)
     values = rows.loc[rows["response"] == response, ["mean", "low", "high"]].to_numpy(np.float64).ravel()
     values = values[np.isfinite(values) & ((values > 0) | (scale != "log"))]
     if not len(values):
         return
     low, high = float(values.min()), float(values.max())
-    if scale == "log":
-        axes.set_ylim(low / 1.25, high * 1.25)
-        _log_ticks(axes)
+    if scale in {"log", "symlog"}:
+        axes.set_ylim(low / 1.25 if scale == "log" else -0.3, high * 1.25)
+        _log_ticks(axes, scale)
         return
     low = min(low, 0.0) if natural_range(response)[0] == 0 else low
     span = (high - low) or 1.0
@@ -55,11 +70,13 @@ def scale_y(axes: Axes, rows: DataFrame, response: str, scale: str) -> None:
     axes.set_ylim(low - 0.05 * span, high + 0.05 * span)
 
 
-def _log_ticks(axes: Axes) -> None:
+def _log_ticks(axes: Axes, scale: str) -> None:
     """Label 1, 2 and 5 of each decade as plain numbers: readers should not have to take powers."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator  # noqa: PLC0415
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, SymmetricalLogLocator  # noqa: PLC0415
 
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=20))
+    locator = LogLocator(subs=(1.0, 2.0, 5.0), numticks=20)
+    from_zero = SymmetricalLogLocator(base=10, linthresh=1)
+    axes.yaxis.set_major_locator(locator if scale == "log" else from_zero)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: level_text(value)))
     axes.yaxis.set_minor_locator(NullLocator())
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.analysis.labels import factor_label, factor_name, level_text, plain_level, response_label
 from simsmtp.analysis.layout import FigureSpec, Layout, lay_out, tidy
-from simsmtp.analysis.panels import draw_panel, limit_of, mark_limit, panel_title, scale_x, scale_y
+from simsmtp.analysis.panels import draw_panel, fit_to_scale, limit_of, mark_limit, panel_title, scale_x, scale_y
 from simsmtp.analysis.style import RC, THEORY
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _ROW_IN = 2.45
+_MANY_ROWS_IN = 2.0  # three rows or more
+_TITLE_CHARS_PER_INCH = 11
 
 
 def plot_study(
@@ -70,14 +73,16 @@ def plot_study(
         drawn = new_figure(*_size(layout))
         grid = drawn.subplots(len(figure.y), len(layout.panels), sharex=True, sharey="row", squeeze=False)
         for row, response in enumerate(figure.y):
+            scale = (figure.y_scale or ["linear"] * len(figure.y))[row]
+            fitting = fit_to_scale(rows, response, scale)
             for column, panel in enumerate(layout.panels):
-                draw_panel(grid[row, column], layout, rows, closed, response=response, panel=panel)
-            scale_y(grid[row, 0], rows, response, (figure.y_scale or ["linear"] * len(figure.y))[row])
+                draw_panel(grid[row, column], layout, fitting, closed, response=response, panel=panel)
+            scale_y(grid[row, 0], fitting, response, scale)
             grid[row, 0].set_ylabel(response_label(response))
         for column, panel in enumerate(layout.panels):
             _frame(grid[:, column], layout, panel, limit_of(marked, panel))
         _legend(drawn, layout, _note(rows, summary, level), theory=theory is not None)
-        drawn.suptitle(title, fontsize=11)
+        drawn.suptitle(fill(title, int(drawn.get_figwidth() * _TITLE_CHARS_PER_INCH)), fontsize=11)
     return drawn
 
 
@@ -91,7 +96,8 @@ def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Pa
 def _size(layout: Layout) -> tuple[float, float]:
     rows, columns = len(layout.figure.y), len(layout.panels)
     legend_rows = -(-(len(layout.lines) + 1) // _legend_columns(layout))
-    return layout.panel_in * columns + 0.5, _ROW_IN * rows + 1.15 + 0.18 * legend_rows
+    height = _ROW_IN if rows < 3 else _MANY_ROWS_IN
+    return layout.panel_in * columns + 0.5, height * rows + 1.15 + 0.18 * legend_rows
 
 
 def _legend_columns(layout: Layout) -> int:
