@@ -170,9 +170,8 @@ class Sender:
         session.begin(job.message, job.message.transactions)
         job.message.transactions += 1
         self._books.transactions += 1
-        transaction = Transaction(self._client, session, job.message, recipients)
+        transaction = Transaction(self._client, self._books, session, job.message, recipients)
         yield from transaction.run()
-        self._books.rcpt_commands += transaction.rcpt_commands
         if transaction.refused_at_mail and session.committed:
             job.requeue(recipients)  # the connection is spent, its last transaction was not: go on with a new one
         else:

@@ -107,8 +107,9 @@ class Session:
             draws.delays(Purpose.DELAY_DOWN, number),
         )
         self._up_free = self._up_last = self._down_free = self._down_last = 0
-        # The server: when it is free, how many of the replies heard are not flushed yet, and their octets.
+        # The server: when it is free, how many of the replies heard are flushed and not flushed yet, and the octets.
         self._free = 0
+        self._flushed = 0
         self._unflushed = 0
         self._buffered_octets = 0
         self._reads = 0
@@ -124,7 +125,7 @@ class Session:
             self._transcript.connect(self, now, accepted_at)
         yield self._clock.at(accepted_at, Kind.ACCEPT, self._key, self._next_event())
         self._admitted = self._receiver.admit()
-        self.heard = []
+        self.heard, self._flushed = [], 0
         self._free = accepted_at
         yield from self._serve(Verb.CONNECT, -1, accepted_at)
         answer = Answer.BANNER if self._admitted else Answer.SESSION_REFUSED
@@ -161,7 +162,7 @@ class Session:
         drain : bool
             Before each RCPT read what is readable, and write no more of them after an over-limit refusal.
         """
-        self.heard = []
+        self.heard, self._flushed = [], 0
         self._count_wait()
         self._refusal_read_at = -1
         bits_per_s = self.plan.path.bits_per_s
@@ -239,12 +240,14 @@ class Session:
             return
         self._down_free = departs(self._free, self._down_free, self._buffered_octets, self.plan.path.bits_per_s)
         self._down_last = arrives(self._down_free, self._down.next(), self._down_last)
-        flushed = self.heard[-self._unflushed :]
+        # Behind the unflushed replies there may be commands that got none because the server had hung up.
+        flushed = self.heard[self._flushed : self._flushed + self._unflushed]
         if self._refusal_read_at < 0 and any(heard.answer == Answer.RCPT_OVER for heard in flushed):
             self._refusal_read_at = self._down_last
         if self._transcript:
             self._transcript.replies(self, flushed, self._free, self._down_last)
         self._reads += 1
+        self._flushed += self._unflushed
         self._unflushed = self._buffered_octets = 0
 
     def _refusal_is_readable(self, written_at: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from simsmtp.engines.reference.books import Message
+from simsmtp.engines.reference.books import Books, Message
 from simsmtp.engines.reference.session import Command, Session, Steps
 from simsmtp.model.plan import ClientPlan
 from simsmtp.protocol.answers import Answer
@@ -34,6 +34,8 @@ class Transaction:
     ----------
     plan : ClientPlan
         The sender's settings.
+    books : Books
+        The run's counts.
     session : Session
         The connection, greeted and between transactions.
     message : Message
@@ -43,8 +45,6 @@ class Transaction:
 
     Attributes
     ----------
-    rcpt_commands : int
-        RCPT commands written.
     tally : Tally
         What came back to them.
     final_code : int
@@ -53,13 +53,14 @@ class Transaction:
         The server refused MAIL, so no recipient was tried.
     """
 
-    def __init__(self, plan: ClientPlan, session: Session, message: Message, recipients: list[int]) -> None:
+    def __init__(
+        self, plan: ClientPlan, books: Books, session: Session, message: Message, recipients: list[int]
+    ) -> None:
         self.recipients = recipients
-        self.rcpt_commands = 0
         self.tally = empty_tally()
         self.final_code = 0
         self.refused_at_mail = False
-        self._plan, self._session, self._message = plan, session, message
+        self._plan, self._books, self._session, self._message = plan, books, session, message
         pipelining = plan.pipelining and session.plan.server.offered.pipelining
         self._window = window_of(plan, pipelining=pipelining)
         self._data = Verb.BDAT if plan.chunking and session.plan.server.offered.chunking else Verb.DATA
@@ -170,7 +171,7 @@ class Transaction:
                 rcpts += 1
             else:
                 self._read_other(command.verb, answer, code, status)
-        self.rcpt_commands += rcpts
+        self._books.rcpt_commands += rcpts
 
     def _read_other(self, verb: Verb, answer: Answer, code: int, status: int) -> None:
         if verb == Verb.MAIL:
