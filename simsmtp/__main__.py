@@ -24,9 +24,6 @@ def _exit_code() -> int:
 
     try:
         return simsmtp(standalone_mode=False, prog_name="simsmtp") or 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message())  # noqa: T201
-        return 0
     except click.UsageError as error:
         where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
         return _say(f"{error.format_message()}{where}", 2)

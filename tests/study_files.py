@@ -15,6 +15,7 @@ from simsmtp import engines
 from simsmtp.model.records import Output
 from simsmtp.model.responses import RESPONSES
 from simsmtp.model.scenario import Scenario
+from simsmtp.strategies import registry
 
 ROOT = Path(__file__).parents[1]
 STUDY = '[study]\nname = "tiny"\ntitle = "Tiny"\nreplications = 3\nseed = 7\n'
@@ -35,8 +36,8 @@ line = "client.strategy"
 mark = "server.recipient_limit"
 """
 )
-# Long enough to be killed in the middle: about four seconds of work.
-LONG = TINY.replace("replications = 3", "replications = 40").replace("mean = 120", "mean = 2500")
+# Long enough to be killed in the middle: a few seconds of work.
+LONG = TINY.replace("replications = 3", "replications = 40").replace("mean = 120", "mean = 1500")
 STRATEGY = """
 import simsmtp
 from simsmtp import Seen, Verdict, by_own_reply
@@ -105,6 +106,12 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     fake = FakeEngine()
     monkeypatch.setattr(engines, "run_replication", fake)
     return fake
+
+
+@pytest.fixture
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strategies registered in a test are gone after it."""
+    monkeypatch.setattr(registry, "_registry", dict(registry._registry))
 
 
 @pytest.fixture

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from study_files import ROOT, STRATEGY, STUDY, TINY, here, written
+from study_files import ROOT, STRATEGY, STUDY, TINY, own_registry, written
 
 from simsmtp.errors import InputError
 from simsmtp.study.experiment import Experiment, design_points, load_experiment, load_scenario
 from simsmtp.study.user_strategies import add_strategies, find_strategies, load_strategies
 
-__all__ = ["here"]
+__all__ = ["own_registry"]
+pytestmark = pytest.mark.usefixtures("own_registry")
 
 
 def load(folder: Path, text: str, *settings: str) -> Experiment:
@@ -127,14 +128,21 @@ BAD = {
     "[scenario.clint]\nbatch_size = 5\n": ["study.toml:6: clint", "did you mean 'client'?"],
     "[scenaro.client]\nbatch_size = 5\n": ["study.toml:6: scenaro", "did you mean 'scenario'?"],
     '[scenario.workload]\ntrace = "no.txt"\n': ["study.toml:7: workload.trace", "given: 'no.txt'", "--set"],
-    '[scenario.workload]\narrivals = "trace"\n': ["study.toml:7: workload.arrivals", "--set scenario.workload.trace=PATH"],
+    '[scenario.workload]\narrivals = "trace"\n': [
+        "study.toml:7: workload.arrivals",
+        "--set scenario.workload.trace=PATH",
+    ],
     '[factors]\n"client.batch_size" = [5, 0]\n': ["study.toml:7: client.batch_size", "client.batch_size=0", "given: 0"],
     '[factors]\n"client.batch_sice" = [5]\n': ["study.toml:7: factors.client.batch_sice", "'client.batch_size'?"],
     '[factors]\n"client.batch_size" = 5\n': ["study.toml:7: factors.client.batch_size", "list of levels", "given: 5"],
     '[factors]\n"client.batch_size" = []\n': ["study.toml:7: factors.client.batch_size", "no level"],
     '[factors]\n"client.batch_size" = [5, 5]\n': ["study.toml:7: factors.client.batch_size", "differ", "given: 5"],
     '[scenario.client]\nwindow_bytes = 9\n[factors]\n"client.window_recipients" = [2]\n': ["study.toml:9", "combined"],
-    '[factors.sender]\na = { "client.strategy" = "no" }\n': ["study.toml:7: client.strategy", "sender=a", "given: 'no'"],
+    '[factors.sender]\na = { "client.strategy" = "no" }\n': [
+        "study.toml:7: client.strategy",
+        "sender=a",
+        "given: 'no'",
+    ],
     "[factors.sender]\na = { batch = 5 }\n": ["study.toml:7: factors.sender.a.batch", "unknown key"],
     "[factors.sender]\na = 5\n": ["study.toml:7: factors.sender.a", "table", "given: 5"],
     "[factors.lost]\na = {}\n": ["study.toml:6: factors.lost", "taken"],

@@ -1,0 +1,55 @@
+"""The command line: parse, call, print. A command's module is imported when the command is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+import click
+
+from simsmtp._version import __version__
+
+# Name → what the list of commands says; the module of the same name holds the command.
+_COMMANDS = {
+    "run": "Run the experiment in a TOML file.",
+    "trace": "Show the dialogue of a session, with times and conclusions.",
+    "presets": "List the presets with their values and sources.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names of the commands that exist, in the order of use."""
+        return [name for name in _COMMANDS if find_spec(f"simsmtp.cli.{name}")]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by name."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = getattr(import_module(f"simsmtp.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name]) for name in self.list_commands(ctx)])
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="simsmtp", message="%(prog)s %(version)s")
+@click.pass_context
+def simsmtp(ctx: click.Context) -> None:
+    """Simulate pipelined SMTP under recipient limits.
+
+    \b
+    Start with:
+      simsmtp run experiments/kb822105.toml
+    """  # noqa: D301 - click's mark for a paragraph that is not wrapped
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

@@ -1,0 +1,37 @@
+"""``simsmtp presets``: every preset, its values, and where each is documented."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def presets(names: tuple[str, ...], as_json: bool) -> None:
+    """List the client and server presets with their values and sources, or those named.
+
+    \b
+    Use one in a scenario:
+      [scenario.client]
+      preset = "windows-2003-rtm"
+    """  # noqa: D301 - click's mark for a paragraph that is not wrapped
+    from simsmtp import presets as known  # noqa: PLC0415
+    from simsmtp.errors import InputError  # noqa: PLC0415
+
+    found = [*known.clients().values(), *known.servers().values()]
+    for name in names:
+        if name not in {one.name for one in found}:
+            raise InputError("unknown preset", given=name, allowed=dict.fromkeys(one.name for one in found))
+    chosen = [one for one in found if not names or one.name in names]
+    if as_json:
+        print(json.dumps([one._asdict() for one in chosen], indent=1))
+        return
+    for one in chosen:
+        click.echo(f"{click.style(one.name, bold=True)}  ({one.side}.preset)\n  {one.title}")
+        click.echo("".join(f"  {one.note}\n" if one.note else ""), nl=False)
+        for key, value in one.values.items():
+            click.echo(f"    {key} = {json.dumps(value)}\n        {one.sources[key]}")
+        click.echo()

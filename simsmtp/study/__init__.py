@@ -1,0 +1,1 @@
+"""What is run: experiment files, their design points, the runner and the store of finished replications."""

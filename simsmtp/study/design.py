@@ -1,0 +1,112 @@
+"""From factors and listed points to the design points of a study, every one of them checked."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from simsmtp.errors import InputError
+from simsmtp.study.factors import Label, Level, label_of
+from simsmtp.study.keys import changed, is_scenario_key, value_at
+
+if TYPE_CHECKING:
+    from simsmtp.model.scenario import Scenario
+    from simsmtp.study.experiment import Experiment
+
+Levels = Mapping[str, Level]
+
+
+@dataclass(frozen=True)
+class DesignPoint:
+    """One scenario of a study.
+
+    Attributes
+    ----------
+    number : int
+        From 1, the factorial first, then the listed points.
+    factors : dict
+        Column → level, the same columns at every point.
+    scenario : Scenario
+        What is simulated here.
+    """
+
+    number: int
+    factors: dict[str, Label]
+    scenario: Scenario
+
+
+def design_points(experiment: Experiment) -> list[DesignPoint]:
+    """Return the points of an experiment: the full factorial, then the listed points.
+
+    Points that repeat an earlier one are left out.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        With factors and listed points.
+
+    Returns
+    -------
+    list of DesignPoint
+
+    Raises
+    ------
+    InputError
+        If the levels of a point make an impossible scenario; it names the factor's place in the file.
+    """
+    seen: dict[tuple[Any, ...], DesignPoint] = {}
+    for levels in _rows(experiment):
+        scenario = _scenario(experiment, levels)
+        labels = {column: _label(experiment, column, levels) for column in experiment.columns}
+        same = (*labels.items(), scenario.canonical())
+        seen.setdefault(same, DesignPoint(len(seen) + 1, labels, scenario))
+    return list(seen.values())
+
+
+def _rows(experiment: Experiment) -> Iterator[Levels]:
+    names = [factor.name for factor in experiment.factors]
+    if names or not experiment.listed:
+        for levels in itertools.product(*(factor.levels for factor in experiment.factors)):
+            yield dict(zip(names, levels, strict=True))
+    yield from experiment.listed
+
+
+def _label(experiment: Experiment, column: str, levels: Levels) -> Label:
+    if column in levels:
+        return levels[column].label
+    if is_scenario_key(column):
+        return label_of(value_at(experiment.scenario, column))
+    factor = next(one for one in experiment.factors if one.name == column)
+    for level in factor.levels:
+        if all(value_at(experiment.scenario, key) == value for key, value in level.changes.items()):
+            return level.label
+    return "base"
+
+
+def _scenario(experiment: Experiment, levels: Levels) -> Scenario:
+    changes = {key: value for level in levels.values() for key, value in level.changes.items()}
+    try:
+        return changed(experiment.scenario, changes)
+    except InputError as error:
+        raise _at_its_factor(experiment, levels, error) from None
+
+
+def _at_its_factor(experiment: Experiment, levels: Levels, error: InputError) -> InputError:
+    """Blame the factor that set the key complained of, else one that set a key of the same table."""
+    key = error.key or ""
+    table = key.partition(".")[0]
+
+    def closeness(name: str) -> int:
+        keys = list(levels[name].changes)
+        exact = any(key == one or key.startswith(f"{one}.") for one in keys)
+        return 2 * exact + any(one.startswith(f"{table}.") for one in keys)
+
+    name = max(levels, key=closeness)
+    at = ", ".join(f"{column}={level.label}" for column, level in levels.items())
+    message = f"{error.message} (at design point {at})"
+    blamed = InputError(message, key=error.key, given=error.given, allowed=error.allowed)
+    number = experiment.listed.index(levels) if levels in experiment.listed else None
+    place = f"factors.{name}.{levels[name].label}" if number is None else f"points.{number}.{name}"
+    return experiment.places.locate(blamed, place).at(key=error.key)

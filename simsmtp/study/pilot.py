@@ -1,0 +1,63 @@
+"""How long a study would take, from a short look at a spread of its replications."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import NamedTuple
+
+from simsmtp.study.address import canonical
+from simsmtp.study.execute import Chunk, run_chunk
+from simsmtp.study.runner import Plan, missing_tasks
+
+_BUDGET_S = 2.0
+_LOOKS = 200
+_POOL_START_S = 1.0
+
+
+class Estimate(NamedTuple):
+    """What a run would do.
+
+    Attributes
+    ----------
+    points, replications : int
+        Design points, and replications of each.
+    stored, missing : int
+        Replications that are in the store, and that would be computed.
+    seconds : float
+        Estimate of the time that takes.
+    """
+
+    points: int
+    replications: int
+    stored: int
+    missing: int
+    seconds: float
+
+
+def estimate(plan: Plan) -> Estimate:
+    """Run a spread of the missing replications for about two seconds, keep none, and extrapolate.
+
+    Parameters
+    ----------
+    plan : Plan
+        From :func:`simsmtp.study.runner.prepare`.
+    """
+    tasks = missing_tasks(plan)
+    points, replications = len(plan.experiment.points), plan.experiment.replications
+    distinct = len({canonical(point.scenario) for point in plan.experiment.points})
+    workers = min(plan.workers, len(tasks)) or 1
+    common = Chunk((), plan.experiment.seed, plan.engine, plan.strategies, os.getpid())
+    seconds, looked = 0.0, 0
+    began = time.perf_counter()
+    # A stride that is prime to most counts visits unlike design points early.
+    for index in range(min(len(tasks), _LOOKS)):
+        task = tasks[index * 61 % len(tasks)]
+        ((_, row),) = run_chunk(common._replace(tasks=(task,)))
+        if index or len(tasks) == 1:  # the first one also pays for imports
+            seconds, looked = seconds + row.duration_s, looked + 1
+        if time.perf_counter() - began > _BUDGET_S:
+            break
+    mean = seconds / looked if looked else time.perf_counter() - began
+    wall = mean * len(tasks) / workers + (_POOL_START_S if workers > 1 else 0.0)
+    return Estimate(points, replications, distinct * replications - len(tasks), len(tasks), wall)

@@ -1,0 +1,48 @@
+"""The progress bar: replications done, and when the rest will be."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def progress_bar(name: str, total: int, progress: bool | str | None) -> Iterator[Callable[[int], Any]]:
+    """Show progress on standard error and yield the function that advances it.
+
+    Parameters
+    ----------
+    name : str
+        Shown in front.
+    total : int
+        Replications to come; with none no bar is shown.
+    progress : bool or str, optional
+        True shows the bar (seldom renewed if standard error is no terminal), False none; ``"auto"`` lets a
+        notebook draw its own; None shows it on a terminal and in a notebook.
+    """
+    terminal = sys.stderr.isatty()
+    notebook = "ipykernel" in sys.modules
+    if not total or progress is False or (progress is None and not (terminal or notebook)):
+        yield lambda _: None
+        return
+    with _bar_type(notebook and progress in {None, "auto"})(
+        total=total,
+        desc=name,
+        unit="rep",
+        smoothing=0.05,
+        mininterval=0.1 if terminal or notebook else 10.0,
+        file=sys.stderr,
+    ) as bar:
+        yield bar.update
+
+
+def _bar_type(notebook: bool) -> Any:
+    if notebook:
+        from tqdm.auto import tqdm as drawn  # noqa: PLC0415
+
+        return drawn
+    from tqdm import tqdm  # noqa: PLC0415
+
+    return tqdm

@@ -1,0 +1,94 @@
+"""Where results come from: sources, versions, machine, seed, command."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import simsmtp
+from simsmtp.study.address import code_hash
+
+if TYPE_CHECKING:
+    from simsmtp.study.study import Study
+
+_PACKAGES = ("joblib", "matplotlib", "numpy", "pandas", "pydantic", "scipy", "simpy")
+
+
+def provenance(study: Study, command: str | None = None) -> dict[str, Any]:
+    """Return what has to be known to get a study's results again.
+
+    Parameters
+    ----------
+    study : Study
+        A finished study.
+    command : str, optional
+        The command line that ran it.
+    """
+    commit, clean = _commit()
+    return {
+        "study": study.name,
+        "digest": study.digest,
+        "seed": study.experiment.seed,
+        "design_points": len(study.points),
+        "replications": study.experiment.replications,
+        "computed": study.computed,
+        "reused": study.reused,
+        "failed": len(study.failures),
+        "command": command,
+        "started": study.started.isoformat(timespec="seconds"),
+        "duration_s": round(study.duration_s, 3),
+        "simsmtp": simsmtp.__version__,
+        "commit": commit,
+        "clean": clean,
+        "code": code_hash(),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cpus": os.cpu_count(),
+    }
+
+
+def command_line(arguments: list[str] | None = None) -> str:
+    """Return the command line, with nothing of absolute paths but the last part."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return " ".join(["simsmtp", *(_without_folder(one) for one in given)])
+
+
+def _without_folder(argument: str) -> str:
+    head, equals, value = argument.partition("=")
+    if equals and Path(value).is_absolute():
+        return f"{head}={Path(value).name}"
+    return Path(argument).name if Path(argument).is_absolute() else argument
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> tuple[str | None, bool | None]:
+    """Return the commit of the sources and whether they are as committed; None without a repository."""
+    package = Path(simsmtp.__file__).parent
+    # An installed copy may lie in somebody else's repository: only a tracked one has a commit.
+    if not _git(package, "ls-files", "__init__.py"):
+        return None, None
+    changes = _git(package, "status", "--porcelain", "--", ":/", ":(top,exclude)results")
+    return _git(package, "rev-parse", "HEAD"), changes == ""
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed arguments
+            ["git", "-C", str(folder), *arguments],  # noqa: S607 - whichever git the user has
+            capture_output=True, text=True, check=True, timeout=20,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

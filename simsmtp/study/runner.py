@@ -1,0 +1,234 @@
+"""Run a study: compute what is missing, store it as it finishes, hand out all of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from simsmtp.engines import ENGINES
+from simsmtp.errors import InputError
+from simsmtp.study.address import canonical
+from simsmtp.study.execute import Stored, Task, executed
+from simsmtp.study.experiment import Experiment, load_experiment
+from simsmtp.study.progress import progress_bar
+from simsmtp.study.store import Row, Store
+from simsmtp.study.study import Study
+from simsmtp.study.traces import check_plans
+from simsmtp.study.user_strategies import Travelling, add_strategies, find_strategies, travelling
+
+if TYPE_CHECKING:
+    from simsmtp.model.scenario import Scenario
+
+STORE = "replications.sqlite"
+
+
+class StudyInterrupted(KeyboardInterrupt):
+    """Ctrl-C during a study, after everything finished was stored.
+
+    Attributes
+    ----------
+    finished, total : int
+        Replications in the store and in the study.
+    """
+
+    def __init__(self, finished: int, total: int) -> None:
+        self.finished, self.total = finished, total
+        super().__init__(f"interrupted: {finished} of {total} replications are stored; the same command resumes")
+
+
+class Plan(NamedTuple):
+    """What a run has to do.
+
+    Attributes
+    ----------
+    experiment : Experiment
+        Checked, with replications and seed as they will be used.
+    folder : Path
+        Where results go.
+    engine : str
+        As asked for.
+    workers : int
+        Processes.
+    strategies : tuple of Travelling
+        User strategies in use.
+    """
+
+    experiment: Experiment
+    folder: Path
+    engine: str
+    workers: int
+    strategies: tuple[Travelling, ...]
+
+
+def run(
+    path_or_experiment: str | Path | Experiment,
+    *,
+    replications: int | None = None,
+    seed: int | None = None,
+    workers: int | None = None,
+    engine: str = "auto",
+    output: str | Path | None = None,
+    settings: Sequence[str] = (),
+    strategies: Iterable[str | Path] = (),
+    progress: bool | str | None = None,
+) -> Study:
+    """Run a study, or what is missing of it.
+
+    Parameters
+    ----------
+    path_or_experiment : str, Path or Experiment
+        An experiment file, or an experiment built in Python.
+    replications, seed : int, optional
+        In place of the experiment's own.
+    workers : int, optional
+        Processes; by default one per processor. Results do not depend on it.
+    engine : str
+        ``"auto"`` or the name of an engine.
+    output : str or Path, optional
+        Folder of the results; by default ``results/<name>`` in the current directory.
+    settings : sequence of str
+        ``key=value`` changes of the experiment file, as ``--set`` gives them.
+    strategies : iterable of str or Path
+        Further counting strategies: names that are registered, or Python files that register some.
+    progress : bool or str, optional
+        True or False; ``"auto"`` picks a notebook's progress bar in a notebook. By default a bar is shown
+        on a terminal and in a notebook.
+
+    Returns
+    -------
+    Study
+        All rows, stored and new. Failed replications are rows with an ``error``. `Study.write` writes
+        summary, figure and provenance, as the command line does.
+
+    Raises
+    ------
+    InputError
+        If anything given cannot be used. Nothing is written then.
+    StudyInterrupted
+        On Ctrl-C. What was finished is stored, and running again goes on from there.
+    """
+    plan = prepare(
+        path_or_experiment, replications=replications, seed=seed, workers=workers, engine=engine,
+        output=output, settings=settings, strategies=strategies,
+    )  # fmt: skip
+    return execute(plan, progress=progress)
+
+
+def execute(plan: Plan, *, progress: bool | str | None = None) -> Study:
+    """Do what `prepare` planned; value, errors and `progress` as of `run`."""
+    began, started = time.perf_counter(), datetime.now(UTC)
+    experiment = plan.experiment
+    with Store(plan.folder / STORE) as store:
+        ids = store.scenario_ids([point.scenario for point in experiment.points], experiment.seed)
+        tasks = _missing(plan, ids, store.finished)
+        total = len(set(ids)) * experiment.replications
+        _compute(plan, tasks, store, total, progress)
+        results = {
+            point.number: store.rows(one, experiment.replications)
+            for point, one in zip(experiment.points, ids, strict=True)
+        }
+    return Study(experiment, plan.folder, results, len(tasks), total - len(tasks), started, time.perf_counter() - began)
+
+
+def prepare(
+    path_or_experiment: str | Path | Experiment,
+    *,
+    replications: int | None = None,
+    seed: int | None = None,
+    workers: int | None = None,
+    engine: str = "auto",
+    output: str | Path | None = None,
+    settings: Sequence[str] = (),
+    strategies: Iterable[str | Path] = (),
+) -> Plan:
+    """Check everything that `run` is given, and write nothing; parameters as there."""
+    names = find_strategies(strategies)
+    if isinstance(path_or_experiment, Experiment):
+        if settings:
+            raise InputError("settings change a file, not an Experiment", key="settings", given=list(settings))
+        experiment = path_or_experiment
+    else:
+        experiment = load_experiment(path_or_experiment, settings)
+    experiment = add_strategies(experiment, names) if names else experiment
+    experiment = _overridden(experiment, replications, seed)
+    if engine not in ENGINES:
+        raise InputError("unknown engine", key="engine", given=engine, allowed=ENGINES)
+    workers = _count("workers", (os.cpu_count() or 1) if workers is None else workers, 1)
+    check_plans(experiment)
+    known = travelling(point.scenario.client.strategy for point in experiment.points)
+    folder = Path("results") / experiment.name if output is None else Path(output)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(
+            "is not a folder", key="output", given=str(output or folder), allowed="a folder, or a new name"
+        )
+    return Plan(experiment, folder, engine, workers, known)
+
+
+def _overridden(experiment: Experiment, replications: int | None, seed: int | None) -> Experiment:
+    if replications is not None:
+        experiment = dataclasses.replace(experiment, replications=_count("replications", replications, 1))
+    if seed is not None:
+        experiment = dataclasses.replace(experiment, seed=_count("seed", seed, 0))
+    return experiment
+
+
+def _count(key: str, value: object, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**63:
+        raise InputError("not a usable number", key=key, given=value, allowed=f"a whole number of at least {least}")
+    return value
+
+
+def missing_tasks(plan: Plan) -> list[Task]:
+    """Return the replications that a run would compute, by a look into the store that changes nothing."""
+    path = plan.folder / STORE
+    if not path.exists():
+        return _missing(plan, _own_ids(plan, lambda _: None), lambda *_: set())
+    with Store(path, read_only=True) as store:
+        return _missing(plan, _own_ids(plan, lambda one: store.known_id(one, plan.experiment.seed)), store.finished)
+
+
+def _own_ids(plan: Plan, known_id: Callable[[Scenario], int | None]) -> list[int]:
+    """Return the ids of the points' scenarios; those that are in no store get negative ones."""
+    numbers: dict[str, int] = {}
+    ids = []
+    for point in plan.experiment.points:
+        own = numbers.setdefault(canonical(point.scenario), -point.number)
+        ids.append(known_id(point.scenario) or own)
+    return ids
+
+
+def _missing(plan: Plan, ids: Sequence[int], finished: Callable[[int, int], set[int]]) -> list[Task]:
+    """Return the tasks, replication by replication: what an interrupted study holds covers all points."""
+    replications = plan.experiment.replications
+    scenarios = {one: point.scenario for one, point in zip(ids, plan.experiment.points, strict=True)}
+    done = {one: finished(one, replications) for one in scenarios}
+    return [
+        Task(one, scenario, replication)
+        for replication in range(replications)
+        for one, scenario in scenarios.items()
+        if replication not in done[one]
+    ]
+
+
+def _compute(plan: Plan, tasks: Sequence[Task], store: Store, total: int, progress: bool | str | None) -> None:
+    stored = total - len(tasks)
+    workers = max(1, min(plan.workers, len(tasks)))
+    chunks = executed(tasks, seed=plan.experiment.seed, engine=plan.engine, strategies=plan.strategies, workers=workers)
+    with closing(chunks), progress_bar(plan.experiment.name, len(tasks), progress) as advance:
+        try:
+            for rows in chunks:
+                store.add(rows)
+                stored += len(_good(rows))
+                advance(len(rows))
+        except KeyboardInterrupt:
+            raise StudyInterrupted(stored, total) from None
+
+
+def _good(rows: Iterable[Stored]) -> list[Row]:
+    return [row for _, row in rows if row.error is None]

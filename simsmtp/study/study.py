@@ -1,0 +1,193 @@
+"""A finished study: its rows, their summary, its figure, and the files that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from simsmtp.errors import InputError
+from simsmtp.model.responses import COLUMNS, RESPONSES
+from simsmtp.study.factors import Label, label_of
+from simsmtp.study.keys import value_at
+from simsmtp.study.store import Row, digest
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    from simsmtp.study.design import DesignPoint
+    from simsmtp.study.experiment import Experiment
+
+
+class Failure(NamedTuple):
+    """A replication that failed.
+
+    Attributes
+    ----------
+    point, replication : int
+        Number of the design point, from 1, and of the replication, from 0.
+    factors : dict
+        Levels at that point.
+    error : str
+        ``Type: message``.
+    """
+
+    point: int
+    replication: int
+    factors: dict[str, Label]
+    error: str
+
+
+@dataclass(frozen=True, repr=False)
+class Study:
+    """All results of an experiment.
+
+    Attributes
+    ----------
+    experiment : Experiment
+        What was run.
+    folder : Path
+        Where its store is.
+    results : dict
+        Number of the design point → its rows.
+    computed, reused : int
+        Replications that this run computed, and that were in the store.
+    started : datetime
+        When this run began.
+    duration_s : float
+        How long it took.
+    """
+
+    experiment: Experiment
+    folder: Path
+    results: Mapping[int, Sequence[Row]] = field(repr=False)
+    computed: int
+    reused: int
+    started: datetime
+    duration_s: float
+
+    @property
+    def name(self) -> str:
+        """Name of the experiment."""
+        return self.experiment.name
+
+    @property
+    def points(self) -> tuple[DesignPoint, ...]:
+        """The design points."""
+        return self.experiment.points
+
+    @cached_property
+    def rows(self) -> DataFrame:
+        """One row per replication: ``point``, factors, ``replication``, responses, ``error``."""
+        import pandas as pd  # noqa: PLC0415 - costs half a second
+
+        columns = ["point", *self.experiment.columns, "replication", *COLUMNS, "error"]
+        table = pd.DataFrame(
+            [
+                [point.number, *point.factors.values(), row.replication, *row.responses, row.error]
+                for point, row in self._pairs()
+            ],
+            columns=columns,
+        )
+        if self.failures:
+            return table.astype(dict.fromkeys(COLUMNS, "float64"))
+        return table.astype({one.name: "int64" if one.whole else "float64" for one in RESPONSES})
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of all values: equal digests mean equal results to the last bit."""
+        return digest((point.number, row) for point, row in self._pairs())
+
+    @cached_property
+    def failures(self) -> list[Failure]:
+        """Replications that failed; the next run tries them again."""
+        return [
+            Failure(point.number, row.replication, point.factors, row.error)
+            for point, row in self._pairs()
+            if row.error is not None
+        ]
+
+    def summary(self) -> DataFrame:
+        """Return mean, standard deviation and 95 % interval of every response at every design point."""
+        from simsmtp.analysis.summary import summarise  # noqa: PLC0415 - SciPy costs a second
+
+        return summarise(self.rows, self.experiment.columns, COLUMNS)
+
+    def plot(self) -> Figure:
+        """Draw the experiment's figure.
+
+        Raises
+        ------
+        InputError
+            If the experiment has none.
+        """
+        figure = self.experiment.figure
+        if figure is None:
+            raise InputError("is required to plot", key="figure", allowed="a table [figure] with x and y")
+        from simsmtp.analysis.plots import plot_study  # noqa: PLC0415 - matplotlib costs a second
+
+        theory = self._theory() if figure.theory else None
+        title, marks = self.experiment.title, self._marks()
+        return plot_study(self.summary(), figure, title=title, marks=marks, theory=theory)
+
+    def _theory(self) -> DataFrame | None:
+        from simsmtp.study.theory import theory_of  # noqa: PLC0415
+
+        closed_forms = theory_of(self.points, self.experiment.columns)
+        return None if closed_forms.empty else closed_forms
+
+    def _marks(self) -> dict[Label | None, float | None]:
+        """Return the marked key's value for each level of the panel factor, None where it varies."""
+        figure = self.experiment.figure
+        if figure is None or figure.mark is None:
+            return {None: None}
+        values: dict[Label | None, set[object]] = {}
+        for point in self.points:
+            panel = point.factors[figure.panel] if figure.panel else None
+            values.setdefault(panel, set()).add(label_of(value_at(point.scenario, figure.mark)))
+        return {None: None} | {panel: _only_number(found) for panel, found in values.items()}
+
+    def write(self, folder: str | Path | None = None, *, figure: bool = True, command: str | None = None) -> list[Path]:
+        """Write summary, figure and provenance.
+
+        Parameters
+        ----------
+        folder : str or Path, optional
+            By default the study's own.
+        figure : bool
+            False leaves the figure out.
+        command : str, optional
+            Command line to note in the provenance.
+
+        Returns
+        -------
+        list of Path
+            The files written: ``summary.csv``, ``provenance.json``, ``<name>.png`` and ``.svg``.
+        """
+        from simsmtp.study.export import write_study  # noqa: PLC0415
+
+        return write_study(self, Path(folder or self.folder), figure=figure, command=command)
+
+    def _pairs(self) -> Iterator[tuple[DesignPoint, Row]]:
+        for point in self.points:
+            for row in self.results[point.number]:
+                yield point, row
+
+    def __repr__(self) -> str:
+        failed = f", {len(self.failures)} failed" if self.failures else ""
+        size = f"{len(self.points)} design points, {self.computed + self.reused} replications"
+        return f"<Study {self.name!r}: {size}{failed}>"
+
+    def _repr_html_(self) -> str:
+        from simsmtp.study.export import html_of  # noqa: PLC0415
+
+        return html_of(self)
+
+
+def _only_number(values: set[object]) -> float | None:
+    only = next(iter(values)) if len(values) == 1 else None
+    return float(only) if isinstance(only, int | float) else None

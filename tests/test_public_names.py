@@ -1,0 +1,49 @@
+"""``import simsmtp``: what it offers, and that it costs nothing until used."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+from study_files import ROOT, environment
+
+import simsmtp
+
+
+@pytest.mark.parametrize("name", simsmtp.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(simsmtp, name) is not None
+    assert name in dir(simsmtp)
+
+
+def test_what_type_checkers_see_is_what_is_public() -> None:
+    tree = ast.parse((ROOT / "simsmtp" / "__init__.py").read_text(encoding="utf-8"))
+    imported = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("simsmtp")
+        for alias in node.names
+    }
+    assert imported == set(simsmtp.__all__)
+    assert len(simsmtp.__all__) == len(set(simsmtp.__all__)) <= 25
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'simulat'"):
+        simsmtp.simulat  # noqa: B018
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    code = "import sys, simsmtp; print(sorted({'numpy', 'pandas', 'pydantic', 'simpy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_names_stay_what_they_are_whatever_is_imported_first() -> None:
+    code = "import simsmtp.study.runner, simsmtp.strategies.registry, simsmtp\n"
+    code += "print(simsmtp.strategies, callable(simsmtp.run))"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("<module 'simsmtp.strategies'")
+    assert done.stdout.endswith("True\n")
