@@ -18,6 +18,7 @@ from simsmtp._version import __version__
 
 if TYPE_CHECKING:
     from simsmtp import presets, strategies
+    from simsmtp.analysis.compare import Comparison
     from simsmtp.errors import ConservationError, InputError, SimsmtpError
     from simsmtp.model.responses import RESPONSES
     from simsmtp.model.scenario import Scenario
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
     from simsmtp.strategies.seen import Seen
     from simsmtp.strategies.tally import Tally
     from simsmtp.study.experiment import Experiment, load_experiment
+    from simsmtp.study.gate import compare
     from simsmtp.study.runner import run
     from simsmtp.study.study import Study
 
 __all__ = [
     "RESPONSES",
+    "Comparison",
     "ConservationError",
     "Experiment",
     "InputError",
@@ -46,6 +49,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "by_own_reply",
+    "compare",
     "load_experiment",
     "presets",
     "register_strategy",
@@ -56,6 +60,7 @@ __all__ = [
 
 _HOMES = {
     "RESPONSES": "model.responses",
+    "Comparison": "analysis.compare",
     "ConservationError": "errors",
     "Experiment": "study.experiment",
     "InputError": "errors",
@@ -69,6 +74,7 @@ _HOMES = {
     "Tally": "strategies.tally",
     "Verdict": "strategies.counting",
     "by_own_reply": "strategies.counting",
+    "compare": "study.gate",
     "load_experiment": "study.experiment",
     "register_strategy": "strategies.registry",
     "run": "study.runner",

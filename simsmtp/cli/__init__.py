@@ -12,6 +12,7 @@ from simsmtp._version import __version__
 # Name → what the list of commands says; the module of the same name holds the command.
 _COMMANDS = {
     "run": "Run the experiment in a TOML file.",
+    "compare": "Compare results with a baseline: ok, regression, or not known.",
     "trace": "Show the dialogue of a session, with times and conclusions.",
     "presets": "List the presets with their values and sources.",
 }

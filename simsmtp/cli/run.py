@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from simsmtp.study.runner import Plan
+    from simsmtp.study.study import Study
 
 _HELP = """Run the experiment in a TOML file, or what is missing of it.
 
@@ -21,9 +26,12 @@ Examples:
   simsmtp run experiments/kb822105.toml --set client.batch_size=50 --set 'sender=["corrected", "one-stop"]'
   simsmtp run experiments/kb822105.toml --set network.rtt_ms=100 --replications 5 --output /tmp/quick
   simsmtp run experiments/kb822105.toml --strategy my_strategy.py --json > results.json
+  simsmtp run experiments/kb822105.toml --precision 'delivered_per_s ±5%' --budget 200
 
 \b
-Exit codes: 0 all done; 1 some replications failed; 2 bad input, and nothing was written; 130 Ctrl-C.
+Exit codes: 0 all done; 1 some replications failed; 2 bad input, and nothing was written;
+3 worse than the baseline; 4 inconclusive, or the precision asked for was not reached;
+5 there is no baseline; 130 Ctrl-C.
 """
 
 
@@ -34,6 +42,11 @@ Exit codes: 0 all done; 1 some replications failed; 2 bad input, and nothing was
                    "(client.batch_size=50), or a factor and its levels ('network.rtt_ms=[10, 50]'). "
                    "The value is TOML, or else text. May be repeated.")  # fmt: skip
 @click.option("--replications", type=click.IntRange(1), metavar="N", help="Replications of every design point.")
+@click.option("--precision", "precisions", multiple=True, metavar="'RESPONSE ±WIDTH'",
+              help="Run until the 95 % interval of every mean is that narrow: 'delivered_per_s ±5%', "
+                   "'false_ndr_rate ±0.01'. May be repeated.")  # fmt: skip
+@click.option("--budget", type=click.IntRange(1), metavar="N",
+              help="With --precision, most replications of every design point; by default 1000.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Key of all random draws.")
 @click.option("--workers", type=click.IntRange(1), metavar="N",
               help="Processes; by default one per processor. Results do not depend on it.")  # fmt: skip
@@ -47,12 +60,18 @@ Exit codes: 0 all done; 1 some replications failed; 2 bad input, and nothing was
 @click.option("--dry-run", is_flag=True,
               help="Say what would be computed and how long that may take; write nothing.")  # fmt: skip
 @click.option("--no-figure", is_flag=True, help="Leave the figure out.")
+@click.option("--baseline", type=click.Path(path_type=Path), metavar="PATH",
+              help="Compare with this baseline afterwards, as 'simsmtp compare' does.")  # fmt: skip
+@click.option("--write-baseline", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write the rows as a baseline; with --baseline only if that is met.")  # fmt: skip
 @click.pass_context
 def run(
     ctx: click.Context,
     experiment: Path,
     settings: tuple[str, ...],
     replications: int | None,
+    precisions: tuple[str, ...],
+    budget: int | None,
     seed: int | None,
     workers: int | None,
     engine: str,
@@ -61,29 +80,41 @@ def run(
     as_json: bool,
     dry_run: bool,
     no_figure: bool,
+    baseline: Path | None,
+    write_baseline: Path | None,
 ) -> None:
     """Parse, call, print."""
-    from simsmtp.study.runner import execute, prepare  # noqa: PLC0415
+    from simsmtp.study.runner import prepare  # noqa: PLC0415
 
+    if (budget is not None and not precisions) or (replications is not None and precisions):
+        raise click.UsageError("--budget belongs to --precision, and --replications does not", ctx)
+    most = (budget or 1000) if precisions else replications
     plan = prepare(
-        experiment, replications=replications, seed=seed, workers=workers, engine=engine,
+        experiment, replications=most, seed=seed, workers=workers, engine=engine,
         output=output, settings=settings, strategies=strategies,
     )  # fmt: skip
     if dry_run:
         _print_estimate(plan, as_json)
         return
-    study = execute(plan, progress=True)
+    gate = _gate(ctx, plan, baseline, write_baseline) if baseline or write_baseline else None
+    study = _executed(plan, precisions)
     from simsmtp.study.provenance import command_line  # noqa: PLC0415
 
     written = study.write(figure=not no_figure, command=command_line())
+    compared = gate.compared(plan, study) if gate else None
     if as_json:
         from simsmtp.cli.documents import document_of  # noqa: PLC0415
 
-        print(json.dumps(document_of(study), indent=1, allow_nan=False))
+        extra = {"comparison": compared.to_dict()} if compared else {}
+        print(json.dumps(document_of(study) | extra, indent=1, allow_nan=False))
     else:
         from simsmtp.cli.tables import print_study  # noqa: PLC0415
 
         print_study(study, written)
+        if compared:
+            from simsmtp.cli.compare import print_comparison  # noqa: PLC0415
+
+            print_comparison(compared)
     for failure in study.failures[:5]:
         levels = ", ".join(f"{name}={level}" for name, level in failure.factors.items())
         print(
@@ -96,6 +127,41 @@ def run(
             file=sys.stderr,
         )
         ctx.exit(1)
+    code = gate.close(study, compared) if gate else 0
+    if precisions:
+        code = code or _print_precision(study)
+    ctx.exit(code)
+
+
+def _gate(ctx: click.Context, plan: Plan, baseline: Path | None, target: Path | None) -> Gate:
+    from simsmtp.cli.compare import no_baseline  # noqa: PLC0415
+    from simsmtp.cli.gate import prepare_gate  # noqa: PLC0415
+    from simsmtp.study.recorded import NoBaselineError  # noqa: PLC0415
+
+    try:
+        return prepare_gate(plan, baseline, target)
+    except NoBaselineError as error:
+        no_baseline(ctx, error)
+
+
+def _executed(plan: Plan, precisions: tuple[str, ...]) -> Study:
+    if not precisions:
+        from simsmtp.study.runner import execute  # noqa: PLC0415
+
+        return execute(plan, progress=True)
+    from simsmtp.analysis.sequential import parse_precision  # noqa: PLC0415
+    from simsmtp.study.sequential import run_until  # noqa: PLC0415
+
+    return run_until([parse_precision(one) for one in precisions], plan, progress=True)
+
+
+def _print_precision(study: Study) -> int:
+    """Say on standard error whether the precision was reached, and return the exit code."""
+    from simsmtp.study.sequential import PreciseStudy  # noqa: PLC0415
+
+    assert isinstance(study, PreciseStudy)
+    print(f"simsmtp: {study.verdict()}", file=sys.stderr)
+    return 0 if study.reached else 4
 
 
 def _print_estimate(plan: object, as_json: bool) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 _NS_BITS_PER_OCTET = 8 * 10**9
 
 
-def departs(written_ns: int, link_free_ns: int, octets: int, bits_per_s: int) -> int:
-    """Return when the last of `octets` has left.
+def departs(written_ns: int, link_free_ns: int, octets: int, bits_per_s: int, count: int = 1) -> int:
+    """Return when the last of `count` lines of `octets` each has left.
 
     Parameters
     ----------
@@ -15,12 +15,14 @@ def departs(written_ns: int, link_free_ns: int, octets: int, bits_per_s: int) ->
     link_free_ns : int
         When the last octet before them left.
     octets : int
-        How many they are.
+        How many a line has.
     bits_per_s : int
         Bandwidth; 0 is unlimited.
+    count : int
+        Lines of that length written at once; each takes a whole number of nanoseconds.
     """
     start = max(link_free_ns, written_ns)
-    return start if bits_per_s == 0 else start + octets * _NS_BITS_PER_OCTET // bits_per_s
+    return start if bits_per_s == 0 else start + count * (octets * _NS_BITS_PER_OCTET // bits_per_s)
 
 
 def arrives(departed_ns: int, delay_ns: int, last_arrival_ns: int) -> int:

@@ -6,8 +6,8 @@ from simsmtp.policies.reply_policy import LimitKind, ReplyPolicy, Standing
 from simsmtp.protocol.answers import Answer
 
 
-def is_over_limit(policy: ReplyPolicy, standing: Standing, in_domain: int, same_domain: bool) -> bool:
-    """Tell whether one more recipient would exceed the limit, which counts *accepted* recipients.
+def room_left(policy: ReplyPolicy, standing: Standing, in_domain: int, same_domain: bool) -> int:
+    """Return how many more recipients of one domain the limit, which counts *accepted* ones, has room for.
 
     Parameters
     ----------
@@ -20,18 +20,18 @@ def is_over_limit(policy: ReplyPolicy, standing: Standing, in_domain: int, same_
     """
     kind = policy.limit_kind
     if kind == LimitKind.TRANSACTION:
-        return standing.accepted >= policy.limit
+        return policy.limit - standing.accepted
     if kind == LimitKind.DOMAIN:
-        return in_domain >= policy.limit
+        return policy.limit - in_domain
     if kind == LimitKind.CONNECTION:
-        return standing.accepted_on_connection >= policy.limit
-    return standing.accepted >= policy.limit or (standing.accepted > 0 and not same_domain)
+        return policy.limit - standing.accepted_on_connection
+    return 0 if standing.accepted > 0 and not same_domain else policy.limit - standing.accepted
 
 
 def rcpt_answer(
     policy: ReplyPolicy, standing: Standing, in_domain: int, same_domain: bool, valid: bool, greylisted: bool
 ) -> Answer:
-    """Return the answer to RCPT; see `is_over_limit` for the parameters not named here.
+    """Return the answer to RCPT; see `room_left` for the parameters not named here.
 
     Parameters
     ----------
@@ -40,26 +40,41 @@ def rcpt_answer(
     greylisted : bool
         The recipient was first seen too recently.
     """
-    if is_over_limit(policy, standing, in_domain, same_domain):
+    if room_left(policy, standing, in_domain, same_domain) <= 0:
         return Answer.RCPT_OVER
     if not valid:
         return Answer.RCPT_UNKNOWN
     return Answer.RCPT_GREYLISTED if greylisted else Answer.RCPT_OK
 
 
-def after_rcpt(policy: ReplyPolicy, standing: Standing, answer: Answer) -> Standing:
-    """Return what the server remembers after it answered a RCPT.
+def rcpt_repeats(policy: ReplyPolicy, standing: Standing, in_domain: int, same_domain: bool, answer: Answer) -> int:
+    """Return how many more RCPTs are sure to get the answer just given, none of them an error.
+
+    Parameters
+    ----------
+    policy, standing, in_domain, same_domain
+        See `room_left`; the standing after that answer.
+    answer : Answer
+        The answer to a recipient that differs in nothing from those to come.
+    """
+    if answer == Answer.RCPT_OK:
+        return max(0, room_left(policy, standing, in_domain, same_domain))
+    return max(0, policy.overshoot - standing.over) if answer == Answer.RCPT_OVER else 0
+
+
+def after_rcpt(policy: ReplyPolicy, standing: Standing, answer: Answer, count: int = 1) -> Standing:
+    """Return what the server remembers after it gave one answer to `count` RCPTs.
 
     Over-limit refusals count as errors only beyond the overshoot allowance, which exists because a pipelining
     client cannot know of the first refusal before it has sent more (Postfix smtpd_recipient_overshoot_limit).
     """
     accepted, over, on_connection, transactions, errors = standing
     if answer == Answer.RCPT_OK:
-        return Standing(accepted + 1, over, on_connection + 1, transactions, errors)
+        return Standing(accepted + count, over, on_connection + count, transactions, errors)
     if answer == Answer.RCPT_OVER:
-        errors += 1 if over >= policy.overshoot else 0
-        return Standing(accepted, over + 1, on_connection, transactions, errors)
-    return Standing(accepted, over, on_connection, transactions, errors + 1)
+        errors += max(0, over + count - max(over, policy.overshoot))
+        return Standing(accepted, over + count, on_connection, transactions, errors)
+    return Standing(accepted, over, on_connection, transactions, errors + count)
 
 
 def is_greylisted(policy: ReplyPolicy, first_seen_ns: int, now_ns: int) -> bool:

@@ -42,26 +42,28 @@ def empty_tally() -> Tally:
     return Tally(0, 0, 0, 0, 0, -1, 0, -1)
 
 
-def observe(tally: Tally, seen: Seen, read: int, flight: int) -> Tally:
-    """Return the tally after one more RCPT reply.
+def observe(tally: Tally, seen: Seen, read: int, flight: int, count: int = 1) -> Tally:
+    """Return the tally after `count` more RCPT replies of one class, read at once.
 
     Parameters
     ----------
     tally : Tally
         The totals so far.
     seen : Seen
-        Class of the reply.
+        Class of the replies.
     read, flight : int
-        Number of the network read it came with and of the flight its RCPT was sent in, both counted up
+        Number of the network read they came with and of the flight their RCPTs were sent in, both counted up
         within the transaction.
+    count : int
+        How many they are, at least 1.
     """
     n250, n552, n5yz, n4yz, reads, last_read, flights, last_flight = tally
     if seen == Seen.ACCEPTED:
-        return Tally(n250 + 1, n552, n5yz, n4yz, reads, last_read, flights, last_flight)
+        return Tally(n250 + count, n552, n5yz, n4yz, reads, last_read, flights, last_flight)
     if seen == Seen.OVER:
         reads += 1 if read != last_read else 0
         flights += 1 if flight != last_flight else 0
-        return Tally(n250, n552 + 1, n5yz, n4yz, reads, read, flights, flight)
+        return Tally(n250, n552 + count, n5yz, n4yz, reads, read, flights, flight)
     if seen == Seen.FAILED:
-        return Tally(n250, n552, n5yz + 1, n4yz, reads, last_read, flights, last_flight)
-    return Tally(n250, n552, n5yz, n4yz + 1, reads, last_read, flights, last_flight)
+        return Tally(n250, n552, n5yz + count, n4yz, reads, last_read, flights, last_flight)
+    return Tally(n250, n552, n5yz, n4yz + count, reads, last_read, flights, last_flight)

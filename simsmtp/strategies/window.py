@@ -49,12 +49,16 @@ def may_send(window: Window, commands: int, rcpts: int, octets: int, verb: Verb,
     A flight always takes its first command, however long. With a window in recipients, DATA rides with the last
     RCPT; with one in octets it rides where it fits.
     """
-    if commands == 0:
-        return True
+    if verb == Verb.RCPT:
+        return rcpts_that_fit(window, commands, rcpts, octets, size) > 0
+    return commands == 0 or (not window.stop_and_wait and octets + size <= window.octets)
+
+
+def rcpts_that_fit(window: Window, commands: int, rcpts: int, octets: int, size: int) -> int:
+    """Return how many RCPTs in a row may join the flight; see `may_send`."""
     if window.stop_and_wait:
-        return False
-    if window.drain and rcpts == 0 and verb == Verb.RCPT:
-        return False
-    if verb == Verb.RCPT and rcpts >= window.recipients:
-        return False
-    return octets + size <= window.octets
+        return 1 if commands == 0 else 0
+    if window.drain and commands > 0 and rcpts == 0:
+        return 0
+    room = min(window.recipients - rcpts, (window.octets - octets) // size)
+    return max(room, 1 if commands == 0 else 0)

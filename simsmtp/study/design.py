@@ -38,14 +38,14 @@ class DesignPoint:
 
 
 def design_points(experiment: Experiment) -> list[DesignPoint]:
-    """Return the points of an experiment: the full factorial, then the listed points.
+    """Return the points of an experiment: the full factorial crossed with the sampled points, then the listed ones.
 
     Points that repeat an earlier one are left out.
 
     Parameters
     ----------
     experiment : Experiment
-        With factors and listed points.
+        With factors, sampled and listed points.
 
     Returns
     -------
@@ -67,9 +67,10 @@ def design_points(experiment: Experiment) -> list[DesignPoint]:
 
 def _rows(experiment: Experiment) -> Iterator[Levels]:
     names = [factor.name for factor in experiment.factors]
-    if names or not experiment.listed:
+    if names or experiment.sampled or not experiment.listed:
         for levels in itertools.product(*(factor.levels for factor in experiment.factors)):
-            yield dict(zip(names, levels, strict=True))
+            for spread in experiment.sampled or ({},):
+                yield {**dict(zip(names, levels, strict=True)), **spread}
     yield from experiment.listed
 
 
@@ -109,4 +110,6 @@ def _at_its_factor(experiment: Experiment, levels: Levels, error: InputError) ->
     blamed = InputError(message, key=error.key, given=error.given, allowed=error.allowed)
     number = experiment.listed.index(levels) if levels in experiment.listed else None
     place = f"factors.{name}.{levels[name].label}" if number is None else f"points.{number}.{name}"
+    if number is None and all(factor.name != name for factor in experiment.factors):
+        place = f"design.ranges.{name}"
     return experiment.places.locate(blamed, place).at(key=error.key)

@@ -11,18 +11,25 @@ from typing import Any
 from simsmtp.errors import InputError
 from simsmtp.model.responses import COLUMNS
 from simsmtp.model.scenario import Scenario
+from simsmtp.study.capacity_table import SETTABLE as CAPACITY_SETTABLE
+from simsmtp.study.capacity_table import CapacityTable, read_capacity
 from simsmtp.study.design import DesignPoint, Levels, design_points
 from simsmtp.study.factors import Factor, flat_factors, read_factor
 from simsmtp.study.keys import flat, require_known
 from simsmtp.study.places import Places, read_toml
+from simsmtp.study.sampling import Design, read_design, sampled_levels
 from simsmtp.study.settings import apply_settings
 from simsmtp.study.tables import Figure, StudyTable, read_figure, read_study
 from simsmtp.study.traces import check_trace
 
 __all__ = ["DesignPoint", "Experiment", "Figure", "design_points", "load_experiment", "load_scenario"]
 
-_TABLES = ("study", "scenario", "factors", "points", "figure")
-_SETTABLE = {"study": tuple(StudyTable.model_fields), "figure": tuple(Figure.model_fields)}
+_TABLES = ("study", "scenario", "factors", "points", "figure", "capacity")
+_SETTABLE = {
+    "study": tuple(StudyTable.model_fields),
+    "figure": tuple(Figure.model_fields),
+    "design": ("kind", "points", "seed"),
+}
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,12 @@ class Experiment:
         Crossed with each other, the first varying slowest.
     listed : tuple of dict
         Points beside the factorial: factor → `Level`.
+    sampled : tuple of dict
+        Points spread over ranges, key → `Level`: each is crossed with the factors.
     figure : Figure or None
         What to draw.
+    horizon : str
+        ``"terminating"`` or ``"steady-state"``.
     places : Places
         Where all this was written.
     """
@@ -58,14 +69,16 @@ class Experiment:
     scenario: Scenario
     factors: tuple[Factor, ...] = ()
     listed: tuple[Levels, ...] = ()
+    sampled: tuple[Levels, ...] = ()
     figure: Figure | None = None
+    horizon: str = "terminating"
     places: Places = field(default_factory=Places, repr=False, compare=False)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Factor columns: the factors, then other keys that listed points set."""
+        """Factor columns: the factors, then other keys that sampled and listed points set."""
         names = [factor.name for factor in self.factors]
-        return tuple(dict.fromkeys([*names, *(key for point in self.listed for key in point)]))
+        return tuple(dict.fromkeys([*names, *(key for point in (*self.sampled, *self.listed) for key in point)]))
 
     @cached_property
     def points(self) -> tuple[DesignPoint, ...]:
@@ -79,7 +92,7 @@ class Experiment:
         Parameters
         ----------
         tables : mapping
-            ``study``, ``scenario``, ``factors``, ``points``, ``figure``.
+            ``study``, ``scenario``, ``factors``, ``points``, ``design``, ``figure``.
         settings : sequence of str
             ``key=value`` changes, as ``--set`` gives them.
 
@@ -97,7 +110,8 @@ def load_experiment(path: str | Path, settings: Sequence[str] = ()) -> Experimen
     Parameters
     ----------
     path : str or Path
-        TOML with ``[study]``, ``[scenario.*]`` and optionally ``[factors]``, ``[[points]]``, ``[figure]``.
+        TOML with ``[study]``, ``[scenario.*]`` and optionally ``[factors]``, ``[[points]]``,
+        ``[design]``, ``[figure]``.
     settings : sequence of str
         ``key=value`` changes, as ``--set`` gives them.
 
@@ -173,16 +187,27 @@ def _build(tables: dict[str, Any], places: Places) -> Experiment:
         study = read_study(tables)
         factors = tuple(read_factor(name, levels) for name, levels in tables.get("factors", {}).items())
         listed = tuple(_listed(index, keys, factors) for index, keys in enumerate(tables.get("points", [])))
+        design = read_design(tables.get("design"), factors)
         figure = read_figure(tables.get("figure"))
+        capacity = read_capacity(tables.get("capacity"))
     except InputError as error:
         raise places.locate(error) from None
     shown = study.responses or COLUMNS
-    built = Experiment(**{**dict(study), "responses": shown}, scenario=_scenario(tables, places),
-                       factors=factors, listed=listed, figure=figure, places=places)  # fmt: skip
+    sampled = sampled_levels(design) if design else ()
+    built = Experiment(**{**dict(study), "responses": shown}, scenario=_scenario(tables, places), factors=factors,
+                       listed=listed, sampled=sampled, figure=figure, places=places)  # fmt: skip
+    _check_settings_take_effect(design, places)
     _check_figure(built)
     for point in built.points:
         check_trace(point.scenario, places)
     return built
+
+
+def _check_settings_take_effect(design: Design | None, places: Places) -> None:
+    for key in design.ranges if design else ():
+        if f"scenario.{key}" in places.settings:
+            error = InputError("every point of the design sets this key", key=f"scenario.{key}", allowed="other keys")
+            raise places.locate(error)
 
 
 def _scenario(tables: Mapping[str, Any], places: Places) -> Scenario:

@@ -41,6 +41,8 @@ class StudyTable(Table):
     """Replications of every design point."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Key of all random draws."""
+    horizon: Literal["terminating", "steady-state"] = "terminating"
+    """A replication has an end of its own, or stands for a long run: then its warm-up is cut off."""
     responses: _Names = ()
     """Responses shown in tables on the terminal; none listed shows all."""
 

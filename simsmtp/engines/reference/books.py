@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
+from operator import not_
 
 from simsmtp.errors import ConservationError
 from simsmtp.model.histogram import bucket_of, percentile_ns
@@ -66,14 +68,10 @@ class Message:
         """Tell whether a recipient's mailbox exists."""
         return self.valid is None or self.valid[recipient]
 
-    def ledger_of(self, recipient: int) -> Ledger:
-        """Return the class of a recipient as things stand."""
-        return ledger_class(
-            self.is_valid(recipient),
-            self.accepted[recipient],
-            bool(self.ndr[recipient]),
-            not self.settled[recipient],
-        )
+    def fates(self) -> Iterator[tuple[bool, int, bool, bool]]:
+        """Return what decides each recipient's class as things stand: the arguments of `ledger_class`."""
+        valid = repeat(True, len(self)) if self.valid is None else self.valid
+        return zip(valid, self.accepted, map(bool, self.ndr), map(not_, self.settled), strict=True)
 
 
 class Books:
@@ -114,25 +112,27 @@ class Books:
                 fresh += 1
                 if self.keep_rows:
                     message.first_accepted_ns[recipient] = at_ns
-            message.accepted[recipient] = min(times + 1, 255)
+            if times < 255:  # as far as an octet counts
+                message.accepted[recipient] = times + 1
         if fresh:
             self.accepted_once += fresh
             self.delays[bucket_of(at_ns - message.arrival_ns)] += fresh
 
-    def settle(self, message: Message, recipient: int, *, ndr: bool) -> None:
-        """Note that the sender has finished with a recipient, with or without an NDR."""
-        message.settled[recipient] = 1
-        message.ndr[recipient] = ndr
-        message.unsettled -= 1
+    def settle(self, message: Message, recipients: Sequence[int], *, ndr: bool) -> None:
+        """Note that the sender has finished with some recipients, with or without an NDR."""
+        for recipient in recipients:
+            message.settled[recipient] = 1
+            message.ndr[recipient] = ndr
+        message.unsettled -= len(recipients)
 
     def close(self, message: Message) -> None:
         """Enter a message's recipients into the ledger and let go of it."""
         del self.open[message.number]
-        for recipient in range(len(message)):
-            entry = message.ledger_of(recipient)
-            self.ledger[entry] += 1
-            if self.keep_rows:
-                self.rows.append(_row(message, recipient, entry))
+        for fate, recipients in Counter(message.fates()).items():
+            self.ledger[ledger_class(*fate)] += recipients
+        if self.keep_rows:
+            fates = enumerate(message.fates())
+            self.rows += [_row(message, recipient, ledger_class(*fate)) for recipient, fate in fates]
 
     def responses(self) -> Responses:
         """Return one value per response column, after closing what is still open.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from itertools import takewhile
 
 import simpy
 from simpy.events import Event
@@ -10,7 +11,7 @@ from simpy.events import Event
 from simsmtp.engines.reference.books import Message
 from simsmtp.engines.reference.clock import Clock, Kind
 from simsmtp.model.plan import DestinationPlan
-from simsmtp.policies.recipients import after_rcpt, is_greylisted, rcpt_answer
+from simsmtp.policies.recipients import after_rcpt, is_greylisted, rcpt_answer, rcpt_repeats
 from simsmtp.policies.reply_policy import LimitKind, new_standing
 from simsmtp.policies.transactions import (
     after_error,
@@ -90,6 +91,9 @@ class ServerSession:
         self._standing = new_standing()
         self._accepted_in_domain: dict[int, int] = {}
         self._first_domain = -1
+        policy = self._plan.policy
+        one_domain = receiver.domains == 1 or policy.limit_kind == LimitKind.TRANSACTION
+        self._are_alike = one_domain and policy.greylist_ns == 0  # recipients, but for their mailboxes
 
     @property
     def is_closed(self) -> bool:
@@ -132,6 +136,21 @@ class ServerSession:
             return self._say(verb, self._answer_rcpt(message, recipient, now_ns))
         return self._say(verb, self._answer_other(verb, draw))
 
+    def repeat(self, message: Message, recipients: Sequence[int], answer: Answer) -> int:
+        """Answer the recipients to come like the last, as far as that is sure; return how many."""
+        policy, standing = self._plan.policy, self._standing
+        if not self._are_alike or self.is_closed:
+            return 0
+        if hangs_up(policy, standing) or sleeps_before_reply(policy, standing):
+            return 0
+        in_domain, same_domain = self._accepted_in_domain.get(0, 0), self._first_domain == 0
+        count = min(len(recipients), rcpt_repeats(policy, standing, in_domain, same_domain, answer))
+        if message.valid is not None and answer == Answer.RCPT_OK:
+            count = len(list(takewhile(message.is_valid, recipients[:count])))
+        if count > 0:
+            self._note_rcpts(0, answer, count)
+        return count
+
     def _say(self, verb: Verb, answer: Answer) -> tuple[Answer, Spoken]:
         spoken = self._plan.spoken[answer]
         self.state = next_state(self.state, verb, spoken.code)
@@ -149,15 +168,16 @@ class ServerSession:
             policy.greylist_ns > 0
             and is_greylisted(policy, message.first_seen_ns.setdefault(recipient, now_ns), now_ns),
         )
-        self._standing = after_rcpt(policy, self._standing, answer)
-        if policy.limit_kind != LimitKind.TRANSACTION and answer == Answer.RCPT_OK:
-            self._count_domain(domain)
+        self._note_rcpts(domain, answer, 1)
         return answer
 
-    def _count_domain(self, domain: int) -> None:
-        self._accepted_in_domain[domain] = self._accepted_in_domain.get(domain, 0) + 1
-        if self._first_domain < 0:
-            self._first_domain = domain
+    def _note_rcpts(self, domain: int, answer: Answer, count: int) -> None:
+        policy = self._plan.policy
+        self._standing = after_rcpt(policy, self._standing, answer, count)
+        if policy.limit_kind != LimitKind.TRANSACTION and answer == Answer.RCPT_OK:
+            self._accepted_in_domain[domain] = self._accepted_in_domain.get(domain, 0) + count
+            if self._first_domain < 0:
+                self._first_domain = domain
 
     def _answer_other(self, verb: Verb, draw: float) -> Answer:
         if verb == Verb.MAIL:

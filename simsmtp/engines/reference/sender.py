@@ -59,8 +59,8 @@ class Sender:
         self._connections = 0
         self._jobs_of: dict[int, int] = {}
         self._resends = 0
-        self._ehlo = Command(Verb.EHLO, plan.client.octets[Verb.EHLO], -1)
-        self._tls = Command(Verb.STARTTLS, plan.client.octets[Verb.STARTTLS], -1)
+        self._ehlo = Command(Verb.EHLO, plan.client.octets[Verb.EHLO])
+        self._tls = Command(Verb.STARTTLS, plan.client.octets[Verb.STARTTLS])
         self.clock.env.process(self._receive())
 
     # -- messages in ----------------------------------------------------------------------------------------
@@ -188,17 +188,17 @@ class Sender:
         message, now = job.message, self.clock.now
         again: list[int] = []
         committed: list[int] = []
-        for recipient, verdict, is_committed in transaction.outcomes():
+        for verdict, is_committed, recipients in transaction.outcomes():
             if is_committed:
-                committed.append(recipient)
+                committed += recipients
             if verdict == Verdict.REQUEUE:
-                again.append(recipient)
+                again += recipients
             elif verdict == Verdict.DEFER:
-                job.deferred.append(recipient)
+                job.deferred += recipients
             else:
-                self._books.settle(message, recipient, ndr=verdict == Verdict.FAIL)
+                self._books.settle(message, recipients, ndr=verdict == Verdict.FAIL)
             if self._transcript:
-                self._transcript.verdict(session, message, recipient, verdict, now)
+                self._transcript.verdicts(session, message, recipients, verdict, now)
         session.committed = len(committed)
         self._books.accept(message, committed, now)
         if transaction.answered:
@@ -220,8 +220,7 @@ class Sender:
         if job.pending or job.in_flight:
             return
         if job.deferred and is_expired(self._client.schedule, job.message.arrival_ns, self.clock.now):
-            for recipient in job.deferred:
-                self._books.settle(job.message, recipient, ndr=True)
+            self._books.settle(job.message, job.deferred, ndr=True)
             job.deferred = []
         if job.deferred:
             self.clock.env.process(self._retry(lane, job))

@@ -19,25 +19,30 @@ from simsmtp.engines.reference.receiver import Receiver, ServerSession
 from simsmtp.engines.reference.transcript import Transcript
 from simsmtp.model.streams import Purpose
 from simsmtp.network.pipe import arrives, departs
-from simsmtp.protocol.answers import Answer
+from simsmtp.protocol.answers import Answer, Spoken
 from simsmtp.protocol.commands import Verb
 
 Steps = Generator[Event, None, None]
+NOBODY = (-1,)
 _SESSION_BITS = 32
 
 
 class Command(NamedTuple):
-    """One command of a flight; `recipient` is -1 unless it is RCPT."""
+    """One command of a flight, or one RCPT after the other: one of `octets` for each of the recipients."""
 
     verb: Verb
     octets: int
-    recipient: int
+    recipients: Sequence[int] = NOBODY
 
 
 class Heard(NamedTuple):
-    """One reply as the client has it; `read` counts network reads of the connection from 0."""
+    """One reply as the client has it, or one to each RCPT for `recipients`.
 
-    command: Command
+    `read` counts network reads of the connection from 0.
+    """
+
+    verb: Verb
+    recipients: Sequence[int]
     answer: Answer
     code: int
     status: int
@@ -97,6 +102,8 @@ class Session:
         self._transaction = 0
         self._server = ServerSession(receiver)
         self._transcript = transcript
+        service_is_known = not receiver.is_contended and draws.constant_service[Verb.RCPT] >= 0
+        self._may_repeat = service_is_known and transcript is None
         self._key = (self.plan.number << _SESSION_BITS) + number
         self._events = 0
         self._greetings = 0
@@ -129,7 +136,7 @@ class Session:
         self._free = accepted_at
         yield from self._serve(Verb.CONNECT, -1, accepted_at)
         answer = Answer.BANNER if self._admitted else Answer.SESSION_REFUSED
-        self._hear(Command(Verb.CONNECT, 0, -1), answer, self._server.greet(admitted=self._admitted))
+        self._hear(Verb.CONNECT, NOBODY, answer, self._server.greet(admitted=self._admitted))
         self._flush()
         yield from self._wait_for_replies()
         if not self.is_closed:
@@ -168,30 +175,39 @@ class Session:
         bits_per_s = self.plan.path.bits_per_s
         services = () if self._receiver.is_contended else self._draws.constant_service
         server, transcript, message = self._server, self._transcript, self._message
+        in_bulk = self._may_repeat and not command_ns and not drain
         draw = 1.0 if message is None else self._draws.text_refusal(message, self._transaction)
         written_at = self._clock.now
         delay = self._up.next()
-        for place, command in enumerate(flight):
-            verb, octets, recipient = command
-            if command_ns and place:
-                written_at += command_ns
-                delay = self._up.next()
-            if drain and verb == Verb.RCPT and self._refusal_is_readable(written_at):
-                continue
-            self._up_free = departs(written_at, self._up_free, octets, bits_per_s)
-            self._up_last = arrived_at = arrives(self._up_free, delay, self._up_last)
-            if transcript:
-                transcript.command(self, command, message, written_at, arrived_at)
-            if self.is_closed:
-                self.heard.append(Heard(command, Answer.NONE, 0, 0, self._reads))
-                continue
-            if arrived_at > self._free:
-                self._flush()  # its input is empty: RFC 2920 section 3.2
-            if services and services[verb] >= 0:
-                self._free = (max(self._free, arrived_at)) + services[verb]
-            else:
-                yield from self._serve(verb, recipient, arrived_at)
-            self._hear(command, *server.answer(verb, message, recipient, self._free, draw))
+        is_first = True
+        for verb, octets, recipients in flight:
+            place = 0
+            while place < len(recipients):
+                recipient, only = recipients[place], recipients[place : place + 1]
+                place += 1
+                if command_ns and not is_first:
+                    written_at += command_ns
+                    delay = self._up.next()
+                is_first = False
+                if drain and verb == Verb.RCPT and self._refusal_is_readable(written_at):
+                    continue
+                self._up_free = departs(written_at, self._up_free, octets, bits_per_s)
+                self._up_last = arrived_at = arrives(self._up_free, delay, self._up_last)
+                if transcript:
+                    transcript.command(self, Command(verb, octets, only), message, written_at, arrived_at)
+                if self.is_closed:
+                    self.heard.append(Heard(verb, only, Answer.NONE, 0, 0, self._reads))
+                    continue
+                if arrived_at > self._free:
+                    self._flush()  # its input is empty: RFC 2920 section 3.2
+                if services and services[verb] >= 0:
+                    self._free = max(self._free, arrived_at) + services[verb]
+                else:
+                    yield from self._serve(verb, recipient, arrived_at)
+                answer, spoken = server.answer(verb, message, recipient, self._free, draw)
+                self._hear(verb, only, answer, spoken)
+                if in_bulk and place < len(recipients):
+                    place += self._repeat(recipients, place, octets, delay)
         self._flush()
         yield from self._wait_for_replies()
 
@@ -203,6 +219,25 @@ class Session:
         if not self.is_closed:
             self.is_closed = True
             self._leave(arrived_at)
+
+    def _repeat(self, recipients: Sequence[int], place: int, octets: int, delay: int) -> int:
+        """Work out at once the RCPTs from `place` on that are sure to fare like the last; return how many.
+
+        The server is busy until the last of them is served, because none takes longer to send than to serve.
+        """
+        path, service = self.plan.path, self._draws.constant_service[Verb.RCPT]
+        if self._message is None or departs(0, 0, octets, path.bits_per_s) > service:
+            return 0
+        answer = self.heard[-1].answer
+        spoken = self.plan.server.spoken[answer]
+        fit = (self.plan.server.reply_buffer - self._buffered_octets) // max(1, spoken.octets)
+        count = self._server.repeat(self._message, recipients[place : place + max(0, fit)], answer)
+        if count:
+            self._up_free = departs(self._up_free, self._up_free, octets, path.bits_per_s, count)
+            self._up_last = arrives(self._up_free, delay, self._up_last)
+            self._free += count * service
+            self._hear(Verb.RCPT, recipients[place : place + count], answer, spoken)
+        return count
 
     def _serve(self, verb: Verb, recipient: int, arrived_at: int) -> Steps:
         service = self._draws.constant_service[verb]
@@ -221,15 +256,15 @@ class Session:
         self._greetings += 1
         return self._draws.session_service(verb, self.number, self._greetings - 1)
 
-    def _hear(self, command: Command, answer: Answer, spoken: tuple[int, int, int, str]) -> None:
-        code, status, octets, _ = spoken
+    def _hear(self, verb: Verb, recipients: Sequence[int], answer: Answer, spoken: Spoken) -> None:
+        code, status, octets = spoken.code, spoken.status, spoken.octets * len(recipients)
         sleep = self._server.sleep_ns()
         if sleep:
             self._flush()  # a server that is about to sleep sends what it has
             self._free += sleep
         if self._buffered_octets + octets > self.plan.server.reply_buffer:
             self._flush()
-        self.heard.append(Heard(command, answer, code, status, self._reads))
+        self.heard.append(Heard(verb, recipients, answer, code, status, self._reads))
         self._unflushed += 1
         self._buffered_octets += octets
         if code == 421:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import NamedTuple
 
 from simsmtp.engines.reference.books import Books, Message
@@ -14,17 +16,26 @@ from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.overflow import Overflow, after_final_reply, disposition, overflow_for, stops_sending
 from simsmtp.strategies.seen import Seen, classify
 from simsmtp.strategies.tally import empty_tally, observe
-from simsmtp.strategies.window import UNBOUNDED, Window, may_send
+from simsmtp.strategies.window import UNBOUNDED, Window, may_send, rcpts_that_fit
 
 LONE_DOT_OCTETS = 3
+_VERDICTS = tuple(Verdict)
 
 
 class Outcome(NamedTuple):
-    """What the sender concluded for one recipient, and whether the server really took it."""
+    """What the sender concluded for some recipients, and whether the server really took them."""
 
-    recipient: int
     verdict: Verdict
     committed: bool
+    recipients: list[int]
+
+
+class Run(NamedTuple):
+    """RCPTs in a row whose replies are alike."""
+
+    seen: Seen
+    code: int
+    recipients: list[int]
 
 
 class Transaction:
@@ -67,20 +78,15 @@ class Transaction:
         self._data_code = 0
         self._flight = 0
         self._over_code = 0
-        # One entry per RCPT that was written: the class of its reply, its code, and whether it was accepted.
-        self._seen: list[Seen] = []
-        self._codes: list[int] = []
+        self._next = 0  # place of the first recipient that no flight has held yet
+        self._tried = 0  # recipients for whom RCPT was written
+        self._runs: list[Run] = []  # what came back to the RCPTs, in order
         self._mail_seen = Seen.CLOSED
 
     @property
-    def sent(self) -> list[int]:
-        """The recipients for whom RCPT was written."""
-        return self.recipients[: len(self._seen)]
-
-    @property
     def unsent(self) -> list[int]:
-        """The recipients for whom it was not."""
-        return self.recipients[len(self._seen) :]
+        """The recipients for whom RCPT was not written."""
+        return self.recipients[self._tried :]
 
     @property
     def answered(self) -> bool:
@@ -95,83 +101,115 @@ class Transaction:
     def run(self) -> Steps:
         """Go through the transaction on the session; the result is in the attributes and `outcomes`."""
         script = self._script()
-        place = 0
-        while place < len(script):
-            if script[place].verb == self._data and place > 0 and not self.tally.accepted:
+        while script:
+            if script[0] == self._data and not self.tally.accepted:
                 break  # every RCPT has been answered and none accepted: there is nothing to send
-            flight = self._next_flight(script, place)
-            place += len(flight)
+            flight = self._next_flight(script)
             yield from self._session.exchange(flight, command_ns=self._plan.command_ns, drain=self._plan.drain)
             self._read_replies()
             if self._session.is_closed or self.refused_at_mail:
                 return
-            if self._must_stop() and place < len(script):
-                place = len(script) - 1
+            if script and self._must_stop():
+                script = deque([self._data])
         yield from self._send_text()
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Yield what became of each recipient of the batch: for those not sent nothing is yielded."""
-        if self._session.is_closed and not 200 <= self.final_code < 300:
-            # 421, or a connection gone before the final reply: nothing was committed, everything defers.
-            yield from (Outcome(recipient, Verdict.DEFER, False) for recipient in self.recipients)
-            return
+        """Yield what became of the recipients, in order: for those not sent nothing is yielded."""
         committed = 200 <= self.final_code < 300
-        knobs = Knobs(not self._window.stop_and_wait, self._plan.budget)
+        if self._session.is_closed and not committed:
+            # 421, or a connection gone before the final reply: nothing was committed, everything defers.
+            yield Outcome(Verdict.DEFER, False, self.recipients)
+            return
+        for run, verdicts in zip(self._runs, self._verdicts(), strict=True):
+            becomes = [self._becomes(verdict, run) for verdict in _VERDICTS]
+            place = 0
+            for verdict, same in groupby(map(becomes.__getitem__, verdicts)):
+                upto = place + len(list(same))
+                yield Outcome(verdict, committed and run.seen == Seen.ACCEPTED, run.recipients[place:upto])
+                place = upto
+
+    def _verdicts(self) -> Iterator[list[Verdict]]:
+        """Ask the counting strategy about each recipient; yield the verdicts of each run."""
         settle, tally = self._plan.settle, self.tally
-        for_452, for_552 = self._plan.for_452, self._plan.for_552
-        previous, over_rank = self._mail_seen, 0
-        for position, seen in enumerate(self._seen):
-            verdict = settle(tally, Rcpt(position, seen, previous, over_rank), knobs)
-            if verdict != Verdict.DONE:
-                code = self._codes[position]
-                verdict = disposition(verdict, seen, code, overflow_for(code, for_452, for_552))
-            elif not committed:
-                verdict = after_final_reply(verdict, self.final_code or self._data_code)
-            yield Outcome(self.recipients[position], verdict, committed and seen == Seen.ACCEPTED)
-            previous = seen
-            over_rank += seen == Seen.OVER
+        knobs = Knobs(not self._window.stop_and_wait, self._plan.budget)
+        begin, previous, over_rank = 0, self._mail_seen, 0
+        for seen, _, recipients in self._runs:
+            verdicts, step = [], int(seen == Seen.OVER)
+            for position in range(begin, begin + len(recipients)):
+                verdicts.append(settle(tally, Rcpt(position, seen, previous, over_rank), knobs))
+                previous = seen
+                over_rank += step
+            begin += len(recipients)
+            yield verdicts
 
-    def _script(self) -> list[Command]:
-        octets = self._plan.octets
-        script = [Command(Verb.RSET, octets[Verb.RSET], -1)] if self._session.needs_reset else []
-        script.append(Command(Verb.MAIL, octets[Verb.MAIL], -1))
-        rcpt, size = Verb.RCPT, octets[Verb.RCPT]
-        script += [Command(rcpt, size, recipient) for recipient in self.recipients]
-        size = bdat_octets(self._message.size) if self._data == Verb.BDAT else octets[Verb.DATA]
-        script.append(Command(self._data, size, -1))
-        return script
+    def _becomes(self, verdict: Verdict, run: Run) -> Verdict:
+        if verdict == Verdict.DONE:
+            return after_final_reply(verdict, self.final_code or self._data_code)
+        overflow = overflow_for(run.code, self._plan.for_452, self._plan.for_552)
+        return disposition(verdict, run.seen, run.code, overflow)
 
-    def _next_flight(self, script: list[Command], place: int) -> list[Command]:
-        window, flight, rcpts, octets = self._window, list[Command](), 0, 0
-        for command in script[place:]:
-            size = self._plan.octets[command.verb]
-            if not may_send(window, len(flight), rcpts, octets, command.verb, size):
+    def _script(self) -> deque[Verb]:
+        reset = [Verb.RSET] if self._session.needs_reset else []
+        return deque([*reset, Verb.MAIL, Verb.RCPT, self._data])
+
+    def _next_flight(self, script: deque[Verb]) -> list[Command]:
+        """Take from the front of the script what may be unanswered at once."""
+        flight: list[Command] = []
+        commands = rcpts = octets = 0
+        while script:
+            verb, size = script[0], self._plan.octets[script[0]]
+            if verb == Verb.RCPT:
+                waiting = len(self.recipients) - self._next
+                rcpts = min(waiting, rcpts_that_fit(self._window, commands, rcpts, octets, size))
+                flight += self._rcpts(rcpts, size)
+                if rcpts < waiting:
+                    break
+                commands, octets = commands + rcpts, octets + rcpts * size
+            elif may_send(self._window, commands, rcpts, octets, verb, size):
+                flight.append(self._command(verb))
+                commands, octets = commands + 1, octets + size
+            else:
                 break
-            flight.append(command)
-            rcpts += command.verb == Verb.RCPT
-            octets += size
-            if ends_group(command.verb):
+            if ends_group(script.popleft()):
                 break
         return flight
 
+    def _rcpts(self, count: int, size: int) -> list[Command]:
+        place, self._next = self._next, self._next + count
+        return [Command(Verb.RCPT, size, self.recipients[place : self._next])] if count else []
+
+    def _command(self, verb: Verb) -> Command:
+        size = bdat_octets(self._message.size) if verb == Verb.BDAT else self._plan.octets[verb]
+        return Command(verb, size)
+
     def _read_replies(self) -> None:
         self._flight += 1
-        by_hand = self._session.plan.path.replies_per_read
-        rcpts = 0
-        for command, answer, code, status, read in self._session.heard:
-            if command.verb == Verb.RCPT:
-                seen = classify(code, status, not self._seen)
-                if seen == Seen.OVER and not self._over_code:
-                    self._over_code = code
-                number = (self._flight << 32) + rcpts // by_hand if by_hand else read
-                self.tally = observe(self.tally, seen, number, self._flight)
-                self._seen.append(seen)
-                self._codes.append(code)
-                self._message.attempts[command.recipient] += 1
-                rcpts += 1
-            else:
-                self._read_other(command.verb, answer, code, status)
+        attempts, rcpts = self._message.attempts, 0
+        for verb, recipients, answer, code, status, read in self._session.heard:
+            if verb != Verb.RCPT:
+                self._read_other(verb, answer, code, status)
+                continue
+            seen = classify(code, status, not self._runs)
+            if seen == Seen.OVER and not self._over_code:
+                self._over_code = code
+            for number, count in self._reads(read, rcpts, len(recipients)):
+                self.tally = observe(self.tally, seen, number, self._flight, count)
+            if not self._runs or self._runs[-1][:2] != (seen, code):
+                self._runs.append(Run(seen, code, []))
+            self._runs[-1].recipients.extend(recipients)
+            rcpts += len(recipients)
+            for recipient in recipients:
+                attempts[recipient] += 1
+        self._tried += rcpts
         self._books.rcpt_commands += rcpts
+
+    def _reads(self, read: int, place: int, count: int) -> Iterable[tuple[int, int]]:
+        """Return the reads that bring the replies to RCPT `place` and on of the flight, and how many each."""
+        by_hand = self._session.plan.path.replies_per_read
+        if not by_hand:
+            return ((read, count),)
+        first = self._flight << 32
+        return Counter(first + number // by_hand for number in range(place, place + count)).items()
 
     def _read_other(self, verb: Verb, answer: Answer, code: int, status: int) -> None:
         if verb == Verb.MAIL:
@@ -189,7 +227,7 @@ class Transaction:
         if self._data_code == 354:
             # DATA may be accepted although no RCPT was: then a lone dot ends it (RFC 2920 section 3.1).
             octets = self._message.size if self.tally.accepted else LONE_DOT_OCTETS
-            yield from self._session.exchange([Command(Verb.TEXT, octets, -1)])
+            yield from self._session.exchange([Command(Verb.TEXT, octets)])
             self.final_code = self._session.heard[0].code
         self._session.needs_reset = self.final_code == 0
 

@@ -30,15 +30,8 @@ class Transcript:
     ) -> None:
         """Note a command."""
         self._message = -1 if message is None else message.number
-        self._add(
-            session,
-            "command",
-            client_ns,
-            server_ns,
-            command.verb,
-            recipient=command.recipient,
-            octets=command.octets,
-        )
+        recipient, octets = command.recipients[0], command.octets
+        self._add(session, "command", client_ns, server_ns, command.verb, recipient=recipient, octets=octets)
 
     def replies(self, session: Session, flushed: Iterable[Heard], server_ns: int, client_ns: int) -> None:
         """Note the replies of one flush."""
@@ -48,18 +41,21 @@ class Transcript:
                 "reply",
                 client_ns,
                 server_ns,
-                heard.command.verb,
+                heard.verb,
                 read=heard.read + 1,
                 code=heard.code,
                 status=heard.status,
                 note=heard.answer,
-                recipient=heard.command.recipient,
+                recipient=heard.recipients[0],
             )
 
-    def verdict(self, session: Session, message: Message, recipient: int, verdict: Verdict, at_ns: int) -> None:
-        """Note what the sender concluded for a recipient."""
+    def verdicts(
+        self, session: Session, message: Message, recipients: Iterable[int], verdict: Verdict, at_ns: int
+    ) -> None:
+        """Note what the sender concluded for some recipients."""
         self._message = message.number
-        self._add(session, "verdict", at_ns, -1, Verb.RCPT, note=verdict, recipient=recipient)
+        for recipient in recipients:
+            self._add(session, "verdict", at_ns, -1, Verb.RCPT, note=verdict, recipient=recipient)
 
     def close(self, session: Session, client_ns: int, server_ns: int) -> None:
         """Note that a client leaves."""

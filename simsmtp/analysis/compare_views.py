@@ -1,0 +1,137 @@
+"""Comparisons for people and programs: Markdown, HTML, plain dictionaries."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from simsmtp.analysis.verdicts import CHANGED, IDENTICAL, INCONCLUSIVE, OK, REGRESSION
+
+if TYPE_CHECKING:
+    from simsmtp.analysis.compare import Comparison
+
+_COLUMNS = ("response", "base", "new", "change", "allowed", "verdict")
+_COLOURS = {OK: "#2e7d32", IDENTICAL: "#2e7d32", CHANGED: "#555", INCONCLUSIVE: "#b26a00"}
+
+
+def headline(found: Comparison) -> str:
+    """Return the verdict with what it counts, in one line."""
+    cells = len(found.rows)
+    if found.verdict == IDENTICAL:
+        return f"{IDENTICAL}: {cells} responses at {found.rows['point'].nunique()} design points, to the last bit"
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in found.counts.items())
+    return f"{found.verdict}: {counts} (of {cells} responses at design points); behaviour changed"
+
+
+def explanation(found: Comparison) -> str:
+    """Return how intervals and verdicts are meant, in one line."""
+    return (
+        f"Changes of the mean with {found.level * 100:.4g} % paired t intervals. OK: the interval lies within the "
+        f"allowed change. REGRESSION: beyond it, with a false alarm anywhere in this table in at most "
+        f"{found.alarm * 100:.2g} % of comparisons. INCONCLUSIVE: neither; more replications tell."
+    )
+
+
+def cells_of(row: Mapping[Any, Any], factors: tuple[str, ...]) -> list[str]:
+    """Return one row of a comparison as texts: factors, then the columns of the table."""
+    sign = "" if row["relative"] else " absolute"
+    allowed = f"{_change(row['margin'], row['relative'])}{sign}".lstrip("+")
+    verdict = row["verdict"] + (f": {row['reason']}" if row["reason"] else "")
+    values = [row["response"], number(row["base_mean"]), number(row["new_mean"]), change_text(row), allowed, verdict]
+    return [str(row[name]) for name in factors] + values
+
+
+def change_text(row: Mapping[Any, Any]) -> str:
+    """Return the change with its interval.
+
+    Examples
+    --------
+    >>> change_text({"change": 0.19, "low": 0.17, "high": 0.21, "relative": True})
+    '+19 % [+17 %, +21 %]'
+    """
+    middle = _change(row["change"], row["relative"])
+    if math.isnan(row["low"]):
+        return middle
+    return f"{middle} [{_change(row['low'], row['relative'])}, {_change(row['high'], row['relative'])}]"
+
+
+def _change(value: float, relative: bool) -> str:
+    if math.isnan(value):
+        return "-"
+    return f"{value * 100:+.3g} %" if relative else f"{value:+.4g}"
+
+
+def number(value: float) -> str:
+    """Return a mean with four digits, counts in full."""
+    if math.isnan(value):
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 10000 or value == int(value) else f"{value:.4g}"
+
+
+def markdown_of(found: Comparison, limit: int = 40) -> str:
+    """Return verdict, table and notes as Markdown."""
+    lines = [f"### {found.name or 'comparison'}: {headline(found)}", ""]
+    rows = found.worst_first().to_dict("records")
+    if rows:
+        heads = [*found.factors, *_COLUMNS]
+        lines += [_row(heads), _row(["---"] * len(heads))]
+        lines += [_row(cells_of(row, found.factors)) for row in rows[:limit]]
+        lines += ["", *([f"… and {len(rows) - limit} more.", ""] if len(rows) > limit else []), explanation(found), ""]
+    lines += [f"- {note}" for note in found.notes]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def html_of(found: Comparison, limit: int = 60) -> str:
+    """Return verdict and table for a notebook."""
+    colour = _COLOURS.get(found.verdict, "#b3261e")
+    title = f"<b>{escape(found.name)}</b> " if found.name else ""
+    head = f'<p>{title}<b style="color: {colour}">{escape(headline(found))}</b></p>'
+    rows = found.worst_first().to_dict("records")[:limit]
+    if not rows:
+        return head
+    heads = "".join(f"<th>{escape(name)}</th>" for name in (*found.factors, *_COLUMNS))
+    body = "".join(_html_row(cells_of(row, found.factors), row["verdict"]) for row in rows)
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+    notes = "".join(f"<li>{escape(note)}</li>" for note in found.notes)
+    return f"{head}{table}<p><small>{escape(explanation(found))}</small></p>" + (f"<ul>{notes}</ul>" if notes else "")
+
+
+def _html_row(cells: list[str], verdict: str) -> str:
+    *others, last = (escape(cell) for cell in cells)
+    weight = "bold" if verdict == REGRESSION else "normal"
+    style = f"color: {_COLOURS.get(verdict, '#b3261e')}; font-weight: {weight}; text-align: left"
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in others) + f'<td style="{style}">{last}</td></tr>'
+
+
+def dict_of(found: Comparison) -> dict[str, Any]:
+    """Return a comparison as plain values: nan is None."""
+    rows = [
+        {
+            "point": int(row["point"]),
+            "factors": {name: plain(row[name]) for name in found.factors},
+            **{name: plain(row[name]) for name in row if name != "point" and name not in found.factors},
+        }
+        for row in found.worst_first().to_dict("records")
+    ]
+    return {
+        "name": found.name,
+        "verdict": found.verdict,
+        "exit_code": found.exit_code,
+        "counts": found.counts,
+        "level": found.level,
+        "alarm": found.alarm,
+        "notes": list(found.notes),
+        "rows": rows,
+    }
+
+
+def plain(value: Any) -> Any:
+    """Return a value as Python's own type, nan and infinities as None."""
+    given = value.item() if hasattr(value, "item") else value
+    return None if isinstance(given, float) and not math.isfinite(given) else given

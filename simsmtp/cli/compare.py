@@ -1,0 +1,156 @@
+"""``simsmtp compare``: results and a baseline in; a verdict and an exit code out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from simsmtp.analysis.compare import Comparison
+
+_FORMATS = ("gha", "bmf", "gobench", "pytest-benchmark", "junit", "markdown")
+_MOST_ROWS = 30
+_HELP = """Compare NEW with BASE, response by response, and say whether it is worse.
+
+Each is a baseline file, a results folder or the store in it, a summary.csv (means only: equal, or not), or an
+experiment file, which is run. Equal results are OK. Where they differ, the change of the mean with its paired interval
+is held against a margin: OK, REGRESSION, or INCONCLUSIVE; then NEW, if it is an experiment, gets more replications,
+up to as many as BASE holds.
+
+\b
+Examples:
+  simsmtp run experiments/window.toml --replications 10 --write-baseline baseline.csv
+  simsmtp compare baseline.csv experiments/window.toml
+  simsmtp compare baseline.csv results/window --margin 0.02 --margin makespan_s=0.1
+  simsmtp compare baseline.csv results/window --to junit --output gate.xml
+
+\b
+Exit codes: 0 ok; 1 a replication failed; 2 bad input, other scenarios or another seed; 3 regression;
+4 inconclusive; 5 there is no baseline.
+"""
+
+
+@click.command(help=_HELP)
+@click.argument("base", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--margin", "margins", multiple=True, metavar="[RESPONSE=]SHARE",
+              help="Change for the worse that is allowed; 0.05 by default. May be repeated.")  # fmt: skip
+@click.option("--response", "responses", multiple=True, metavar="NAME",
+              help="Compare this response; by default all. May be repeated.")  # fmt: skip
+@click.option("--level", type=float, default=0.95, show_default=True, help="Confidence level of the intervals.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
+              help="Change a key of an experiment file, as with 'simsmtp run'.")  # fmt: skip
+@click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
+              help="A Python file that registers counting strategies, as with 'simsmtp run'.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; by default one per processor.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the table.")
+@click.option("--to", "kind", type=click.Choice(_FORMATS), help="Write the comparison in this format.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Where to; by default standard output. gha makes FILE-smaller and FILE-bigger, pytest-benchmark "
+                   "FILE-base and FILE-new, in front of the suffix.")  # fmt: skip
+@click.pass_context
+def compare(
+    ctx: click.Context,
+    base: Path,
+    new: Path,
+    margins: tuple[str, ...],
+    responses: tuple[str, ...],
+    level: float,
+    settings: tuple[str, ...],
+    strategies: tuple[str, ...],
+    workers: int | None,
+    as_json: bool,
+    kind: str | None,
+    output: Path | None,
+) -> None:
+    """Parse, call, print."""
+    from simsmtp.study.gate import compare as compared  # noqa: PLC0415
+    from simsmtp.study.recorded import NoBaselineError  # noqa: PLC0415
+
+    _check_output(kind, output, as_json)
+    try:
+        found = compared(base, new, margin=read_margins(margins), responses=responses or None, level=level,
+                         settings=settings, strategies=strategies, workers=workers)  # fmt: skip
+    except NoBaselineError as error:
+        no_baseline(ctx, error)
+    if kind is not None:
+        _write(found, kind, output)
+    if as_json:
+        print(json.dumps(found.to_dict(), indent=1, allow_nan=False))
+    elif kind is None or output is not None:
+        print_comparison(found)
+    ctx.exit(found.exit_code)
+
+
+def no_baseline(ctx: click.Context, error: Exception) -> NoReturn:
+    """Say that there is no baseline and exit with code 5."""
+    print(f"simsmtp: {error}", file=sys.stderr)
+    ctx.exit(5)
+
+
+def read_margins(given: Sequence[str]) -> float | Mapping[str, float]:
+    """Return what ``--margin`` says: one share for all, shares by response, or both."""
+    from simsmtp.errors import InputError  # noqa: PLC0415
+    from simsmtp.model.responses import COLUMNS  # noqa: PLC0415
+
+    margins = dict.fromkeys(COLUMNS, 0.05)
+    for one in sorted(given, key=lambda text: "=" in text):
+        name, _, share = one.rpartition("=")
+        try:
+            margins |= {name: float(share)} if name else dict.fromkeys(COLUMNS, float(share))
+        except ValueError:
+            raise InputError("not a margin", key="--margin", given=one, allowed="SHARE or RESPONSE=SHARE") from None
+    return margins
+
+
+def _check_output(kind: str | None, output: Path | None, as_json: bool) -> None:
+    from simsmtp.errors import InputError  # noqa: PLC0415
+
+    if kind in {"gha", "pytest-benchmark"} and output is None:
+        raise InputError("makes two files", key="--to", given=kind, allowed="it with --output FILE")
+    if kind is None and output is not None:
+        raise InputError("needs a format", key="--output", given=str(output), allowed="it with --to FORMAT")
+    if kind is not None and output is None and as_json:
+        raise InputError("prints in place of --json", key="--to", given=kind, allowed="it with --output FILE")
+
+
+def _write(found: Comparison, kind: str, output: Path | None) -> None:
+    from simsmtp.analysis.exports import export  # noqa: PLC0415
+
+    for suffix, text in export(found, kind).items():
+        if output is None:
+            print(text, end="")
+        else:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.with_name(f"{output.stem}{suffix}{output.suffix}").write_text(text, encoding="utf-8")
+
+
+def print_comparison(found: Comparison) -> None:
+    """Print the verdict, then what changed, the gravest first."""
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    from simsmtp.analysis.compare_views import cells_of, explanation, headline  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    console.width = max(console.width if console.is_terminal else 160, 100)
+    console.print(Text(f"{found.name}: {headline(found)}", style="bold"), soft_wrap=True)
+    rows = found.worst_first().to_dict("records")
+    if rows:
+        heads = [name.rpartition(".")[2] for name in found.factors]
+        table = Table(*heads, "response", "base", "new", "change", "allowed", "verdict", box=SIMPLE_HEAD, pad_edge=False)
+        for row in rows[:_MOST_ROWS]:
+            table.add_row(*(Text(cell) for cell in cells_of(row, found.factors)))
+        console.print(table)
+        if len(rows) > _MOST_ROWS:
+            console.print(f"… and {len(rows) - _MOST_ROWS} more: --json or --to markdown", soft_wrap=True)
+        console.print(Text(explanation(found)))
+    for note in found.notes:
+        console.print(Text(f"- {note}"), soft_wrap=True)

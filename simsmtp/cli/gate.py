@@ -1,0 +1,57 @@
+"""``simsmtp run --baseline`` and ``--write-baseline``: what stands before and after the run itself."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from simsmtp.study.baseline import load_baseline, require_writable, write_baseline
+from simsmtp.study.gate import Rule, gated
+from simsmtp.study.recorded import Recorded, recorded_experiment, require_same
+
+if TYPE_CHECKING:
+    from simsmtp.analysis.compare import Comparison
+    from simsmtp.study.runner import Plan
+    from simsmtp.study.study import Study
+
+
+class Gate(NamedTuple):
+    """What a run is compared with, and where its rows go as the next baseline.
+
+    Attributes
+    ----------
+    baseline : Recorded or None
+        Read before the run.
+    target : Path or None
+        A new baseline.
+    """
+
+    baseline: Recorded | None
+    target: Path | None
+
+    def compared(self, plan: Plan, study: Study) -> Comparison | None:
+        """Compare what was run; where that is inconclusive, run more."""
+        if self.baseline is None or study.failures:
+            return None
+        return gated(self.baseline, plan, Rule(), study=study, progress=True)
+
+    def close(self, study: Study, found: Comparison | None) -> int:
+        """Write the new baseline unless the old one was not met; return the exit code."""
+        code = 0 if found is None else found.exit_code
+        if self.target is not None:
+            if code:
+                print(f"simsmtp: {self.target} is not written: {found and found.verdict}", file=sys.stderr)
+            else:
+                write_baseline(study, self.target)
+        return code
+
+
+def prepare_gate(plan: Plan, baseline: Path | None, target: Path | None) -> Gate:
+    """Read the baseline and check that it fits and that a new one can be written; nothing is run or written."""
+    if target is not None:
+        require_writable(target)
+    known = None if baseline is None else load_baseline(baseline)
+    if known is not None:
+        require_same(known, recorded_experiment(plan.experiment))
+    return Gate(known, target)

@@ -1,0 +1,202 @@
+"""The gate: whether what the code does now is worse than a baseline, beyond a margin."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from simsmtp.analysis.compare import Comparison, Margins, compare_rows, read_margins
+from simsmtp.analysis.intervals import check_level
+from simsmtp.analysis.verdicts import INCONCLUSIVE
+from simsmtp.errors import InputError
+from simsmtp.model.responses import COLUMNS
+from simsmtp.study.baseline import kind_of, load_baseline
+from simsmtp.study.experiment import Experiment
+from simsmtp.study.recorded import Recorded, recorded_experiment, recorded_study, require_same
+from simsmtp.study.runner import Plan, execute, prepare
+from simsmtp.study.stored import means_of
+from simsmtp.study.study import Study
+from simsmtp.study.user_strategies import find_strategies
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Side = str | Path | Experiment | Study | Recorded
+
+
+class Rule(NamedTuple):
+    """How strict a comparison is; attributes as the parameters of `compare`."""
+
+    margin: Margins = 0.05
+    responses: Sequence[str] | None = None
+    level: float = 0.95
+
+
+def compare(
+    base: Side,
+    new: Side,
+    *,
+    margin: Margins = 0.05,
+    responses: Iterable[str] | None = None,
+    level: float = 0.95,
+    settings: Sequence[str] = (),
+    strategies: Iterable[str | Path] = (),
+    workers: int | None = None,
+    progress: bool | str | None = None,
+) -> Comparison:
+    """Compare new results with a baseline, response by response.
+
+    Parameters
+    ----------
+    base, new : path, Study or Experiment
+        A baseline file, a results folder or its store, a ``summary.csv`` (means only: they are equal, or not), or an
+        experiment, which is run. An experiment as `new` is run with no more replications than the baseline holds;
+        if that is inconclusive, up to as many as it holds.
+    margin : float or mapping
+        Change for the worse that is allowed, as a share of the base's mean; or response → share or
+        `simsmtp.analysis.verdicts.Margin`, which also has an absolute margin for where the base is 0.
+    responses : iterable of str, optional
+        By default all.
+    level : float
+        Confidence level of the intervals.
+    settings, strategies, workers, progress
+        As of `simsmtp.run`, for experiments.
+
+    Returns
+    -------
+    Comparison
+        With `rows`, `verdict` and `exit_code`. Replications that only one side has are left out. See
+        `simsmtp.analysis.compare` for what the verdicts promise.
+
+    Raises
+    ------
+    NoBaselineError
+        If there is nothing at `base`.
+    InputError
+        If the sides are not of one design, seed and schema (another version of the code is the normal case), or
+        anything given cannot be used. Nothing was run then.
+    """
+    rule = checked(Rule(margin, None if responses is None else list(responses), level))
+    names = find_strategies(strategies)
+
+    def plan_of(experiment: str | Path | Experiment) -> Plan:
+        given = () if isinstance(experiment, Experiment) else settings
+        return prepare(experiment, settings=given, strategies=names, workers=workers)
+
+    known = _recorded(base, plan_of, progress)
+    if isinstance(new, Experiment) or (isinstance(new, str | Path) and _is_experiment(new)):
+        return gated(known, plan_of(new), rule, progress=progress)
+    if isinstance(new, str | Path) and not Path(new).exists():
+        raise InputError("there is no such file", file=str(new), allowed="results or an experiment file")
+    return judged(known, _recorded(new, plan_of, progress), rule)
+
+
+def checked(rule: Rule) -> Rule:
+    """Return the rule; one that cannot be used is an `InputError`."""
+    read_margins(rule.margin)
+    check_level(rule.level)
+    for name in rule.responses or ():
+        if name not in COLUMNS:
+            raise InputError("unknown response", key="response", given=name, allowed=COLUMNS)
+    return rule
+
+
+def _is_experiment(path: str | Path) -> bool:
+    return Path(path).is_file() and kind_of(Path(path)) == "experiment"
+
+
+def _recorded(side: Side, plan_of: object, progress: bool | str | None) -> Recorded:
+    if isinstance(side, Recorded):
+        return side
+    if isinstance(side, Study):
+        return recorded_study(side)
+    if isinstance(side, Experiment) or _is_experiment(side):
+        assert callable(plan_of)
+        return recorded_study(execute(plan_of(side), progress=progress))
+    return load_baseline(side)
+
+
+def gated(
+    base: Recorded, plan: Plan, rule: Rule, *, study: Study | None = None, progress: bool | str | None = None
+) -> Comparison:
+    """Run what is planned and compare it; where that is inconclusive, run all that the baseline can be paired with.
+
+    Parameters
+    ----------
+    base : Recorded
+        The baseline.
+    plan : Plan
+        Of the experiment.
+    rule : Rule
+        How to compare.
+    study : Study, optional
+        Results of the plan, if it was run already.
+    progress : bool or str, optional
+        As of `simsmtp.run`.
+    """
+    require_same(base, recorded_experiment(plan.experiment))
+    most, first = base.replications, plan.experiment.replications
+    if study is not None:
+        first = study.experiment.replications
+    first = most if base.means_only else min(first, most)
+    looks = 1 if first == most else 2
+    if study is None or study.experiment.replications < first:
+        study = execute(_with(plan, first), progress=progress)
+    found = judged(base, recorded_study(study), rule, looks=looks)
+    if found.verdict != INCONCLUSIVE or looks == 1:
+        return found
+    more = recorded_study(execute(_with(plan, most), progress=progress))
+    note = f"inconclusive with {first} replications: {most - first} more were run, each look with half the error"
+    return judged(base, more, rule, looks=looks, notes=(note,))
+
+
+def _with(plan: Plan, replications: int) -> Plan:
+    return plan._replace(experiment=dataclasses.replace(plan.experiment, replications=replications))
+
+
+def judged(base: Recorded, new: Recorded, rule: Rule, *, looks: int = 1, notes: Sequence[str] = ()) -> Comparison:
+    """Compare results that are there."""
+    pairs = require_same(base, new)
+    means_only = base.means_only or new.means_only
+    base_rows, new_rows = base.rows, new.rows
+    if means_only:
+        replications = base.replications if base.means_only else new.replications
+        base_rows, new_rows = means_of(base, replications), means_of(new, replications)
+    labelled = base if new.means_only or not new.complete else new
+    base_numbers = [(there, number) for number, there in pairs.items()]
+    points = {
+        number: (labelled.points[(there if labelled is base else number) - 1].factors)
+        for number, there in pairs.items()
+    }
+    return compare_rows(
+        _renumbered(base_rows, base_numbers), _labelled(new_rows, points, labelled.columns), factors=labelled.columns,
+        responses=rule.responses, margins=rule.margin, level=rule.level, looks=looks, means_only=means_only,
+        name=new.name or base.name, notes=[*notes, *_notes(base, new, len(pairs), means_only)],
+    )  # fmt: skip
+
+
+def _renumbered(rows: DataFrame, numbers: Sequence[tuple[int, int]]) -> DataFrame:
+    import pandas as pd  # noqa: PLC0415 - costs half a second
+
+    of_point = dict(iter(rows.groupby("point")))
+    return pd.concat([of_point[old].assign(point=new) for old, new in numbers if old in of_point])
+
+
+def _labelled(rows: DataFrame, points: Mapping[int, Mapping[str, object]], columns: Sequence[str]) -> DataFrame:
+    kept = rows[rows["point"].isin(points)]
+    labels = {name: kept["point"].map({number: levels[name] for number, levels in points.items()}) for name in columns}
+    return kept.assign(**labels)
+
+
+def _notes(base: Recorded, new: Recorded, pairs: int, means_only: bool) -> list[str]:
+    notes = [f"{pairs} design points of {new.source} against {base.source}"]
+    if base.code and new.code:
+        notes.append(f"the code is {'the same' if base.code == new.code else 'another version'}")
+    if means_only:
+        notes.append("a summary holds means only: they are equal or not, and no margin is tested")
+    left = max(len(base.points), len(new.points)) - pairs
+    if left and not (base.complete and new.complete):
+        notes.append(f"{left} design points stand on one side only and were left out")
+    return notes
