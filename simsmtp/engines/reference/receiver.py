@@ -44,7 +44,7 @@ class Receiver:
     plan : DestinationPlan
         The server's settings and its path.
     domains : int
-        Recipient i of a message has domain i mod `domains`.
+        Recipient i of an original message has domain i mod `domains`.
     """
 
     def __init__(self, clock: Clock, plan: DestinationPlan, domains: int) -> None:
@@ -158,7 +158,7 @@ class ServerSession:
 
     def _answer_rcpt(self, message: Message, recipient: int, now_ns: int) -> Answer:
         policy = self._plan.policy
-        domain = recipient % self._domains
+        domain = message.origin_recipients[recipient] % self._domains
         answer = rcpt_answer(
             policy,
             self._standing,

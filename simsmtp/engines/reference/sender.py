@@ -265,6 +265,11 @@ class Sender:
         message.generation = first.generation + 1
         message.resend_of = first.number
         message.origin = first.origin
+        message.first_seen_ns = {
+            place: first.first_seen_ns[recipient]
+            for place, recipient in enumerate(recipients)
+            if recipient in first.first_seen_ns
+        }
         message.origin_recipients = [first.origin_recipients[recipient] for recipient in recipients]
         self._enter(message)
         self._staff()

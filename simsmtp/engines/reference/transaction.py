@@ -145,8 +145,9 @@ class Transaction:
     def _becomes(self, verdict: Verdict, run: Run) -> Verdict:
         if verdict == Verdict.DONE:
             return after_final_reply(verdict, self.final_code or self._data_code)
-        overflow = overflow_for(run.code, self._plan.for_452, self._plan.for_552)
-        return disposition(verdict, run.seen, run.code, overflow)
+        # A strategy may give a recipient the refusal of another: then the class of that refusal decides.
+        code = run.code if run.seen == Seen.OVER or not self._over_code else self._over_code
+        return disposition(verdict, run.seen, run.code, overflow_for(code, self._plan.for_452, self._plan.for_552))
 
     def _script(self) -> deque[Verb]:
         reset = [Verb.RSET] if self._session.needs_reset else []
