@@ -15,9 +15,7 @@ from simsmtp.protocol.commands import Verb
 
 Tables = Mapping[str, object]
 
-NO_SERVICE = {
-    f"{verb}_service_ms": 0.0 for verb in ("connect", "ehlo", "mail", "rcpt", "data", "text")
-}
+NO_SERVICE = {f"{verb}_service_ms": 0.0 for verb in ("connect", "ehlo", "mail", "rcpt", "data", "text")}
 """Server keys under which every command is answered the moment it arrives."""
 
 STRATEGIES = (
@@ -41,9 +39,11 @@ LEDGER = (
     "queued",
 )
 
-few = settings(max_examples=30, deadline=None)
-some = settings(max_examples=80, deadline=None)
-many = settings(max_examples=250, deadline=None)
+# Multiples of the profile that conftest.py loads.
+_EXAMPLES = settings.default.max_examples
+few = settings(max_examples=_EXAMPLES // 2)
+some = settings(max_examples=_EXAMPLES)
+many = settings(max_examples=_EXAMPLES * 2)
 
 
 def replay(*, seed: int = 0, replication: int = 0, **tables: object) -> Output:

@@ -67,9 +67,7 @@ def test_f4_the_wrong_count_concerns_recipients_that_were_answered_552_and_only_
     assert len(refused) == N - LIMIT
     bounced = {row.recipient for row in output.recipients if row.ndr}
     assert bounced < refused
-    retried = {
-        row.recipient for row in output.dialogue if row.kind == "verdict" and row.note == Verdict.REQUEUE
-    }
+    retried = {row.recipient for row in output.dialogue if row.kind == "verdict" and row.note == Verdict.REQUEUE}
     assert bounced | retried == refused
     assert not bounced & retried
 

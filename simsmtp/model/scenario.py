@@ -161,13 +161,13 @@ class Server(Table):
     """Recipients accepted per `limit_kind`."""
     limit_kind: Literal["transaction", "domain", "connection", "first-domain-only"] = "transaction"
     """What the limit counts: recipients of a transaction, of each domain in a transaction, of a connection;
-    or only recipients in the domain of the transaction's first one (then also at most `recipient_limit`)."""
+    or only recipients in the domain of the first one accepted (then also at most `recipient_limit`)."""
     overflow_reply: Reply = 552
     """Reply to an over-limit RCPT: ``552``, or ``"452 4.5.3"`` with an enhanced status code."""
-    overshoot_limit: Limit = None
+    overshoot_limit: Annotated[Annotated[int, Field(ge=0)] | None, _unlimited] = None
     """Over-limit refusals per transaction that are not counted as errors (Postfix: 1000); None counts none."""
     soft_error_limit: Limit = None
-    """Errors in a session after which the server sleeps before every reply."""
+    """Errors in a session after which the server sleeps before every further reply."""
     error_sleep_ms: Duration = 1000.0
     """That sleep."""
     hard_error_limit: Limit = None

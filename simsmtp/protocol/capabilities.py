@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
 
@@ -53,9 +54,12 @@ def ehlo_lines(offered: Capabilities, hostname: str) -> list[str]:
 
 
 def parse_ehlo(lines: Iterable[str]) -> Capabilities:
-    """Read an EHLO reply. Unknown keywords and malformed limits are ignored, as RFC 9422 section 4 asks for."""
+    """Read an EHLO reply, whose first line names the host.
+
+    Unknown keywords and malformed limits are ignored, as RFC 9422 section 4 asks for.
+    """
     keywords = {}
-    for line in lines:
+    for line in islice(lines, 1, None):
         keyword, *words = line[4:].split() or [""]
         keywords[keyword.upper()] = words
     limits = _limits(keywords.get("LIMITS", []))

@@ -131,7 +131,7 @@ def _replies(rows: list[DialogueRow], plan: Plan, style: Style) -> Iterator[str]
     for read, replies in groupby(rows, key=lambda row: row.read):
         together = list(replies)
         plural = "ies" if len(together) > 1 else "y"
-        yield f"{_time(together[0].client_ns)}  read {read}: {len(together)} repl{plural}"
+        yield f"{_time(together[-1].client_ns)}  read {read}: {len(together)} repl{plural}"
         for row, run in _runs(together):
             yield from _shortened([(line, True) for one in run for line in _reply(one, plan)], style.alike)
             if row.note == Answer.RCPT_OVER:

@@ -82,10 +82,19 @@ class Receiver:
 
 
 class ServerSession:
-    """What the server knows of one session, and what it answers. The decisions are those of `simsmtp.policies`."""
+    """What the server knows of one session, and what it answers. The decisions are those of `simsmtp.policies`.
+
+    Attributes
+    ----------
+    state : int
+        Where the session stands, a `State`.
+    sleep_ns : int
+        How long the server sleeps before the reply last answered.
+    """
 
     def __init__(self, receiver: Receiver) -> None:
         self.state: int = State.CLOSED
+        self.sleep_ns = 0
         self._plan = receiver.plan.server
         self._domains = receiver.domains
         self._standing = new_standing()
@@ -99,11 +108,6 @@ class ServerSession:
     def is_closed(self) -> bool:
         """Whether the server has hung up."""
         return self.state == State.CLOSED
-
-    def sleep_ns(self) -> int:
-        """Return how long the server sleeps before its next reply."""
-        policy = self._plan.policy
-        return policy.error_sleep_ns if sleeps_before_reply(policy, self._standing) else 0
 
     def greet(self, *, admitted: bool) -> Spoken:
         """Return the banner."""
@@ -125,8 +129,11 @@ class ServerSession:
         draw : float
             Uniform draw that decides whether a text is refused.
         """
+        policy = self._plan.policy
+        # An error counts once its reply is written, so the sleep starts with the reply after it.
+        self.sleep_ns = policy.error_sleep_ns if sleeps_before_reply(policy, self._standing) else 0
         # The text is no command: a server that means to hang up still takes it.
-        if verb != Verb.TEXT and hangs_up(self._plan.policy, self._standing):
+        if verb != Verb.TEXT and hangs_up(policy, self._standing):
             return self._say(verb, Answer.TOO_MANY_ERRORS)
         if not in_sequence(self.state, verb):
             self._standing = after_error(self._standing)
@@ -159,15 +166,13 @@ class ServerSession:
     def _answer_rcpt(self, message: Message, recipient: int, now_ns: int) -> Answer:
         policy = self._plan.policy
         domain = message.origin_recipients[recipient] % self._domains
-        answer = rcpt_answer(
-            policy,
-            self._standing,
-            self._accepted_in_domain.get(domain, 0),
-            domain == self._first_domain,
-            message.is_valid(recipient),
-            policy.greylist_ns > 0
-            and is_greylisted(policy, message.first_seen_ns.setdefault(recipient, now_ns), now_ns),
-        )
+        in_domain, same_domain = self._accepted_in_domain.get(domain, 0), domain == self._first_domain
+        valid = message.is_valid(recipient)
+        answer = rcpt_answer(policy, self._standing, in_domain, same_domain, valid, False)
+        if answer == Answer.RCPT_OK and policy.greylist_ns > 0:  # only such a recipient gets as far as the greylist
+            first_seen = message.first_seen_ns.setdefault(recipient, now_ns)
+            greylisted = is_greylisted(policy, first_seen, now_ns)
+            answer = rcpt_answer(policy, self._standing, in_domain, same_domain, valid, greylisted)
         self._note_rcpts(domain, answer, 1)
         return answer
 

@@ -7,7 +7,7 @@ costs one event; where they are, every command waits for its worker.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import NamedTuple
 
 from simpy.events import Event
@@ -47,6 +47,9 @@ class Heard(NamedTuple):
     code: int
     status: int
     read: int
+
+
+Stops = Callable[[Heard], bool]
 
 
 class Session:
@@ -120,7 +123,10 @@ class Session:
         self._unflushed = 0
         self._buffered_octets = 0
         self._reads = 0
-        self._refusal_read_at = -1
+        self._first_read = 0
+        self._rcpts = 0  # RCPT replies of the flight so far
+        self._stops: Stops | None = None
+        self._stop_read_at = -1
 
     def open(self, *, starttls: bool, ehlo: Command, tls: Command) -> Steps:
         """Connect, read the banner and greet; `is_closed` tells afterwards whether the server refused."""
@@ -157,7 +163,7 @@ class Session:
         self._message, self._transaction = message, transaction
         self.transactions += 1
 
-    def exchange(self, flight: Sequence[Command], *, command_ns: int = 0, drain: bool = False) -> Steps:
+    def exchange(self, flight: Sequence[Command], *, command_ns: int = 0, stops: Stops | None = None) -> Steps:
         """Write one flight and wait for its replies, which are in `heard` afterwards.
 
         Parameters
@@ -166,37 +172,37 @@ class Session:
             The command group.
         command_ns : int
             The client's own time to write one command.
-        drain : bool
-            Before each RCPT read what is readable, and write no more of them after an over-limit refusal.
+        stops : callable, optional
+            Before each RCPT the client reads what is readable, and writes no more of them after a reply for which
+            this is true. Without it, it reads only when all is written.
         """
         self.heard, self._flushed = [], 0
         self._count_wait()
-        self._refusal_read_at = -1
+        self._stop_read_at, self._stops = -1, stops
+        self._first_read, self._rcpts = self._reads, 0
         bits_per_s = self.plan.path.bits_per_s
         services = () if self._receiver.is_contended else self._draws.constant_service
         server, transcript, message = self._server, self._transcript, self._message
-        in_bulk = self._may_repeat and not command_ns and not drain
+        in_bulk = self._may_repeat and not command_ns and not stops
         draw = 1.0 if message is None else self._draws.text_refusal(message, self._transaction)
         written_at = self._clock.now
-        delay = self._up.next()
-        is_first = True
+        delay = -1
         for verb, octets, recipients in flight:
             place = 0
             while place < len(recipients):
                 recipient, only = recipients[place], recipients[place : place + 1]
                 place += 1
-                if command_ns and not is_first:
-                    written_at += command_ns
+                written_at += command_ns
+                if command_ns or delay < 0:
                     delay = self._up.next()
-                is_first = False
-                if drain and verb == Verb.RCPT and self._refusal_is_readable(written_at):
+                if stops and verb == Verb.RCPT and self._stop_is_readable(written_at):
                     continue
                 self._up_free = departs(written_at, self._up_free, octets, bits_per_s)
                 self._up_last = arrived_at = arrives(self._up_free, delay, self._up_last)
                 if transcript:
                     transcript.command(self, Command(verb, octets, only), message, written_at, arrived_at)
                 if self.is_closed:
-                    self.heard.append(Heard(verb, only, Answer.NONE, 0, 0, self._reads))
+                    self.heard.append(Heard(verb, only, Answer.NONE, 0, 0, self._read_of(verb)))
                     continue
                 if arrived_at > self._free:
                     self._flush()  # its input is empty: RFC 2920 section 3.2
@@ -209,6 +215,8 @@ class Session:
                 if in_bulk and place < len(recipients):
                     place += self._repeat(recipients, place, octets, delay)
         self._flush()
+        if self.plan.path.replies_per_read:
+            self._reads = self.heard[-1].read + 1
         yield from self._wait_for_replies()
 
     def quit(self) -> None:
@@ -231,6 +239,8 @@ class Session:
         answer = self.heard[-1].answer
         spoken = self.plan.server.spoken[answer]
         fit = (self.plan.server.reply_buffer - self._buffered_octets) // max(1, spoken.octets)
+        if by_hand := path.replies_per_read:
+            fit = min(fit, -self._rcpts % by_hand)  # as many as the read that holds the last reply has room for
         count = self._server.repeat(self._message, recipients[place : place + max(0, fit)], answer)
         if count:
             self._up_free = departs(self._up_free, self._up_free, octets, path.bits_per_s, count)
@@ -258,13 +268,13 @@ class Session:
 
     def _hear(self, verb: Verb, recipients: Sequence[int], answer: Answer, spoken: Spoken) -> None:
         code, status, octets = spoken.code, spoken.status, spoken.octets * len(recipients)
-        sleep = self._server.sleep_ns()
-        if sleep:
+        if sleep := self._server.sleep_ns:
             self._flush()  # a server that is about to sleep sends what it has
             self._free += sleep
         if self._buffered_octets + octets > self.plan.server.reply_buffer:
             self._flush()
-        self.heard.append(Heard(verb, recipients, answer, code, status, self._reads))
+        self.heard.append(Heard(verb, recipients, answer, code, status, self._read_of(verb)))
+        self._rcpts += len(recipients) if verb == Verb.RCPT else 0
         self._unflushed += 1
         self._buffered_octets += octets
         if code == 421:
@@ -277,18 +287,27 @@ class Session:
         self._down_last = arrives(self._down_free, self._down.next(), self._down_last)
         # Behind the unflushed replies there may be commands that got none because the server had hung up.
         flushed = self.heard[self._flushed : self._flushed + self._unflushed]
-        if self._refusal_read_at < 0 and any(heard.answer == Answer.RCPT_OVER for heard in flushed):
-            self._refusal_read_at = self._down_last
+        if self._stops and self._stop_read_at < 0 and any(map(self._stops, flushed)):
+            self._stop_read_at = self._down_last
         if self._transcript:
             self._transcript.replies(self, flushed, self._free, self._down_last)
         self._reads += 1
         self._flushed += self._unflushed
         self._unflushed = self._buffered_octets = 0
 
-    def _refusal_is_readable(self, written_at: int) -> bool:
+    def _stop_is_readable(self, written_at: int) -> bool:
         if self._free <= written_at:
             self._flush()  # whatever is written now arrives after the server ran out of input
-        return 0 <= self._refusal_read_at <= written_at
+        return 0 <= self._stop_read_at <= written_at
+
+    def _read_of(self, verb: Verb) -> int:
+        """Return the read that brings the next reply: the next flush's, unless `replies_per_read` says otherwise."""
+        by_hand = self.plan.path.replies_per_read
+        if not by_hand:
+            return self._reads
+        # Replies to other commands ride along with the RCPT reply before them.
+        rcpt = self._rcpts if verb == Verb.RCPT else max(0, self._rcpts - 1)
+        return self._first_read + rcpt // by_hand
 
     def _wait_for_replies(self) -> Steps:
         if self.is_closed:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
 from simsmtp.engines.reference.books import Books, Message
-from simsmtp.engines.reference.session import Command, Session, Steps
+from simsmtp.engines.reference.session import Command, Heard, Session, Steps
 from simsmtp.model.plan import ClientPlan
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb, bdat_octets, ends_group
@@ -105,7 +105,8 @@ class Transaction:
             if script[0] == self._data and not self.tally.accepted:
                 break  # every RCPT has been answered and none accepted: there is nothing to send
             flight = self._next_flight(script)
-            yield from self._session.exchange(flight, command_ns=self._plan.command_ns, drain=self._plan.drain)
+            stops = self._is_reason_to_stop if self._window.drain else None
+            yield from self._session.exchange(flight, command_ns=self._plan.command_ns, stops=stops)
             self._read_replies()
             if self._session.is_closed or self.refused_at_mail:
                 return
@@ -193,8 +194,7 @@ class Transaction:
             seen = classify(code, status, not self._runs)
             if seen == Seen.OVER and not self._over_code:
                 self._over_code = code
-            for number, count in self._reads(read, rcpts, len(recipients)):
-                self.tally = observe(self.tally, seen, number, self._flight, count)
+            self.tally = observe(self.tally, seen, read, self._flight, len(recipients))
             if not self._runs or self._runs[-1][:2] != (seen, code):
                 self._runs.append(Run(seen, code, []))
             self._runs[-1].recipients.extend(recipients)
@@ -204,14 +204,6 @@ class Transaction:
         self._tried += rcpts
         self._books.rcpt_commands += rcpts
 
-    def _reads(self, read: int, place: int, count: int) -> Iterable[tuple[int, int]]:
-        """Return the reads that bring the replies to RCPT `place` and on of the flight, and how many each."""
-        by_hand = self._session.plan.path.replies_per_read
-        if not by_hand:
-            return ((read, count),)
-        first = self._flight << 32
-        return Counter(first + number // by_hand for number in range(place, place + count)).items()
-
     def _read_other(self, verb: Verb, answer: Answer, code: int, status: int) -> None:
         if verb == Verb.MAIL:
             self._mail_seen = classify(code, status, True)
@@ -220,6 +212,12 @@ class Transaction:
             self.final_code = code
         elif verb == Verb.DATA:
             self._data_code = code
+
+    def _is_reason_to_stop(self, heard: Heard) -> bool:
+        is_first = heard.recipients[0] == self.recipients[0]
+        is_over = heard.verb == Verb.RCPT and classify(heard.code, heard.status, is_first) == Seen.OVER
+        overflow = overflow_for(heard.code, self._plan.for_452, self._plan.for_552)
+        return is_over and stops_sending(self._plan.stop_on_overflow, overflow)
 
     def _must_stop(self) -> bool:
         return self.tally.over > 0 and stops_sending(self._plan.stop_on_overflow, self.overflow)
