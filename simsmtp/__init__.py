@@ -18,7 +18,7 @@ from simsmtp._version import __version__
 
 if TYPE_CHECKING:
     from simsmtp import presets, strategies
-    from simsmtp.analysis.compare import Comparison
+    from simsmtp.analysis.comparison import Comparison
     from simsmtp.errors import ConservationError, InputError, SimsmtpError
     from simsmtp.model.responses import RESPONSES
     from simsmtp.model.scenario import Scenario
@@ -60,7 +60,7 @@ __all__ = [
 
 _HOMES = {
     "RESPONSES": "model.responses",
-    "Comparison": "analysis.compare",
+    "Comparison": "analysis.comparison",
     "ConservationError": "errors",
     "Experiment": "study.experiment",
     "InputError": "errors",

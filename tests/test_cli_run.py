@@ -30,7 +30,7 @@ def test_a_run_prints_a_table_and_writes_its_files(tmp_path: Path) -> None:
         assert part in done.stdout
     assert "12/12" in done.stderr
     names = {file.name for file in (tmp_path / "results/tiny").iterdir()}
-    assert names == {"replications.sqlite", "summary.csv", "provenance.json", "tiny.png", "tiny.svg"}
+    assert names == {"replications.sqlite", "summary.csv", "provenance.json", "experiment.json", "tiny.png", "tiny.svg"}
     note = json.loads((tmp_path / "results/tiny/provenance.json").read_text(encoding="utf-8"))
     assert note["command"].startswith("simsmtp run study.toml --set")
     assert str(tmp_path) not in json.dumps(note)

@@ -169,7 +169,7 @@ def test_files_are_written_alike_twice(here: Path, engine: FakeEngine) -> None:
     run_tiny(here).write("one")
     run_tiny(here).write("two")
     names = {file.name for file in Path("one").iterdir()}
-    assert names == {"summary.csv", "tiny.png", "tiny.svg", "provenance.json"}
+    assert names == {"summary.csv", "tiny.png", "tiny.svg", "provenance.json", "experiment.json"}
     for name in names - {"provenance.json"}:
         assert Path("one", name).read_bytes() == Path("two", name).read_bytes()
     note = json.loads(Path("two/provenance.json").read_text(encoding="utf-8"))

@@ -74,7 +74,7 @@ def against_best(
     ends = (low, high) if sign > 0 else (-high, -low)
     found = pd.DataFrame({
         "level": table.columns.to_numpy(), "n": len(table), "mean": sign * values.mean(axis=0) + 0.0,
-        "difference": sign * difference, "low": ends[0] + 0.0, "high": ends[1] + 0.0,
+        "difference": sign * difference + 0.0, "low": ends[0] + 0.0, "high": ends[1] + 0.0,
         "verdict": [_verdict(one, int(possible.sum())) for one in possible],
     })  # fmt: skip
     return found.sort_values("mean", ascending=sign < 0, kind="stable").reset_index(drop=True)

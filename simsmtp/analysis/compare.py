@@ -10,117 +10,30 @@ corrected over all of them (Holm): the probability of *any* REGRESSION among cel
 the margin is at most ``alarm``, 1 % by default. OK is the claim that *no* cell is worse, which every cell has to
 support by itself: there each cell keeps the full level, and a change beyond the margin passes with probability
 (1 - level) / 2 at most. Looking twice (after adding replications) spends half of both at each look.
+What is decided without a test (see `judge`) is a fact about the replications that were seen, on the same mail, and
+takes no part in this.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simsmtp.analysis.comparison import ALARM, Comparison
 from simsmtp.analysis.intervals import check_level
-from simsmtp.analysis.verdicts import (
-    CHANGED,
-    FAILED,
-    IDENTICAL,
-    INCONCLUSIVE,
-    OK,
-    REGRESSION,
-    Cell,
-    Margin,
-    judge,
-    with_alarms,
-)  # fmt: skip
+from simsmtp.analysis.verdicts import CHANGED, FAILED, IDENTICAL, INCONCLUSIVE, Cell, Margin, judge, with_alarms
 from simsmtp.errors import InputError
 from simsmtp.model.responses import BY_NAME, COLUMNS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-ALARM = 0.01
+__all__ = ["ALARM", "Comparison", "Margin", "Margins", "compare_rows", "digest_of", "read_margins"]
+
 Margins = float | Mapping[str, float | Margin]
-_EXIT_CODES = {FAILED: 1, REGRESSION: 3, INCONCLUSIVE: 4}
-_ORDER = (FAILED, REGRESSION, INCONCLUSIVE, OK, CHANGED, IDENTICAL)
-
-
-@dataclass(frozen=True, repr=False)
-class Comparison:
-    """What became of every response at every design point.
-
-    Attributes
-    ----------
-    rows : DataFrame
-        One row per design point and response: ``point``, the factors, ``response``, ``n``, ``base_mean``,
-        ``new_mean``, ``change`` with ``low`` and ``high``, ``margin``, ``relative``, ``p``, ``verdict``, ``reason``.
-        Change and margin are shares of the base's mean, or in units of the response where that mean is 0.
-    base, new : DataFrame
-        The paired per-replication rows.
-    factors : tuple of str
-        Factor columns.
-    level, alarm : float
-        Confidence level of the intervals, and probability of any false alarm, as used at this look.
-    name : str
-        Of the study.
-    notes : tuple of str
-        What a reader should know of the inputs.
-    """
-
-    rows: DataFrame
-    base: DataFrame = field(repr=False)
-    new: DataFrame = field(repr=False)
-    factors: tuple[str, ...] = ()
-    level: float = 0.95
-    alarm: float = ALARM
-    name: str = ""
-    notes: tuple[str, ...] = ()
-
-    @property
-    def verdict(self) -> str:
-        """The gravest verdict of all cells; "changed" does not count and shows as OK."""
-        found = set(self.rows["verdict"])
-        gravest = next((one for one in _ORDER if one in found), IDENTICAL)
-        return OK if gravest == CHANGED else gravest
-
-    @property
-    def exit_code(self) -> int:
-        """0 ok, 1 a replication failed, 3 regression, 4 inconclusive."""
-        return _EXIT_CODES.get(self.verdict, 0)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Verdict → number of cells, the gravest first."""
-        found = self.rows["verdict"].value_counts()
-        return {one: int(found[one]) for one in _ORDER if one in found}
-
-    def worst_first(self) -> DataFrame:
-        """Return the rows that are not identical, the gravest first."""
-        rows = self.rows[self.rows["verdict"] != IDENTICAL]
-        rank = rows["verdict"].map(_ORDER.index)
-        return rows.iloc[np.argsort(rank.to_numpy(), kind="stable")]
-
-    def to_markdown(self, limit: int = 40) -> str:
-        """Return a summary for people; `limit` rows at most."""
-        from simsmtp.analysis.compare_views import markdown_of  # noqa: PLC0415
-
-        return markdown_of(self, limit)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return verdict, exit code and every row that is not identical, fit for JSON."""
-        from simsmtp.analysis.compare_views import dict_of  # noqa: PLC0415
-
-        return dict_of(self)
-
-    def __repr__(self) -> str:
-        counts = ", ".join(f"{count} {verdict}" for verdict, count in self.counts.items())
-        return f"<Comparison {self.name!r}: {self.verdict}; {counts}>"
-
-    def _repr_html_(self) -> str:
-        from simsmtp.analysis.compare_views import html_of  # noqa: PLC0415
-
-        return html_of(self)
 
 
 def compare_rows(
@@ -176,10 +89,12 @@ def compare_rows(
     if base.empty and not failed:
         raise InputError("no replication stands on both sides", key="replication")
     points = new_rows.drop_duplicates("point")[["point", *factors]]
+    points.columns = ["point", *(f"{name} (factor)" if name in Cell._fields else name for name in factors)]
     keys, cells = _cells(base, new, names, allowed, level)
     cells = [_means_only(cell) for cell in cells] if means_only else cells
-    table = _table(points, factors, keys, with_alarms(cells, alarm), failed)
-    return Comparison(table, base, new, tuple(factors), level, alarm, name, tuple(notes))
+    columns = tuple(points.columns[1:])
+    table = _table(points, columns, keys, with_alarms(cells, alarm), failed)
+    return Comparison(table, base, new, columns, level, alarm, name, tuple(notes))
 
 
 def read_margins(given: Margins) -> dict[str, Margin]:

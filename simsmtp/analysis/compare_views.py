@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from simsmtp.analysis.verdicts import CHANGED, IDENTICAL, INCONCLUSIVE, OK, REGRESSION
 
 if TYPE_CHECKING:
-    from simsmtp.analysis.compare import Comparison
+    from simsmtp.analysis.comparison import Comparison
 
 _COLUMNS = ("response", "base", "new", "change", "allowed", "verdict")
 _COLOURS = {OK: "#2e7d32", IDENTICAL: "#2e7d32", CHANGED: "#555", INCONCLUSIVE: "#b26a00"}

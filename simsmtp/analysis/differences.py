@@ -53,8 +53,8 @@ def paired_difference(base: ArrayLike, new: ArrayLike, level: float = 0.95, meth
     The rule of ``"auto"``: pairs that are all equal, or differ all by the same, have no width. Otherwise the
     paired t interval; and where the differences are skewed (adjusted Fisher-Pearson skewness beyond ±1, 10 to
     199 of them) the BCa bootstrap as well, of which each end is taken if it lies farther out. The bootstrap
-    alone is never chosen: below 20 differences it covers less than t, skewed or not
-    (``experiments/verification``). From 200 on the two agree.
+    alone is never chosen: with few differences it covers less than t (``results/verification``). From 200 on the
+    two agree.
 
     Parameters
     ----------

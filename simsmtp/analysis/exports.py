@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET  # only written, never parsed  # noqa: S405
+from xml.etree import ElementTree as ET  # only written, never parsed
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from simsmtp.model.responses import BY_NAME
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from simsmtp.analysis.compare import Comparison
+    from simsmtp.analysis.comparison import Comparison
 
 Documents = dict[str, str]
 _ILLEGAL = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd]")
@@ -81,7 +81,8 @@ def _gha(found: Comparison) -> Documents:
         if interval.n > 1:
             entry["range"] = f"± {interval.high - interval.mean:.4g}"
         entries[BY_NAME[row["response"]].better].append(entry)
-    return {"-smaller": _json(entries["lower"]), "-bigger": _json(entries["higher"])}
+    documents = {"-smaller": entries["lower"], "-bigger": entries["higher"]}
+    return {suffix: _json(one) for suffix, one in documents.items() if one}  # the action takes no empty document
 
 
 def _bmf(found: Comparison) -> Documents:

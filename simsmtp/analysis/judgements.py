@@ -117,7 +117,9 @@ def _by_interval(objective: Objective, known: NDArray[np.float64], level: float)
     verdict = MET if passes(worse, objective.threshold) else UNDECIDED
     verdict = verdict if passes(better, objective.threshold) else MISSED
     interval = f"{_amount(objective, low)} to {_amount(objective, high)}"
-    sentence = f"{_amount(objective, found.mean)} on average over {found.n} replications, {level:.0%} interval {interval}"
+    sentence = (
+        f"{_amount(objective, found.mean)} on average over {found.n} replications, {level:.0%} interval {interval}"
+    )
     return Judgement(objective, verdict, found.n, found.mean, low, high, _spaced(sentence))
 
 

@@ -171,8 +171,11 @@ def with_alarms(cells: Sequence[Cell], alarm: float) -> list[Cell]:
     """
     tested = sorted((index for index, cell in enumerate(cells) if not np.isnan(cell.p)), key=lambda i: cells[i].p)
     raised = list(cells)
+    rejected = True
     for rank, index in enumerate(tested):
-        if cells[index].p * (len(tested) - rank) > alarm:
-            break
-        raised[index] = cells[index]._replace(verdict=REGRESSION)
+        rejected = rejected and cells[index].p * (len(tested) - rank) <= alarm
+        if rejected:
+            raised[index] = cells[index]._replace(verdict=REGRESSION)
+        elif cells[index].p <= alarm:
+            raised[index] = cells[index]._replace(reason=f"worse if it were alone, not among {len(tested)} tests")
     return raised

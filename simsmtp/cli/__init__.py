@@ -13,6 +13,7 @@ from simsmtp._version import __version__
 _COMMANDS = {
     "run": "Run the experiment in a TOML file.",
     "compare": "Compare results with a baseline: ok, regression, or not known.",
+    "capacity": "Find out what a plan can carry, and what it needs to meet its objectives.",
     "trace": "Show the dialogue of a session, with times and conclusions.",
     "presets": "List the presets with their values and sources.",
 }

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from simsmtp.analysis.compare import Comparison
+    from simsmtp.analysis.comparison import Comparison
 
 _FORMATS = ("gha", "bmf", "gobench", "pytest-benchmark", "junit", "markdown")
 _MOST_ROWS = 30
 _HELP = """Compare NEW with BASE, response by response, and say whether it is worse.
 
 Each is a baseline file, a results folder or the store in it, a summary.csv (means only: equal, or not), or an
-experiment file, which is run. Equal results are OK. Where they differ, the change of the mean with its paired interval
-is held against a margin: OK, REGRESSION, or INCONCLUSIVE; then NEW, if it is an experiment, gets more replications,
-up to as many as BASE holds.
+experiment file, which is run (its rows are kept in results/NAME, as by 'simsmtp run'). Equal results are OK. Where
+they differ, the change of the mean with its paired interval is held against a margin: OK, REGRESSION, or
+INCONCLUSIVE; then NEW, if it is an experiment, gets more replications, up to as many as BASE holds.
 
 \b
 Examples:
@@ -145,7 +145,9 @@ def print_comparison(found: Comparison) -> None:
     rows = found.worst_first().to_dict("records")
     if rows:
         heads = [name.rpartition(".")[2] for name in found.factors]
-        table = Table(*heads, "response", "base", "new", "change", "allowed", "verdict", box=SIMPLE_HEAD, pad_edge=False)
+        table = Table(
+            *heads, "response", "base", "new", "change", "allowed", "verdict", box=SIMPLE_HEAD, pad_edge=False
+        )
         for row in rows[:_MOST_ROWS]:
             table.add_row(*(Text(cell) for cell in cells_of(row, found.factors)))
         console.print(table)

@@ -11,7 +11,7 @@ from simsmtp.study.gate import Rule, gated
 from simsmtp.study.recorded import Recorded, recorded_experiment, require_same
 
 if TYPE_CHECKING:
-    from simsmtp.analysis.compare import Comparison
+    from simsmtp.analysis.comparison import Comparison
     from simsmtp.study.runner import Plan
     from simsmtp.study.study import Study
 

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from simsmtp.cli.gate import Gate
     from simsmtp.study.runner import Plan
+    from simsmtp.study.sequential import PreciseStudy
     from simsmtp.study.study import Study
 
 _HELP = """Run the experiment in a TOML file, or what is missing of it.
 
 Finished replications are kept in the output folder as they come. Run the same command again to go on after
 Ctrl-C or a crash: only what is missing is computed. The folder then also holds summary.csv, the figure and
-provenance.json.
+provenance.json. With horizon = "steady-state" in [study] also summary_steady.csv, without the messages of the
+warm-up, and warmup.csv and warmup.png, which show where it was cut.
 
 \b
 Examples:
@@ -101,11 +104,14 @@ def run(
     from simsmtp.study.provenance import command_line  # noqa: PLC0415
 
     written = study.write(figure=not no_figure, command=command_line())
+    if plan.experiment.horizon == "steady-state":
+        written += _without_warmup(study)
     compared = gate.compared(plan, study) if gate else None
     if as_json:
         from simsmtp.cli.documents import document_of  # noqa: PLC0415
 
         extra = {"comparison": compared.to_dict()} if compared else {}
+        extra |= {"precision": _precise(study).document()} if precisions else {}
         print(json.dumps(document_of(study) | extra, indent=1, allow_nan=False))
     else:
         from simsmtp.cli.tables import print_study  # noqa: PLC0415
@@ -129,7 +135,8 @@ def run(
         ctx.exit(1)
     code = gate.close(study, compared) if gate else 0
     if precisions:
-        code = code or _print_precision(study)
+        reached = _print_precision(_precise(study))
+        code = code or reached
     ctx.exit(code)
 
 
@@ -144,6 +151,16 @@ def _gate(ctx: click.Context, plan: Plan, baseline: Path | None, target: Path | 
         no_baseline(ctx, error)
 
 
+def _without_warmup(study: Study) -> list[Path]:
+    """Cut the warm-up off, say where on standard error, and return the files written."""
+    from simsmtp.study.steady import write_steady  # noqa: PLC0415
+
+    files, notes = write_steady(study)
+    for note in notes:
+        print(f"simsmtp: {note}", file=sys.stderr)
+    return files
+
+
 def _executed(plan: Plan, precisions: tuple[str, ...]) -> Study:
     if not precisions:
         from simsmtp.study.runner import execute  # noqa: PLC0415
@@ -155,11 +172,15 @@ def _executed(plan: Plan, precisions: tuple[str, ...]) -> Study:
     return run_until([parse_precision(one) for one in precisions], plan, progress=True)
 
 
-def _print_precision(study: Study) -> int:
-    """Say on standard error whether the precision was reached, and return the exit code."""
+def _precise(study: Study) -> PreciseStudy:
     from simsmtp.study.sequential import PreciseStudy  # noqa: PLC0415
 
     assert isinstance(study, PreciseStudy)
+    return study
+
+
+def _print_precision(study: PreciseStudy) -> int:
+    """Say on standard error whether the precision was reached, and return the exit code."""
     print(f"simsmtp: {study.verdict()}", file=sys.stderr)
     return 0 if study.reached else 4
 

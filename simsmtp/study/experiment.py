@@ -15,20 +15,22 @@ from simsmtp.study.capacity_table import SETTABLE as CAPACITY_SETTABLE
 from simsmtp.study.capacity_table import CapacityTable, read_capacity
 from simsmtp.study.design import DesignPoint, Levels, design_points
 from simsmtp.study.factors import Factor, flat_factors, read_factor
+from simsmtp.study.horizon import check_horizon
 from simsmtp.study.keys import flat, require_known
 from simsmtp.study.places import Places, read_toml
-from simsmtp.study.sampling import Design, read_design, sampled_levels
+from simsmtp.study.sampling import check_ranges_take_effect, read_design, sampled_levels
 from simsmtp.study.settings import apply_settings
 from simsmtp.study.tables import Figure, StudyTable, read_figure, read_study
 from simsmtp.study.traces import check_trace
 
 __all__ = ["DesignPoint", "Experiment", "Figure", "design_points", "load_experiment", "load_scenario"]
 
-_TABLES = ("study", "scenario", "factors", "points", "figure", "capacity")
+_TABLES = ("study", "scenario", "factors", "points", "design", "figure", "capacity")
 _SETTABLE = {
     "study": tuple(StudyTable.model_fields),
     "figure": tuple(Figure.model_fields),
     "design": ("kind", "points", "seed"),
+    "capacity": CAPACITY_SETTABLE,
 }
 
 
@@ -54,6 +56,8 @@ class Experiment:
         Points spread over ranges, key → `Level`: each is crossed with the factors.
     figure : Figure or None
         What to draw.
+    capacity : CapacityTable or None
+        What ``simsmtp capacity`` finds out.
     horizon : str
         ``"terminating"`` or ``"steady-state"``.
     places : Places
@@ -71,6 +75,7 @@ class Experiment:
     listed: tuple[Levels, ...] = ()
     sampled: tuple[Levels, ...] = ()
     figure: Figure | None = None
+    capacity: CapacityTable | None = None
     horizon: str = "terminating"
     places: Places = field(default_factory=Places, repr=False, compare=False)
 
@@ -195,19 +200,13 @@ def _build(tables: dict[str, Any], places: Places) -> Experiment:
     shown = study.responses or COLUMNS
     sampled = sampled_levels(design) if design else ()
     built = Experiment(**{**dict(study), "responses": shown}, scenario=_scenario(tables, places), factors=factors,
-                       listed=listed, sampled=sampled, figure=figure, places=places)  # fmt: skip
-    _check_settings_take_effect(design, places)
+                       listed=listed, sampled=sampled, figure=figure, capacity=capacity, places=places)  # fmt: skip
+    check_ranges_take_effect(design, places)
     _check_figure(built)
     for point in built.points:
         check_trace(point.scenario, places)
+    check_horizon(built)
     return built
-
-
-def _check_settings_take_effect(design: Design | None, places: Places) -> None:
-    for key in design.ranges if design else ():
-        if f"scenario.{key}" in places.settings:
-            error = InputError("every point of the design sets this key", key=f"scenario.{key}", allowed="other keys")
-            raise places.locate(error)
 
 
 def _scenario(tables: Mapping[str, Any], places: Places) -> Scenario:

@@ -1,4 +1,4 @@
-"""The files of a study: summary, figure, provenance. Equal results give equal bytes, provenance aside."""
+"""The files of a study: summary, experiment, figure, provenance. Equal results give equal bytes, provenance aside."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.provenance import provenance
+from simsmtp.study.record import experiment_json
 
 if TYPE_CHECKING:
     from simsmtp.study.study import Study
@@ -23,6 +24,7 @@ def write_study(study: Study, folder: Path, *, figure: bool, command: str | None
         "summary.csv": study.summary().to_csv(index=False, lineterminator="\n").encode(),
         "provenance.json": _kept_provenance(study, folder)
         or (json.dumps(provenance(study, command), indent=2) + "\n").encode(),
+        "experiment.json": experiment_json(study.experiment),
     }
     if figure and study.experiment.figure is not None:
         contents |= _images(study)

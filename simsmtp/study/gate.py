@@ -14,7 +14,7 @@ from simsmtp.errors import InputError
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.baseline import kind_of, load_baseline
 from simsmtp.study.experiment import Experiment
-from simsmtp.study.recorded import Recorded, recorded_experiment, recorded_study, require_same
+from simsmtp.study.recorded import NoBaselineError, Recorded, recorded_experiment, recorded_study, require_same
 from simsmtp.study.runner import Plan, execute, prepare
 from simsmtp.study.stored import means_of
 from simsmtp.study.study import Study
@@ -90,7 +90,10 @@ def compare(
         return gated(known, plan_of(new), rule, progress=progress)
     if isinstance(new, str | Path) and not Path(new).exists():
         raise InputError("there is no such file", file=str(new), allowed="results or an experiment file")
-    return judged(known, _recorded(new, plan_of, progress), rule)
+    try:
+        return judged(known, _recorded(new, plan_of, progress), rule)
+    except NoBaselineError as error:  # the other side lacks results, which is a mistake, not a first run
+        raise InputError(error.message, file=error.file, allowed=error.allowed) from None
 
 
 def checked(rule: Rule) -> Rule:

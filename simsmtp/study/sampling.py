@@ -19,7 +19,10 @@ from simsmtp.study.keys import flat, is_scenario_key, require_known
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from simsmtp.study.places import Places
+
 _DIGITS = 6
+_EXAMPLE = '{ low = 5, high = 300, scale = "log" }'
 
 
 class Range(Table):
@@ -54,17 +57,6 @@ class Design(Table):
     ranges: Annotated[dict[str, Range], Field(min_length=1)]
     """Dotted scenario key → ``{ low = …, high = …, scale = "linear" | "log" }``; whole numbers are rounded."""
 
-    @model_validator(mode="after")
-    def _count_fits_kind(self) -> Self:
-        if self.kind == "one-at-a-time":
-            if self.points is not None:
-                raise ValueError("one-at-a-time makes its own points: leave out `points`")
-        elif self.points is None:
-            raise ValueError(f"{self.kind} needs `points`")
-        elif self.kind == "sobol" and self.points & (self.points - 1):
-            raise ValueError(f"points of a Sobol sequence should be a power of two, not {self.points}")
-        return self
-
 
 def read_design(table: Mapping[str, Any] | None, factors: Sequence[Factor]) -> Design | None:
     """Return the checked ``[design]`` of an experiment file, None where there is none.
@@ -80,13 +72,30 @@ def read_design(table: Mapping[str, Any] | None, factors: Sequence[Factor]) -> D
     if not isinstance(ranges, Mapping):
         raise InputError("is required" if ranges is None else "should be a table", key="design.ranges",
                          given=... if ranges is None else ranges,
-                         allowed='"network.rtt_ms" = { low = 5, high = 300, scale = "log" }')  # fmt: skip
+                         allowed=f'"network.rtt_ms" = {_EXAMPLE}')  # fmt: skip
     ranges = flat(ranges)
-    for key in ranges:
+    for key, one in ranges.items():
         _require_rangeable(key, factors)
-    given = {key: {**one, **_floats(one)} if isinstance(one, Mapping) else one for key, one in ranges.items()}
+        if not isinstance(one, Mapping):
+            raise InputError("is not a range", key=f"design.ranges.{key}", given=one, allowed=_EXAMPLE)
+    given = {key: {**one, **_floats(one)} for key, one in ranges.items()}
     with complaints_as_input_errors("design", Design):
-        return Design(**{**table, "ranges": given})
+        design = Design(**{**table, "ranges": given})
+    _check_points(design.kind, design.points)
+    return design
+
+
+def _check_points(kind: str, points: int | None) -> None:
+    if kind == "one-at-a-time":
+        if points is not None:
+            raise InputError(
+                "one-at-a-time makes its own points", key="design.points", given=points, allowed="no points"
+            )
+    elif points is None:
+        raise InputError(f"is required by {kind}", key="design.points", allowed="a number of points")
+    elif kind == "sobol" and points & (points - 1):
+        raise InputError("is no power of two, as a Sobol sequence needs", key="design.points", given=points,
+                         allowed="1, 2, 4, 8, …")  # fmt: skip
 
 
 def _floats(table: Mapping[str, Any]) -> dict[str, float]:
@@ -99,6 +108,14 @@ def _require_rangeable(key: str, factors: Sequence[Factor]) -> None:
         raise InputError("is a factor too", key=f"design.ranges.{key}", given=key, allowed="one or the other")
     if _number_type(key) is None:
         raise InputError("is not a number", key=f"design.ranges.{key}", given=key, allowed="a key that holds a number")
+
+
+def check_ranges_take_effect(design: Design | None, places: Places) -> None:
+    """Raise an `InputError` if a setting changes a key that every point of the design sets."""
+    for key in design.ranges if design else ():
+        if f"scenario.{key}" in places.settings:
+            error = InputError("every point of the design sets this key", key=f"scenario.{key}", allowed="other keys")
+            raise places.locate(error)
 
 
 def sampled_levels(design: Design) -> tuple[dict[str, Level], ...]:
@@ -138,10 +155,7 @@ def _level(key: str, u: float, one: Range, *, ends: bool = False) -> Level:
     """Return the level at the share `u` of a range; a whole number between the ends is as likely as any other."""
     whole = _number_type(key) is int
     low, high = (one.low, one.high) if ends or not whole else (max(one.low - 0.5, one.low / 2), one.high + 0.5)
-    if one.scale == "log":
-        number = low * (high / low) ** u
-    else:
-        number = low + (high - low) * u
+    number = low * (high / low) ** u if one.scale == "log" else low + (high - low) * u
     value = _whole(number, one) if whole else float(f"{number:.{_DIGITS}g}")
     return Level(label_of(value), {key: value})
 

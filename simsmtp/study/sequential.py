@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,16 @@ class PreciseStudy(Study):
         lines += [f"  {self._place(*key)}: {_reached_text(one)}" for key, one in open_ones[:_SHOWN]]
         lines += [f"  … and {len(open_ones) - _SHOWN} more"] if len(open_ones) > _SHOWN else []
         return "\n".join([*lines, f"  {self._remedy([one for _, one in open_ones])}"])
+
+    def document(self) -> dict[str, Any]:
+        """Return what was asked for and reached, fit for JSON."""
+        means = [
+            {"point": point, **one._asdict(), "response": response, "reached": one.enough is not None}
+            for (point, response), one in self.decisions.items()
+        ]
+        plain = [{k: None if isinstance(v, float) and math.isnan(v) else v for k, v in one.items()} for one in means]
+        wanted = [one._asdict() for one in self.precisions]
+        return {"asked": wanted, "budget": self.budget, "reached": self.reached, "means": plain}
 
     def _place(self, point: int, response: str) -> str:
         levels = self.points[point - 1].factors.items()

@@ -105,8 +105,10 @@ def from_summary(path: Path) -> Recorded:
     import pandas as pd  # noqa: PLC0415
 
     try:
-        table = pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""], dtype={
-            "point": "int64", "response": "str", "n": "int64", "mean": "float64"})  # fmt: skip
+        # As text: float() gives back the very bits that were written, whatever the version of pandas.
+        table = pd.read_csv(path, dtype="str", keep_default_na=False)
+        table["mean"] = [float(cell or "nan") for cell in table["mean"]]
+        table = table.astype({"point": "int64", "n": "int64"})
     except (ValueError, KeyError, pd.errors.ParserError) as error:
         raise InputError(f"malformed summary: {error}", file=str(path)) from None
     factors = list(table.columns[1 : list(table.columns).index("response")])

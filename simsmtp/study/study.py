@@ -152,7 +152,7 @@ class Study:
         return {None: None} | {panel: _only_number(found) for panel, found in values.items()}
 
     def write(self, folder: str | Path | None = None, *, figure: bool = True, command: str | None = None) -> list[Path]:
-        """Write summary, figure and provenance.
+        """Write summary, figure, provenance and the experiment as tables.
 
         Parameters
         ----------
@@ -166,7 +166,8 @@ class Study:
         Returns
         -------
         list of Path
-            The files written: ``summary.csv``, ``provenance.json``, ``<name>.png`` and ``.svg``.
+            The files written: ``summary.csv``, ``provenance.json``, ``experiment.json``, ``<name>.png`` and
+            ``.svg``.
         """
         from simsmtp.study.export import write_study  # noqa: PLC0415
 
