@@ -34,8 +34,9 @@ def test_shipped_experiments_load(path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(ROOT)
     experiment = load_experiment(path)
     assert experiment.name == path.stem
-    assert experiment.figure is not None
-    assert len(experiment.points) > 5
+    if experiment.capacity is None:
+        assert experiment.figure is not None
+        assert len(experiment.points) > 5
 
 
 def test_the_headline_study_has_every_sender_at_every_batch_size_and_latency() -> None:

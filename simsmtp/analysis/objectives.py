@@ -84,7 +84,9 @@ def parse_objective(text: str, key: str = "objective") -> Objective:
     if found is None:
         raise InputError("not an objective", key=key, given=text, allowed=_SHAPE)
     if found["operator"] not in OPERATORS:
-        raise InputError(f"unknown operator in {text!r}", key=key, given=found["operator"], allowed=", ".join(OPERATORS))
+        raise InputError(
+            f"unknown operator in {text!r}", key=key, given=found["operator"], allowed=", ".join(OPERATORS)
+        )
     response = _response(found["name"], found["percentile"], text, key)
     factor = _factor(response, found["unit"], named=found["name"].endswith("_s"), text=text, key=key)
     threshold = float(found["number"].replace("_", "").replace(",", "")) * factor

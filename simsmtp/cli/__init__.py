@@ -14,6 +14,7 @@ _COMMANDS = {
     "run": "Run the experiment in a TOML file.",
     "compare": "Compare results with a baseline: ok, regression, or not known.",
     "capacity": "Find out what a plan can carry, and what it needs to meet its objectives.",
+    "report": "Write one HTML file of what a results folder holds.",
     "trace": "Show the dialogue of a session, with times and conclusions.",
     "presets": "List the presets with their values and sources.",
 }

@@ -9,12 +9,12 @@ from pydantic import BeforeValidator, Field
 
 from simsmtp.errors import InputError
 from simsmtp.model.complaints import complaints_as_input_errors
-from simsmtp.model.scenario import Positive, Table
+from simsmtp.model.scenario import Table
 from simsmtp.study.keys import flat, require_known
 
 RATE, BATCH, CONNECTIONS = "rate", "client.batch_size", "client.connections"
 SEARCHABLE = (RATE, BATCH, CONNECTIONS)
-SETTABLE = ("tolerance", "level", "first_look", "objectives")
+SETTABLE = ("tolerance", "level", "first_look", "curve_points", "objectives")
 
 
 def _text_alone(value: object) -> object:
@@ -50,12 +50,12 @@ class CapacityTable(Table):
     """Replications of a value before its objectives are judged first; more are added while undecided."""
     curve_points: Annotated[int, Field(ge=0, le=50)] = 6
     """Rates of the saturation curve beside those that the search looked at."""
-    search: dict[str, tuple[_Above, _Above]] = {}
+    search: dict[str, tuple[_Above, _Above]] = Field(default_factory=dict)
     """What to search and between which bounds: ``rate``, ``client.batch_size``, ``client.connections``."""
-    factors: dict[str, tuple[Any, Any]] = {}
+    factors: dict[str, tuple[Any, Any]] = Field(default_factory=dict)
     """Scenario keys and the two values between which the tornado varies each."""
     prices: PriceTable = PriceTable()
-    full: dict[str, Any] = {}
+    full: dict[str, Any] = Field(default_factory=dict)
     """Scenario keys that ``--full`` changes."""
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsmtp.errors import InputError
-from simsmtp.model.responses import COLUMNS
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 SUMMARY = "summary.csv"
 _STATISTICS = ("n", "mean", "sd", "low", "high")
 _FIGURES = (".svg", ".png")
+_TABLES = ("study", "scenario", "factors", "design", "figure")
 
 Json = dict[str, Any]
 
@@ -38,6 +39,11 @@ class Means(NamedTuple):
         """The design points: ``point`` and factors."""
         return self.table.drop_duplicates("point")[["point", *self.factors]]
 
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """The factors with more than one level."""
+        return tuple(name for name in self.factors if len(set(self.points[name])) > 1)
+
 
 class Record(NamedTuple):
     """What a study left behind; what is not there is empty.
@@ -55,7 +61,7 @@ class Record(NamedTuple):
     provenance, experiment, capacity : dict
         The JSON documents of these names.
     figures : tuple of Path
-        One file per figure, the smaller of ``.svg`` and ``.png``; the study's own first.
+        One file per figure, ``.svg`` where there is one; the study's own first.
     """
 
     folder: Path
@@ -94,12 +100,11 @@ class Record(NamedTuple):
     @property
     def figure(self) -> Json:
         """The table ``[figure]``."""
-        found = self.experiment.get("figure")
-        return found if isinstance(found, dict) else {}
+        found: Json = self.experiment.get("figure", {})
+        return found
 
     def _study(self, key: str) -> Any:
-        table = self.experiment.get("study")
-        return table.get(key) if isinstance(table, dict) else None
+        return self.experiment.get("study", {}).get(key)
 
 
 def read_record(folder: str | Path) -> Record:
@@ -118,8 +123,13 @@ def read_record(folder: str | Path) -> Record:
         raise InputError(f"holds no {SUMMARY}", file=str(folder), allowed=hint)
     means = read_means(folder / SUMMARY)
     steady = folder / "summary_steady.csv"
-    documents = [_document(folder / f"{name}.json") for name in ("provenance", "experiment", "capacity")]
-    found = Record(folder, means, read_means(steady) if steady.exists() else None, _warmup(folder), *documents, ())
+    found = Record(
+        folder, means, read_means(steady) if steady.exists() else None, _warmup(folder),
+        provenance=_document(folder / "provenance.json"),
+        experiment=_experiment(folder / "experiment.json"),
+        capacity=_document(folder / "capacity.json"),
+        figures=(),
+    )  # fmt: skip
     return found._replace(figures=_figures(folder, found.name))
 
 
@@ -141,9 +151,7 @@ def read_means(path: Path) -> Means:
         raise InputError(f"malformed summary: {error}", file=str(path)) from None
     for name in factors:
         table[name] = _levels(list(table[name]))
-    rank = {name: number for number, name in enumerate(COLUMNS)}
-    order = sorted(set(table["response"]), key=lambda name: (rank.get(name, len(rank)), name))
-    return Means(table[table["response"].isin(order)], factors)
+    return Means(table, factors)
 
 
 def _csv(path: Path) -> DataFrame:
@@ -155,21 +163,34 @@ def _csv(path: Path) -> DataFrame:
         raise InputError(f"malformed table: {error}", file=str(path)) from None
 
 
-def _levels(cells: list[str]) -> Any:
-    """Return levels as numbers where all of them are."""
+def _levels(cells: list[str]) -> Series[Any]:
+    """Return levels, numbers as numbers: a factor may have both, such as 50 and unlimited."""
     import pandas as pd  # noqa: PLC0415
 
+    return pd.Series([_level(cell) for cell in cells], dtype="object")
+
+
+def _level(cell: str) -> float | str:
     try:
-        numbers = [float(cell) for cell in cells]
+        number = float(cell)
     except ValueError:
-        return pd.Series(cells, dtype="object")
-    whole = all(number.is_integer() for number in numbers)
-    return pd.Series([int(number) for number in numbers] if whole else numbers)
+        return cell
+    if not math.isfinite(number):
+        return cell
+    return int(number) if number.is_integer() else number
 
 
 def _warmup(folder: Path) -> DataFrame | None:
     path = folder / "warmup.csv"
     return _csv(path) if path.exists() else None
+
+
+def _experiment(path: Path) -> Json:
+    tables = _document(path)
+    for name in _TABLES:
+        if not isinstance(tables.get(name, {}), dict):
+            raise InputError("should be a table", file=str(path), key=name)
+    return tables
 
 
 def _document(path: Path) -> Json:
@@ -185,6 +206,8 @@ def _document(path: Path) -> Json:
 
 
 def _figures(folder: Path, name: str) -> tuple[Path, ...]:
-    stems = sorted({path.stem for path in folder.iterdir() if path.suffix in _FIGURES}, key=lambda one: (one != name, one))
+    stems = sorted(
+        {path.stem for path in folder.iterdir() if path.suffix in _FIGURES}, key=lambda one: (one != name, one)
+    )
     both = [[path for ending in _FIGURES if (path := folder / f"{stem}{ending}").is_file()] for stem in stems]
-    return tuple(min(files, key=lambda path: path.stat().st_size) for files in both if files)
+    return tuple(files[0] for files in both if files)

@@ -1,0 +1,84 @@
+"""``simsmtp capacity``: a plan and its objectives in; what it can carry, needs and costs out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+_HELP = """Find out what a plan can carry: the largest arrival rate that meets the objectives, the smallest batch size
+and number of connections that do, where it is tight, what sways it, what it costs.
+
+The plan is an experiment file with a table [capacity]. An objective is a response, an operator and a number with its
+unit. What counts is the end of the confidence interval, and what a search found is confirmed on fresh seeds. Finished
+replications are kept: run the same command again to go on after Ctrl-C. The folder then holds capacity.json,
+summary.csv and the figure capacity.png and .svg.
+
+\b
+Examples:
+  simsmtp capacity experiments/newsletter.toml
+  simsmtp capacity experiments/newsletter.toml --slo 'delay p(99) < 60 s' --slo 'false_ndr == 0'
+  simsmtp capacity experiments/newsletter.toml --full --set client.connections=8
+  simsmtp capacity experiments/relay.toml --set scenario.workload.trace=/var/log/mail.log --json
+
+\b
+Exit codes: 0 the plan as written meets its objectives; 3 it does not; 4 the replications allowed do not tell;
+2 bad input, and nothing was written; 130 Ctrl-C.
+"""
+_CODES = {"met": 0, "missed": 3, "undecided": 4}
+
+
+@click.command(help=_HELP)
+@click.argument("plan", type=click.Path(path_type=Path))
+@click.option("--slo", "objectives", multiple=True, metavar="OBJECTIVE",
+              help="An objective, in place of those in the file: 'delay p(99) < 60 s', 'false_ndr == 0'. "
+                   "May be repeated.")  # fmt: skip
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
+              help="Change a key of the file, such as client.batch_size=50 or capacity.tolerance=0.1. "
+                   "May be repeated.")  # fmt: skip
+@click.option("--replications", type=click.IntRange(2), metavar="N", help="The most that any question gets.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Key of all random draws.")
+@click.option("--full", is_flag=True, help="The full size: apply [capacity.full] of the file.")
+@click.option("--workers", type=click.IntRange(1), metavar="N",
+              help="Processes; by default one per processor. Answers do not depend on it.")  # fmt: skip
+@click.option("--engine", default="auto", show_default=True, metavar="NAME", help="Engine to simulate with.")
+@click.option("--output", type=click.Path(path_type=Path), metavar="DIR",
+              help="Folder of the results; by default results/NAME, with --full results/NAME-full.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the tables.")
+@click.option("--no-figure", is_flag=True, help="Leave the figure out.")
+@click.pass_context
+def capacity(
+    ctx: click.Context,
+    plan: Path,
+    objectives: tuple[str, ...],
+    settings: tuple[str, ...],
+    replications: int | None,
+    seed: int | None,
+    full: bool,
+    workers: int | None,
+    engine: str,
+    output: Path | None,
+    as_json: bool,
+    no_figure: bool,
+) -> None:
+    """Parse, call, print."""
+    from simsmtp.study.capacity import prepare_capacity, run_capacity  # noqa: PLC0415
+
+    prepared = prepare_capacity(
+        plan, objectives=objectives, settings=settings, replications=replications, seed=seed, full=full,
+        workers=workers, engine=engine, output=output, progress=True,
+    )  # fmt: skip
+    found = run_capacity(prepared)
+    from simsmtp.study.provenance import command_line  # noqa: PLC0415
+
+    written = found.write(figure=not no_figure, command=command_line())
+    if as_json:
+        from simsmtp.study.capacity_export import document_of_capacity  # noqa: PLC0415
+
+        print(json.dumps(document_of_capacity(found), indent=1, allow_nan=False))
+    else:
+        from simsmtp.cli.capacity_tables import print_capacity  # noqa: PLC0415
+
+        print_capacity(found, written)
+    ctx.exit(_CODES[found.verdict])

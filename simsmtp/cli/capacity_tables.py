@@ -1,0 +1,120 @@
+"""The answers to a capacity plan on a terminal: the paragraph first, then the tables it rests on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from simsmtp.cli.tables import number_text
+from simsmtp.study.capacity_answer import assumptions, utilisation
+
+if TYPE_CHECKING:
+    from simsmtp.study.capacity import Capacity
+
+_MOST_BOUNDS = 8
+_WIDTH = 120
+
+
+def print_capacity(capacity: Capacity, written: Sequence[Path]) -> None:
+    """Print answer, assumptions and tables."""
+    console = Console(highlight=False, markup=False)
+    console.width = max(console.width if console.is_terminal else _WIDTH, 100)
+    console.print(capacity.plan.experiment.title, style="bold")
+    console.print(f"\n{capacity.answer()}\n")
+    console.print("What this rests on:")
+    for one in assumptions(capacity):
+        console.print(f"- {one}")
+    console.print()
+    for table in _tables(capacity):
+        console.print(table)
+    console.print(f"{capacity.computed} replications computed, {capacity.reused} reused")
+    console.print(f"{capacity.plan.settings.folder}: {', '.join(path.name for path in written)}", soft_wrap=True)
+
+
+def _tables(capacity: Capacity) -> list[Table]:
+    tables = [_percentiles(capacity), _bounds(capacity)]
+    if not capacity.curve.empty:
+        tables.append(_curve(capacity))
+    if not capacity.tornado.empty:
+        tables.append(_tornado(capacity))
+    return [table for table in tables if table.row_count]
+
+
+def _percentiles(capacity: Capacity) -> Table:
+    edge = bool(capacity.percentiles["edge"].notna().any())
+    table = _table("Delay from arrival to acceptance (s)", ["percentile"], ["as written"] + ["largest rate"] * edge)
+    table.add_column("what it rests on", overflow="fold")
+    for row in capacity.percentiles.to_dict("records"):
+        cells = [_with_ends(row, name) for name in ("plan", *(["edge"] if edge else []))]
+        table.add_row(str(row["percentile"]), *cells, str(row["note"]))
+    return table
+
+
+def _bounds(capacity: Capacity) -> Table:
+    table = _table("Long-run bounds on the arrival rate, the tightest first", ["resource"],
+                   ["messages/s", "recipients/s", "in use", "headroom"])  # fmt: skip
+    table.add_column("formula", overflow="fold")
+    for bound in capacity.bounds[:_MOST_BOUNDS]:
+        busy = utilisation(capacity.plan.scenario, bound)
+        shares = ["-", "-"] if not busy else [f"{busy * 100:.3g} %", _headroom(busy)]
+        rates = number_text(bound.messages_per_s, 3), number_text(bound.recipients_per_s, 3)
+        table.add_row(bound.name, *rates, *shares, bound.formula)
+    return table
+
+
+def _headroom(busy: float) -> str:
+    return f"{(1 / busy - 1) * 100:.0f} %" if busy > 0.1 else f"{1 / busy:.0f} times"
+
+
+def _curve(capacity: Capacity) -> Table:
+    late = capacity.late
+    title = "Saturation curve: recipients offered and delivered a second, delays (s), n replications"
+    table = _table(title, [], ["messages/s", "offered", "delivered", "median", f"p({late[7:9]})", "n", "objectives"])
+    for row in capacity.curve.to_dict("records"):
+        cells = [_with_ends(row, name) for name in ("delivered_per_s", "delay_p50_s", late)]
+        offered = number_text(row["messages_per_s"]), number_text(row["offered_per_s"])
+        table.add_row(*offered, *cells, str(row["n"]), str(row["verdict"]))
+    return table
+
+
+def _tornado(capacity: Capacity) -> Table:
+    first = capacity.tornado.iloc[0]
+    base = number_text(first["base_mean"])
+    title = f"What sways {first['response']}: changes from {base} as written, paired by replication"
+    table = _table(title, ["factor"], ["as written", "instead", "change", "n"])
+    for row in capacity.tornado.to_dict("records"):
+        change = f"{row['difference']:+.3g} ({row['low']:+.3g} … {row['high']:+.3g})"
+        levels = [f"{one:g}" if isinstance(one, float) else str(one) for one in (row["base_level"], row["level"])]
+        table.add_row(_named(capacity, row["factor"]), *levels, change, str(row["n"]))
+    return table
+
+
+def _named(capacity: Capacity, factor: str) -> str:
+    """Return a factor with the name of its destination in place of the number."""
+    parts = factor.split(".")
+    if parts[0] != "destinations":
+        return factor
+    return f"{capacity.plan.scenario.destinations[int(parts[1])].name}: {'.'.join(parts[2:])}"
+
+
+def _with_ends(row: Mapping[Any, Any], name: str) -> str:
+    mean, low, high = (float(row[f"{name}{end}"]) for end in ("", "_low", "_high"))
+    if math.isnan(mean):
+        return "-"
+    return number_text(mean, 3) + ("" if math.isnan(low) else f" ({number_text(low, 3)} … {number_text(high, 3)})")
+
+
+def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False,
+                  padding=(0, 1, 0, 0))  # fmt: skip
+    for name in left:
+        table.add_column(name, no_wrap=True)
+    for name in right:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table

@@ -1,0 +1,185 @@
+"""The answer to a capacity plan in words: one paragraph, and what it assumes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from simsmtp.analysis.intervals import zero_bound
+from simsmtp.analysis.judgements import MET, MISSED, Judgement
+from simsmtp.model.scenario import PoissonArrivals
+from simsmtp.study.bounds import Bound, recipients_per_message
+from simsmtp.study.capacity_table import BATCH, CONNECTIONS, RATE
+from simsmtp.study.keys import value_at
+from simsmtp.study.planning import messages_per_s, rate_is_multiple, with_value
+
+if TYPE_CHECKING:
+    from simsmtp.model.scenario import Scenario
+    from simsmtp.study.capacity import Capacity
+    from simsmtp.study.inquiry import Finding
+
+_SOUGHT = {BATCH: "smallest batch size", CONNECTIONS: "smallest number of connections"}
+
+
+def answer(capacity: Capacity) -> str:
+    """Return the answer as one paragraph."""
+    parts = [_as_written(capacity)]
+    for one in capacity.findings.values():
+        parts += [text for text in (finding_text(capacity.plan.scenario, one), _beyond_bound(capacity, one)) if text]
+    parts += _thin_percentiles(capacity)
+    if text := bottleneck_text(capacity.plan.scenario, capacity.bounds):
+        parts.append(text)
+    if capacity.cost is not None:
+        cost = capacity.cost
+        parts.append(
+            f"A run costs {cost.run:.4g} {cost.currency}, {cost.per_million:.4g} {cost.currency} per million "
+            "delivered recipients.".replace("  ", " ")
+        )
+    return " ".join(parts)
+
+
+def assumptions(capacity: Capacity) -> list[str]:
+    """Return what the answer rests on, one sentence each."""
+    plan, rows = capacity.plan, capacity.written.rows
+    level, most = plan.table.level, plan.experiment.replications
+    messages = round(float(rows["recipients"].mean()) / recipients_per_message(plan.scenario))
+    size = f"{messages:,} messages to {rows['recipients'].mean():,.0f} recipients on average"
+    looks = f"at most {most} replications answer a question, {min(plan.table.first_look, most)} where that is enough"
+    bound = zero_bound(most, level) * 100
+    bar = "its mean over replications is compared, and the end of"
+    told = [
+        f"A replication is one run of {size}, {_arrivals(plan.scenario)}, until all are settled; {looks}.",
+        f"A percentile is that of each replication by itself; {bar} the {level * 100:g} % t interval has to pass.",
+        f"“== 0” means none in any replication: {most} without any allow up to {bound:.3g} % of runs that show some.",
+    ]
+    if capacity.findings:
+        fresh = plan.experiment.seed + 1
+        told.append(
+            "A search changes one thing and leaves the rest as written; it takes for granted that more of it makes "
+            f"the objectives steadily harder or easier to meet. What it found was run again under seed {fresh} "
+            "(the next ones where a step back was needed)."
+        )
+    if capacity.bounds:
+        told.append("Bounds and utilisation are formulas over means for the long run, not measurements.")
+    if capacity.cost is not None:
+        told.append("Costs hold all connections from the first connect to the last reply; prices are the plan's own.")
+    return told
+
+
+def finding_text(scenario: Scenario, finding: Finding) -> str:
+    """Return what a search found, as a sentence."""
+    what = "largest arrival rate" if finding.key == RATE else _SOUGHT[finding.key]
+    low, high = (value_text(scenario, finding.key, one) for one in finding.bounds)
+    if finding.edge.passes is None:
+        return f"No {what.split(' ', 1)[1]} between {low} and {high} meets the objectives."
+    if finding.value is None:
+        passes = value_text(scenario, finding.key, finding.edge.passes)
+        return f"The {what} is not settled: {passes} passed, but not on fresh seeds, and neither did steps back."
+    value = value_text(scenario, finding.key, finding.value)
+    confirmed = len(finding.confirmation.rows) if finding.confirmation else 0
+    text = f"The {what} that meets them is {value}, confirmed on {confirmed} fresh replications"
+    if finding.edge.fails is None:
+        if finding.value == 1 and finding.key != RATE:
+            return f"{text}."
+        return f"{text}; that is the bound of the search: it may be {'larger' if finding.key == RATE else 'smaller'}."
+    back = "" if finding.value == finding.edge.passes else f"{_plain(scenario, finding, finding.edge.passes)} did not "
+    back = f"{back}pass again on fresh seeds, and " if back else ""
+    return f"{text} ({back}{_plain(scenario, finding, finding.edge.fails)} did not pass)."
+
+
+def value_text(scenario: Scenario, key: str, value: float) -> str:
+    """Return a searched value with its unit."""
+    if key != RATE:
+        return f"{value:g}"
+    rate = messages_per_s(with_value(scenario, RATE, value)) or float("nan")
+    recipients = f"{rate:.4g} messages/s, {rate * recipients_per_message(scenario):,.4g} recipients/s"
+    if rate_is_multiple(scenario):
+        return f"{value:.4g} times the trace's own ({recipients})"
+    return f"{value:.4g} messages/s ({recipients.partition(', ')[2]})"
+
+
+def _plain(scenario: Scenario, finding: Finding, value: float) -> str:
+    return f"{value:.4g} times" if finding.key == RATE and rate_is_multiple(scenario) else f"{value:.4g}"
+
+
+def utilisation(scenario: Scenario, bound: Bound) -> float | None:
+    """Return the offered rate over a bound; None where messages arrive at once."""
+    rate = messages_per_s(scenario)
+    return None if rate is None else rate / bound.messages_per_s
+
+
+def bottleneck_text(scenario: Scenario, bounds: Sequence[Bound]) -> str:
+    """Return which resource is the tightest, how busy it is and what it spends its time on; empty without bounds."""
+    if not bounds:
+        return ""
+    bound = bounds[0]
+    text = f"The bottleneck is {bound.name}, good for {bound.messages_per_s:.3g} messages/s in the long run"
+    busy = utilisation(scenario, bound)
+    if busy is not None:
+        text += f": at the rate as written {busy * 100:.2g} % in use, {_room(busy)}"
+    if not math.isnan(bound.service):
+        text += f"; a connection spends {bound.round_trips * 100:.0f} % of its time on round trips, "
+        text += f"{bound.service * 100:.0f} % on service, {bound.transfer * 100:.2g} % on transfer"
+    if bound.limit_cost > 0.005:
+        text += f"; the recipient limit takes {bound.limit_cost * 100:.0f} % of what it could carry"
+    return f"{text}."
+
+
+def _room(busy: float) -> str:
+    if busy >= 1:
+        return "overloaded"
+    return f"headroom {(1 / busy - 1) * 100:.0f} %" if busy > 0.1 else f"room for {1 / busy:.0f} times as much"
+
+
+def _as_written(capacity: Capacity) -> str:
+    said = {MET: "meets its objectives", MISSED: "misses its objectives"}
+    verdict = said.get(capacity.verdict, "may or may not meet its objectives: the replications allowed do not tell")
+    judged = "; ".join(_judged(capacity.written.judgements))
+    return f"As written ({_setting(capacity.plan.scenario)}) the plan {verdict}: {judged}."
+
+
+def _judged(judgements: Sequence[Judgement]) -> list[str]:
+    """Return a clause for each verdict: objectives of which the same is to be said share one."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for one in judgements:
+        alike.setdefault((one.verdict, one.sentence), []).append(one.objective.text)
+    return [
+        f"{' and '.join(texts)} {'is' if len(texts) == 1 else 'are'} {verdict} ({sentence})"
+        for (verdict, sentence), texts in alike.items()
+    ]
+
+
+def _setting(scenario: Scenario) -> str:
+    rate = messages_per_s(scenario)
+    arrivals = "all messages at once" if rate is None else f"{rate:.4g} messages/s"
+    connections = value_at(scenario, CONNECTIONS)
+    each = " to each destination" if len(scenario.destinations) > 1 else ""
+    many = "unlimited connections" if connections is None else f"{connections} connection{'s' * (connections != 1)}"
+    return f"{arrivals}, batch size {scenario.client.batch_size}, {many}{each}"
+
+
+def _arrivals(scenario: Scenario) -> str:
+    if isinstance(scenario.workload.arrivals, PoissonArrivals):
+        return "Poisson arrivals"
+    return "all at once" if messages_per_s(scenario) is None else "arrivals as in the trace"
+
+
+def _thin_percentiles(capacity: Capacity) -> list[str]:
+    """Say so where an objective asks for a percentile that a replication is too small for."""
+    asked = {one.response for one in capacity.plan.objectives}
+    table = capacity.percentiles
+    thin = [row for row in table.to_dict("records") if row["column"] in asked and math.isnan(row["plan"])]
+    return [f"Mind that delay {row['percentile']} is not carried by runs of this size ({row['note']})." for row in thin]
+
+
+def _beyond_bound(capacity: Capacity, finding: Finding) -> str:
+    """Say so where a rate passes only because the run ends."""
+    rate = None if finding.value is None else messages_per_s(with_value(capacity.plan.scenario, RATE, finding.value))
+    if finding.key != RATE or rate is None or not capacity.bounds or rate <= capacity.bounds[0].messages_per_s:
+        return ""
+    bound = capacity.bounds[0].messages_per_s
+    return (
+        f"Mind that this is above the long-run bound of {bound:.3g} messages/s: the queue grows as long as messages "
+        "arrive, and the objectives are met because a run of this size ends; for traffic that goes on, stay below."
+    )

@@ -1,0 +1,135 @@
+"""Replications of scenarios as a search asks for them: from the store where they are, computed where not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from simsmtp.errors import SimsmtpError
+from simsmtp.model.responses import COLUMNS
+from simsmtp.study.execute import Task, executed
+from simsmtp.study.progress import progress_bar
+from simsmtp.study.runner import STORE, StudyInterrupted
+from simsmtp.study.store import Row, Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from pandas import DataFrame
+
+    from simsmtp.model.scenario import Scenario
+    from simsmtp.study.user_strategies import Travelling
+
+
+class Settings(NamedTuple):
+    """How replications are run."""
+
+    folder: Path
+    engine: str
+    workers: int
+    strategies: tuple[Travelling, ...]
+    progress: bool | str | None
+
+
+class Evaluator:
+    """Runs replications in several processes and keeps each in the store of the plan's folder.
+
+    A search that was stopped asks the same questions again and finds the answers there.
+
+    Parameters
+    ----------
+    name : str
+        Shown with the progress.
+    settings : Settings
+        Folder, engine, processes, progress.
+    expected : int
+        About how many replications will be asked for, for the estimate of the time left.
+    """
+
+    def __init__(self, name: str, settings: Settings, expected: int) -> None:
+        self.computed = self.reused = 0
+        self._settings = settings
+        self._bar = progress_bar(name, expected, settings.progress)
+        self._advance: Callable[[int], Any] = lambda _: None
+
+    def __enter__(self) -> Self:
+        self._store = Store(self._settings.folder / STORE)
+        self._advance = self._bar.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.__exit__(kind, error, trace)
+        self._store.__exit__(kind, error, trace)
+
+    def rows(self, scenarios: Sequence[Scenario], replications: int, seed: int) -> list[DataFrame]:
+        """Return for each scenario one row per replication: ``replication`` and the responses.
+
+        Parameters
+        ----------
+        scenarios : sequence of Scenario
+            Run side by side.
+        replications, seed : int
+            The first so many under this seed.
+
+        Raises
+        ------
+        SimsmtpError
+            If a replication failed.
+        StudyInterrupted
+            On Ctrl-C; what was finished is stored.
+        """
+        ids = self._store.scenario_ids(scenarios, seed)
+        tasks = self._missing(ids, scenarios, replications)
+        self._note(len(set(ids)) * replications - len(tasks), len(tasks))
+        self._compute(tasks, seed)
+        return [_table(self._store.rows(one, replications)) for one in ids]
+
+    def say(self, text: str) -> None:
+        """Tell what was found on standard error, above the progress bar."""
+        if self._settings.progress or (self._settings.progress is None and sys.stderr.isatty()):
+            from tqdm import tqdm  # noqa: PLC0415
+
+            tqdm.write(text, file=sys.stderr)
+
+    def _missing(self, ids: Sequence[int], scenarios: Sequence[Scenario], replications: int) -> list[Task]:
+        known = dict(zip(ids, scenarios, strict=True))
+        done = {one: self._store.finished(one, replications) for one in known}
+        return [
+            Task(one, scenario, replication)
+            for replication in range(replications)
+            for one, scenario in known.items()
+            if replication not in done[one]
+        ]
+
+    def _note(self, reused: int, computed: int) -> None:
+        self.reused += reused
+        self.computed += computed
+        self._advance(reused)
+
+    def _compute(self, tasks: Sequence[Task], seed: int) -> None:
+        workers = max(1, min(self._settings.workers, len(tasks)))
+        engine, strategies = self._settings.engine, self._settings.strategies
+        with closing(executed(tasks, seed=seed, engine=engine, strategies=strategies, workers=workers)) as chunks:
+            finished = 0
+            try:
+                for rows in chunks:
+                    self._store.add(rows)
+                    finished += len(rows)
+                    self._advance(len(rows))
+            except KeyboardInterrupt:
+                total = self.reused + self.computed
+                raise StudyInterrupted(total - len(tasks) + finished, total) from None
+
+
+def _table(rows: Sequence[Row]) -> DataFrame:
+    import pandas as pd  # noqa: PLC0415 - costs half a second
+
+    for row in rows:
+        if row.error is not None:
+            raise SimsmtpError(f"replication {row.replication} failed: {row.error}; the same command tries it again")
+    return pd.DataFrame([(row.replication, *row.responses) for row in rows], columns=["replication", *COLUMNS])

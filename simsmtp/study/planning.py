@@ -1,0 +1,200 @@
+"""What a capacity plan may change in its scenario: the arrival rate, batch size, connections, any key."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from simsmtp.analysis.objectives import Objective, parse_objectives
+from simsmtp.engines import ENGINES
+from simsmtp.errors import InputError
+from simsmtp.model.plan import plan_of
+from simsmtp.model.scenario import PoissonArrivals
+from simsmtp.study.capacity_table import RATE, CapacityTable
+from simsmtp.study.evaluate import Settings
+from simsmtp.study.experiment import Experiment, load_experiment
+from simsmtp.study.keys import changed, value_at
+from simsmtp.study.traces import check_plans
+from simsmtp.study.user_strategies import travelling
+
+if TYPE_CHECKING:
+    from simsmtp.model.scenario import Scenario
+
+
+class CapacityPlan(NamedTuple):
+    """A checked plan: nothing was run or written yet.
+
+    Attributes
+    ----------
+    experiment : Experiment
+        With the replications and seed that will be used; its scenario is the plan as written.
+    table : CapacityTable
+        Its ``[capacity]``.
+    objectives : tuple of Objective
+        What has to be met.
+    settings : Settings
+        Where and how to run.
+    full : bool
+        ``--full`` was given.
+    """
+
+    experiment: Experiment
+    table: CapacityTable
+    objectives: tuple[Objective, ...]
+    settings: Settings
+    full: bool
+
+    @property
+    def scenario(self) -> Scenario:
+        """The plan as written."""
+        return self.experiment.scenario
+
+
+def prepare_capacity(
+    path: str | Path | Experiment,
+    *,
+    objectives: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    replications: int | None = None,
+    seed: int | None = None,
+    full: bool = False,
+    workers: int | None = None,
+    engine: str = "auto",
+    output: str | Path | None = None,
+    progress: bool | str | None = None,
+) -> CapacityPlan:
+    """Check everything a capacity plan is given, and write nothing.
+
+    Parameters
+    ----------
+    path : str, Path or Experiment
+        An experiment file with a table ``[capacity]``, or an experiment built in Python.
+    objectives : sequence of str
+        In place of the file's.
+    settings, replications, seed, workers, engine, output, progress
+        As of `simsmtp.run`; replications are the most that any question gets.
+    full : bool
+        Apply ``[capacity.full]``; results then go to ``results/<name>-full``.
+
+    Raises
+    ------
+    InputError
+        For whatever cannot be used, down to the bounds of every search.
+    """
+    experiment = path if isinstance(path, Experiment) else load_experiment(path, settings)
+    table = _table(experiment)
+    wanted = _objectives(experiment, table, objectives)
+    if full:
+        experiment = _full(experiment, table)
+    experiment = dataclasses.replace(
+        experiment, seed=experiment.seed if seed is None else seed,
+        replications=experiment.replications if replications is None else replications,
+    )  # fmt: skip
+    _require(engine, experiment.replications)
+    folder = Path("results") / (experiment.name + ("-full" if full else "")) if output is None else Path(output)
+    if folder.exists() and not folder.is_dir():
+        raise InputError("is not a folder", key="output", given=str(folder), allowed="a folder, or a new name")
+    check_plans(experiment)
+    known = travelling([experiment.scenario.client.strategy])
+    how = Settings(folder, engine, workers or os.cpu_count() or 1, known, progress)
+    plan = CapacityPlan(experiment, table, wanted, how, full)
+    _check_searches(plan)
+    return plan
+
+
+def with_value(scenario: Scenario, key: str, value: Any) -> Scenario:
+    """Return a scenario with what is searched set to a value; for ``rate`` see `own_rate`."""
+    if key == RATE:
+        is_trace = not isinstance(scenario.workload.arrivals, PoissonArrivals)
+        key = "workload.trace_speedup" if is_trace else "workload.arrivals.rate_per_s"
+        return changed(scenario, {key: float(value)})
+    return changed(scenario, {key: int(value) if isinstance(value, float) and value.is_integer() else value})
+
+
+def written_value(scenario: Scenario, key: str) -> float | None:
+    """Return the value the plan itself has for what is searched; None for no limit."""
+    if key == RATE:
+        arrivals = scenario.workload.arrivals
+        if isinstance(arrivals, PoissonArrivals):
+            return arrivals.rate_per_s
+        return scenario.workload.trace_speedup
+    value = value_at(scenario, key)
+    return None if value is None else float(value)
+
+
+def messages_per_s(scenario: Scenario) -> float | None:
+    """Return the mean arrival rate; None where messages do not arrive over time."""
+    arrivals = scenario.workload.arrivals
+    if isinstance(arrivals, PoissonArrivals):
+        return arrivals.rate_per_s
+    workload = plan_of(scenario).workload
+    if not workload.trace_arrivals or workload.trace[-1].arrival_ns == 0:
+        return None
+    return (len(workload.trace) - 1) * 1e9 / workload.trace[-1].arrival_ns * workload.speedup
+
+
+def rate_is_multiple(scenario: Scenario) -> bool:
+    """Tell whether the rate is searched as a multiple of a trace's own."""
+    return not isinstance(scenario.workload.arrivals, PoissonArrivals)
+
+
+def _table(experiment: Experiment) -> CapacityTable:
+    if experiment.capacity is None:
+        hint = "a table [capacity] with objectives and search"
+        raise InputError("is required", file=experiment.places.file, key="capacity", allowed=hint)
+    if experiment.factors or experiment.listed or experiment.sampled:
+        error = InputError(
+            "a capacity plan is one scenario", key="factors", allowed="[capacity.factors] for the tornado"
+        )
+        raise experiment.places.locate(error, "factors" if experiment.factors else "points")
+    return experiment.capacity
+
+
+def _objectives(experiment: Experiment, table: CapacityTable, given: Sequence[str]) -> tuple[Objective, ...]:
+    if given:
+        return parse_objectives(given, "--slo")
+    try:
+        return parse_objectives(table.objectives, "capacity.objectives")
+    except InputError as error:
+        raise experiment.places.locate(error) from None
+
+
+def _full(experiment: Experiment, table: CapacityTable) -> Experiment:
+    if not table.full:
+        hint = 'a table [capacity.full], such as "workload.messages" = 4000'
+        raise InputError("is required for --full", file=experiment.places.file, key="capacity.full", allowed=hint)
+    return dataclasses.replace(experiment, scenario=_changed(experiment, "full", table.full))
+
+
+def _changed(experiment: Experiment, part: str, changes: Mapping[str, Any]) -> Scenario:
+    try:
+        return changed(experiment.scenario, changes)
+    except InputError as error:
+        complaint = InputError(error.message, key=error.key, given=error.given, allowed=error.allowed)
+        place = next((key for key in changes if (error.key or "").startswith(key)), next(iter(changes)))
+        raise experiment.places.locate(complaint, f"capacity.{part}.{place}").at(key=error.key) from None
+
+
+def _require(engine: str, replications: int) -> None:
+    if engine not in ENGINES:
+        raise InputError("unknown engine", key="engine", given=engine, allowed=ENGINES)
+    if replications < 2:
+        raise InputError("an interval needs two", key="replications", given=replications, allowed="2 or more")
+
+
+def _check_searches(plan: CapacityPlan) -> None:
+    """Build every scenario at the ends of searches and factors, so that nothing fails halfway."""
+    experiment = plan.experiment
+    for key, bounds in plan.table.search.items():
+        if key == RATE and messages_per_s(plan.scenario) is None:
+            error = InputError("there is no rate to search: messages arrive at once", key="scenario.workload.arrivals",
+                               allowed='{ dist = "poisson", rate_per_s = … }, or a trace')  # fmt: skip
+            raise experiment.places.locate(error)
+        for value in bounds:
+            with_value(plan.scenario, key, value)
+    for key, levels in plan.table.factors.items():
+        for value in levels:
+            _changed(experiment, "factors", {key: value})
