@@ -26,12 +26,8 @@ settings = st.fixed_dictionaries(
 )
 
 
-@given(
-    client=settings, recipients=st.integers(1, 250), limit=st.integers(1, 120), per_read=st.integers(1, 50)
-)
-def test_engine_and_closed_forms_agree(
-    client: dict[str, object], recipients: int, limit: int, per_read: int
-) -> None:
+@given(client=settings, recipients=st.integers(1, 250), limit=st.integers(1, 120), per_read=st.integers(1, 50))
+def test_engine_and_closed_forms_agree(client: dict[str, object], recipients: int, limit: int, per_read: int) -> None:
     scenario = Scenario(
         workload={"recipients_per_message": recipients},
         client=client,

@@ -129,9 +129,7 @@ def test_means_of_cut_distributions_are_integrals_of_their_tails() -> None:
     tail, _ = integrate.quad(stats.norm(10, 20).sf, 0, 400)
     assert mean_of(Distribution(dist="normal", mean=10.0, cv=2.0)) == pytest.approx(tail, rel=1e-7)
     tail, _ = integrate.quad(stats.lognorm(math.sqrt(math.log(5)), scale=6 / math.sqrt(5)).sf, 0, 20)
-    assert mean_of(Distribution(dist="lognormal", mean=6.0, cv=2.0, maximum=20)) == pytest.approx(
-        tail, rel=1e-7
-    )
+    assert mean_of(Distribution(dist="lognormal", mean=6.0, cv=2.0, maximum=20)) == pytest.approx(tail, rel=1e-7)
 
 
 @pytest.mark.parametrize("cv", [1e-5, 1e-3, 1.001e-3, 0.01, 0.3, 1.0, 2.0, 3.9, 4.1, 7.9, 10.0, 30.0, 99.0])
@@ -175,9 +173,7 @@ def test_normal_quantiles(cv: float) -> None:
 
 def test_standard_normal_quantiles_reach_the_extreme_uniform_numbers() -> None:
     sampler = sampler_of(Distribution(dist="normal", mean=1.0, cv=1.0))._replace(a=100.0)
-    assert sample(sampler, SMALLEST_UNIFORM) - 100 == pytest.approx(
-        stats.norm.ppf(SMALLEST_UNIFORM), rel=1e-6
-    )
+    assert sample(sampler, SMALLEST_UNIFORM) - 100 == pytest.approx(stats.norm.ppf(SMALLEST_UNIFORM), rel=1e-6)
     assert sample(sampler, LARGEST_UNIFORM) - 100 == pytest.approx(stats.norm.isf(2**-53), rel=1e-6)
     assert sample(sampler, 0.5) == 100
 
@@ -203,9 +199,7 @@ def test_zipf_and_empirical_shares() -> None:
     grid = [(i + 0.5) / 6000 for i in range(6000)]
     zipf = sampler_of(Distribution(dist="zipf", exponent=1.0, maximum=3))
     drawn = [sample(zipf, u) for u in grid]
-    assert [drawn.count(value) / 6000 for value in (1, 2, 3)] == pytest.approx(
-        [6 / 11, 3 / 11, 2 / 11], abs=2e-4
-    )
+    assert [drawn.count(value) / 6000 for value in (1, 2, 3)] == pytest.approx([6 / 11, 3 / 11, 2 / 11], abs=2e-4)
     empirical = sampler_of(Distribution(dist="empirical", values=(5.0, 1.0, 1.0)))
     drawn = [sample(empirical, u) for u in grid]
     assert [drawn.count(value) for value in (1, 5)] == [4000, 2000]
@@ -307,11 +301,7 @@ positive = st.floats(min_value=0, exclude_min=True, allow_infinity=True)
     positive.map(lambda x: min(x, 9)),
 )
 def test_any_parameters_give_finite_draws_or_a_complaint(dist: str, mean: float, cv: float) -> None:
-    table = (
-        {"dist": dist, "mean": max(1.0, mean)}
-        if dist == "geometric"
-        else {"dist": dist, "mean": mean, "cv": cv}
-    )
+    table = {"dist": dist, "mean": max(1.0, mean)} if dist == "geometric" else {"dist": dist, "mean": mean, "cv": cv}
     try:
         sampler = sampler_of(Distribution.model_validate(table), 1e6)
     except InputError:

@@ -44,9 +44,7 @@ def test_missing_values_are_left_out_and_counted() -> None:
 
 @pytest.mark.parametrize("level", [0, 1, -0.5, 95, NAN])
 def test_bad_level(level: float) -> None:
-    with pytest.raises(
-        InputError, match=r"level: not a confidence level; given: .*; allowed: between 0 and 1"
-    ):
+    with pytest.raises(InputError, match=r"level: not a confidence level; given: .*; allowed: between 0 and 1"):
         mean_interval([1.0, 2.0], level)
     with pytest.raises(InputError, match="level"):
         zero_bound(10, level)

@@ -41,11 +41,7 @@ def imports(path: Path) -> Iterator[str]:
     """Yield what a file imports when it runs: what only type checkers see does not count."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for block in ast.walk(tree):
-        if (
-            isinstance(block, ast.If)
-            and isinstance(block.test, ast.Name)
-            and block.test.id == "TYPE_CHECKING"
-        ):
+        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING":
             block.body = [ast.Pass()]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -202,18 +202,14 @@ def test_theory_lies_under_points_that_are_not_joined() -> None:
     joined = [{main_line(bar).get_linestyle() for bar in bars(axes)} for axes in figure.axes]
     assert "None" not in joined[0]
     assert joined[2] == {"None"}
-    curves = [
-        line for line in figure.axes[2].lines if len(line.get_xdata()) == 4 and line.get_zorder() == 1.5
-    ]
+    curves = [line for line in figure.axes[2].lines if len(line.get_xdata()) == 4 and line.get_zorder() == 1.5]
     assert len(curves) == len(SENDERS)
     assert np.asarray(curves[0].get_xdata()).tolist() == [50, 75, 100, 1000]
     assert figure.legends[0].get_texts()[-1].get_text() == "closed form"
 
 
 def test_theory_that_holds_for_all_lines_and_panels_is_drawn_once_a_panel() -> None:
-    theory = pd.DataFrame(
-        {"client.batch_size": [50, 60, 1000], "response": "false_ndr_rate", "mean": [0, 0.1, 1]}
-    )
+    theory = pd.DataFrame({"client.batch_size": [50, 60, 1000], "response": "false_ndr_rate", "mean": [0, 0.1, 1]})
     figure = draw(theory=theory)
     for axes in figure.axes[2:]:
         assert sum(line.get_zorder() == 1.5 for line in axes.lines) == 1
@@ -243,13 +239,7 @@ def test_labels() -> None:
 
 def test_plain_levels() -> None:
     assert plain_level(np.int64(5)) == 5
-    assert (
-        plain_level(pd.NA)
-        is plain_level(None)
-        is plain_level(float("nan"))
-        is plain_level("unlimited")
-        is None
-    )
+    assert plain_level(pd.NA) is plain_level(None) is plain_level(float("nan")) is plain_level("unlimited") is None
     assert plain_level({"dist": "lognormal", "mean": 50, "cv": 0.4}) == "lognormal, mean 50, cv 0.4"
     assert plain_level([1, 2.5]) == "1, 2.5"
 
@@ -274,9 +264,7 @@ def test_what_cannot_be_drawn(changes: dict[str, Any], message: str) -> None:
 
 
 def test_a_level_without_a_place() -> None:
-    with pytest.raises(
-        InputError, match=r'client\.batch_size: has no place on a log axis; given: 0; .*"category"'
-    ):
+    with pytest.raises(InputError, match=r'client\.batch_size: has no place on a log axis; given: 0; .*"category"'):
         draw(summary([0, 10]))
 
 

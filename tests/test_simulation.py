@@ -130,9 +130,7 @@ def test_bad_arguments(options: dict[str, Any], message: str, calls: list[Any]) 
 
 
 def test_bad_scenario() -> None:
-    with pytest.raises(
-        InputError, match="scenario: not a scenario; given: 5; allowed: a Scenario, or a dict"
-    ):
+    with pytest.raises(InputError, match="scenario: not a scenario; given: 5; allowed: a Scenario, or a dict"):
         simulate(5)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"client\.strateggy"):
         simulate({"client": {"strateggy": "corrected"}})
@@ -157,9 +155,7 @@ def test_same_seed_same_rows_and_more_replications_extend_them() -> None:
     scenario = {**SMALL, "workload": {"recipients_per_message": {"dist": "geometric", "mean": 12}}}
     few, many = simulate(scenario, seed=1, replications=2), simulate(scenario, seed=1, replications=4)
     pd.testing.assert_frame_equal(few.replications, many.replications.iloc[:2])
-    assert (
-        simulate(scenario, seed=2).replications["makespan_s"].item() != few.replications["makespan_s"].iloc[0]
-    )
+    assert simulate(scenario, seed=2).replications["makespan_s"].item() != few.replications["makespan_s"].iloc[0]
 
 
 def test_nothing_accepted_can_still_be_drawn() -> None:

@@ -38,9 +38,7 @@ def test_shape_and_order() -> None:
 
 
 def test_ends_stay_within_what_a_response_can_be() -> None:
-    found = summarise(rows(), ["client.strategy"], ["lost", "false_ndr_rate"]).set_index(
-        ["point", "response"]
-    )
+    found = summarise(rows(), ["client.strategy"], ["lost", "false_ndr_rate"]).set_index(["point", "response"])
     assert found.loc[(2, "lost"), "low"] == 0
     assert found.loc[(2, "lost"), "high"] > 3
     assert found.loc[(2, "false_ndr_rate"), ["low", "high"]].tolist() == [0, 1]
@@ -95,9 +93,7 @@ def test_agrees_with_mean_interval(pairs: list[tuple[int, float]]) -> None:
     table = pd.DataFrame(pairs, columns=["point", "anything"])
     for row in summarise(table, [], ["anything"], 0.9).itertuples():
         found = mean_interval([value for point, value in pairs if point == row.point], 0.9)
-        assert (row.n, row.mean, row.sd) == pytest.approx(
-            (found.n, found.mean, found.sd), nan_ok=True, abs=1e-6
-        )
+        assert (row.n, row.mean, row.sd) == pytest.approx((found.n, found.mean, found.sd), nan_ok=True, abs=1e-6)
         assert (row.low, row.high) == pytest.approx((found.low, found.high), nan_ok=True, abs=1e-5)
 
 

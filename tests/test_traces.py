@@ -122,11 +122,7 @@ def test_iso_stamps_with_zones_and_fractions(write: Write) -> None:
 
 
 def test_a_requeue_is_no_message_and_a_reused_id_is_one(write: Write) -> None:
-    log = (
-        qmgr("Mar  1 00:00:00", active())
-        + qmgr("Mar  1 00:05:00", active())
-        + qmgr("Mar  1 00:05:01", "removed")
-    )
+    log = qmgr("Mar  1 00:00:00", active()) + qmgr("Mar  1 00:05:00", active()) + qmgr("Mar  1 00:05:01", "removed")
     log += qmgr("Mar  1 00:06:00", active(recipients=7))
     assert [message.recipients for message in read_trace(write(log))] == [1, 7]
 
@@ -173,9 +169,7 @@ def test_a_malformed_row_is_shown_with_its_place(row: str, line: int, write: Wri
         (b"\0" * 200_000, "auto", "a line is too long", 1),
     ],
 )
-def test_what_is_no_trace(
-    content: bytes, trace_format: str, message: str, line: int | None, write: Write
-) -> None:
+def test_what_is_no_trace(content: bytes, trace_format: str, message: str, line: int | None, write: Write) -> None:
     path = write(content)
     found = complaint(path, trace_format)
     assert (found.message, found.file, found.line) == (message, str(path), line)

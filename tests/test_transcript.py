@@ -104,9 +104,7 @@ def test_a_lone_dot_ends_a_text_that_nobody_receives() -> None:
 
 
 def test_chunking_sends_the_text_with_the_group() -> None:
-    scenario = Scenario(
-        workload={"recipients_per_message": 1}, client={"chunking": True}, server={"chunking": True}
-    )
+    scenario = Scenario(workload={"recipients_per_message": 1}, client={"chunking": True}, server={"chunking": True})
     assert dialogue(written(scenario))[-6:] == [
         "C: MAIL FROM:<s00000000000@example.test>",
         "C: RCPT TO:<u00000000000@example.test>",

@@ -113,14 +113,10 @@ def _draw_ledger(axes: Axes, replications: DataFrame) -> None:
     errors[:, means == 0] = np.nan
     colours = [COLOURS[3] if BY_NAME[name].better != "lower" else COLOURS[4] for name in LEDGER]
     places = np.arange(len(LEDGER))
-    axes.barh(
-        places, means, xerr=errors, color=colours, height=0.62, error_kw={"elinewidth": 1, "capsize": 2.5}
-    )
+    axes.barh(places, means, xerr=errors, color=colours, height=0.62, error_kw={"elinewidth": 1, "capsize": 2.5})
     tops = np.where(np.isnan(ends[:, 1]), means, ends[:, 1])
     for place, mean, top in zip(places, means, tops, strict=True):
-        axes.annotate(
-            _text(mean), (top, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8
-        )
+        axes.annotate(_text(mean), (top, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8)
     axes.set_yticks(places, [name.replace("_", " ").replace("ndr", "NDR") for name in LEDGER])
     axes.invert_yaxis()
     axes.set_xlim(0, max(float(tops.max()) * 1.15, 1.0))

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 STATISTICS = ("response", "n", "mean", "sd", "low", "high")
 
 
-def summarise(
-    rows: DataFrame, factors: Sequence[str], responses: Sequence[str], level: float = 0.95
-) -> DataFrame:
+def summarise(rows: DataFrame, factors: Sequence[str], responses: Sequence[str], level: float = 0.95) -> DataFrame:
     """Return mean and t interval of every response at every design point.
 
     Parameters
@@ -72,9 +70,7 @@ def clipped(low: float, high: float, response: str) -> tuple[float, float]:
     return float(np.maximum(low, least)), float(np.minimum(high, greatest))
 
 
-def _statistics(
-    good: DataFrame, points: Series[Any], responses: Sequence[str], level: float
-) -> dict[str, np.ndarray]:
+def _statistics(good: DataFrame, points: Series[Any], responses: Sequence[str], level: float) -> dict[str, np.ndarray]:
     groups = good[list(responses)].astype("float64").groupby(good["point"].to_numpy())
     n = groups.count().reindex(points, fill_value=0).to_numpy().astype(np.int64)
     tables = (groups.min(), groups.mean(), groups.std(), groups.max())

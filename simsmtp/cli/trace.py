@@ -22,9 +22,7 @@ Examples:
 
 @click.command(help=_HELP)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, as with 'simsmtp run'."
-)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, as with 'simsmtp run'.")
 @click.option("--point", type=click.IntRange(1), default=1, show_default=True, metavar="N",
               help="Design point of an experiment, from 1.")  # fmt: skip
 @click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
@@ -36,7 +34,7 @@ Examples:
 @click.option("--connections", type=click.IntRange(0), default=10, show_default=True, metavar="N",
               help="Connections shown; 0 shows all.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the dialogue as one JSON document.")
-def trace(  # noqa: PLR0917 - one parameter per option
+def trace(
     file: Path,
     settings: tuple[str, ...],
     point: int,
@@ -65,9 +63,7 @@ def trace(  # noqa: PLR0917 - one parameter per option
             for name, value in output.responses.items()
         }
         rows = [row._asdict() for row in output.dialogue]
-        print(
-            json.dumps({"scenario": scenario.to_dict(), "dialogue": rows, "responses": responses}, indent=1)
-        )
+        print(json.dumps({"scenario": scenario.to_dict(), "dialogue": rows, "responses": responses}, indent=1))
         return
     workload = scenario.workload
     style = Style(AddressBook(workload.address_chars, workload.domains), recipients, scenario.client.strategy)
