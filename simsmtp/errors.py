@@ -94,5 +94,5 @@ class ConservationError(SimsmtpError):
     """The ledger of a run does not add up: a defect of simsmtp, never of the scenario."""
 
 
-class EngineError(SimsmtpError):
-    """An engine was asked for something it cannot run."""
+class StrategyError(SimsmtpError):
+    """A counting strategy returned something that is no verdict."""

@@ -196,7 +196,7 @@ def _scenario(given: object) -> Scenario:
 
 
 def _whole(given: object, key: str, least: int) -> int:
-    if isinstance(given, bool) or not isinstance(given, Integral) or int(given) < least:
-        allowed = f"a whole number, {least} or more"
+    if isinstance(given, bool) or not isinstance(given, Integral) or not least <= int(given) < 2**63:
+        allowed = f"a whole number, {least} or more and below 2**63"
         raise InputError("out of range or not a whole number", key=key, given=given, allowed=allowed)
     return int(given)

@@ -131,3 +131,32 @@ def test_all_recipients_are_shown_when_asked() -> None:
 def test_connections_beyond_the_wanted_number_are_counted() -> None:
     scenario = Scenario(workload={"recipients_per_message": 5}, server={"recipient_limit": 1})
     assert "… 3 more connections" in written(scenario, connections=2)
+
+
+def test_tls_costs_its_round_trips_and_is_not_offered_twice() -> None:
+    lines = written(Scenario(workload={"recipients_per_message": 1}, client={"starttls": True}))
+    assert sum("TLS handshake" in line for line in lines) == 1
+    assert [line.strip() for line in lines].count("S: 250 STARTTLS") == 1
+    assert dialogue(lines).count("C: EHLO mail.example.test") == 2
+
+
+def test_a_resent_recipient_keeps_its_address() -> None:
+    scenario = Scenario(
+        workload={"recipients_per_message": 5, "resend": "failed"},
+        client={"strategy": "one-stop"},
+        server={"recipient_limit": 3},
+    )
+    sent_to = [line for line in dialogue(written(scenario, alike=0)) if "RCPT" in line]
+    assert sent_to[-1] == "C: RCPT TO:<u00000000004@example.test>"
+
+
+def test_a_server_that_hangs_up_leaves_nothing_committed() -> None:
+    scenario = Scenario(
+        workload={"recipients_per_message": 3},
+        client={"expiry_s": 1.0},
+        server={"recipient_limit": 1, "overflow_reply": 421},
+    )
+    text = "\n".join(written(scenario))
+    assert "  (the server has closed)\n" in text
+    assert "  nothing was committed\n" in text
+    assert "QUIT" not in text

@@ -96,6 +96,10 @@ def run(
         experiment, replications=most, seed=seed, workers=workers, engine=engine,
         output=output, settings=settings, strategies=strategies,
     )  # fmt: skip
+    if not no_figure:
+        from simsmtp.study.design import check_figure  # noqa: PLC0415
+
+        check_figure(plan.experiment)
     if dry_run:
         _print_estimate(plan, as_json)
         return

@@ -97,7 +97,7 @@ def _print_points(console: Console, study: Study, summary: DataFrame) -> None:
 def _mean_and_half(row: Mapping[Any, Any]) -> str:
     # The interval is cut at what the response can be; the half-width is that of the uncut one.
     half = max(row["high"] - row["mean"], row["mean"] - row["low"])
-    return number_text(row["mean"]) + ("" if math.isnan(half) else f" ± {half:.2g}")
+    return number_text(row["mean"]) + ("" if math.isnan(half) else f" ± {number_text(half, 2)}")
 
 
 def _print_pivots(console: Console, study: Study, summary: DataFrame) -> None:

@@ -27,8 +27,10 @@ Examples:
               help="Design point of an experiment, from 1.")  # fmt: skip
 @click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
               help="A Python file that registers counting strategies.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, metavar="N")
-@click.option("--replication", type=click.IntRange(0), default=0, show_default=True, metavar="N")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N",
+              help="Key of all random draws; by default the experiment's own.")  # fmt: skip
+@click.option("--replication", type=click.IntRange(0), default=0, show_default=True, metavar="N",
+              help="Replication, from 0.")  # fmt: skip
 @click.option("--recipients", type=click.IntRange(0), default=2, show_default=True, metavar="N",
               help="Lines shown of recipients that fare alike in a row; 0 shows every recipient.")  # fmt: skip
 @click.option("--connections", type=click.IntRange(0), default=10, show_default=True, metavar="N",
@@ -39,7 +41,7 @@ def trace(
     settings: tuple[str, ...],
     point: int,
     strategies: tuple[str, ...],
-    seed: int,
+    seed: int | None,
     replication: int,
     recipients: int,
     connections: int,
@@ -49,14 +51,14 @@ def trace(
     from simsmtp.engines import run_replication  # noqa: PLC0415
     from simsmtp.model.plan import plan_of  # noqa: PLC0415
     from simsmtp.protocol.wire import AddressBook  # noqa: PLC0415
-    from simsmtp.study.experiment import load_scenario  # noqa: PLC0415
+    from simsmtp.study.experiment import load_case  # noqa: PLC0415
     from simsmtp.study.user_strategies import load_strategies  # noqa: PLC0415
     from simsmtp.trace.transcript import Style, transcript  # noqa: PLC0415
 
     for path in strategies:
         load_strategies(path)
-    scenario = load_scenario(file, settings, point=point)
-    output = run_replication(scenario, seed=seed, replication=replication, dialogue=True)
+    scenario, own_seed = load_case(file, settings, point=point)
+    output = run_replication(scenario, seed=own_seed if seed is None else seed, replication=replication, dialogue=True)
     if as_json:
         responses = {
             name: None if isinstance(value, float) and math.isnan(value) else value

@@ -31,12 +31,9 @@ def complaints_as_input_errors(prefix: str = "", model: type[BaseModel] | None =
 def _first(error: ValidationError, prefix: str, model: type[BaseModel] | None) -> InputError:
     from simsmtp.model.scenario import Scenario  # noqa: PLC0415 - the scenario itself uses this module
 
-    complaints = error.errors(include_url=False)
-    # In a union every alternative complains. The one that got furthest is the one that was meant.
-    first = complaints[0]["loc"]
-    same_key = [c for c in complaints if _path(c["loc"]) and _shares_key(c["loc"], first)]
-    chosen: Any = max(same_key or complaints, key=lambda c: (len(c["loc"]), c["type"] == "literal_error"))
-    path = _path(chosen["loc"])
+    complaints: list[Any] = list(error.errors(include_url=False))
+    chosen = _meant(complaints)
+    path = _path(chosen["loc"], keeps_last=chosen["type"] == "extra_forbidden")
     key = ".".join(part for part in (prefix, *path) if part)
     if chosen["type"] == "extra_forbidden":
         names = _fields(model or Scenario, path[:-1])
@@ -47,36 +44,61 @@ def _first(error: ValidationError, prefix: str, model: type[BaseModel] | None) -
     if chosen["type"] == "literal_error" and isinstance(expected, str):
         names = [part.strip(" '\"") for part in expected.replace(" or ", ",").split(",")]
         return InputError("not one of the allowed values", key=key, given=chosen["input"], allowed=names)
-    alternatives = dict.fromkeys(_clean(c["msg"]) for c in same_key if _path(c["loc"]) == path)
-    return InputError(" or ".join(alternatives) or _clean(chosen["msg"]), key=key, given=chosen["input"])
+    same_key = [c for c in complaints if _path(c["loc"]) == path and _fits_kind(c)]
+    alternatives = dict.fromkeys(_clean(c["msg"]) for c in same_key or [chosen])
+    return InputError(" or ".join(alternatives), key=key, given=chosen["input"])
+
+
+def _meant(complaints: list[Any]) -> Any:
+    """Return the complaint to show: in a union every alternative complains, the one that got furthest was meant.
+
+    An unknown key comes before a missing one: it is most likely the missing one misspelt.
+    """
+    first = complaints[0]["loc"]
+    same_key = [c for c in complaints if _shares_key(c["loc"], first)] or complaints
+    fitting = [c for c in same_key if _fits_kind(c)] or same_key
+
+    def depth(complaint: Any) -> tuple[int, bool, bool]:
+        return len(complaint["loc"]), complaint["type"] == "extra_forbidden", complaint["type"] == "literal_error"
+
+    return max(fitting, key=depth)
+
+
+def _fits_kind(complaint: Any) -> bool:
+    """Tell whether a complaint is of an alternative that the kind of the input (a table or not) could have meant."""
+    wants_table = complaint["type"] in {"model_type", "dict_type", "model_attributes_type"}
+    wants_scalar = complaint["type"] in {"float_type", "int_type", "string_type", "bool_type"}
+    if isinstance(complaint["input"], Mapping):
+        return not wants_scalar
+    return not wants_table or len(complaint["loc"]) == 1
 
 
 def _shares_key(loc: Sequence[int | str], other: Sequence[int | str]) -> bool:
-    return list(_path(loc))[:2] == list(_path(other))[:2]
+    return list(loc)[:2] == list(other)[:2]
 
 
-def _path(loc: Sequence[int | str]) -> tuple[str, ...]:
-    """Drop the parts of a location that pydantic adds for the alternatives of a union."""
+def _path(loc: Sequence[int | str], *, keeps_last: bool = False) -> tuple[str, ...]:
+    """Drop the parts of a location that pydantic adds for the alternatives of a union; a user's own key stays."""
+    last = len(loc) - 1
     return tuple(
         str(part)
-        for part in loc
-        if isinstance(part, int) or (part.replace("_", "").replace("-", "").isalnum() and not _is_type_name(part))
+        for place, part in enumerate(loc)
+        if isinstance(part, int) or (keeps_last and place == last) or not _is_branch(part)
     )
 
 
-def _is_type_name(part: str) -> bool:
-    return (
-        part in {"int", "float", "str", "bool", "none"}
-        or part[:1].isupper()
-        or part.startswith(("constrained", "literal", "dict", "function"))
-    )
+def _is_branch(part: str) -> bool:
+    """Tell whether a part of a location names an alternative and no key: keys are lower-case words."""
+    names = {"int", "float", "str", "bool", "none"}
+    return part in names or not part.replace("_", "").isalnum() or part[:1].isupper()
 
 
 def _clean(message: str) -> str:
-    text = message.removeprefix("Value error, ").removeprefix("Input should be ")
-    return (
-        text if text != message and message.startswith("Value") else f"should be {text}" if text != message else message
-    )
+    if message.startswith("Value error, "):
+        return message.removeprefix("Value error, ")
+    if "instance of" in message:
+        return "should be a table"
+    return message.replace("Input should be", "should be").replace("a valid dictionary", "a table")
 
 
 def _fields(model: type[BaseModel], path: Sequence[str]) -> list[str]:

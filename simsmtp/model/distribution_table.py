@@ -34,7 +34,7 @@ class Distribution(BaseModel):
     ``geometric`` may carry a ``maximum`` at which draws are cut.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     dist: Literal[
         "constant", "uniform", "normal", "lognormal", "gamma", "exponential", "geometric", "zipf", "empirical"

@@ -32,6 +32,8 @@ class RecipientRow(NamedTuple):
         When its message arrived.
     delay_s : float
         From arrival to first acceptance; nan if never accepted.
+    origin : int
+        Its number in the original message: the same as `recipient` unless this is a resend.
     """
 
     message: int
@@ -45,6 +47,7 @@ class RecipientRow(NamedTuple):
     attempts: int
     arrival_s: float
     delay_s: float
+    origin: int = -1
 
 
 class DialogueRow(NamedTuple):
@@ -57,7 +60,7 @@ class DialogueRow(NamedTuple):
     destination : str
         Name of the destination.
     kind : str
-        ``"connect"``, ``"command"``, ``"reply"``, ``"verdict"`` or ``"close"``.
+        ``"connect"``, ``"handshake"``, ``"command"``, ``"reply"``, ``"verdict"`` or ``"close"``.
     client_ns, server_ns : int
         When it left or reached the client, and reached or left the server; -1 where that has no meaning.
     group : int
@@ -74,6 +77,8 @@ class DialogueRow(NamedTuple):
         Whom it concerns; -1 where it concerns nobody in particular.
     octets : int
         Length of the line (of the text for TEXT).
+    origin : int
+        Number of the recipient in the original message, which its address is made of; -1 for nobody.
     """
 
     connection: int
@@ -90,6 +95,7 @@ class DialogueRow(NamedTuple):
     message: int
     recipient: int
     octets: int
+    origin: int = -1
 
 
 class Output(NamedTuple):

@@ -38,7 +38,9 @@ Overflow = Literal["new-connection", "same-session", "defer", "bounce"]
 class Table(BaseModel):
     """A frozen table of settings in which an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 class PoissonArrivals(Table):
@@ -264,6 +266,7 @@ class Scenario(Table):
     _given: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     def __init__(self, **tables: object) -> None:
+        """Check and keep the tables; see the class for what they are and which errors are raised."""
         with complaints_as_input_errors():
             super().__init__(**tables)
         self._given = {key: _plain(value) for key, value in tables.items()}

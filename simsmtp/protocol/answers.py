@@ -35,6 +35,7 @@ class Answer(IntEnum):
     BAD_SEQUENCE = 18
     TOO_MANY_ERRORS = 19
     BYE = 20
+    EHLO_TLS_OK = 21  # after STARTTLS, which is not offered again (RFC 3207 section 4.2)
 
 
 class Spoken(NamedTuple):
@@ -79,6 +80,7 @@ _FIXED: dict[Answer, tuple[int, int, str]] = {
     Answer.RSET_OK: (250, enhanced(2, 0, 0), "Ok"),
     Answer.BAD_SEQUENCE: (503, enhanced(5, 5, 1), "Bad sequence of commands"),
     Answer.TOO_MANY_ERRORS: (421, enhanced(4, 7, 0), "Too many errors"),
+    Answer.EHLO_TLS_OK: (250, 0, HOSTNAME),
     Answer.BYE: (221, enhanced(2, 0, 0), "Bye"),
 }
 
@@ -101,9 +103,9 @@ def spoken_answers(
         Answer.TEXT_REFUSED: (*data_failure_reply, "Message refused"),
     }
     spoken = [_spoken(*table[answer]) for answer in Answer]
-    lines = ehlo_lines(offered, HOSTNAME)
-    greeting = spoken[Answer.EHLO_OK]
-    spoken[Answer.EHLO_OK] = Spoken(greeting.code, 0, sum(len(line) + 2 for line in lines), greeting.wording)
+    for answer, shown in ((Answer.EHLO_OK, offered), (Answer.EHLO_TLS_OK, offered._replace(starttls=False))):
+        octets = sum(len(line) + 2 for line in ehlo_lines(shown, HOSTNAME))
+        spoken[answer] = Spoken(250, 0, octets, spoken[answer].wording)
     return tuple(spoken)
 
 

@@ -1,4 +1,4 @@
-"""The ledger: every recipient ends in exactly one class (model section 5)."""
+"""The ledger: every recipient ends in exactly one class."""
 
 from __future__ import annotations
 

@@ -71,11 +71,6 @@ def sent_in_transaction(recipients: int, limit: int, window: int, stop: bool) ->
     return min((limit // window + 1) * window, recipients)
 
 
-def overflow_in_transaction(recipients: int, limit: int, window: int, stop: bool) -> int:
-    """Return m, the over-limit refusals of a transaction; parameters as for `sent_in_transaction`."""
-    return max(0, sent_in_transaction(recipients, limit, window, stop) - limit)
-
-
 def reads_with_refusal(sent: int, limit: int, window: int, replies_per_read: int) -> int:
     """Return the reads that held a refusal, for RCPT replies read `replies_per_read` at a time in each flight.
 

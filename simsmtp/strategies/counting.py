@@ -1,4 +1,4 @@
-"""The counting strategies: how a sender tracks over-limit refusals (model section 4).
+"""The counting strategies: how a sender tracks over-limit refusals.
 
 `corrected` is what RFC 2920 section 3.1 asks for. The others are *hypotheses*: mechanisms consistent with
 Microsoft KB 822105 ("incorrectly tracks the number of recipients who receive error 552") or seen in other

@@ -1,4 +1,4 @@
-"""How a sender classifies one reply to RCPT: shared by all counting strategies (model section 4)."""
+"""How a sender classifies one reply to RCPT: shared by all counting strategies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows: how much a sender leaves unanswered (RFC 2920 section 3.1; model section 2)."""
+"""Windows: how much a sender leaves unanswered (RFC 2920 section 3.1)."""
 
 from __future__ import annotations
 

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 _DECIDING = ("protocol", "policies", "strategies", "network", "engines", "model")
+_PACKAGE = Path(simsmtp.__file__).parent
 
 
 @cache
-def code_hash() -> str:
-    """Return the hash of every source that decides or draws, names included."""
-    package = Path(simsmtp.__file__).parent
+def code_hash(package: Path = _PACKAGE) -> str:
+    """Return the hash of every source of a copy of the package that decides or draws, names included."""
     digest = hashlib.sha256()
     for folder in _DECIDING:
         for path in sorted((package / folder).rglob("*.py")):

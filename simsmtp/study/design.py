@@ -113,3 +113,19 @@ def _at_its_factor(experiment: Experiment, levels: Levels, error: InputError) ->
     if number is None and all(factor.name != name for factor in experiment.factors):
         place = f"design.ranges.{name}"
     return experiment.places.locate(blamed, place).at(key=error.key)
+
+
+def check_figure(experiment: Experiment) -> None:
+    """Raise an `InputError` if two design points would share one place in the experiment's figure."""
+    figure = experiment.figure
+    if figure is None:
+        return
+    axes = (figure.x, figure.line, figure.panel)
+    places = {tuple(str(point.factors.get(axis)) for axis in axes if axis) for point in experiment.points}
+    if len(places) < len(experiment.points):
+        left = [name for name in experiment.columns if name not in axes]
+        raise InputError(
+            "several design points share one place in the figure",
+            key="figure",
+            allowed=f"a line or a panel for {' and '.join(left)}, or --no-figure",
+        )

@@ -135,6 +135,14 @@ def load_experiment(path: str | Path, settings: Sequence[str] = ()) -> Experimen
 def load_scenario(path: str | Path, settings: Sequence[str] = (), point: int | None = None) -> Scenario:
     """Read one scenario: from a file that holds only ``[scenario.*]``, or a design point of an experiment.
 
+    Parameters and errors as of `load_case`.
+    """
+    return load_case(path, settings, point)[0]
+
+
+def load_case(path: str | Path, settings: Sequence[str] = (), point: int | None = None) -> tuple[Scenario, int]:
+    """Read one scenario with the seed that its file gives it, 0 where it gives none.
+
     Parameters
     ----------
     path : str or Path
@@ -150,15 +158,17 @@ def load_scenario(path: str | Path, settings: Sequence[str] = (), point: int | N
         As `load_experiment`, and for a point that the file does not have.
     """
     tables, places = _prepared(*read_toml(path), settings)
+    seed = 0
     if set(tables) <= {"scenario"}:
         points: Sequence[Scenario] = [_scenario(tables, places)]
     else:
-        points = [one.scenario for one in _build(tables, places).points]
+        experiment = _build(tables, places)
+        points, seed = [one.scenario for one in experiment.points], experiment.seed
     if point is not None and not 1 <= point <= len(points):
         raise InputError(
             "no such design point", file=str(path), key="point", given=point, allowed=f"1 to {len(points)}"
         )
-    return points[(point or 1) - 1]
+    return points[(point or 1) - 1], seed
 
 
 def _prepared(tables: Mapping[str, Any], places: Places, settings: Sequence[str]) -> tuple[dict[str, Any], Places]:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import html
 import json
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from simsmtp.model.responses import COLUMNS
+from simsmtp.model.responses import BY_NAME, COLUMNS
 from simsmtp.study.provenance import provenance
 from simsmtp.study.record import experiment_json
 
 if TYPE_CHECKING:
     from simsmtp.study.study import Study
+
+_MOST_ROWS = 40
 
 
 def write_study(study: Study, folder: Path, *, figure: bool, command: str | None) -> list[Path]:
@@ -60,12 +63,32 @@ def _images(study: Study) -> dict[str, bytes]:
 
 
 def html_of(study: Study) -> str:
-    """Return title and table of means for a notebook."""
-    table = study.summary().pivot_table(
-        index=["point", *study.experiment.columns], columns="response", values="mean", sort=False
-    )
-    shown = [name for name in COLUMNS if name in study.experiment.responses and name in table]
+    """Return title and table for a notebook: mean and half-width of the interval of each response."""
+    from simsmtp.analysis.labels import factor_label, response_label  # noqa: PLC0415 - numpy costs a tenth of a second
+
+    shown = [name for name in COLUMNS if name in study.experiment.responses]
+    names = [*map(factor_label, study.experiment.columns), *map(response_label, shown)]
+    titles = [*study.experiment.columns, *(BY_NAME[name].meaning for name in shown)]
+    heads = "".join(f'<th title="{html.escape(t)}">{html.escape(n)}</th>' for n, t in zip(names, titles, strict=True))
+    count = len(study.points)
     failed = f", {len(study.failures)} failed" if study.failures else ""
-    title = f"<b>{html.escape(study.experiment.title)}</b>"
-    size = f"{len(study.points)} design points with {study.experiment.replications} replications{failed}; means"
-    return f"<p>{title}<br>{size}</p>{table[shown].to_html(max_rows=40, float_format='{:.4g}'.format)}"
+    size = f"{count} design points with {study.experiment.replications} replications{failed}"
+    cut = f"; the first {_MOST_ROWS} are shown" if count > _MOST_ROWS else ""
+    head = f"<b>{html.escape(study.experiment.title)}</b><br>{size}{cut}; means ± half-width of their 95 % intervals"
+    body = f'<tbody style="white-space: nowrap">{"".join(_html_rows(study, shown))}</tbody>'
+    return f"<p>{head}</p><table><thead><tr>{heads}</tr></thead>{body}</table>"
+
+
+def _html_rows(study: Study, shown: Sequence[str]) -> Iterator[str]:
+    from simsmtp.analysis.labels import level_text  # noqa: PLC0415
+
+    columns = ["point", "response", "n", "mean", "low", "high"]
+    means = {(point, name): _mean_text(*rest) for point, name, *rest in study.summary()[columns].to_numpy().tolist()}
+    for point in study.points[:_MOST_ROWS]:
+        levels = "".join(f"<td>{html.escape(level_text(one))}</td>" for one in point.factors.values())
+        yield f"<tr>{levels}{''.join(f'<td>{means[point.number, name]}</td>' for name in shown)}</tr>"
+
+
+def _mean_text(n: int, mean: float, low: float, high: float) -> str:
+    half = max(high - mean, mean - low)
+    return "no value" if n == 0 else f"{mean:.4g} ± {half:.2g}" if half > 0 else f"{mean:.4g}"

@@ -75,9 +75,12 @@ def _version(package: str) -> str | None:
 
 def _commit() -> tuple[str | None, bool | None]:
     """Return the commit of the sources and whether they are as committed; None without a repository."""
-    package = Path(simsmtp.__file__).parent
-    # An installed copy may lie in somebody else's repository: only a tracked one has a commit.
+    # An installed copy may lie in somebody else's repository: only a tracked one has a commit. One that was
+    # installed from the clone it is run in has that clone's, as long as their sources are the same.
+    package, here = Path(simsmtp.__file__).parent, Path("simsmtp")
     if not _git(package, "ls-files", "__init__.py"):
+        package = here
+    if not _git(package, "ls-files", "__init__.py") or code_hash(package) != code_hash():
         return None, None
     changes = _git(package, "status", "--porcelain", "--", ":/", ":(top,exclude)results")
     return _git(package, "rev-parse", "HEAD"), changes == ""

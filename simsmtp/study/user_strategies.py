@@ -99,8 +99,9 @@ def add_strategies(experiment: Experiment, names: Sequence[str]) -> Experiment:
         added = Factor(_KEY, (_level(base),))
         factors = (*experiment.factors, _with_levels(added, names))
         figure = experiment.figure
-        if figure is not None and figure.line is None:
-            figure = figure.model_copy(update={"line": _KEY})
+        free = next((place for place in ("line", "panel") if figure and getattr(figure, place) is None), None)
+        if figure is not None and free is not None:
+            figure = figure.model_copy(update={free: _KEY})
         return dataclasses.replace(experiment, factors=factors, figure=figure)
     factors = tuple(_with_levels(one, names) if one is varying else one for one in experiment.factors)
     return dataclasses.replace(experiment, factors=factors)

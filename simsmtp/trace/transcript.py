@@ -65,7 +65,8 @@ def transcript(output: Output, plan: Plan, style: Style, *, connections: int = 0
     for rows in shown:
         yield from _session(rows, plan, style)
     if len(shown) < len(sessions):
-        yield f"{_ALIKE} {len(sessions) - len(shown)} more connections"
+        more = len(sessions) - len(shown)
+        yield f"{_ALIKE} {more} more connection{'s' if more > 1 else ''}"
         yield ""
     yield from ledger_lines(output)
 
@@ -90,24 +91,29 @@ def _session(rows: list[DialogueRow], plan: Plan, style: Style) -> Iterator[str]
     first = rows[0]
     where = f" to {first.destination}" if first.destination else ""
     yield f"Connection {first.connection}{where}"
+    hung_up = any(row.code == 421 for row in rows)
     for kind, wait, group in _stretches(rows):
+        at = _time(group[0].client_ns)
         match kind:
             case "connect":
-                yield f"{_time(group[0].client_ns)}  C: (connects)"
+                yield f"{at}  C: (connects)"
+            case "handshake":
+                yield f"{at}  (TLS handshake)"
             case "command":
                 yield from _commands(group, wait, style)
             case "reply":
                 yield from _replies(group, plan, style)
             case "verdict":
+                yield f"{at}  " + ("nothing was committed" if hung_up else f"what {style.strategy} concludes")
                 yield from _verdicts(group, style)
             case _:
-                yield f"{_time(group[0].client_ns)}  C: QUIT"
+                yield f"{at}  (the server has closed)" if hung_up else f"{at}  C: QUIT"
     yield ""
 
 
 def _stretches(rows: list[DialogueRow]) -> Iterator[tuple[str, int, list[DialogueRow]]]:
     """Cut a session into stretches of one kind, in the client's time; a group stays whole even while it drains."""
-    order = {"connect": 0, "command": 1, "reply": 2, "verdict": 3, "close": 4}
+    order = {"connect": 0, "handshake": 0, "command": 1, "reply": 2, "verdict": 3, "close": 4}
     ordered = sorted(rows, key=lambda row: (row.group, order[row.kind]) if row.kind != "close" else (1 << 60, 4))
     for (kind, wait), stretch in groupby(ordered, key=lambda row: (row.kind, row.group)):
         yield kind, wait, list(stretch)
@@ -123,7 +129,7 @@ def _commands(rows: list[DialogueRow], wait: int, style: Style) -> Iterator[str]
 
 def _command(row: DialogueRow, style: Style) -> str:
     addresses = style.addresses
-    address = addresses.recipient(row.recipient) if row.verb == Verb.RCPT else addresses.sender()
+    address = addresses.recipient(row.origin) if row.verb == Verb.RCPT else addresses.sender()
     return command_line(Verb(row.verb), address, row.octets)
 
 
@@ -133,7 +139,8 @@ def _replies(rows: list[DialogueRow], plan: Plan, style: Style) -> Iterator[str]
         plural = "ies" if len(together) > 1 else "y"
         yield f"{_time(together[-1].client_ns)}  read {read}: {len(together)} repl{plural}"
         for row, run in _runs(together):
-            yield from _shortened([(line, True) for one in run for line in _reply(one, plan)], style.alike)
+            may_cut = row.verb == Verb.RCPT
+            yield from _shortened([(line, may_cut) for one in run for line in _reply(one, plan)], style.alike)
             if row.note == Answer.RCPT_OVER:
                 yield f"{'':14}({len(run)} over the recipient limit)"
 
@@ -147,16 +154,18 @@ def _runs(rows: Sequence[DialogueRow]) -> Iterator[tuple[DialogueRow, list[Dialo
 def _reply(row: DialogueRow, plan: Plan) -> list[str]:
     server = next(one.server for one in plan.destinations if one.name == row.destination)
     spoken = server.spoken[row.note]
-    if row.note == Answer.EHLO_OK:
-        return [f"S: {line}" for line in ehlo_lines(server.offered, spoken.wording[4:])]
+    if row.note in {Answer.EHLO_OK, Answer.EHLO_TLS_OK}:
+        offered = server.offered._replace(starttls=row.note == Answer.EHLO_OK and server.offered.starttls)
+        return [f"S: {line}" for line in ehlo_lines(offered, spoken.wording[4:])]
     return [f"S: {spoken.wording}"]
 
 
 def _verdicts(rows: list[DialogueRow], style: Style) -> Iterator[str]:
-    yield f"{_time(rows[0].client_ns)}  what {style.strategy} concludes"
-    for verdict, stretch in groupby(rows, key=lambda row: row.note):
+    places = {id(row): place for place, row in enumerate(rows)}
+    # What is not consecutive in the message is not "from … to …", even where the verdicts are.
+    for (verdict, _), stretch in groupby(rows, key=lambda row: (row.note, row.recipient - places[id(row)])):
         run = list(stretch)
-        first, last = (style.addresses.recipient(row.recipient) for row in (run[0], run[-1]))
+        first, last = (style.addresses.recipient(row.origin) for row in (run[0], run[-1]))
         who = first if len(run) == 1 else f"{first} to {last} ({len(run)})"
         yield f"{'':14}{who}: {_CONCLUSIONS[Verdict(verdict)]}"
 

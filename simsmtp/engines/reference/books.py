@@ -37,7 +37,6 @@ class Message:
         "settled",
         "size",
         "transactions",
-        "unsettled",
         "valid",
     )
 
@@ -53,7 +52,6 @@ class Message:
         self.first_accepted_ns: dict[int, int] = {}
         self.first_seen_ns: dict[int, int] = {}
         self.destination_of: dict[int, str] = {}
-        self.unsettled = recipients
         self.transactions = 0
         self.generation = 0
         self.resend_of = -1
@@ -103,8 +101,8 @@ class Books:
         if self.first_connect_ns == _NEVER:
             self.first_connect_ns = at_ns
 
-    def accept(self, message: Message, recipients: Iterable[int], at_ns: int) -> None:
-        """Note that a final reply 2yz covered these recipients."""
+    def accept(self, message: Message, recipients: Iterable[int], at_ns: int) -> int:
+        """Note that a final reply 2yz covered these recipients; return for how many it was the first time."""
         fresh = 0
         for recipient in recipients:
             times = message.accepted[recipient]
@@ -117,13 +115,13 @@ class Books:
         if fresh:
             self.accepted_once += fresh
             self.delays[bucket_of(at_ns - message.arrival_ns)] += fresh
+        return fresh
 
     def settle(self, message: Message, recipients: Sequence[int], *, ndr: bool) -> None:
         """Note that the sender has finished with some recipients, with or without an NDR."""
         for recipient in recipients:
             message.settled[recipient] = 1
             message.ndr[recipient] = ndr
-        message.unsettled -= len(recipients)
 
     def close(self, message: Message) -> None:
         """Enter a message's recipients into the ledger and let go of it."""
@@ -189,4 +187,5 @@ def _row(message: Message, recipient: int, entry: Ledger) -> RecipientRow:
         attempts=message.attempts[recipient],
         arrival_s=message.arrival_ns / 1e9,
         delay_s=math.nan if first is None else (first - message.arrival_ns) / 1e9,
+        origin=message.origin_recipients[recipient],
     )

@@ -100,6 +100,7 @@ class ServerSession:
         self._standing = new_standing()
         self._accepted_in_domain: dict[int, int] = {}
         self._first_domain = -1
+        self._is_secure = False
         policy = self._plan.policy
         one_domain = receiver.domains == 1 or policy.limit_kind == LimitKind.TRANSACTION
         self._are_alike = one_domain and policy.greylist_ns == 0  # recipients, but for their mailboxes
@@ -188,7 +189,9 @@ class ServerSession:
         if verb == Verb.MAIL:
             return self._answer_mail()
         if verb in _PLAIN_ANSWERS:
-            return _PLAIN_ANSWERS[verb]
+            self._is_secure |= verb == Verb.STARTTLS
+            answer = _PLAIN_ANSWERS[verb]
+            return Answer.EHLO_TLS_OK if answer == Answer.EHLO_OK and self._is_secure else answer
         answer = self._answer_data(verb, draw)
         if self._plan.spoken[answer].code >= 400:
             self._standing = after_error(self._standing)

@@ -199,12 +199,11 @@ class Sender:
                 self._books.settle(message, recipients, ndr=verdict == Verdict.FAIL)
             if self._transcript:
                 self._transcript.verdicts(session, message, recipients, verdict, now)
-        session.committed = len(committed)
-        self._books.accept(message, committed, now)
+        session.committed = self._books.accept(message, committed, now)
         if transaction.answered:
             self._books.last_final_ns = now
-        # Without progress an immediate retry would go round for ever.
-        if committed:
+        # Without progress an immediate retry would go round for ever; accepted again is no progress.
+        if session.committed:
             job.requeue(again)
         else:
             job.deferred += again

@@ -74,12 +74,14 @@ class Session:
         One of the two has hung up.
     is_over : bool
         The sender means to send no further transaction on it.
+    message : Message or None
+        What the current transaction carries.
     needs_reset : bool
         The last transaction was left open, so RSET comes before the next.
     waits, transactions : int
         Waits and transactions so far.
     committed : int
-        Recipients that the last transaction committed.
+        Recipients that the last transaction committed for the first time.
     """
 
     def __init__(
@@ -101,7 +103,7 @@ class Session:
         self.is_closed = False
         self.is_over = False
         self._clock, self._books, self._draws, self._receiver = clock, books, draws, receiver
-        self._message: Message | None = None
+        self.message: Message | None = None
         self._transaction = 0
         self._server = ServerSession(receiver)
         self._transcript = transcript
@@ -154,13 +156,15 @@ class Session:
         yield from self.exchange([tls])
         for _ in range(self.plan.path.tls_round_trips):
             self._count_wait()
+            if self._transcript:
+                self._transcript.handshake(self, self._clock.now)
             done_at = self._clock.now + self._up.next() + self._down.next()
             yield self._clock.at(done_at, Kind.READ, self._key, self._next_event())
         yield from self.exchange([ehlo])
 
     def begin(self, message: Message, transaction: int) -> None:
         """Say which message, and which of its transactions, the next flights belong to."""
-        self._message, self._transaction = message, transaction
+        self.message, self._transaction = message, transaction
         self.transactions += 1
 
     def exchange(self, flight: Sequence[Command], *, command_ns: int = 0, stops: Stops | None = None) -> Steps:
@@ -182,7 +186,7 @@ class Session:
         self._first_read, self._rcpts = self._reads, 0
         bits_per_s = self.plan.path.bits_per_s
         services = () if self._receiver.is_contended else self._draws.constant_service
-        server, transcript, message = self._server, self._transcript, self._message
+        server, transcript, message = self._server, self._transcript, self.message
         in_bulk = self._may_repeat and not command_ns and not stops
         draw = 1.0 if message is None else self._draws.text_refusal(message, self._transaction)
         written_at = self._clock.now
@@ -192,11 +196,11 @@ class Session:
             while place < len(recipients):
                 recipient, only = recipients[place], recipients[place : place + 1]
                 place += 1
+                if stops and verb == Verb.RCPT and self._stop_is_readable(written_at + command_ns):
+                    continue
                 written_at += command_ns
                 if command_ns or delay < 0:
                     delay = self._up.next()
-                if stops and verb == Verb.RCPT and self._stop_is_readable(written_at):
-                    continue
                 self._up_free = departs(written_at, self._up_free, octets, bits_per_s)
                 self._up_last = arrived_at = arrives(self._up_free, delay, self._up_last)
                 if transcript:
@@ -234,14 +238,14 @@ class Session:
         The server is busy until the last of them is served, because none takes longer to send than to serve.
         """
         path, service = self.plan.path, self._draws.constant_service[Verb.RCPT]
-        if self._message is None or departs(0, 0, octets, path.bits_per_s) > service:
+        if self.message is None or departs(0, 0, octets, path.bits_per_s) > service:
             return 0
         answer = self.heard[-1].answer
         spoken = self.plan.server.spoken[answer]
         fit = (self.plan.server.reply_buffer - self._buffered_octets) // max(1, spoken.octets)
         if by_hand := path.replies_per_read:
             fit = min(fit, -self._rcpts % by_hand)  # as many as the read that holds the last reply has room for
-        count = self._server.repeat(self._message, recipients[place : place + max(0, fit)], answer)
+        count = self._server.repeat(self.message, recipients[place : place + max(0, fit)], answer)
         if count:
             self._up_free = departs(self._up_free, self._up_free, octets, path.bits_per_s, count)
             self._up_last = arrives(self._up_free, delay, self._up_last)
@@ -261,8 +265,8 @@ class Session:
             self._free = begin + service
 
     def _drawn_service(self, verb: Verb, recipient: int) -> int:
-        if self._message is not None:
-            return self._draws.message_service(verb, self._message, self._transaction, recipient)
+        if self.message is not None:
+            return self._draws.message_service(verb, self.message, self._transaction, recipient)
         self._greetings += 1
         return self._draws.session_service(verb, self.number, self._greetings - 1)
 

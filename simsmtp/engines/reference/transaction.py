@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from simsmtp.engines.reference.books import Books, Message
 from simsmtp.engines.reference.session import Command, Heard, Session, Steps
+from simsmtp.errors import StrategyError
 from simsmtp.model.plan import ClientPlan
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb, bdat_octets, ends_group
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.overflow import Overflow, after_final_reply, disposition, overflow_for, stops_sending
+from simsmtp.strategies.registry import Settle
 from simsmtp.strategies.seen import Seen, classify
 from simsmtp.strategies.tally import empty_tally, observe
 from simsmtp.strategies.window import UNBOUNDED, Window, may_send, rcpts_that_fit
@@ -141,6 +143,8 @@ class Transaction:
                 previous = seen
                 over_rank += step
             begin += len(recipients)
+            if not {type(verdict) for verdict in verdicts} <= {Verdict}:
+                raise StrategyError(_no_verdict(settle, verdicts))
             yield verdicts
 
     def _becomes(self, verdict: Verdict, run: Run) -> Verdict:
@@ -229,6 +233,11 @@ class Transaction:
             yield from self._session.exchange([Command(Verb.TEXT, octets)])
             self.final_code = self._session.heard[0].code
         self._session.needs_reset = self.final_code == 0
+
+
+def _no_verdict(settle: Settle, verdicts: Sequence[object]) -> str:
+    wrong = next(one for one in verdicts if not isinstance(one, Verdict))
+    return f"the strategy {settle.__name__} returned {wrong!r}; allowed: a Verdict"
 
 
 def window_of(plan: ClientPlan, *, pipelining: bool) -> Window:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from simsmtp.model.records import DialogueRow
@@ -20,6 +20,7 @@ class Transcript:
     def __init__(self) -> None:
         self.rows: list[DialogueRow] = []
         self._message = -1
+        self._origin: Sequence[int] = ()
 
     def connect(self, session: Session, client_ns: int, server_ns: int) -> None:
         """Note that a client connects."""
@@ -29,12 +30,13 @@ class Transcript:
         self, session: Session, command: Command, message: Message | None, client_ns: int, server_ns: int
     ) -> None:
         """Note a command."""
-        self._message = -1 if message is None else message.number
+        self._about(message)
         recipient, octets = command.recipients[0], command.octets
         self._add(session, "command", client_ns, server_ns, command.verb, recipient=recipient, octets=octets)
 
     def replies(self, session: Session, flushed: Iterable[Heard], server_ns: int, client_ns: int) -> None:
         """Note the replies of one flush."""
+        self._about(session.message)
         for heard in flushed:
             self._add(
                 session,
@@ -53,14 +55,23 @@ class Transcript:
         self, session: Session, message: Message, recipients: Iterable[int], verdict: Verdict, at_ns: int
     ) -> None:
         """Note what the sender concluded for some recipients."""
-        self._message = message.number
+        self._about(message)
         for recipient in recipients:
             self._add(session, "verdict", at_ns, -1, Verb.RCPT, note=verdict, recipient=recipient)
+
+    def handshake(self, session: Session, client_ns: int) -> None:
+        """Note a round trip of the TLS handshake."""
+        self._message = -1
+        self._add(session, "handshake", client_ns, -1, Verb.STARTTLS)
 
     def close(self, session: Session, client_ns: int, server_ns: int) -> None:
         """Note that a client leaves."""
         self._message = -1
         self._add(session, "close", client_ns, server_ns, Verb.QUIT)
+
+    def _about(self, message: Message | None) -> None:
+        self._message = -1 if message is None else message.number
+        self._origin = () if message is None else message.origin_recipients
 
     def _add(
         self,
@@ -93,5 +104,6 @@ class Transcript:
                 self._message,
                 recipient,
                 octets,
+                self._origin[recipient] if recipient >= 0 else -1,
             )
         )
