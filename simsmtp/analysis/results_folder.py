@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SUMMARY = "summary.csv"
 _STATISTICS = ("n", "mean", "sd", "low", "high")
 _FIGURES = (".svg", ".png")
+_NOTED = ("command", "seed", "simsmtp", "code")
 _TABLES = ("study", "scenario", "factors", "design", "figure")
 
 Json = dict[str, Any]
@@ -123,11 +124,13 @@ def read_record(folder: str | Path) -> Record:
         raise InputError(f"holds no {SUMMARY}", file=str(folder), allowed=hint)
     means = read_means(folder / SUMMARY)
     steady = folder / "summary_steady.csv"
+    capacity = _document(folder / "capacity.json")
+    noted = {key: capacity[key] for key in _NOTED if key in capacity}  # a capacity plan keeps no provenance beside
     found = Record(
         folder, means, read_means(steady) if steady.exists() else None, _warmup(folder),
-        provenance=_document(folder / "provenance.json"),
+        provenance=_document(folder / "provenance.json") or noted,
         experiment=_experiment(folder / "experiment.json"),
-        capacity=_document(folder / "capacity.json"),
+        capacity=capacity,
         figures=(),
     )  # fmt: skip
     return found._replace(figures=_figures(folder, found.name))

@@ -18,6 +18,7 @@ from simsmtp.study.capacity_answer import answer, assumptions, finding_text, uti
 from simsmtp.study.capacity_table import RATE
 from simsmtp.study.factors import label_of
 from simsmtp.study.planning import messages_per_s, rate_is_multiple, with_value
+from simsmtp.study.record import experiment_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,6 +36,7 @@ def write_capacity(capacity: Capacity, *, figure: bool, command: str | None) -> 
     document = document_of_capacity(capacity) | {"command": command}
     contents = {
         "capacity.json": (json.dumps(document, indent=1, allow_nan=False) + "\n").encode(),
+        "experiment.json": experiment_json(capacity.plan.experiment),
         "summary.csv": summary_of(capacity).to_csv(index=False, lineterminator="\n").encode(),
     }
     if figure:
