@@ -34,7 +34,8 @@ def test_a_baseline_gives_back_the_very_bits(here: Path, engine: FakeEngine) -> 
     path = write_baseline(study, here / "new" / "b.csv")
     read, own = load_baseline(path), recorded_study(study)
     assert read.rows.equals(own.rows.drop(columns="error"))
-    assert dataclasses.replace(read, rows=own.rows, source=own.source) == own
+    same = [one.name for one in dataclasses.fields(own) if one.name not in {"rows", "source"}]
+    assert [getattr(read, name) for name in same] == [getattr(own, name) for name in same]
     assert simsmtp.compare(path, study).verdict == "OK (identical)"
     again = write_baseline(study, path).read_bytes()
     assert write_baseline(study, here / "b2.csv").read_bytes() == again

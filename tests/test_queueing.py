@@ -124,7 +124,7 @@ def test_every_command_with_a_service_time_takes_a_worker() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("workers", "load"), [(1, 0.8), (3, 0.9), (10, 0.9)])
 def test_m_m_c_in_heavy_traffic(workers: int, load: float) -> None:
-    scenario = queue(load, workers, {"dist": "exponential", "mean": MEAN_MS}, messages=8000)
+    scenario = queue(load, workers, {"dist": "exponential", "mean": MEAN_MS}, messages=3000)
     assert_mean(mean_waits_ms(scenario, runs=12), erlang_c_wait_ms(load, workers))
 
 
@@ -132,5 +132,5 @@ def test_m_m_c_in_heavy_traffic(workers: int, load: float) -> None:
 @pytest.mark.parametrize("dist", ["gamma", "lognormal"])
 @pytest.mark.parametrize("cv", [0.3, 1.0, 1.5])
 def test_m_g_1_at_length(dist: str, cv: float) -> None:
-    scenario = queue(0.7, 1, {"dist": dist, "mean": MEAN_MS, "cv": cv}, messages=6000)
+    scenario = queue(0.7, 1, {"dist": dist, "mean": MEAN_MS, "cv": cv}, messages=2500)
     assert_mean(mean_waits_ms(scenario, runs=12), pollaczek_khinchine_wait_ms(0.7, cv))

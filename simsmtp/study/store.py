@@ -81,15 +81,17 @@ class Store:
         self.path = path
         try:
             self._base = _look_into(path) if read_only else _open(path)
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise _unusable(path, error) from None
+        try:
             has_tables = _check_schema(self._base, path)
             if not read_only:
                 _prepare(self._base, has_tables)
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise InputError(
-                f"cannot be used as a store of replications: {error}",
-                file=path.name,
-                allowed="a store of simsmtp or no file; --output names another folder",
-            ) from None
+        except BaseException as error:
+            self._base.close()
+            if isinstance(error, sqlite3.DatabaseError | OSError):
+                raise _unusable(path, error) from None
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -145,6 +147,14 @@ def _row(columns: Sequence[object]) -> Row:
     # SQLite keeps nan as NULL.
     known = tuple(float("nan") if one is None and error is None else one for one in values)
     return Row(replication, known, engine, duration_s, error)  # type: ignore[arg-type]
+
+
+def _unusable(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"cannot be used as a store of replications: {error}",
+        file=path.name,
+        allowed="a store of simsmtp or no file; --output names another folder",
+    )
 
 
 def _open(path: Path) -> sqlite3.Connection:
