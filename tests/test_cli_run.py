@@ -122,7 +122,7 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None
     assert running.returncode == 130
     assert "Traceback" not in complaint
     assert "the same command resumes" in complaint
-    assert f"{stored_rows(tmp_path)} of 160 replications are stored" in complaint
+    assert f"{stored_rows(tmp_path)} of 1600 replications are stored" in complaint
 
 
 def start(folder: Path, *, workers: int) -> subprocess.Popen[str]:
@@ -201,7 +201,7 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
     out, complaint = running.communicate(timeout=60)
     assert running.returncode == 0, complaint
     found = json.loads(out)
-    assert (found["computed"], found["failures"]) == (160, [])
+    assert (found["computed"], found["failures"]) == (1600, [])
 
 
 def test_the_version_is_told_quickly(tmp_path: Path) -> None:
