@@ -129,8 +129,13 @@ def start(folder: Path, *, workers: int) -> subprocess.Popen[str]:
     arguments = ["run", "study.toml", "--json", "--no-figure", "--workers", workers]
     return subprocess.Popen(
         command(*arguments), cwd=folder, env=environment(), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=heed_ctrl_c,  # noqa: PLW1509
     )  # fmt: skip
+
+
+def heed_ctrl_c() -> None:
+    """Undo what a shell does to jobs in the background: they, and all they start, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def stored_rows(folder: Path) -> int:
