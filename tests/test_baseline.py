@@ -83,7 +83,7 @@ def test_another_version_of_the_code_is_the_normal_case(here: Path, engine: Fake
     text = path.read_text(encoding="utf-8").replace(recorded_study(study).code, "0" * 64)
     found = simsmtp.compare(written(here, text, "old.csv"), study)
     assert found.verdict == "OK (identical)"
-    assert "the code is another version" in found.notes
+    assert "simsmtp itself is another version" in found.notes
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_an_inconclusive_experiment_gets_more_replications(
 
     monkeypatch.setattr(FakeEngine, "__call__", slower)
     found = simsmtp.compare("b.csv", written(here, TINY), settings=[], workers=1, progress=False)
-    assert "the code is the same" in found.notes
+    assert "simsmtp itself is the same" in found.notes
     assert found.verdict == "OK (identical)"  # the store of the baseline's run was reused
     shutil.rmtree("results")
     found = simsmtp.compare("b.csv", "study.toml", workers=1, progress=False)

@@ -192,7 +192,7 @@ def test_a_plan_out_of_reach_is_answered_with_no(tmp_path: Path, queue: Queue) -
     capacity = planned(tmp_path, objectives=["delay p(99) < 10 ms"])
     assert capacity.verdict == "missed"
     assert capacity.findings["rate"].value is None
-    assert "No arrival rate between 0.1 messages/s (1 recipients/s) and 100 messages/s" in capacity.answer()
+    assert "No arrival rate tried between 0.1 messages/s (1 recipients/s) and 100 messages/s" in capacity.answer()
 
 
 def test_the_largest_rate_of_one_connection_is_its_turnover(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def finding_text(scenario: Scenario, finding: Finding) -> str:
     what = "largest arrival rate" if finding.key == RATE else _SOUGHT[finding.key]
     low, high = (value_text(scenario, finding.key, one) for one in finding.bounds)
     if finding.edge.passes is None:
-        return f"No {what.split(' ', 1)[1]} between {low} and {high} meets the objectives."
+        return f"No {what.split(' ', 1)[1]} tried between {low} and {high} meets the objectives."
     if finding.value is None:
         passes = value_text(scenario, finding.key, finding.edge.passes)
         return f"The {what} is not settled: {passes} passed, but not on fresh seeds, and neither did steps back."

@@ -196,7 +196,7 @@ def _labelled(rows: DataFrame, points: Mapping[int, Mapping[str, object]], colum
 def _notes(base: Recorded, new: Recorded, pairs: int, means_only: bool) -> list[str]:
     notes = [f"{pairs} design points of {new.source} against {base.source}"]
     if base.code and new.code:
-        notes.append(f"the code is {'the same' if base.code == new.code else 'another version'}")
+        notes.append(f"simsmtp itself is {'the same' if base.code == new.code else 'another version'}")
     if means_only:
         notes.append("a summary holds means only: they are equal or not, and no margin is tested")
     left = max(len(base.points), len(new.points)) - pairs
