@@ -124,7 +124,7 @@ def test_every_command_with_a_service_time_takes_a_worker() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("workers", "load"), [(1, 0.8), (3, 0.9), (10, 0.9)])
 def test_m_m_c_in_heavy_traffic(workers: int, load: float) -> None:
-    scenario = queue(load, workers, {"dist": "exponential", "mean": MEAN_MS}, messages=3000)
+    scenario = queue(load, workers, {"dist": "exponential", "mean": MEAN_MS}, messages=8000)
     assert_mean(mean_waits_ms(scenario, runs=12), erlang_c_wait_ms(load, workers))
 
 
