@@ -8,7 +8,7 @@ import pytest
 from study_files import ROOT, STRATEGY, STUDY, TINY, own_registry, written
 
 from simsmtp.errors import InputError
-from simsmtp.study.experiment import Experiment, design_points, load_experiment, load_scenario
+from simsmtp.study.experiment import Experiment, design_points, load_case, load_experiment
 from simsmtp.study.user_strategies import add_strategies, find_strategies, load_strategies
 
 __all__ = ["own_registry"]
@@ -216,15 +216,15 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 
 def test_a_scenario_is_loaded_from_a_scenario_file_or_a_design_point(tmp_path: Path) -> None:
     alone = written(tmp_path, "[scenario.client]\nbatch_size = 5\n")
-    assert load_scenario(alone).client.batch_size == 5
-    assert load_scenario(alone, ["client.batch_size=6"]).client.batch_size == 6
+    assert load_case(alone)[0].client.batch_size == 5
+    assert load_case(alone, ["client.batch_size=6"])[0].client.batch_size == 6
     with pytest.raises(InputError, match=r"study: is required.*simsmtp trace"):
         load_experiment(alone)
     experiment = written(tmp_path, TINY)
-    assert load_scenario(experiment).client.strategy == "corrected"
-    assert load_scenario(experiment, point=4).client.strategy == "one-stop"
+    assert load_case(experiment)[0].client.strategy == "corrected"
+    assert load_case(experiment, point=4)[0].client.strategy == "one-stop"
     with pytest.raises(InputError, match="given: 5; allowed: 1 to 4"):
-        load_scenario(experiment, point=5)
+        load_case(experiment, point=5)
 
 
 def test_a_strategy_file_adds_levels_where_the_strategy_varies(tmp_path: Path) -> None:

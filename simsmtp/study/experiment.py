@@ -23,7 +23,7 @@ from simsmtp.study.settings import apply_settings
 from simsmtp.study.tables import Figure, StudyTable, read_figure, read_study
 from simsmtp.study.traces import check_trace
 
-__all__ = ["DesignPoint", "Experiment", "Figure", "design_points", "load_experiment", "load_scenario"]
+__all__ = ["DesignPoint", "Experiment", "Figure", "design_points", "load_case", "load_experiment"]
 
 _TABLES = ("study", "scenario", "factors", "points", "design", "figure", "capacity")
 _SETTABLE = {
@@ -132,16 +132,10 @@ def load_experiment(path: str | Path, settings: Sequence[str] = ()) -> Experimen
     return _build(*_prepared(*read_toml(path), settings))
 
 
-def load_scenario(path: str | Path, settings: Sequence[str] = (), point: int | None = None) -> Scenario:
-    """Read one scenario: from a file that holds only ``[scenario.*]``, or a design point of an experiment.
-
-    Parameters and errors as of `load_case`.
-    """
-    return load_case(path, settings, point)[0]
-
-
 def load_case(path: str | Path, settings: Sequence[str] = (), point: int | None = None) -> tuple[Scenario, int]:
     """Read one scenario with the seed that its file gives it, 0 where it gives none.
+
+    The file holds only ``[scenario.*]``, or is an experiment, of which one design point is read.
 
     Parameters
     ----------
