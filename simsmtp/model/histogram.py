@@ -17,7 +17,9 @@ def bucket_of(value_ns: int) -> int:
     """Return the bucket of a non-negative value."""
     if value_ns < _SUB:
         return value_ns
-    shift = value_ns.bit_length() - _BITS - 1
+    shift = 0
+    while value_ns >> shift >= 2 * _SUB:
+        shift += 1
     return ((shift + 1) << _BITS) + ((value_ns >> shift) - _SUB)
 
 

@@ -4,6 +4,59 @@ from __future__ import annotations
 
 from simsmtp.policies.reply_policy import LimitKind, ReplyPolicy, Standing
 from simsmtp.protocol.answers import Answer
+from simsmtp.protocol.commands import Verb
+from simsmtp.protocol.states import in_sequence
+
+
+def answer_at_once(policy: ReplyPolicy, standing: Standing, state: int, verb: int) -> Answer:
+    """Return the answer that needs no look at the command itself, `Answer.NONE` if there is none.
+
+    A server that has had enough hangs up, save that the text is no command and is still taken; then comes the
+    order of commands.
+    """
+    if verb != Verb.TEXT and hangs_up(policy, standing):
+        return Answer.TOO_MANY_ERRORS
+    return Answer.NONE if in_sequence(state, verb) else Answer.BAD_SEQUENCE
+
+
+def answer_to(
+    policy: ReplyPolicy, standing: Standing, verb: int, failure_share: float, draw: float, is_secure: bool
+) -> Answer:
+    """Return the answer to a command in sequence other than RCPT.
+
+    Parameters
+    ----------
+    policy, standing : ReplyPolicy, Standing
+        Settings of the receiver and what it remembers of the session.
+    verb : int
+        The `Verb`.
+    failure_share, draw : float, float
+        See `text_answer`.
+    is_secure : bool
+        The session is encrypted.
+    """
+    if verb == Verb.MAIL:
+        return mail_answer(policy, standing)
+    if verb == Verb.DATA:
+        return data_answer(policy, standing)
+    if verb == Verb.BDAT:
+        return bdat_answer(policy, standing, failure_share, draw)
+    if verb == Verb.TEXT:
+        return text_answer(standing, failure_share, draw)
+    if verb == Verb.EHLO:
+        return Answer.EHLO_TLS_OK if is_secure else Answer.EHLO_OK
+    return Answer.STARTTLS_OK if verb == Verb.STARTTLS else Answer.RSET_OK
+
+
+def after_answer(standing: Standing, answer: Answer, code: int) -> Standing:
+    """Return what the server remembers after an answer to a command other than RCPT, spoken with `code`.
+
+    Refused data counts as an error, and so does a command out of sequence; a refused MAIL closes anyway.
+    """
+    if answer == Answer.MAIL_OK:
+        return after_mail(standing)
+    is_error = code >= 400 and answer not in (Answer.CONNECTION_EXHAUSTED, Answer.TOO_MANY_ERRORS)
+    return after_error(standing) if is_error else standing
 
 
 def mail_answer(policy: ReplyPolicy, standing: Standing) -> Answer:

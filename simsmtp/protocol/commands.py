@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 
+LONE_DOT_OCTETS = 3
+"""The text of a transaction that was given up after 354 (RFC 2920 section 3.1): a dot and CRLF."""
+
 
 class Verb(IntEnum):
     """What a client sends. TEXT is the message text with its final dot, which follows a 354 reply."""

@@ -64,13 +64,13 @@ class Knobs(NamedTuple):
     budget: int
 
 
-# In the order of Seen: accepted, over, failed, deferred, closed.
-_BY_OWN_REPLY = (Verdict.DONE, Verdict.REQUEUE, Verdict.FAIL, Verdict.DEFER, Verdict.DEFER)
-
-
 def by_own_reply(seen: Seen) -> Verdict:
     """Return the verdict that fits a recipient's own reply."""
-    return _BY_OWN_REPLY[seen]
+    if seen == Seen.ACCEPTED:
+        return Verdict.DONE
+    if seen == Seen.OVER:
+        return Verdict.REQUEUE
+    return Verdict.FAIL if seen == Seen.FAILED else Verdict.DEFER
 
 
 def corrected(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:

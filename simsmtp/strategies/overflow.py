@@ -57,6 +57,29 @@ def after_final_reply(verdict: Verdict, final_code: int) -> Verdict:
     return Verdict.FAIL if final_code >= 500 else Verdict.DEFER
 
 
+def becomes(
+    verdict: Verdict, seen: Seen, code: int, over_code: int, final_code: int, for_452: Overflow, for_552: Overflow
+) -> Verdict:
+    """Return what becomes of a recipient in the end: counting, then the overflow policy or the final reply.
+
+    Parameters
+    ----------
+    verdict, seen, code
+        See `disposition`.
+    over_code : int
+        Code of the first over-limit reply of the transaction, 0 if there was none.
+    final_code : int
+        Code of the final reply to the text, or of DATA's where it was refused.
+    for_452, for_552 : Overflow
+        The sender's policies.
+    """
+    if verdict == Verdict.DONE:
+        return after_final_reply(verdict, final_code)
+    # A strategy may give a recipient the refusal of another: then the class of that refusal decides.
+    ruling = code if seen == Seen.OVER or over_code == 0 else over_code
+    return disposition(verdict, seen, code, overflow_for(ruling, for_452, for_552))
+
+
 def keeps_connection(overflow: Overflow) -> bool:
     """Tell whether the connection on which an overflow happened stays in use."""
     return overflow != Overflow.NEW_CONNECTION

@@ -30,6 +30,21 @@ class Window(NamedTuple):
     drain: bool
 
 
+def window_in_session(pipelining: bool, recipients: int, octets: int, drain: bool) -> Window:
+    """Return the sender's window in a session; without PIPELINING one command is outstanding.
+
+    Parameters
+    ----------
+    pipelining : bool
+        The server offers PIPELINING and the sender uses it.
+    recipients, octets, drain : int, int, bool
+        The sender's settings; one recipient per flight is stop-and-wait.
+    """
+    if not pipelining:
+        return Window(True, 1, UNBOUNDED, False)
+    return Window(recipients == 1, recipients, octets, drain)
+
+
 def may_send(window: Window, commands: int, rcpts: int, octets: int, verb: Verb, size: int) -> bool:
     """Tell whether a command may join the flight that is being written.
 

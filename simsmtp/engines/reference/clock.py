@@ -6,23 +6,10 @@ processes happened to run, so every timed event here gets a priority of its own:
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 import simpy
 from simpy.events import Event
 
-
-class Kind(IntEnum):
-    """What happens at an instant, in the order in which equal instants are worked off."""
-
-    SERVED = 1  # a worker is done
-    ARRIVAL = 2  # a message reaches the queue
-    RETRY = 3  # deferred recipients are due
-    REQUEST = 4  # a command reaches the server and wants a worker
-    ACCEPT = 5  # a connection reaches the server
-    HANG_UP = 6  # a session ends at the server
-    READ = 7  # replies reach the client
-    WAIT = 8  # a client whose connection was refused tries again
+from simsmtp.engines.kind import Kind
 
 
 class Clock:

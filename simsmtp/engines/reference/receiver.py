@@ -8,30 +8,16 @@ from itertools import takewhile
 import simpy
 from simpy.events import Event
 
+from simsmtp.engines.kind import Kind
 from simsmtp.engines.reference.books import Message
-from simsmtp.engines.reference.clock import Clock, Kind
+from simsmtp.engines.reference.clock import Clock
 from simsmtp.model.plan import DestinationPlan
 from simsmtp.policies.recipients import after_rcpt, is_greylisted, rcpt_answer, rcpt_repeats
 from simsmtp.policies.reply_policy import LimitKind, new_standing
-from simsmtp.policies.transactions import (
-    after_error,
-    after_mail,
-    bdat_answer,
-    data_answer,
-    hangs_up,
-    mail_answer,
-    sleeps_before_reply,
-    text_answer,
-)
+from simsmtp.policies.transactions import after_answer, answer_at_once, answer_to, hangs_up, sleeps_before_reply
 from simsmtp.protocol.answers import Answer, Spoken
 from simsmtp.protocol.commands import Verb
-from simsmtp.protocol.states import State, in_sequence, next_state
-
-_PLAIN_ANSWERS = {
-    Verb.EHLO: Answer.EHLO_OK,
-    Verb.STARTTLS: Answer.STARTTLS_OK,
-    Verb.RSET: Answer.RSET_OK,
-}
+from simsmtp.protocol.states import State, next_state
 
 
 class Receiver:
@@ -133,16 +119,14 @@ class ServerSession:
         policy = self._plan.policy
         # An error counts once its reply is written, so the sleep starts with the reply after it.
         self.sleep_ns = policy.error_sleep_ns if sleeps_before_reply(policy, self._standing) else 0
-        # The text is no command: a server that means to hang up still takes it.
-        if verb != Verb.TEXT and hangs_up(policy, self._standing):
-            return self._say(verb, Answer.TOO_MANY_ERRORS)
-        if not in_sequence(self.state, verb):
-            self._standing = after_error(self._standing)
-            return Answer.BAD_SEQUENCE, self._plan.spoken[Answer.BAD_SEQUENCE]
-        if verb == Verb.RCPT:
+        answer = answer_at_once(policy, self._standing, self.state, verb)
+        if answer == Answer.NONE and verb == Verb.RCPT:
             assert message is not None
             return self._say(verb, self._answer_rcpt(message, recipient, now_ns))
-        return self._say(verb, self._answer_other(verb, draw))
+        if answer == Answer.NONE:
+            answer = self._answer_other(verb, draw)
+        self._standing = after_answer(self._standing, answer, self._plan.spoken[answer].code)
+        return self._say(verb, answer)
 
     def repeat(self, message: Message, recipients: Sequence[int], answer: Answer) -> int:
         """Answer the recipients to come like the last, as far as that is sure; return how many."""
@@ -161,7 +145,8 @@ class ServerSession:
 
     def _say(self, verb: Verb, answer: Answer) -> tuple[Answer, Spoken]:
         spoken = self._plan.spoken[answer]
-        self.state = next_state(self.state, verb, spoken.code)
+        if answer != Answer.BAD_SEQUENCE:
+            self.state = next_state(self.state, verb, spoken.code)
         return answer, spoken
 
     def _answer_rcpt(self, message: Message, recipient: int, now_ns: int) -> Answer:
@@ -186,28 +171,11 @@ class ServerSession:
                 self._first_domain = domain
 
     def _answer_other(self, verb: Verb, draw: float) -> Answer:
-        if verb == Verb.MAIL:
-            return self._answer_mail()
-        if verb in _PLAIN_ANSWERS:
-            self._is_secure |= verb == Verb.STARTTLS
-            answer = _PLAIN_ANSWERS[verb]
-            return Answer.EHLO_TLS_OK if answer == Answer.EHLO_OK and self._is_secure else answer
-        answer = self._answer_data(verb, draw)
-        if self._plan.spoken[answer].code >= 400:
-            self._standing = after_error(self._standing)
-        return answer
-
-    def _answer_mail(self) -> Answer:
-        answer = mail_answer(self._plan.policy, self._standing)
+        answer = answer_to(
+            self._plan.policy, self._standing, verb, self._plan.data_failure_share, draw, self._is_secure
+        )
+        self._is_secure |= answer == Answer.STARTTLS_OK
         if answer == Answer.MAIL_OK:
-            self._standing = after_mail(self._standing)
             self._accepted_in_domain.clear()
             self._first_domain = -1
         return answer
-
-    def _answer_data(self, verb: Verb, draw: float) -> Answer:
-        if verb == Verb.DATA:
-            return data_answer(self._plan.policy, self._standing)
-        if verb == Verb.BDAT:
-            return bdat_answer(self._plan.policy, self._standing, self._plan.data_failure_share, draw)
-        return text_answer(self._standing, self._plan.data_failure_share, draw)

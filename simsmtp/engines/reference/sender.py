@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from simsmtp.engines.kind import Kind
 from simsmtp.engines.reference.books import Books, Message
-from simsmtp.engines.reference.clock import Clock, Kind
+from simsmtp.engines.reference.clock import Clock
 from simsmtp.engines.reference.draws import Draws
 from simsmtp.engines.reference.queue import Job, Queue
 from simsmtp.engines.reference.receiver import Receiver

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from simpy.events import Event
 
+from simsmtp.engines.kind import Kind
 from simsmtp.engines.reference.books import Books, Message
-from simsmtp.engines.reference.clock import Clock, Kind
+from simsmtp.engines.reference.clock import Clock
 from simsmtp.engines.reference.draws import Draws
 from simsmtp.engines.reference.receiver import Receiver, ServerSession
 from simsmtp.engines.reference.transcript import Transcript

@@ -12,15 +12,14 @@ from simsmtp.engines.reference.session import Command, Heard, Session, Steps
 from simsmtp.errors import StrategyError
 from simsmtp.model.plan import ClientPlan
 from simsmtp.protocol.answers import Answer
-from simsmtp.protocol.commands import Verb, bdat_octets, ends_group
+from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets, ends_group
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
-from simsmtp.strategies.overflow import Overflow, after_final_reply, disposition, overflow_for, stops_sending
+from simsmtp.strategies.overflow import Overflow, becomes, overflow_for, stops_sending
 from simsmtp.strategies.registry import Settle
 from simsmtp.strategies.seen import Seen, classify
 from simsmtp.strategies.tally import empty_tally, observe
-from simsmtp.strategies.window import UNBOUNDED, Window, may_send, rcpts_that_fit
+from simsmtp.strategies.window import may_send, rcpts_that_fit, window_in_session
 
-LONE_DOT_OCTETS = 3
 _VERDICTS = tuple(Verdict)
 
 
@@ -75,7 +74,7 @@ class Transaction:
         self.refused_at_mail = False
         self._plan, self._books, self._session, self._message = plan, books, session, message
         pipelining = plan.pipelining and session.plan.server.offered.pipelining
-        self._window = window_of(plan, pipelining=pipelining)
+        self._window = window_in_session(pipelining, plan.window_recipients, plan.window_octets, plan.drain)
         self._data = Verb.BDAT if plan.chunking and session.plan.server.offered.chunking else Verb.DATA
         self._data_code = 0
         self._flight = 0
@@ -124,9 +123,9 @@ class Transaction:
             yield Outcome(Verdict.DEFER, False, self.recipients)
             return
         for run, verdicts in zip(self._runs, self._verdicts(), strict=True):
-            becomes = [self._becomes(verdict, run) for verdict in _VERDICTS]
+            final = [self._becomes(verdict, run) for verdict in _VERDICTS]
             place = 0
-            for verdict, same in groupby(map(becomes.__getitem__, verdicts)):
+            for verdict, same in groupby(map(final.__getitem__, verdicts)):
                 upto = place + len(list(same))
                 yield Outcome(verdict, committed and run.seen == Seen.ACCEPTED, run.recipients[place:upto])
                 place = upto
@@ -148,11 +147,8 @@ class Transaction:
             yield verdicts
 
     def _becomes(self, verdict: Verdict, run: Run) -> Verdict:
-        if verdict == Verdict.DONE:
-            return after_final_reply(verdict, self.final_code or self._data_code)
-        # A strategy may give a recipient the refusal of another: then the class of that refusal decides.
-        code = run.code if run.seen == Seen.OVER or not self._over_code else self._over_code
-        return disposition(verdict, run.seen, run.code, overflow_for(code, self._plan.for_452, self._plan.for_552))
+        final_code, plan = self.final_code or self._data_code, self._plan
+        return becomes(verdict, run.seen, run.code, self._over_code, final_code, plan.for_452, plan.for_552)
 
     def _script(self) -> deque[Verb]:
         reset = [Verb.RSET] if self._session.needs_reset else []
@@ -238,10 +234,3 @@ class Transaction:
 def _no_verdict(settle: Settle, verdicts: Sequence[object]) -> str:
     wrong = next(one for one in verdicts if not isinstance(one, Verdict))
     return f"the strategy {settle.__name__} returned {wrong!r}; allowed: a Verdict"
-
-
-def window_of(plan: ClientPlan, *, pipelining: bool) -> Window:
-    """Return the sender's window in a session; without PIPELINING one command is outstanding."""
-    if not pipelining:
-        return Window(True, 1, UNBOUNDED, False)
-    return Window(plan.window_recipients == 1, plan.window_recipients, plan.window_octets, plan.drain)
