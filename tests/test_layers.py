@@ -27,6 +27,9 @@ MAY_IMPORT = {
 # Heavy package → the rooms and files that may import it.
 HOMES = {
     "simpy": {"engines/reference"},
+    "numba": {"engines/compiled"},
+    "llvmlite": {"engines/compiled"},
+    "platformdirs": {"engines/compiled"},
     "matplotlib": {"analysis", "study/export.py", "simulation.py"},
     "sqlite3": {"study"},
     "joblib": {"study"},

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simsmtp.errors import InputError
+from simsmtp.engines.choice import ENGINES, Choice, choose_engine
 from simsmtp.model.records import Output
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
 
-ENGINES = ("auto", "reference")
+__all__ = ["ENGINES", "Choice", "choose_engine", "run_replication"]
 
 
 def run_replication(
@@ -31,7 +31,8 @@ def run_replication(
     seed, replication : int
         Key of all random draws: equal keys meet equal fates, whatever the strategy or the number of workers.
     engine : str
-        ``"reference"`` (SimPy) or ``"auto"``, the fastest one that can run the scenario.
+        ``"reference"`` (SimPy), ``"compiled"`` (Numba, extra ``fast``), or ``"auto"``: the compiled one where it
+        can run the scenario and there is enough to do to repay loading it. All give the same bits.
     recipients, dialogue : bool
         Also return one row per recipient; every line the peers exchange.
 
@@ -43,10 +44,18 @@ def run_replication(
     Raises
     ------
     InputError
-        For an unknown engine.
+        For an unknown engine, or if ``"compiled"`` is asked for where it cannot run.
+    OverflowError
+        If a time does not fit 64 bits and the compiled engine was asked for.
     """
-    if engine not in ENGINES:
-        raise InputError("unknown engine", key="engine", given=engine, allowed=ENGINES)
+    if choose_engine(scenario, engine, dialogue=dialogue).engine == "compiled":
+        from simsmtp.engines.compiled import replication as compiled  # noqa: PLC0415 - needs the extra
+
+        try:
+            return compiled.run(scenario, seed=seed, replication=replication, recipients=recipients)
+        except OverflowError:
+            if engine == "compiled":
+                raise
     from simsmtp.engines.reference import run  # noqa: PLC0415 - simpy is paid for only where it runs
 
     return run(scenario, seed=seed, replication=replication, recipients=recipients, dialogue=dialogue)

@@ -110,7 +110,7 @@ class Streams:
     """
 
     def __init__(self, seed: int, replication: int) -> None:
-        key = [_key_word("seed", seed), _key_word("replication", replication)]
+        key = [key_word("seed", seed), key_word("replication", replication)]
         self._philox = np.random.Philox(key=np.array(key, dtype=np.uint64))
         # A new bit generator costs 7 µs, moving one by its state 1 µs.
         self._state = self._philox.state
@@ -179,7 +179,8 @@ class Stream:
         self._numbers.extend(more)
 
 
-def _key_word(name: str, value: int) -> int:
+def key_word(name: str, value: int) -> int:
+    """Return a seed or replication as one word of the generator's key; a negative one is an `InputError`."""
     if value < 0:
         raise InputError("must not be negative", key=name, given=value, allowed="an integer of at least 0")
     return value % _WORD

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from operator import not_
 
-from simsmtp.errors import ConservationError
-from simsmtp.model.histogram import bucket_of, percentile_ns
+from simsmtp.engines.totals import Totals, responses_of
+from simsmtp.model.histogram import bucket_of
 from simsmtp.model.records import RecipientRow, Responses
-from simsmtp.model.responses import COLUMNS
 from simsmtp.protocol.ledger import LEDGER_NAMES, Ledger, ledger_class
 
 _NEVER = -1
@@ -133,44 +132,22 @@ class Books:
             self.rows += [_row(message, recipient, ledger_class(*fate)) for recipient, fate in fates]
 
     def responses(self) -> Responses:
-        """Return one value per response column, after closing what is still open.
-
-        Raises
-        ------
-        ConservationError
-            If the ledger does not sum to the number of recipients.
-        """
+        """Return one value per response column, after closing what is still open."""
         for message in list(self.open.values()):
             self.close(message)
-        if sum(self.ledger) != self.recipients:
-            raise ConservationError(f"the ledger holds {sum(self.ledger)} of {self.recipients} recipients")
         self.rows.sort(key=lambda row: (row.message, row.recipient))
-        values: Responses = {
-            "recipients": self.recipients,
-            **dict(zip(LEDGER_NAMES, self.ledger, strict=True)),
-        }
-        values["false_ndr_rate"] = self._false_ndr_rate()
-        for name in ("rcpt_commands", "transactions", "connections", "round_trips"):
-            values[name] = getattr(self, name)
-        values.update(self._times())
-        return {column: values[column] for column in COLUMNS}
-
-    def _false_ndr_rate(self) -> float:
-        wrong = self.ledger[Ledger.FALSE_NDR] + self.ledger[Ledger.CONTRADICTORY_NDR]
-        finished = sum(self.ledger[: Ledger.TRUE_NDR])
-        return wrong / finished if finished else 0.0
-
-    def _times(self) -> Responses:
-        makespan_ns = max(0, self.last_final_ns - self.first_connect_ns) if self.last_final_ns != _NEVER else 0
-        once = self.accepted_once
-        return {
-            "makespan_s": makespan_ns / 1e9,
-            "delivered_per_s": once / (makespan_ns / 1e9) if makespan_ns else 0.0,
-            "rcpt_per_delivered": self.rcpt_commands / once if once else math.nan,
-            "delay_p50_s": percentile_ns(self.delays, 0.50) / 1e9,
-            "delay_p95_s": percentile_ns(self.delays, 0.95) / 1e9,
-            "delay_p99_s": percentile_ns(self.delays, 0.99) / 1e9,
-        }
+        totals = Totals(
+            self.recipients,
+            self.ledger,
+            self.accepted_once,
+            self.rcpt_commands,
+            self.transactions,
+            self.connections,
+            self.round_trips,
+            self.first_connect_ns,
+            self.last_final_ns,
+        )
+        return responses_of(totals, self.delays)
 
 
 def _row(message: Message, recipient: int, entry: Ledger) -> RecipientRow:

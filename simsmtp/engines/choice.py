@@ -1,0 +1,102 @@
+"""Which engine runs a scenario, and why."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, NamedTuple
+
+from simsmtp.errors import InputError
+from simsmtp.strategies.registry import find_strategy
+
+if TYPE_CHECKING:
+    from simsmtp.model.scenario import Scenario
+
+ENGINES = ("auto", "reference", "compiled")
+WORTH_LOADING = 20_000
+WORTH_COMPILING = 1_000_000
+"""Recipients asked of this process from which on the compiled loop repays being loaded, or compiled first."""
+
+_RECIPIENTS_OF_A_DRAW = 10
+_NEEDS = ("numba", "platformdirs")
+
+
+class Choice(NamedTuple):
+    """An engine and the reason for it, fit to end a sentence."""
+
+    engine: str
+    reason: str
+
+
+class _Asked:
+    """Recipients asked of this process so far: what has been simulated slowly says what speed would be worth."""
+
+    recipients = 0
+
+
+def choose_engine(scenario: Scenario, engine: str = "auto", *, dialogue: bool = False) -> Choice:
+    """Return the engine that runs a scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What is to be simulated.
+    engine : str
+        ``"auto"``, or the engine asked for.
+    dialogue : bool
+        Every line that the peers exchange is wanted.
+
+    Returns
+    -------
+    Choice
+        The engine, and why.
+
+    Raises
+    ------
+    InputError
+        For an unknown engine, or if ``"compiled"`` is asked for where it cannot run.
+    """
+    if engine not in ENGINES:
+        raise InputError("unknown engine", key="engine", given=engine, allowed=ENGINES)
+    if engine == "reference":
+        return Choice(engine, "it was asked for")
+    if any(find_spec(name) is None for name in _NEEDS):
+        if engine == "compiled":
+            raise InputError(
+                "numba is not installed", key="engine", given=engine, allowed="pip install 'simsmtp[fast]'"
+            )
+        return Choice("reference", "numba is not installed (pip install 'simsmtp[fast]')")
+    if engine == "auto" and (reason := _not_worth_it(scenario)):
+        return Choice("reference", reason)
+    if reason := _obstacle(scenario, dialogue):
+        if engine == "compiled":
+            raise InputError(reason, key="engine", given=engine, allowed="reference")
+        return Choice("reference", reason)
+    return Choice("compiled", "it was asked for" if engine == "compiled" else "it gives the same bits faster")
+
+
+def _not_worth_it(scenario: Scenario) -> str:
+    from simsmtp.engines.compiled.kernels import is_compiled  # noqa: PLC0415 - needs the extra
+
+    work, each = scenario.workload, scenario.workload.recipients_per_message
+    _Asked.recipients += work.messages * (each if isinstance(each, int) else _RECIPIENTS_OF_A_DRAW)
+    if _Asked.recipients < WORTH_LOADING:
+        return "it is done before the compiled one would be loaded"
+    if _Asked.recipients < WORTH_COMPILING and not is_compiled():
+        return "it is done before the compiled one would be compiled"
+    return ""
+
+
+def _obstacle(scenario: Scenario, dialogue: bool) -> str:
+    if dialogue:
+        return "only the reference engine writes the dialogue"
+    strategy = find_strategy(scenario.client.strategy)
+    if strategy.builtin:
+        return ""
+    from simsmtp.engines.compiled.replication import compiled_strategy  # noqa: PLC0415 - needs the extra
+    from simsmtp.engines.compiled.user import NotInDecisionLanguage  # noqa: PLC0415
+
+    try:
+        compiled_strategy(strategy.settle)
+    except NotInDecisionLanguage as error:
+        return f"the strategy {strategy.name} is outside the decision language: {error}"
+    return ""

@@ -1,0 +1,286 @@
+"""The books in compiled code: messages come in, are filed recipient by recipient, and are closed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simsmtp.engines.compiled.draws import (
+    INTERARRIVAL,
+    RECIPIENTS,
+    SIZE,
+    uniform,
+    value_of_message,
+    whole_of_message,
+)
+from simsmtp.engines.compiled.heaps import push_job
+from simsmtp.engines.compiled.jit import compiled
+from simsmtp.engines.compiled.layout import NDR, NONE, SETTLED, VALID
+from simsmtp.engines.compiled.memory import (
+    bucket_at,
+    class_at,
+    extra_at,
+    job_at,
+    lane_at,
+    message_at,
+    row_at,
+    run_of,
+    settings_of,
+    slot_at,
+    trace_at,
+)
+from simsmtp.engines.compiled.slots import give_block, has_block, take_block
+from simsmtp.model.histogram import bucket_of
+from simsmtp.model.streams import Purpose
+from simsmtp.protocol.ledger import ledger_class
+
+
+@compiled
+def arrival_of(w: Any, number: Any, last_ns: Any) -> Any:
+    """Return when a message arrives and what the clock of arrivals then says."""
+    G = settings_of(w)
+    at_ns = last_ns + int(value_of_message(w, INTERARRIVAL, Purpose.ARRIVAL.value, number))
+    if G.traced != 0 and G.trace_arrivals != 0:
+        return int(trace_at(w, number).arrival_ns / G.speedup), at_ns
+    return at_ns, at_ns
+
+
+@compiled
+def recipients_of(w: Any, number: Any) -> Any:
+    """Return how many recipients a message has."""
+    G = settings_of(w)
+    if G.traced != 0:
+        return trace_at(w, number).recipients * G.recipient_factor
+    return whole_of_message(w, RECIPIENTS, Purpose.RECIPIENT_COUNT.value, number)
+
+
+@compiled
+def size_of(w: Any, number: Any) -> Any:
+    """Return the octets of a message's text."""
+    if settings_of(w).traced != 0 and trace_at(w, number).size > 0:
+        return trace_at(w, number).size
+    return whole_of_message(w, SIZE, Purpose.MESSAGE_BYTES.value, number)
+
+
+@compiled
+def has_room(w: Any, recipients: Any) -> Any:
+    """Tell whether a message with so many recipients can be taken in without growing an array."""
+    R, lanes = run_of(w), w.lanes_room
+    R.wanted = recipients
+    for lane in range(lanes):
+        if lane_at(w, lane).ready + 2 > w.ready_room:
+            return False
+    free_message = R.message_free >= 0 or R.messages_used < w.messages_room
+    free_jobs = R.jobs_free + w.jobs_room - R.jobs_used >= lanes
+    return free_message and free_jobs and has_block(w, recipients)
+
+
+@compiled
+def new_message(w: Any, number: Any, at_ns: Any, size: Any, recipients: Any) -> Any:
+    """Take in a message; its recipients are not yet in any queue."""
+    R = run_of(w)
+    slot = R.message_free
+    if slot >= 0:
+        R.message_free = message_at(w, slot).next
+    else:
+        slot = R.messages_used
+        R.messages_used += 1
+    M = message_at(w, slot)
+    M.number, M.arrival_ns, M.size, M.recipients = number, at_ns, size, recipients
+    M.first = take_block(w, recipients)
+    M.jobs = M.transactions = M.generation = M.holds = 0
+    M.resend_of = M.next = NONE
+    M.origin, M.open = number, 1
+    R.recipients += recipients
+    G = settings_of(w)
+    for index in range(M.first, M.first + recipients):
+        slot_at(w, index).accepted = 0
+        slot_at(w, index).flags = VALID
+    if G.keep_attempts != 0:
+        for index in range(M.first, M.first + recipients):
+            extra_at(w, index).attempts = 0
+    if settings_of(w).keep_first_seen != 0:
+        for index in range(M.first, M.first + recipients):
+            extra_at(w, index).first_seen = NONE
+    if G.keep_rows != 0:
+        for index in range(M.first, M.first + recipients):
+            extra_at(w, index).first_accepted = NONE
+    return slot
+
+
+@compiled
+def enter_original(w: Any, number: Any, at_ns: Any, recipients: Any) -> Any:
+    """Take in a message as it arrives, and queue it for its destinations; return its place."""
+    message = new_message(w, number, at_ns, size_of(w, number), recipients)
+    M, G = message_at(w, message), settings_of(w)
+    if G.unknown_share > 0.0:
+        for recipient in range(recipients):
+            if uniform(w, Purpose.MAILBOX.value, number, 0, recipient) < G.unknown_share:
+                slot_at(w, M.first + recipient).flags = 0
+    if G.keep_origins != 0:
+        for recipient in range(recipients):
+            extra_at(w, M.first + recipient).origin = recipient
+    queue_message(w, message)
+    return message
+
+
+@compiled
+def origin_of(w: Any, slot: Any, first: Any) -> Any:
+    """Return a recipient's number in the original message."""
+    return extra_at(w, slot).origin if settings_of(w).keep_origins != 0 else slot - first
+
+
+@compiled
+def queue_message(w: Any, message: Any) -> None:
+    """Make a job of the recipients for each destination, and queue it."""
+    M = message_at(w, message)
+    lanes, end = w.lanes_room, M.first + M.recipients
+    if lanes == 1:
+        for slot in range(M.first, end):
+            slot_at(w, slot).next = slot + 1
+        slot_at(w, end - 1).next = NONE
+        _queue_part(w, message, 0, M.first, M.recipients)
+        return
+    for slot in range(M.first, end):
+        draw = uniform(w, Purpose.DESTINATION.value, M.origin, 0, origin_of(w, slot, M.first))
+        lane = 0
+        while draw >= lane_at(w, lane).upto:
+            lane += 1
+        extra_at(w, slot).home = lane
+    for lane in range(lanes):
+        head, tail, count = NONE, NONE, 0
+        for slot in range(M.first, end):
+            if extra_at(w, slot).home == lane:
+                if tail < 0:
+                    head = slot
+                else:
+                    slot_at(w, tail).next = slot
+                tail, count = slot, count + 1
+        if count > 0:
+            slot_at(w, tail).next = NONE
+            _queue_part(w, message, lane, head, count)
+
+
+@compiled
+def _queue_part(w: Any, message: Any, lane: Any, head: Any, count: Any) -> None:
+    R, M = run_of(w), message_at(w, message)
+    job = R.job_free
+    if job >= 0:
+        R.job_free = job_at(w, job).next
+        R.jobs_free -= 1
+    else:
+        job = R.jobs_used
+        R.jobs_used += 1
+    J = job_at(w, job)
+    J.message, J.lane, J.ready_ns = message, lane, M.arrival_ns
+    J.in_flight = J.queued = J.requeued_count = J.deferred_count = 0
+    J.attempt = 1
+    J.unsent, J.unsent_count = head, count
+    J.requeued = J.requeued_tail = J.deferred = J.deferred_tail = J.next = NONE
+    M.jobs += 1
+    push_job(w, job)
+
+
+@compiled
+def drop_job(w: Any, job: Any) -> None:
+    """Give back a job that is finished."""
+    R = run_of(w)
+    job_at(w, job).next = R.job_free
+    R.job_free = job
+    R.jobs_free += 1
+
+
+@compiled
+def accept(w: Any, slot: Any) -> Any:
+    """Note that a final reply 2yz covered a recipient; return 1 if for the first time."""
+    R, times = run_of(w), slot_at(w, slot).accepted
+    if times < 255:
+        slot_at(w, slot).accepted = times + 1
+    if times > 0:
+        return 0
+    if settings_of(w).keep_rows != 0:
+        extra_at(w, slot).first_accepted = R.now
+    return 1
+
+
+@compiled
+def note_delay(w: Any, message: Any, fresh: Any) -> None:
+    """Enter the delay of recipients accepted just now for the first time."""
+    R = run_of(w)
+    R.accepted_once += fresh
+    bucket = bucket_of(R.now - message_at(w, message).arrival_ns)
+    bucket_at(w, bucket).recipients += fresh
+    R.lowest_bucket = min(R.lowest_bucket, bucket)
+    R.highest_bucket = max(R.highest_bucket, bucket)
+
+
+@compiled
+def settle(w: Any, slot: Any, ndr: Any) -> None:
+    """Note that the sender has finished with a recipient, with or without an NDR."""
+    slot_at(w, slot).flags = (slot_at(w, slot).flags & VALID) | SETTLED | (NDR if ndr else 0)
+
+
+@compiled
+def close(w: Any, message: Any) -> None:
+    """Enter a message's recipients into the ledger and let go of it, once its rows are taken."""
+    R, M = run_of(w), message_at(w, message)
+    M.open = 0
+    for slot in range(M.first, M.first + M.recipients):
+        flags = slot_at(w, slot).flags
+        valid, ndr, queued = (flags & VALID) != 0, (flags & NDR) != 0, (flags & SETTLED) == 0
+        class_at(w, ledger_class(valid, slot_at(w, slot).accepted, ndr, queued).value).recipients += 1
+    if settings_of(w).keep_rows != 0:
+        M.holds += 1
+        M.next = NONE
+        if R.finished_tail >= 0:
+            message_at(w, R.finished_tail).next = message
+        else:
+            R.finished = message
+        R.finished_tail = message
+    release(w, message)
+
+
+@compiled
+def release(w: Any, message: Any) -> None:
+    """Give back a closed message that nothing holds."""
+    R, M = run_of(w), message_at(w, message)
+    if M.holds == 0:
+        give_block(w, M.first, M.recipients)
+        M.next = R.message_free
+        R.message_free = message
+
+
+@compiled
+def write_rows(w: Any) -> Any:
+    """Write the rows of finished messages; return False when there is no room for more."""
+    R = run_of(w)
+    while R.finished >= 0:
+        message = R.finished
+        M = message_at(w, message)
+        while R.emitted < M.recipients:
+            if R.rows == w.rows_room:
+                return False
+            _write_row(w, message, R.emitted)
+            R.emitted += 1
+        R.emitted = 0
+        R.finished = M.next
+        if R.finished < 0:
+            R.finished_tail = NONE
+        M.holds -= 1
+        release(w, message)
+    return True
+
+
+@compiled
+def _write_row(w: Any, message: Any, recipient: Any) -> None:
+    R, M = run_of(w), message_at(w, message)
+    slot = M.first + recipient
+    flags, row = slot_at(w, slot).flags, row_at(w, R.rows)
+    valid, ndr, queued = (flags & VALID) != 0, (flags & NDR) != 0, (flags & SETTLED) == 0
+    row.message, row.recipient, row.resend_of = M.number, recipient, M.resend_of
+    row.destination = extra_at(w, slot).home if w.lanes_room > 1 else 0
+    row.valid, row.ndr = valid, ndr
+    row.ledger = ledger_class(valid, slot_at(w, slot).accepted, ndr, queued).value
+    row.accepted, row.attempts = slot_at(w, slot).accepted, extra_at(w, slot).attempts
+    row.arrival_ns, row.first_accepted_ns = M.arrival_ns, extra_at(w, slot).first_accepted
+    row.origin = origin_of(w, slot, M.first)
+    R.rows += 1

@@ -1,0 +1,87 @@
+"""How functions of this engine are compiled, and which decisions they may call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba import njit
+from numba.extending import register_jitable
+
+from simsmtp.model import distributions, histogram, streams
+from simsmtp.network import pipe
+from simsmtp.policies import recipients, reply_policy, transactions
+from simsmtp.protocol import commands, ledger, replies, states
+from simsmtp.strategies import counting, overflow, retry, seen, sizing, tally, window
+
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
+DECISIONS: tuple[Callable[..., Any], ...] = (
+    replies.detail_of,
+    commands.ends_group,
+    commands.bdat_octets,
+    states.in_sequence,
+    states.next_state,
+    ledger.ledger_class,
+    reply_policy.new_standing,
+    recipients.room_left,
+    recipients.rcpt_answer,
+    recipients.rcpt_repeats,
+    recipients.after_rcpt,
+    recipients.is_greylisted,
+    transactions.answer_at_once,
+    transactions.answer_to,
+    transactions.after_answer,
+    transactions.mail_answer,
+    transactions.after_mail,
+    transactions.data_answer,
+    transactions.text_answer,
+    transactions.bdat_answer,
+    transactions.after_error,
+    transactions.sleeps_before_reply,
+    transactions.hangs_up,
+    seen.classify,
+    tally.empty_tally,
+    tally.observe,
+    counting.by_own_reply,
+    counting.corrected,
+    counting.one_stop,
+    counting.per_read,
+    counting.send_cursor,
+    counting.send_cursor_silent,
+    counting.aggregate,
+    counting.budget,
+    counting.shifted,
+    overflow.overflow_for,
+    overflow.disposition,
+    overflow.after_final_reply,
+    overflow.becomes,
+    overflow.keeps_connection,
+    overflow.stops_sending,
+    window.window_in_session,
+    window.may_send,
+    window.rcpts_that_fit,
+    sizing.next_size,
+    sizing.learn,
+    sizing.still_known,
+    retry.backoff,
+    retry.is_expired,
+    retry.next_attempt,
+    pipe.departs,
+    pipe.arrives,
+    distributions.sample,
+    distributions.count,
+    distributions.first_above,
+    distributions.interpolated,
+    streams.uniform_of_word,
+    histogram.bucket_of,
+)
+"""Every decision and helper that compiled code calls: the plain functions, compiled from their one source."""
+
+for _decision in DECISIONS:
+    register_jitable(**OPTIONS)(_decision)
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a function of this engine when it is first called."""
+    return njit(**OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)

@@ -1,0 +1,175 @@
+"""Where everything lies: the arrays that the compiled loop works on, one record per thing.
+
+Plain arrays of records, because they can be passed to compiled code, grown between two events, and looked at
+in Python afterwards. A record's links to others are indices; -1 is none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from simsmtp.protocol.ledger import Ledger
+from simsmtp.strategies.tally import Tally
+
+NONE = -1
+DONE, GROW, ROWS, OVERFLOW = range(4)
+"""Why the loop returned: all is done, an array is too small, the rows want to be taken, a time is past 64 bits."""
+
+VALID, SETTLED, NDR = 1, 2, 4
+"""Bits of a recipient's `flags`."""
+
+LONGEST_NS = 2**61
+SLOT_CLASSES = 40
+
+
+def _record(whole: str, floats: str = "", words: str = "") -> np.dtype[np.void]:
+    fields: list[tuple[str, type[np.number[Any]]]] = [(name, np.int64) for name in whole.split()]
+    fields += [(name, np.float64) for name in floats.split()]
+    fields += [(name, np.uint64) for name in words.split()]
+    return np.dtype(fields, align=True)
+
+
+SETTINGS = _record(
+    """strategy settle_address budget for_452 for_552 stop_on_overflow batch_size sizing forget_ns pipelining
+    chunking starttls window_recipients window_octets drain command_ns connections_total transactions_per_connection
+    retry_initial_ns retry_max_ns expiry_ns messages domains traced trace_arrivals recipient_factor
+    resend resends resend_after_ns horizon_ns keep_rows keep_attempts keep_origins keep_first_seen""",
+    floats="retry_factor unknown_share speedup",
+    words="seed replication",
+)
+"""The plan of the sender and the workload, flat."""
+
+LANE = _record(
+    """connections_limit bits_per_s replies_per_read tls_round_trips
+    limit limit_kind overshoot soft_errors hard_errors error_sleep_ns reject_data_after_overflow
+    data_without_recipients transactions greylist_ns
+    pipelining chunking mailmax rcptmax workers sessions_limit reply_buffer counts_domains
+    delay_ns ready connections starting connected learned learned_at_ns sessions busy first_waiting last_waiting
+    to_start""",
+    floats="upto data_failure_share",
+)
+"""One destination: the server's settings and its path, then what the sender and the server keep for it."""
+
+SESSION = _record(
+    """lane number phase free_next next_waiting refusals
+    ups downs up_free up_last down_free down_last delay written_at command_ns
+    free unflushed buffered reads first_read last_read rcpts stops stop_read_at stop_seen
+    is_closed is_over needs_reset admitted transactions committed greetings rounds_left
+    in_service service_ns verb slot reset mail rcpts_left last
+    state standing_accepted standing_over standing_on_connection standing_transactions standing_errors sleep_ns
+    first_domain is_secure mails
+    message job transaction stop_and_wait window_recipients window_octets window_drain data
+    head tail count next written tried flight script mail_seen over_code data_code final_code refused_at_mail
+    flight_rcpts block"""
+    + "".join(f" tally_{name}" for name in Tally._fields),
+    words="word_0 word_1 word_2 word_3",
+)
+"""One connection: path, server and transaction. `block` and the words are the last block of random numbers."""
+
+MESSAGE = _record(
+    "number arrival_ns size recipients first jobs transactions generation resend_of origin open holds next"
+)
+"""One message; its recipients have the slots from `first` on."""
+
+JOB = _record(
+    """message lane ready_ns in_flight attempt queued unsent unsent_count requeued requeued_tail requeued_count
+    deferred deferred_tail deferred_count next"""
+)
+"""The recipients of one message that go to one destination, as linked lists of slots in ascending order."""
+
+EVENT = _record("at who index what")
+"""`who` is the kind and the session's key, `what` the record it concerns."""
+
+READY = _record("at number job")
+"""A job in a destination's queue."""
+
+SPOKEN = _record("code status octets")
+"""A reply as a destination words it."""
+
+SERVICE, VERB, LINE = _record("ns"), _record("octets"), _record("arrival_ns recipients size")
+"""A constant service time, -1 if drawn; a command's octets; a line of a trace."""
+
+COUNT, BLOCK, DOMAIN, NUMBER = _record("recipients"), _record("first"), _record("kept"), _record("", floats="value")
+"""Recipients of a class or bucket; a free block of slots; a session's count of a domain; a part of a table."""
+
+SLOT = np.dtype([("next", np.int32), ("answer", np.uint8), ("accepted", np.uint8), ("flags", np.uint8)], align=True)
+"""One recipient of an open message."""
+
+EXTRA = np.dtype(
+    [
+        ("first_seen", np.int64),
+        ("first_accepted", np.int64),
+        ("attempts", np.int32),
+        ("origin", np.int32),
+        ("home", np.int32),
+    ],
+    align=True,
+)
+"""What is kept of a recipient only if something needs it: rows, greylisting, resends, several destinations."""
+
+ROW = np.dtype(
+    [
+        ("message", np.int64),
+        ("recipient", np.int32),
+        ("resend_of", np.int64),
+        ("destination", np.int32),
+        ("valid", np.bool_),
+        ("ledger", np.uint8),
+        ("accepted", np.uint8),
+        ("ndr", np.bool_),
+        ("attempts", np.int32),
+        ("arrival_ns", np.int64),
+        ("first_accepted_ns", np.int64),
+        ("origin", np.int32),
+    ],
+    align=True,
+)
+"""One recipient at the end of a run, before it becomes a `simsmtp.model.records.RecipientRow`."""
+
+RUN = _record(
+    """now events resume staff_due to_start resend_due resend_number read_due ending closing
+    arrived arrived_ns entered entered_ns connections resends
+    sessions_used session_free jobs_used job_free jobs_free messages_used message_free slots_used
+    recipients accepted_once rcpt_commands transactions connected round_trips first_connect_ns last_final_ns
+    lowest_bucket highest_bucket rows wanted finished finished_tail emitted bypassed handled"""
+)
+"""What the run is at: time, cursors, the free ends of the arrays, totals."""
+
+SAMPLER = _record("kind begin length", floats="a b c")
+
+
+ARRAYS: dict[str, np.dtype[np.void]] = {
+    "settings": SETTINGS,  # 1
+    "run": RUN,  # 1
+    "lanes": LANE,  # destination
+    "spoken": SPOKEN,  # destination, answer
+    "service": SERVICE,  # destination, verb
+    "verbs": VERB,  # verb
+    "samplers": SAMPLER,  # recipients, size, interarrival; then per destination: delay, verbs
+    "table": NUMBER,  # the samplers' tables end to end
+    "trace": LINE,  # message
+    "ledger": COUNT,  # class
+    "delays": COUNT,  # bucket
+    "slot_free": BLOCK,  # size class
+    "events": EVENT,  # heap
+    "ready": READY,  # destination, heap
+    "sessions": SESSION,
+    "in_domain": DOMAIN,  # session, domain: stamp and count
+    "messages": MESSAGE,
+    "jobs": JOB,
+    "slots": SLOT,
+    "extras": EXTRA,  # slot, or one
+    "rows": ROW,
+}
+"""The arrays of a run and what an axis counts."""
+
+ROOMS = ("lanes", "events", "ready", "sessions", "messages", "jobs", "slots", "rows")
+"""The arrays whose length compiled code asks for; that of `ready` is per destination."""
+
+WORLD = _record(" ".join([*ARRAYS, *(f"{name}_room" for name in ROOMS)]))
+"""All that compiled code is given: the address of each array, and how long some are."""
+
+
+CLASSES = len(Ledger)

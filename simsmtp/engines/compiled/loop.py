@@ -1,0 +1,221 @@
+"""The event loop: takes the next event, and goes on where it says, until it has to return to Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simsmtp.engines.compiled.arrivals import note_arrivals, read_arrivals, staff
+from simsmtp.engines.compiled.books import arrival_of, close, enter_original, has_room, recipients_of, write_rows
+from simsmtp.engines.compiled.draws import next_down, next_up
+from simsmtp.engines.compiled.heaps import DESTINATION_BITS, KIND_BITS, drop_first, plan_session_event
+from simsmtp.engines.compiled.jit import compiled
+from simsmtp.engines.compiled.layout import DONE, GROW, LONGEST_NS, NONE, OVERFLOW, ROWS
+from simsmtp.engines.compiled.memory import event_at, lane_at, message_at, run_of, session_at, settings_of
+from simsmtp.engines.compiled.sender import (
+    end_transaction,
+    give_up_expired,
+    go_on,
+    greeted,
+    resend,
+    retry,
+    start_connections,
+)
+from simsmtp.engines.compiled.session import (
+    BANNER,
+    FLIGHT,
+    GREETED,
+    GREETED_AGAIN,
+    HANDSHAKE,
+    REFUSED,
+    TLS,
+    accept_connection,
+    fly,
+    send_banner,
+    start_lone_command,
+)
+from simsmtp.engines.compiled.transaction import read_flight
+from simsmtp.engines.compiled.workers import leave_worker, take_worker
+from simsmtp.engines.kind import Kind
+from simsmtp.protocol.commands import Verb
+
+_PER_EVENT = 8
+"""Events that one step may add at most; `start_connections` looks for itself."""
+
+
+@compiled
+def run(w: Any) -> Any:
+    """Go on with a run until it is done or has to wait for Python; return which."""
+    R = run_of(w)
+    while R.ending == 0:
+        if not _finish_step(w):
+            return GROW
+        if R.finished >= 0 and not write_rows(w):
+            return ROWS
+        if R.events + _PER_EVENT > w.events_room or _ready_is_full(w):
+            return GROW
+        horizon = settings_of(w).horizon_ns
+        if R.events == 0 or (horizon > 0 and event_at(w, 0).at >= horizon):
+            R.ending = 1
+            break
+        first = event_at(w, 0)
+        if first.at > LONGEST_NS:
+            return OVERFLOW
+        R.now = first.at
+        R.handled += 1
+        who, index, what = first.who, first.index, first.what
+        drop_first(w)
+        _handle(w, who >> KIND_BITS, who & ((1 << DESTINATION_BITS) - 1), index, what)
+    return _end(w)
+
+
+@compiled
+def _finish_step(w: Any) -> Any:
+    """Do what the last event left to do; return False if an array is too small for it."""
+    R = run_of(w)
+    if R.handled == 0:
+        R.handled = 1
+        note_arrivals(w)
+        R.read_due = 1
+    if R.read_due != 0:
+        if not read_arrivals(w, NONE, False):
+            return False
+        R.read_due = 0
+    if R.resend_due >= 0:
+        if not resend(w, R.resend_due, R.resend_number):
+            return False
+        R.resend_due = NONE
+    if R.resume >= 0:
+        session = R.resume
+        R.resume = NONE
+        done = give_up_expired(w, session) if session_at(w, session).phase == REFUSED else go_on(w, session)
+        if not done:
+            R.resume = session
+            return False
+    if R.staff_due != 0:
+        R.staff_due = 0
+        staff(w)
+    return R.to_start == 0 or start_connections(w)
+
+
+@compiled
+def _ready_is_full(w: Any) -> Any:
+    """Tell whether a queue has no room for the jobs of one more step."""
+    room = w.ready_room
+    for lane in range(w.lanes_room):
+        if lane_at(w, lane).ready + 2 > room:
+            return True
+    return False
+
+
+@compiled
+def _handle(w: Any, kind: Any, number: Any, index: Any, what: Any) -> None:
+    R = run_of(w)
+    if kind == Kind.SERVED:
+        S = session_at(w, what)
+        leave_worker(w, lane_at(w, S.lane))
+        S.free = R.now
+        _served(w, what)
+    elif kind == Kind.REQUEST:
+        S = session_at(w, what)
+        if take_worker(w, what, S, lane_at(w, S.lane)):
+            _served(w, what)
+    elif kind == Kind.READ:
+        if not _read(w, what):
+            R.resume = what
+    elif kind == Kind.ACCEPT:
+        accept_connection(w, what)
+    elif kind == Kind.HANG_UP:
+        lane_at(w, what).sessions -= 1
+    elif kind == Kind.ARRIVAL:
+        if number == 0:
+            note_arrivals(w)
+            R.read_due = 1
+        else:
+            R.resend_due, R.resend_number = what, index
+    elif kind == Kind.RETRY:
+        retry(w, what)
+    else:
+        R.resume = what  # a client that was refused tries again
+
+
+@compiled
+def _served(w: Any, session: Any) -> None:
+    S = session_at(w, session)
+    if S.phase == BANNER:
+        send_banner(w, session)
+    else:
+        fly(w, session, S)
+
+
+@compiled
+def _read(w: Any, session: Any) -> Any:
+    """Go on with a session whose replies have been read; return False if an array is too small to go on."""
+    S, G = session_at(w, session), settings_of(w)
+    phase = S.phase
+    if phase == FLIGHT:
+        return end_transaction(w, session) if read_flight(w, session) else True
+    if phase == BANNER:
+        if S.is_closed != 0:
+            return greeted(w, session)
+        start_lone_command(w, session, S, Verb.EHLO.value, GREETED)
+        return True
+    if phase == GREETED:
+        if G.starttls == 0 or S.is_closed != 0:
+            return greeted(w, session)
+        start_lone_command(w, session, S, Verb.STARTTLS.value, TLS)
+        return True
+    if phase == TLS:
+        S.rounds_left = lane_at(w, S.lane).tls_round_trips
+        _shake_hands(w, session)
+        return True
+    if phase == HANDSHAKE:
+        if S.rounds_left > 0:
+            _shake_hands(w, session)
+        else:
+            start_lone_command(w, session, S, Verb.EHLO.value, GREETED_AGAIN)
+        return True
+    if phase == GREETED_AGAIN:
+        return greeted(w, session)
+    S.needs_reset = 1 if S.final_code == 0 else 0
+    return end_transaction(w, session)
+
+
+@compiled
+def _shake_hands(w: Any, session: Any) -> None:
+    S, R = session_at(w, session), run_of(w)
+    S.phase = HANDSHAKE
+    S.rounds_left -= 1
+    R.round_trips += 1
+    done_at = R.now + next_up(w, S) + next_down(w, S)
+    plan_session_event(w, session, S, Kind.READ.value, done_at)
+
+
+@compiled
+def _end(w: Any) -> Any:
+    """Close what is still open; messages that nobody has looked at yet are taken in to be counted."""
+    R = run_of(w)
+    for lane in range(w.lanes_room):
+        lane_at(w, lane).ready = 0
+    R.jobs_used, R.job_free, R.jobs_free = 0, NONE, 0
+    while True:
+        if R.finished >= 0 and not write_rows(w):
+            return ROWS
+        while R.closing < R.messages_used:
+            message = R.closing
+            R.closing += 1
+            if message_at(w, message).open != 0:
+                close(w, message)
+                if R.finished >= 0 and not write_rows(w):
+                    return ROWS
+        if R.entered == R.arrived:
+            return DONE
+        at_ns, clock = arrival_of(w, R.entered, R.entered_ns)
+        recipients = recipients_of(w, R.entered)
+        if not has_room(w, recipients):
+            return GROW
+        message = enter_original(w, R.entered, at_ns, recipients)
+        R.entered, R.entered_ns = R.entered + 1, clock
+        for lane in range(w.lanes_room):
+            lane_at(w, lane).ready = 0
+        R.jobs_used = 0
+        close(w, message)

@@ -1,0 +1,226 @@
+"""From a plan to the arrays of a run, and how these grow."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simsmtp.engines.compiled.draws import PER_LANE, PER_RUN
+from simsmtp.engines.compiled.layout import (
+    ARRAYS,
+    CLASSES,
+    LANE,
+    NONE,
+    ROOMS,
+    RUN,
+    SAMPLER,
+    SETTINGS,
+    SLOT_CLASSES,
+    WORLD,
+)
+from simsmtp.engines.compiled.sender import RESEND_ALL, RESEND_FAILED
+from simsmtp.engines.compiled.transaction import BUILT_IN
+from simsmtp.model.distributions import Sampler, is_constant, sample
+from simsmtp.model.histogram import bucket_of
+from simsmtp.model.plan import DestinationPlan, Plan
+from simsmtp.model.streams import key_word
+from simsmtp.policies.reply_policy import LimitKind
+from simsmtp.protocol.commands import Verb
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_RESEND = {"none": 0, "all": RESEND_ALL, "failed": RESEND_FAILED}
+_ROWS = 65_536
+_START = 32
+_SLOTS = 1024
+_SESSIONS = 2
+_BUCKETS = bucket_of(2**63 - 1) + 1
+
+
+class World:
+    """The arrays of a run by their names in `layout.ARRAYS`, and the record with their addresses.
+
+    Attributes
+    ----------
+    record : ndarray of `layout.WORLD`, shape (1,)
+        What compiled code is given. It is true as long as this object lives.
+    """
+
+    def __init__(self, arrays: dict[str, NDArray[np.void]]) -> None:
+        self.arrays = arrays
+        self.record = np.zeros(1, WORLD)
+        self.point()
+
+    def __getitem__(self, name: str) -> NDArray[np.void]:
+        """Return an array."""
+        return self.arrays[name]
+
+    def point(self) -> None:
+        """Write down anew where the arrays lie and how long they are."""
+        for name, array in self.arrays.items():
+            assert array.dtype == ARRAYS[name]
+            assert array.flags.c_contiguous
+            self.record[name] = array.ctypes.data
+        for name in ROOMS:
+            self.record[f"{name}_room"] = self.arrays[name].shape[-1]
+
+
+def world_of(plan: Plan, *, seed: int, replication: int, rows: bool, settle_address: int = 0) -> World:
+    """Return the arrays of a run that has not begun."""
+    lanes = np.array([_lane(one) for one in plan.destinations], LANE)
+    samplers, table = _samplers(plan)
+    service = [[_constant(one) for one in lane.server.service] for lane in plan.destinations]
+    settings = _settings(plan, settle_address)
+    keep_attempts = rows or any(one[Verb.RCPT] < 0 for one in service)
+    keep_first_seen = bool((lanes["greylist_ns"] > 0).any())
+    keep = {"keep_rows": rows, "keep_attempts": keep_attempts, "keep_first_seen": keep_first_seen}
+    key = {"seed": key_word("seed", seed), "replication": key_word("replication", replication)}
+    _fill(settings, keep | key)
+    run = np.zeros(1, RUN)
+    none = ("resume", "resend_due", "session_free", "job_free", "message_free", "finished", "finished_tail")
+    _fill(run, dict.fromkeys((*none, "first_connect_ns", "last_final_ns", "highest_bucket"), NONE))
+    _fill(run, {"lowest_bucket": _BUCKETS})
+    domains = plan.workload.domains if lanes["counts_domains"].any() else 1
+    extras = keep_attempts or settings["keep_origins"][0] or keep_first_seen or len(lanes) > 1
+    arrays = {
+        "settings": settings,
+        "run": run,
+        "lanes": lanes,
+        "spoken": _records("spoken", [one[:3] for lane in plan.destinations for one in lane.server.spoken]),
+        "service": _records("service", [(one,) for lane in service for one in lane]),
+        "verbs": _records("verbs", [(one,) for one in client.octets]),
+        "samplers": samplers,
+        "table": table.view(ARRAYS["table"]),
+        "trace": _records(
+            "trace", [(one.arrival_ns, one.recipients, one.size or 0) for one in plan.workload.trace] or [(0, 0, 0)]
+        ),
+        "slot_free": np.full(SLOT_CLASSES, NONE, np.int64).view(ARRAYS["slot_free"]),
+        "ready": np.zeros((len(lanes), _START), ARRAYS["ready"]),
+        "in_domain": np.zeros((_SESSIONS, domains), ARRAYS["in_domain"]),
+    }
+    sizes = {
+        "ledger": CLASSES,
+        "delays": _BUCKETS,
+        "events": _START,
+        "sessions": _SESSIONS,
+        "messages": _START,
+        "jobs": max(_START, 2 * len(lanes)),
+        "slots": _SLOTS,
+        "extras": _SLOTS if extras else 1,
+        "rows": _ROWS if rows else 1,
+    }
+    return World(arrays | {name: np.zeros(size, ARRAYS[name]) for name, size in sizes.items()})
+
+
+def grow(w: World) -> None:
+    """Make room in a run's arrays for its next step."""
+    run, a = w["run"][0], w.arrays
+    if run["events"] + _START // 2 > len(a["events"]):
+        a["events"] = _longer(a["events"], 2 * len(a["events"]))
+    if (a["lanes"]["ready"] + 2 > a["ready"].shape[1]).any():
+        a["ready"] = np.concatenate([a["ready"], np.zeros_like(a["ready"])], axis=1)
+    if run["session_free"] < 0 and run["sessions_used"] == len(a["sessions"]):
+        a["sessions"] = _longer(a["sessions"], 2 * len(a["sessions"]))
+        a["in_domain"] = np.concatenate([a["in_domain"], np.zeros_like(a["in_domain"])])
+    if run["message_free"] < 0 and run["messages_used"] == len(a["messages"]):
+        a["messages"] = _longer(a["messages"], 2 * len(a["messages"]))
+    if run["jobs_free"] + len(a["jobs"]) - run["jobs_used"] < len(a["lanes"]):
+        a["jobs"] = _longer(a["jobs"], 2 * len(a["jobs"]))
+    block = 1 << max(0, int(run["wanted"]) - 1).bit_length()
+    if run["slots_used"] + block > len(a["slots"]):
+        size = max(2 * len(a["slots"]), int(run["slots_used"]) + block)
+        a["slots"] = _longer(a["slots"], size)
+        if len(a["extras"]) > 1:
+            a["extras"] = _longer(a["extras"], size)
+    w.point()
+
+
+def _settings(plan: Plan, settle_address: int) -> NDArray[np.void]:
+    client, workload = plan.client, plan.workload
+    given = {
+        "strategy": BUILT_IN.index(client.settle) if client.settle in BUILT_IN else len(BUILT_IN),
+        "settle_address": settle_address,
+        "retry_initial_ns": client.schedule.initial_ns,
+        "retry_max_ns": client.schedule.max_ns,
+        "retry_factor": client.schedule.factor,
+        "expiry_ns": client.schedule.expiry_ns,
+        "messages": workload.messages,
+        "domains": workload.domains,
+        "traced": bool(workload.trace),
+        "trace_arrivals": workload.trace_arrivals,
+        "recipient_factor": workload.recipient_factor,
+        "unknown_share": workload.unknown_share,
+        "speedup": workload.speedup,
+        "resend": _RESEND[workload.resend],
+        "resends": workload.resends,
+        "resend_after_ns": workload.resend_after_ns,
+        "keep_origins": workload.resend != "none",
+        "horizon_ns": plan.horizon_ns,
+    }
+    settings = np.zeros(1, SETTINGS)
+    _fill(settings, {name: value for name, value in client._asdict().items() if name in (SETTINGS.names or ())} | given)
+    return settings
+
+
+def _records(name: str, values: list[tuple[int, ...]]) -> NDArray[np.void]:
+    return np.array(values, ARRAYS[name])
+
+
+def _longer(array: NDArray[Any], size: int) -> NDArray[Any]:
+    longer = np.zeros(size, array.dtype)
+    longer[: len(array)] = array
+    return longer
+
+
+def _fill(record: NDArray[np.void], values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        record[name] = value
+
+
+def _lane(destination: DestinationPlan) -> tuple[float, ...]:
+    server, path = destination.server, destination.path
+    values = {
+        **server.policy._asdict(),
+        **{name: getattr(server.offered, name) for name in ("pipelining", "chunking", "mailmax", "rcptmax")},
+        "connections_limit": destination.connections,
+        "bits_per_s": path.bits_per_s,
+        "replies_per_read": path.replies_per_read,
+        "tls_round_trips": path.tls_round_trips,
+        "workers": server.workers,
+        "sessions_limit": server.sessions,
+        "reply_buffer": server.reply_buffer,
+        "counts_domains": server.policy.limit_kind != LimitKind.TRANSACTION,
+        "delay_ns": _constant(path.one_way),
+        "first_waiting": NONE,
+        "last_waiting": NONE,
+        "upto": destination.upto,
+        "data_failure_share": server.data_failure_share,
+    }
+    return tuple(values.get(name, 0) for name in LANE.names or ())
+
+
+def _constant(sampler: Sampler) -> int:
+    return int(sample(sampler, 0.5)) if is_constant(sampler) else NONE
+
+
+def _samplers(plan: Plan) -> tuple[NDArray[np.void], NDArray[np.float64]]:
+    found = [plan.workload.recipients, plan.workload.size, plan.workload.interarrival]
+    for lane in plan.destinations:
+        found += [lane.path.one_way, *lane.server.service]
+    assert len(found) == PER_RUN + PER_LANE * len(plan.destinations)
+    samplers, tables, begin = np.zeros(len(found), SAMPLER), [], 0
+    for record, one in zip(samplers, found, strict=True):
+        table = _table(one.table)
+        record["kind"], record["a"], record["b"], record["c"] = one.kind, one.a, one.b, one.c
+        record["begin"], record["length"] = begin, len(table)
+        tables.append(table)
+        begin += len(table)
+    return samplers, np.concatenate(tables)
+
+
+@functools.lru_cache(maxsize=64)
+def _table(values: tuple[float, ...]) -> NDArray[np.float64]:
+    return np.array(values, np.float64)

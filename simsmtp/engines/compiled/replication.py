@@ -1,0 +1,89 @@
+"""One replication on the compiled engine: pack the plan, go through the loop, unpack the answer."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simsmtp.engines.compiled.kernels import Advance, kernel
+from simsmtp.engines.compiled.layout import DONE, GROW, ROWS
+from simsmtp.engines.compiled.packing import World, grow, world_of
+from simsmtp.engines.compiled.transaction import BUILT_IN
+from simsmtp.engines.compiled.user import Compiled, compile_strategy
+from simsmtp.engines.totals import Totals, responses_of
+from simsmtp.model.plan import Plan, plan_of
+from simsmtp.model.records import Output, RecipientRow, Responses
+from simsmtp.model.scenario import Scenario
+from simsmtp.protocol.ledger import LEDGER_NAMES
+from simsmtp.strategies.registry import Settle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+
+def run(scenario: Scenario, *, seed: int, replication: int, recipients: bool = False) -> Output:
+    """Run one replication; see `simsmtp.engines.run_replication`."""
+    plan = plan_of(scenario)
+    address = 0 if plan.client.settle in BUILT_IN else compiled_strategy(plan.client.settle).address
+    world = world_of(plan, seed=seed, replication=replication, rows=recipients, settle_address=address)
+    rows: list[RecipientRow] = []
+    for chunk in _chunks(kernel(), world):
+        rows += _rows(chunk, plan)
+    rows.sort(key=lambda row: (row.message, row.recipient))
+    return Output(_responses(world), rows, [])
+
+
+@lru_cache(maxsize=16)
+def compiled_strategy(settle: Settle) -> Compiled:
+    """Compile a user's strategy once; see `simsmtp.engines.compiled.user.compile_strategy`."""
+    return compile_strategy(settle)
+
+
+def _chunks(advance: Advance, world: World) -> Iterator[NDArray[np.void]]:
+    """Run to the end; yield the rows as they come."""
+    run = world["run"][0]
+    while (status := advance(world.record)) != DONE:
+        if status == GROW:
+            grow(world)
+        elif status == ROWS:
+            yield world["rows"][: run["rows"]]
+            run["rows"] = 0
+        else:
+            raise OverflowError("a time of this run does not fit 64 bits")
+    yield world["rows"][: run["rows"]]
+
+
+def _responses(world: World) -> Responses:
+    run = world["run"][0]
+    low, high = int(run["lowest_bucket"]), int(run["highest_bucket"])
+    counts = world["delays"]["recipients"][low : high + 1]
+    delays = {low + int(place): int(counts[place]) for place in np.flatnonzero(counts)}
+    totals = Totals(
+        int(run["recipients"]),
+        world["ledger"]["recipients"].tolist(),
+        int(run["accepted_once"]),
+        int(run["rcpt_commands"]),
+        int(run["transactions"]),
+        int(run["connected"]),
+        int(run["round_trips"]),
+        int(run["first_connect_ns"]),
+        int(run["last_final_ns"]),
+    )
+    return responses_of(totals, delays)
+
+
+def _rows(chunk: NDArray[np.void], plan: Plan) -> Iterator[RecipientRow]:
+    names = [one.name for one in plan.destinations]
+    for row in chunk.tolist():
+        message, recipient, resend_of, lane, valid, ledger, accepted, ndr, attempts, arrival, first, origin = row
+        delay = math.nan if first < 0 else (first - arrival) / 1e9
+        name = LEDGER_NAMES[ledger]
+        yield RecipientRow(
+            message, recipient, resend_of, names[lane] if len(names) > 1 else "", valid, name, accepted, ndr, attempts,
+            arrival / 1e9, delay, origin,
+        )  # fmt: skip

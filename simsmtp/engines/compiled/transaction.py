@@ -1,0 +1,340 @@
+"""One transaction in compiled code: flights, replies, verdicts; see `simsmtp.engines.reference.transaction`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simsmtp.engines.compiled.books import accept, note_delay, settle
+from simsmtp.engines.compiled.jit import compiled
+from simsmtp.engines.compiled.layout import NONE
+from simsmtp.engines.compiled.memory import (
+    extra_at,
+    job_at,
+    lane_at,
+    message_at,
+    run_of,
+    session_at,
+    settings_of,
+    slot_at,
+    spoken_at,
+    verb_at,
+)
+from simsmtp.engines.compiled.server import ANSWERS
+from simsmtp.engines.compiled.session import FLIGHT, TEXT, keep_tally, start_flight, start_lone_command, tally_of
+from simsmtp.engines.compiled.slots import merged
+from simsmtp.engines.compiled.user import call_user
+from simsmtp.protocol.commands import Verb, ends_group
+from simsmtp.strategies import counting
+from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
+from simsmtp.strategies.overflow import becomes, overflow_for, stops_sending
+from simsmtp.strategies.seen import Seen, classify
+from simsmtp.strategies.tally import empty_tally
+from simsmtp.strategies.window import Window, may_send, rcpts_that_fit, window_in_session
+
+RESET_STEP, MAIL_STEP, RCPT_STEP, DATA_STEP, END = range(5)
+"""What of a transaction's script comes next."""
+
+BUILT_IN = (
+    counting.corrected,
+    counting.one_stop,
+    counting.per_read,
+    counting.send_cursor,
+    counting.send_cursor_silent,
+    counting.aggregate,
+    counting.budget,
+    counting.shifted,
+)
+"""The strategies by their number in `ask`; any other number is the user's own."""
+
+
+@compiled
+def ask(address: Any, strategy: Any, tally: Any, rcpt: Any, knobs: Any) -> Any:
+    """Return a counting strategy's verdict about one recipient."""
+    if strategy == 0:
+        return counting.corrected(tally, rcpt, knobs).value
+    if strategy == 1:
+        return counting.one_stop(tally, rcpt, knobs).value
+    if strategy == 2:
+        return counting.per_read(tally, rcpt, knobs).value
+    if strategy == 3:
+        return counting.send_cursor(tally, rcpt, knobs).value
+    if strategy == 4:
+        return counting.send_cursor_silent(tally, rcpt, knobs).value
+    if strategy == 5:
+        return counting.aggregate(tally, rcpt, knobs).value
+    if strategy == 6:
+        return counting.budget(tally, rcpt, knobs).value
+    if strategy == 7:
+        return counting.shifted(tally, rcpt, knobs).value
+    return call_user(address, tally, rcpt, knobs)
+
+
+@compiled
+def begin_transaction(w: Any, session: Any, job: Any, size: Any) -> None:
+    """Take the next recipients of a job and write the first flight to them."""
+    S, J, G, R = session_at(w, session), job_at(w, job), settings_of(w), run_of(w)
+    L, M = lane_at(w, S.lane), message_at(w, J.message)
+    _take(w, S, J, size)
+    S.job, S.message, S.transaction = job, J.message, M.transactions
+    M.transactions += 1
+    S.transactions += 1
+    R.transactions += 1
+    pipelining = G.pipelining != 0 and L.pipelining != 0
+    window = window_in_session(pipelining, G.window_recipients, G.window_octets, G.drain != 0)
+    S.stop_and_wait, S.window_drain = window.stop_and_wait, window.drain
+    S.window_recipients, S.window_octets = window.recipients, window.octets
+    S.data = Verb.BDAT.value if G.chunking != 0 and L.chunking != 0 else Verb.DATA.value
+    S.next, S.written, S.tried, S.flight = S.head, 0, 0, 0
+    S.over_code = S.data_code = S.final_code = S.refused_at_mail = S.flight_rcpts = 0
+    S.mail_seen, S.block = Seen.CLOSED.value, NONE
+    keep_tally(S, empty_tally())
+    S.script = RESET_STEP if S.needs_reset != 0 else MAIL_STEP
+    _write_next_flight(w, session, S)
+
+
+@compiled
+def _take(w: Any, S: Any, J: Any, most: Any) -> None:
+    """Move recipients from a job to the session: re-queued ones in their order, then those not yet sent."""
+    J.in_flight += 1
+    S.count, S.head, S.tail = 0, NONE, NONE
+    if J.requeued_count > 0:
+        S.head = S.tail = J.requeued
+        S.count = 1
+        while S.count < min(most, J.requeued_count):
+            S.tail = slot_at(w, S.tail).next
+            S.count += 1
+        J.requeued = slot_at(w, S.tail).next
+        J.requeued_count -= S.count
+        if J.requeued_count == 0:
+            J.requeued = J.requeued_tail = NONE
+    more = min(most - S.count, J.unsent_count)
+    if more > 0:
+        if S.count > 0:
+            slot_at(w, S.tail).next = J.unsent
+        else:
+            S.head = J.unsent
+        tail = J.unsent
+        for _ in range(more - 1):
+            tail = slot_at(w, tail).next
+        S.tail, S.count = tail, S.count + more
+        J.unsent = slot_at(w, tail).next
+        J.unsent_count -= more
+    slot_at(w, S.tail).next = NONE
+
+
+@compiled
+def _write_next_flight(w: Any, session: Any, S: Any) -> None:
+    """Take from the front of the script what may be unanswered at once, and write it."""
+    G = settings_of(w)
+    window = Window(S.stop_and_wait != 0, S.window_recipients, S.window_octets, S.window_drain != 0)
+    commands = rcpts = octets = 0
+    while S.script < END:
+        verb = _verb_of_step(S)
+        size = verb_at(w, verb).octets
+        if S.script == RCPT_STEP:
+            waiting = S.count - S.written
+            rcpts = min(waiting, rcpts_that_fit(window, commands, rcpts, octets, size))
+            S.rcpts_left = rcpts
+            S.written += rcpts
+            if rcpts < waiting:
+                break
+            commands, octets = commands + rcpts, octets + rcpts * size
+        elif may_send(window, commands, rcpts, octets, verb, size):
+            if S.script == RESET_STEP:
+                S.reset = 1
+            elif S.script == MAIL_STEP:
+                S.mail = 1
+            else:
+                S.last = verb
+            commands, octets = commands + 1, octets + size
+        else:
+            break
+        S.script += 1
+        if ends_group(verb):
+            break
+    S.flight += 1
+    S.command_ns, S.stops = G.command_ns, S.window_drain
+    start_flight(w, session, S, FLIGHT)
+
+
+@compiled
+def _verb_of_step(S: Any) -> Any:
+    if S.script == RESET_STEP:
+        return Verb.RSET.value
+    if S.script == MAIL_STEP:
+        return Verb.MAIL.value
+    return Verb.RCPT.value if S.script == RCPT_STEP else S.data
+
+
+@compiled
+def read_flight(w: Any, session: Any) -> Any:
+    """Read the replies to a flight and write the next; return True when the transaction is over."""
+    S, G = session_at(w, session), settings_of(w)
+    _read_replies(w, S)
+    if S.is_closed != 0 or S.refused_at_mail != 0:
+        return True
+    if S.script < END and S.tally_over > 0 and stops_sending(G.stop_on_overflow != 0, overflow_of(w, S)):
+        S.script = DATA_STEP
+    if S.script < DATA_STEP or (S.script == DATA_STEP and S.tally_accepted > 0):
+        _write_next_flight(w, session, S)
+        return False
+    if S.data_code == 354:
+        start_lone_command(w, session, S, Verb.TEXT.value, TEXT)
+        return False
+    S.needs_reset = 1 if S.final_code == 0 else 0
+    return True
+
+
+@compiled
+def _read_replies(w: Any, S: Any) -> None:
+    R = run_of(w)
+    if settings_of(w).keep_attempts != 0:
+        slot = _slot_at(w, S, S.tried)
+        for _ in range(S.flight_rcpts):
+            extra_at(w, slot).attempts += 1
+            slot = slot_at(w, slot).next
+    S.tried += S.flight_rcpts
+    R.rcpt_commands += S.flight_rcpts
+    S.flight_rcpts = 0
+
+
+@compiled
+def _slot_at(w: Any, S: Any, position: Any) -> Any:
+    slot = S.head
+    for _ in range(position):
+        slot = slot_at(w, slot).next
+    return slot
+
+
+@compiled
+def overflow_of(w: Any, S: Any) -> Any:
+    """Return the overflow policy for the class of the first over-limit reply."""
+    G = settings_of(w)
+    return overflow_for(S.over_code, G.for_452, G.for_552)
+
+
+@compiled
+def file_outcomes(w: Any, session: Any) -> None:
+    """File every recipient of a transaction where its verdict says."""
+    S, R = session_at(w, session), run_of(w)
+    committed = 200 <= S.final_code < 300
+    S.committed = 0
+    if S.is_closed != 0 and not committed:
+        _defer(w, job_at(w, S.job), S.head, S.tail, S.count)  # 421, or a connection gone: nothing was committed
+    else:
+        _file_tried(w, S, committed)
+    if S.final_code > 0 or S.data_code >= 400:
+        R.last_final_ns = R.now
+
+
+@compiled
+def _file_tried(w: Any, S: Any, committed: Any) -> None:
+    G, J = settings_of(w), job_at(w, S.job)
+    tally, strategy = tally_of(S), G.strategy
+    knobs = Knobs(S.stop_and_wait == 0, G.budget)
+    final_code = S.final_code if S.final_code != 0 else S.data_code
+    again = again_tail = deferred = deferred_tail = NONE
+    again_count = deferred_count = over_rank = 0
+    previous, slot = S.mail_seen, S.head
+    for position in range(S.tried):
+        following, answer = slot_at(w, slot).next, slot_at(w, slot).answer
+        spoken = spoken_at(w, S.lane * ANSWERS + answer)
+        code = spoken.code
+        seen = classify(code, spoken.status, position == 0).value
+        verdict = ask(G.settle_address, strategy, tally, Rcpt(position, seen, previous, over_rank), knobs)
+        # The enumeration's members and their numbers are the same to a decision; one type suits the compiler.
+        final = becomes(verdict, seen, code, S.over_code, final_code, G.for_452, G.for_552) + 0
+        if committed and seen == Seen.ACCEPTED:
+            S.committed += accept(w, slot)
+        if final == Verdict.REQUEUE:
+            if again_tail < 0:
+                again = slot
+            else:
+                slot_at(w, again_tail).next = slot
+            again_tail, again_count = slot, again_count + 1
+        elif final == Verdict.DEFER:
+            if deferred_tail < 0:
+                deferred = slot
+            else:
+                slot_at(w, deferred_tail).next = slot
+            deferred_tail, deferred_count = slot, deferred_count + 1
+        else:
+            settle(w, slot, final == Verdict.FAIL)
+        previous = seen
+        if seen == Seen.OVER:
+            over_rank += 1
+        slot = following
+    if again_tail >= 0:
+        slot_at(w, again_tail).next = NONE
+    if deferred_tail >= 0:
+        slot_at(w, deferred_tail).next = NONE
+    if S.committed > 0:
+        note_delay(w, S.message, S.committed)
+    _defer(w, J, deferred, deferred_tail, deferred_count)
+    # Without progress an immediate retry would go round for ever; accepted again is no progress.
+    if S.committed > 0:
+        _requeue(w, J, again, again_tail, again_count)
+    else:
+        _defer(w, J, again, again_tail, again_count)
+    if S.is_closed == 0 and S.count > S.tried:
+        _requeue(w, J, slot, S.tail, S.count - S.tried)
+
+
+@compiled
+def requeue_all(w: Any, session: Any) -> None:
+    """Put all recipients of a transaction back to be sent at once."""
+    S = session_at(w, session)
+    _requeue(w, job_at(w, S.job), S.head, S.tail, S.count)
+
+
+@compiled
+def _requeue(w: Any, J: Any, head: Any, tail: Any, count: Any) -> None:
+    if count > 0:
+        J.requeued, J.requeued_tail = merged(w, J.requeued, J.requeued_tail, head, tail)
+        J.requeued_count += count
+
+
+@compiled
+def _defer(w: Any, J: Any, head: Any, tail: Any, count: Any) -> None:
+    if count > 0:
+        J.deferred, J.deferred_tail = merged(w, J.deferred, J.deferred_tail, head, tail)
+        J.deferred_count += count
+
+
+@compiled
+def retry_deferred(w: Any, job: Any) -> None:
+    """Make the deferred recipients of a job ready for a further attempt."""
+    J = job_at(w, job)
+    _requeue(w, J, J.deferred, J.deferred_tail, J.deferred_count)
+    J.deferred = J.deferred_tail = NONE
+    J.deferred_count = 0
+    J.ready_ns = run_of(w).now
+    J.attempt += 1
+
+
+@compiled
+def defer_pending(w: Any, job: Any) -> None:
+    """Move all that a job has to send to what it has deferred."""
+    J = job_at(w, job)
+    _defer(w, J, J.requeued, J.requeued_tail, J.requeued_count)
+    J.requeued = J.requeued_tail = NONE
+    J.requeued_count = 0
+    if J.unsent_count > 0:
+        tail = J.unsent
+        for _ in range(J.unsent_count - 1):
+            tail = slot_at(w, tail).next
+        slot_at(w, tail).next = NONE
+        _defer(w, J, J.unsent, tail, J.unsent_count)
+        J.unsent_count = 0
+
+
+@compiled
+def fail_deferred(w: Any, job: Any) -> None:
+    """Give up what a job has deferred, with NDRs."""
+    J = job_at(w, job)
+    slot = J.deferred
+    while slot >= 0:
+        settle(w, slot, True)
+        slot = slot_at(w, slot).next
+    J.deferred = J.deferred_tail = NONE
+    J.deferred_count = 0

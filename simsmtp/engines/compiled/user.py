@@ -1,0 +1,92 @@
+"""A user's own strategy in compiled code: compiled by itself and called through its address.
+
+So the loop, which takes long to compile, is the same for all strategies, and an edited one can never be answered
+by what was compiled before.
+"""
+
+from __future__ import annotations
+
+import types as python_types
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from llvmlite import ir
+from numba import cfunc, types
+from numba.core.errors import NumbaError, UnsupportedBytecodeError
+from numba.extending import intrinsic, register_jitable
+
+from simsmtp.engines.compiled.jit import compiled
+from simsmtp.strategies.counting import Knobs, Rcpt
+from simsmtp.strategies.tally import Tally
+
+_FIELDS = len(Tally._fields) + len(Rcpt._fields) + len(Knobs._fields)
+_SIGNATURE = types.int64(*[types.int64] * _FIELDS)
+
+
+class Compiled(NamedTuple):
+    """A strategy that can be called from the loop; `keep` must live as long as `address` is used."""
+
+    address: int
+    keep: object
+
+
+class NotInDecisionLanguage(Exception):  # noqa: N818 - what the strategy is
+    """A strategy that cannot be compiled; says why."""
+
+
+def compile_strategy(settle: Callable[..., Any]) -> Compiled:
+    """Compile a user's strategy.
+
+    Raises
+    ------
+    NotInDecisionLanguage
+        If it is not written in the decision language (see `simsmtp.strategies`).
+    """
+    _register_helpers(settle, set())
+    decide = compiled(settle)
+
+    def wrapper(a, b, c, d, e, f, g, h, position, seen, previous, over_rank, pipelined, budget):  # type: ignore[no-untyped-def]
+        tally = Tally(a, b, c, d, e, f, g, h)
+        return decide(tally, Rcpt(position, seen, previous, over_rank), Knobs(pipelined != 0, budget)).value
+
+    try:
+        function = cfunc(_SIGNATURE, error_model="numpy")(wrapper)
+    except (NumbaError, UnsupportedBytecodeError, AttributeError, TypeError, NotImplementedError) as error:
+        raise NotInDecisionLanguage(_reason(error)) from error
+    return Compiled(function.address, function)
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(("Failed in", "During", "[1]", "File", "-"))]
+    return (telling or lines or [type(error).__name__])[0]
+
+
+def _register_helpers(function: Callable[..., Any], seen: set[int]) -> None:
+    """Let compiled code call the plain functions of the user's file that a strategy calls."""
+    code = getattr(function, "__code__", None)
+    for name in code.co_names if code else ():
+        found = function.__globals__.get(name)  # type: ignore[attr-defined]
+        own = isinstance(found, python_types.FunctionType) and not found.__module__.startswith("simsmtp.")
+        if own and id(found) not in seen:
+            seen.add(id(found))
+            register_jitable(found)
+            _register_helpers(found, seen)
+
+
+@intrinsic
+def call_user(typing_context: Any, address: Any, tally: Any, rcpt: Any, knobs: Any) -> Any:
+    """Call the strategy at an address."""
+    signature = types.int64(types.int64, tally, rcpt, knobs)
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        word = ir.IntType(64)
+        whole = [
+            context.cast(builder, builder.extract_value(value, place), kind, types.int64)
+            for value, fields in zip(values[1:], signature.args[1:], strict=True)
+            for place, kind in enumerate(fields.types)
+        ]
+        pointer = builder.inttoptr(values[0], ir.FunctionType(word, [word] * len(whole)).as_pointer())
+        return builder.call(pointer, whole)
+
+    return signature, generate

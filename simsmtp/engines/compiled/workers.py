@@ -1,0 +1,73 @@
+"""A destination's workers in compiled code: who is served, who waits in line, and when no event is needed to tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simsmtp.engines.compiled.heaps import is_next, plan_session_event, schedule, who_of
+from simsmtp.engines.compiled.jit import compiled
+from simsmtp.engines.compiled.layout import NONE
+from simsmtp.engines.compiled.memory import lane_at, run_of, session_at, settings_of
+from simsmtp.engines.kind import Kind
+
+
+@compiled
+def ask_for_worker(w: Any, session: Any, S: Any, at: Any) -> Any:
+    """Ask for a worker at a time to come; return True if it has already done its work, without an event."""
+    R, L = run_of(w), lane_at(w, S.lane)
+    S.in_service = 1
+    who = who_of(Kind.REQUEST.value, S.lane, S.number)
+    if not _may_jump(w, at, who):
+        schedule(w, at, who, 0, session)
+        return False
+    R.now = at
+    R.bypassed += 1
+    return take_worker(w, session, S, L)
+
+
+@compiled
+def take_worker(w: Any, session: Any, S: Any, L: Any) -> Any:
+    """Take a free worker now or wait in line; return True if it has already done its work, without an event."""
+    R = run_of(w)
+    if L.busy >= L.workers:
+        S.next_waiting = NONE
+        if L.last_waiting >= 0:
+            session_at(w, L.last_waiting).next_waiting = session
+        else:
+            L.first_waiting = session
+        L.last_waiting = session
+        return False
+    L.busy += 1
+    done_at = R.now + S.service_ns
+    who = who_of(Kind.SERVED.value, S.lane, S.number)
+    if not _may_jump(w, done_at, who):
+        schedule(w, done_at, who, 0, session)
+        return False
+    R.now = done_at
+    R.bypassed += 1
+    leave_worker(w, L)
+    S.free = R.now
+    return True
+
+
+@compiled
+def leave_worker(w: Any, L: Any) -> None:
+    """Hand a worker to the session that has waited longest."""
+    L.busy -= 1
+    session = L.first_waiting
+    if session >= 0:
+        S = session_at(w, session)
+        L.first_waiting = S.next_waiting
+        if L.first_waiting < 0:
+            L.last_waiting = NONE
+        L.busy += 1
+        plan_session_event(w, session, S, Kind.SERVED.value, run_of(w).now + S.service_ns)
+
+
+@compiled
+def _may_jump(w: Any, at: Any, who: Any) -> Any:
+    """Tell whether time may go on to an event without putting it among the others."""
+    R, horizon = run_of(w), settings_of(w).horizon_ns
+    if R.staff_due != 0 or R.to_start != 0 or (horizon > 0 and at >= horizon):
+        return False
+    return is_next(w, at, who, 0)

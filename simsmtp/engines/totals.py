@@ -1,0 +1,89 @@
+"""What every engine counts, and the responses made from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from simsmtp.errors import ConservationError
+from simsmtp.model.histogram import percentile_ns
+from simsmtp.model.records import Responses
+from simsmtp.model.responses import COLUMNS
+from simsmtp.protocol.ledger import LEDGER_NAMES, Ledger
+
+
+class Totals(NamedTuple):
+    """Counts at the end of a run.
+
+    Attributes
+    ----------
+    recipients : int
+        Of all messages, resends included.
+    ledger : sequence of int
+        Recipients of each class, in the order of `Ledger`.
+    accepted_once : int
+        Recipients accepted at least once.
+    rcpt_commands, transactions, connections, round_trips : int
+        See `simsmtp.model.responses`.
+    first_connect_ns, last_final_ns : int
+        When the first connection was begun and the last final reply came; -1 for never.
+    """
+
+    recipients: int
+    ledger: Sequence[int]
+    accepted_once: int
+    rcpt_commands: int
+    transactions: int
+    connections: int
+    round_trips: int
+    first_connect_ns: int
+    last_final_ns: int
+
+
+def responses_of(totals: Totals, delays: Mapping[int, int]) -> Responses:
+    """Return one value per response column.
+
+    Parameters
+    ----------
+    totals : Totals
+        What was counted.
+    delays : mapping of int to int
+        Recipients by bucket of the delay to their first acceptance, see `simsmtp.model.histogram`.
+
+    Raises
+    ------
+    ConservationError
+        If the ledger does not sum to the number of recipients.
+    """
+    if sum(totals.ledger) != totals.recipients:
+        raise ConservationError(f"the ledger holds {sum(totals.ledger)} of {totals.recipients} recipients")
+    values: Responses = {
+        "recipients": totals.recipients,
+        **dict(zip(LEDGER_NAMES, totals.ledger, strict=True)),
+        "false_ndr_rate": _false_ndr_rate(totals.ledger),
+        "rcpt_commands": totals.rcpt_commands,
+        "transactions": totals.transactions,
+        "connections": totals.connections,
+        "round_trips": totals.round_trips,
+        **_times(totals),
+        **{f"delay_p{percent}_s": percentile_ns(delays, percent / 100) / 1e9 for percent in (50, 95, 99)},
+    }
+    return {column: values[column] for column in COLUMNS}
+
+
+def _false_ndr_rate(ledger: Sequence[int]) -> float:
+    wrong = ledger[Ledger.FALSE_NDR] + ledger[Ledger.CONTRADICTORY_NDR]
+    finished = sum(ledger[: Ledger.TRUE_NDR])
+    return wrong / finished if finished else 0.0
+
+
+def _times(totals: Totals) -> Responses:
+    finished = totals.last_final_ns >= 0
+    makespan_ns = max(0, totals.last_final_ns - totals.first_connect_ns) if finished else 0
+    once = totals.accepted_once
+    return {
+        "makespan_s": makespan_ns / 1e9,
+        "delivered_per_s": once / (makespan_ns / 1e9) if makespan_ns else 0.0,
+        "rcpt_per_delivered": totals.rcpt_commands / once if once else math.nan,
+    }

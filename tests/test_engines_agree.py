@@ -1,0 +1,193 @@
+"""The compiled engine gives the very bits of the reference engine, whatever the scenario."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from helpers import STRATEGIES, many
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from simsmtp.engines import choose_engine, run_replication
+from simsmtp.errors import InputError
+from simsmtp.model.scenario import Scenario
+from simsmtp.strategies.counting import Verdict, by_own_reply
+from simsmtp.strategies.registry import register_strategy
+from simsmtp.strategies.seen import Seen
+
+pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
+
+OVERFLOWS = ["new-connection", "same-session", "defer", "bounce"]
+KINDS = ["transaction", "domain", "connection", "first-domain-only"]
+DELAYS = [0.0, 1.0, 50.0, {"dist": "exponential", "mean": 20.0}, {"dist": "lognormal", "mean": 5.0, "cv": 1.5}]
+COUNTS = [1, 7, 40, 120, {"dist": "geometric", "mean": 12.0}]
+
+WORKLOAD = {
+    "messages": [1, 3, 17],
+    "recipients_per_message": COUNTS,
+    "message_bytes": [1, 4096, 200_000, {"dist": "lognormal", "mean": 9000.0, "cv": 2.0}],
+    "unknown_share": [0.0, 0.2],
+    "domains": [1, 3],
+    "arrivals": ["at-once", {"dist": "poisson", "rate_per_s": 2.0}, {"dist": "poisson", "rate_per_s": 0.01}],
+    "resend": ["none", "all", "failed"],
+    "resends": [1, 2],
+    "resend_after_s": [0.0, 60.0],
+}
+CLIENT = {
+    "strategy": list(STRATEGIES),
+    "budget": [1, 4],
+    "overflow": [*OVERFLOWS, {"452": "defer", "552": "bounce"}, {"452": "same-session", "552": "new-connection"}],
+    "batch_size": [1, 10, 1000],
+    "sizing": ["fixed", "rcptmax", "adaptive"],
+    "sizing_forget_s": [None, 5.0],
+    "pipelining": [True, False],
+    "chunking": [False, True],
+    "window_recipients": [None, 1, 9],
+    "window_bytes": [None, 300, 4096],
+    "drain": [False, True],
+    "command_ms": [0.0, 0.3],
+    "stop_on_overflow": [True, False],
+    "connections": [1, 2, 5],
+    "connections_total": [None, 3],
+    "transactions_per_connection": [None, 1, 3],
+    "retry_initial_s": [1.0, 300.0],
+    "expiry_s": [5.0, 3600.0, 432_000.0],
+    "starttls": [False, True],
+}
+NETWORK = {
+    "rtt_ms": DELAYS,
+    "bandwidth_mbit": [None, 100.0, 0.05],
+    "replies_per_read": [None, 1, 4],
+    "tls_round_trips": [1, 2],
+}
+SERVER = {
+    "recipient_limit": [1, 5, 30, None],
+    "limit_kind": KINDS,
+    "overflow_reply": [552, 452, "452 4.5.3", 451, 550, 421],
+    "overshoot_limit": [None, 0, 6],
+    "soft_error_limit": [None, 3],
+    "hard_error_limit": [None, 8],
+    "reject_data_after_overflow": [False, True],
+    "data_without_recipients": ["354", "554 5.5.1"],
+    "data_failure_share": [0.0, 0.3],
+    "data_failure_reply": ["451 4.3.0", "554 5.6.0"],
+    "greylist_s": [None, 30.0],
+    "pipelining": [True, False],
+    "chunking": [False, True],
+    "advertise_limits": [False, True],
+    "messages_per_connection": [None, 2],
+    "sessions": [None, 1, 3],
+    "workers": [None, 1, 2],
+    "reply_buffer_bytes": [1, 100, 4096],
+    "rcpt_service_ms": DELAYS,
+    "data_service_ms": DELAYS,
+    "text_service_ms": DELAYS,
+}
+
+
+def _some_of(table: dict[str, list[object]]) -> st.SearchStrategy[dict[str, object]]:
+    """Return a table with some of its keys; the simplest is empty."""
+    return st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key, values in table.items()})
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    """Draw settings; what no engine could run is left out."""
+    tables: dict[str, object] = {
+        "workload": draw(_some_of(WORKLOAD)),
+        "client": draw(_some_of(CLIENT)),
+        "network": draw(_some_of(NETWORK)),
+        "server": draw(_some_of(SERVER)),
+        "horizon_s": draw(st.sampled_from([None, 0.5, 20.0, 900.0])),
+    }
+    if draw(st.booleans()):
+        tables["destinations"] = [
+            {"name": "a", "weight": 2.0},
+            {"name": "b", "connections": 2, "server": draw(_some_of(SERVER)), "network": draw(_some_of(NETWORK))},
+        ]
+    try:
+        return Scenario.from_dict(tables)
+    except InputError:
+        assume(False)
+        raise
+
+
+def _agree(scenario: Scenario, *, seed: int = 0, replication: int = 0) -> None:
+    outputs = [
+        run_replication(scenario, seed=seed, replication=replication, engine=engine, recipients=True)
+        for engine in ("reference", "compiled")
+    ]
+    ours, theirs = outputs
+    for row, other in zip(ours.recipients, theirs.recipients, strict=True):
+        assert repr(row) == repr(other), "the first recipient whose fate differs"
+    assert repr(ours.responses) == repr(theirs.responses)
+    bare = run_replication(scenario, seed=seed, replication=replication, engine="compiled")
+    assert repr(bare.responses) == repr(theirs.responses), "keeping rows changes nothing"
+
+
+@many
+@given(scenario=scenarios(), seed=st.integers(0, 2**40), replication=st.integers(0, 5))
+def test_engines_agree_to_the_bit(scenario: Scenario, seed: int, replication: int) -> None:
+    _agree(scenario, seed=seed, replication=replication)
+
+
+@pytest.mark.parametrize(("strategy", "overflow", "kind"), list(itertools.product(STRATEGIES, OVERFLOWS, KINDS)))
+def test_engines_agree_on_every_strategy_overflow_and_limit(strategy: str, overflow: str, kind: str) -> None:
+    _agree(
+        Scenario(
+            workload={"messages": 6, "recipients_per_message": 23, "domains": 2, "unknown_share": 0.1},
+            client={"strategy": strategy, "overflow": overflow, "connections": 2, "window_recipients": 8},
+            server={"recipient_limit": 7, "limit_kind": kind, "workers": 1},
+        )
+    )
+
+
+def optimist(tally, rcpt, knobs):  # type: ignore[no-untyped-def]
+    """Take an over-limit refusal for an acceptance."""
+    return Verdict.DONE if rcpt.seen == Seen.OVER else by_own_reply(rcpt.seen)
+
+
+def pessimist(tally, rcpt, knobs):  # type: ignore[no-untyped-def]
+    """Fail whatever came after a refusal."""
+    return Verdict.FAIL if rcpt.over_rank > 0 else by_own_reply(rcpt.seen)
+
+
+def talkative(tally, rcpt, knobs):  # type: ignore[no-untyped-def]
+    """Be no decision: a file is looked at."""
+    with open(__file__, encoding="utf-8") as file:  # noqa: PTH123
+        file.readline()
+    return by_own_reply(rcpt.seen)
+
+
+def _own(name: str) -> Scenario:
+    return Scenario(workload={"messages": 3}, client={"strategy": name}, server={"recipient_limit": 40})
+
+
+def test_a_strategy_of_ones_own_is_compiled_and_an_edited_one_is_compiled_anew() -> None:
+    seen = []
+    for settle in (optimist, pessimist):
+        register_strategy("own", settle)
+        _agree(_own("own"))
+        assert choose_engine(_own("own"), "compiled").engine == "compiled"
+        seen.append(repr(run_replication(_own("own"), engine="compiled").responses))
+    assert seen[0] != seen[1]
+
+
+def test_a_strategy_outside_the_decision_language_falls_back_and_says_so() -> None:
+    register_strategy("own", talkative)
+    with pytest.raises(InputError, match="outside the decision language"):
+        run_replication(_own("own"), engine="compiled")
+
+
+def test_without_numba_the_way_to_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simsmtp.engines.choice.find_spec", lambda name: None)
+    assert choose_engine(Scenario(), "auto").engine == "reference"
+    with pytest.raises(InputError, match="numba is not installed"):
+        choose_engine(Scenario(), "compiled")
+
+
+def test_small_work_is_not_worth_compiling_and_large_work_is() -> None:
+    large = Scenario(workload={"messages": 100_000})
+    assert choose_engine(large).engine == "compiled"
+    assert choose_engine(large, dialogue=True).engine == "reference"
