@@ -91,7 +91,7 @@ def world_of(plan: Plan, *, seed: int, replication: int, rows: bool, settle_addr
         "lanes": lanes,
         "spoken": _records("spoken", [one[:3] for lane in plan.destinations for one in lane.server.spoken]),
         "service": _records("service", [(one,) for lane in service for one in lane]),
-        "verbs": _records("verbs", [(one,) for one in client.octets]),
+        "verbs": _records("verbs", [(one,) for one in plan.client.octets]),
         "samplers": samplers,
         "table": table.view(ARRAYS["table"]),
         "trace": _records(
