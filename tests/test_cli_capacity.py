@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from study_files import TINY, cli, written
+from study_files import STRATEGY, TINY, cli, written
 
 SMALL = """
 [study]
@@ -38,7 +38,7 @@ rate = [1, 16]
 [capacity.full]
 "workload.messages" = 80
 """
-FILES = {"capacity.json", "capacity.png", "capacity.svg", "summary.csv", "replications.sqlite"}
+FILES = {"provenance.json", "capacity.json", "capacity.png", "capacity.svg", "summary.csv", "replications.sqlite"}
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,6 @@ def test_what_is_not_met_gives_3_and_what_is_not_known_4(
     ("arguments", "said"),
     [
         (("--slo", "false_ndrs == 0"), "did you mean 'false_ndr'"),
-        (("--slo", "delay p(99.9) < 60 s"), "not carried by the sample"),
         (("--slo", "lost < 0"), "never below 0"),
         (("--slo", "delay p(95) < 1 s", "--slo", "delay p(95) > 2 s"), "no plan can meet both"),
         (("--set", "capacity.tolerence=0.1"), "capacity.tolerance"),
@@ -126,3 +125,54 @@ def test_full_without_its_table_gives_2(tmp_path: Path) -> None:
     ran = cli(tmp_path, "capacity", written(tmp_path, text), "--full")
     assert ran.returncode == 2
     assert "capacity.full: is required for --full" in ran.stderr
+
+
+def test_a_percentile_out_of_reach_gives_4_says_what_to_do_and_writes_nothing(tmp_path: Path) -> None:
+    ran = cli(tmp_path, "capacity", written(tmp_path, SMALL), "--slo", "delay p(99.9) < 60 s")
+    assert (ran.returncode, ran.stdout) == (4, "")
+    assert ran.stderr.startswith("simsmtp: --slo: refused: p(99.9) is not carried by the sample")
+    assert "allowed: delay p(50), delay p(95), delay p(99)" in ran.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["study.toml"]
+
+
+def test_where_results_come_from_is_kept_and_reported(done: tuple[Path, str]) -> None:
+    folder, _ = done
+    path = folder / "results/small/provenance.json"
+    noted = json.loads(path.read_text(encoding="utf-8"))
+    assert (noted["study"], noted["seed"], noted["failed"]) == ("small", 1, 0)
+    assert noted["command"].startswith("simsmtp capacity study.toml")
+    assert noted["computed"] > 0
+    kept = path.read_bytes()
+    assert cli(folder, "capacity", "study.toml", "--workers", 1, "--no-figure").returncode == 0
+    assert path.read_bytes() == kept
+    ran = cli(folder, "report", "results/small")
+    assert ran.returncode == 0, ran.stderr
+    assert noted["digest"] in (folder / "results/small/report.html").read_text(encoding="utf-8")
+
+
+def test_a_strategy_of_ones_own_is_planned_for(tmp_path: Path) -> None:
+    quick = ("--workers", 1, "--no-figure", "--json", "--slo", "delay p(95) < 10 s")
+    alone = SMALL.partition("[capacity.search]")[0].replace("curve_points = 2", "curve_points = 0")
+    plan, mine = written(tmp_path, alone), written(tmp_path, STRATEGY, "mine.py")
+    ran = cli(tmp_path, "capacity", plan, "--strategy", mine, *quick)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["scenario"]["client"]["strategy"] == "optimist"
+    two = written(tmp_path, STRATEGY + STRATEGY.replace('"optimist"', '"hopeful"'), "two.py")
+    unsure = cli(tmp_path, "capacity", plan, "--strategy", two, *quick)
+    assert unsure.returncode == 2
+    assert "--strategy: a plan has one strategy" in unsure.stderr
+    named = cli(tmp_path, "capacity", plan, "--strategy", two, "--set", "client.strategy=hopeful", *quick)
+    assert named.returncode == 0, named.stderr
+    assert json.loads(named.stdout)["scenario"]["client"]["strategy"] == "hopeful"
+
+
+def test_full_results_have_a_folder_of_their_own(tmp_path: Path) -> None:
+    alone = SMALL.partition("[capacity.search]")[0] + '[capacity.full]\n"workload.messages" = 80\n'
+    plan = written(tmp_path, alone)
+    for more in ((), ("--full",)):
+        assert cli(tmp_path, "capacity", plan, "--workers", 1, "--no-figure", *more).returncode == 0
+    messages = [
+        json.loads((tmp_path / "results" / name / "capacity.json").read_text())["scenario"]["workload"]["messages"]
+        for name in ("small", "small-full")
+    ]
+    assert messages == [40, 80]

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from study_files import TINY, FakeEngine, cli, engine, here, own_registry, written
 
+from simsmtp import engines
 from simsmtp.__main__ import _exit_code
+from simsmtp.model.records import Output
 from simsmtp.strategies import registry
 
 __all__ = ["engine", "here", "own_registry"]
@@ -122,3 +124,28 @@ def test_the_process_ends_with_the_code(tmp_path: Path) -> None:
     written(tmp_path, TINY)
     done = cli(tmp_path, "compare", "none.csv", "study.toml")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (5, "", 1)
+
+
+def test_precision_and_baseline_together(  # type: ignore[no-untyped-def]
+    call, engine: FakeEngine, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call("run", "study.toml", *QUICK, "--replications", 40, "--write-baseline", "b.csv") == 0
+    capsys.readouterr()
+    both = ("--budget", 40, "--baseline", "b.csv", "--json", "--output", "precise")
+    assert call("run", "study.toml", *QUICK, "--precision", "makespan_s ±10%", *both) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["precision"]["reached"]
+    assert found["comparison"]["verdict"] == "OK (identical)"
+    assert call("run", "study.toml", *QUICK, "--precision", "makespan_s ±0.01%", *both) == 4  # same, but not precise
+    found = json.loads(capsys.readouterr().out)
+    assert not found["precision"]["reached"]
+    assert found["comparison"]["verdict"] == "OK (identical)"
+
+    def slower(*given: object, **options: object) -> Output:
+        output = engine(*given, **options)  # type: ignore[arg-type]
+        return output._replace(responses=output.responses | {"makespan_s": 1.5 * (output.responses["makespan_s"] or 0)})
+
+    monkeypatch.setattr(engines, "run_replication", slower)
+    elsewhere = (*both[:-1], "slower")
+    assert call("run", "study.toml", *QUICK, "--precision", "makespan_s ±10%", *elsewhere) == 3  # precise, but worse
+    assert json.loads(capsys.readouterr().out)["precision"]["reached"]

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsmtp.analysis.compare import Comparison, Margin, compare_rows, read_margins
+from simsmtp.analysis.compare_views import change_text, number, plain
 from simsmtp.analysis.verdicts import (
     CHANGED,
     FAILED,
@@ -86,6 +87,23 @@ def test_noise_is_inconclusive() -> None:
     base, new = rows(makespan_s=noisy(1, sd=30)), rows(makespan_s=noisy(2, 106, sd=30))
     found = compare_rows(base, new)
     assert (found.verdict, found.exit_code) == (INCONCLUSIVE, 4)
+
+
+def test_inconclusive_says_what_to_do_next() -> None:
+    found = compare_rows(rows(makespan_s=noisy(1, sd=30)), rows(makespan_s=noisy(2, 106, sd=30)))
+    assert "more than 10 replications (--replications 20 --write-baseline FILE)" in found.to_markdown()
+    assert "or allow more (--margin)" in found._repr_html_()
+    means = compare_rows(rows(replications=1), rows(replications=1, makespan_s=100.1), means_only=True)
+    assert "write a baseline of rows" in means.to_markdown()
+    assert "Next:" not in compare_rows(rows(makespan_s=noisy(1)), rows(makespan_s=noisy(1) * 1.02)).to_markdown()
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_zero_has_no_minus(relative: bool) -> None:
+    row = {"change": -0.0, "low": -0.0, "high": 0.0, "relative": relative}
+    assert "-0" not in change_text(row)
+    assert number(-0.0) == "0"
+    assert str(plain(np.float64(-0.0))) == "0.0"
 
 
 def test_never_is_refuted_by_one_counter_example_on_the_same_mail() -> None:

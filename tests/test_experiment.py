@@ -258,3 +258,20 @@ def test_a_registered_name_stands_for_itself(tmp_path: Path) -> None:
 def test_a_bad_strategy_file_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load_strategies(written(tmp_path, text, "mine.py"))
+
+
+def test_a_trace_is_looked_for_beside_its_file_then_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, rows = tmp_path / "plans", "a@x.test b@y.test 0\n"
+    folder.mkdir()
+    for place in (folder, tmp_path):
+        (place / "both.txt").write_text(rows, encoding="utf-8")
+    (tmp_path / "here.txt").write_text(rows, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    study = '[study]\nname = "t"\ntitle = "T"\nreplications = 1\nseed = 1\n'
+    text = study + '[scenario.workload]\ntrace = "both.txt"\n[factors]\n"workload.trace" = ["both.txt", "here.txt"]\n'
+    (folder / "study.toml").write_text(text, encoding="utf-8")
+    read = load_experiment("plans/study.toml")
+    assert read.scenario.workload.trace == "plans/both.txt"
+    assert [one.scenario.workload.trace for one in read.points] == ["plans/both.txt", "here.txt"]
+    chosen = load_experiment("plans/study.toml", ["scenario.workload.trace=both.txt"])
+    assert [one.scenario.workload.trace for one in chosen.points] == ["both.txt"]  # typed here, so meant from here

@@ -30,8 +30,21 @@ def explanation(found: Comparison) -> str:
     return (
         f"Changes of the mean with {found.level * 100:.4g} % paired t intervals. OK: the interval lies within the "
         f"allowed change. REGRESSION: beyond it, with a false alarm anywhere in this table in at most "
-        f"{found.alarm * 100:.2g} % of comparisons. INCONCLUSIVE: neither; more replications tell."
+        f"{found.alarm * 100:.2g} % of comparisons. INCONCLUSIVE: neither.{_next_step(found)}"
     )
+
+
+def _next_step(found: Comparison) -> str:
+    """Return what to do where the comparison as a whole is inconclusive."""
+    if found.verdict != INCONCLUSIVE:
+        return ""
+    rows = found.rows[found.rows["verdict"] == INCONCLUSIVE]
+    pairs = int(rows["n"].max())
+    if rows["low"].isna().all():
+        step = "write a baseline of rows, with two replications or more (simsmtp run … --write-baseline FILE)"
+    else:
+        step = f"give both sides more than {pairs} replications (--replications {2 * pairs} --write-baseline FILE)"
+    return f" Next: with the code of the base, {step}, and compare again; or allow more (--margin)."
 
 
 def cells_of(row: Mapping[Any, Any], factors: tuple[str, ...]) -> list[str]:
@@ -60,6 +73,7 @@ def change_text(row: Mapping[Any, Any]) -> str:
 def _change(value: float, relative: bool) -> str:
     if math.isnan(value):
         return "-"
+    value += 0.0  # no minus in front of zero
     return f"{value * 100:+.3g} %" if relative else f"{value:+.4g}"
 
 
@@ -67,6 +81,7 @@ def number(value: float) -> str:
     """Return a mean with four digits, counts in full."""
     if math.isnan(value):
         return "-"
+    value += 0.0  # no minus in front of zero
     return f"{value:.0f}" if abs(value) >= 10000 or value == int(value) else f"{value:.4g}"
 
 
@@ -132,6 +147,8 @@ def dict_of(found: Comparison) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as Python's own type, nan and infinities as None."""
+    """Return a value as Python's own type, nan and infinities as None, zero without a minus."""
     given = value.item() if hasattr(value, "item") else value
-    return None if isinstance(given, float) and not math.isfinite(given) else given
+    if isinstance(given, float):
+        return given + 0.0 if math.isfinite(given) else None
+    return given

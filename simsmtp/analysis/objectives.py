@@ -11,6 +11,10 @@ from simsmtp.model.responses import BY_NAME, COLUMNS
 
 OPERATORS = ("<", "<=", "==", ">=", ">")
 PERCENTILES = {"50": "delay_p50_s", "95": "delay_p95_s", "99": "delay_p99_s"}
+_HARDER_WHEN_BUSIER = {
+    *PERCENTILES.values(), "queued", "lost", "duplicate",
+    "false_ndr", "false_ndr_rate", "contradictory_ndr", "missed_ndr",
+}  # fmt: skip
 _UNITS = {
     "s": {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0},
     "1/s": {"": 1.0, "/s": 1.0, "1/s": 1.0, "/min": 1 / 60, "/h": 1 / 3600},
@@ -22,6 +26,10 @@ _PARTS = re.compile(
     r"\s*(?P<number>[-+]?(?:\d[\d_,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>[^\s\d]*)\s*"
 )
 _SHAPE = "RESPONSE OPERATOR NUMBER [UNIT], such as 'delay p(99) < 60 s' or 'false_ndr == 0'"
+
+
+class NotCarriedError(InputError):
+    """A percentile that the sample does not carry: no answer either way, exit code 4."""
 
 
 class Objective(NamedTuple):
@@ -57,6 +65,16 @@ class Objective(NamedTuple):
         """True where smaller values are better."""
         return self.operator in {"<", "<=", "=="}
 
+    @property
+    def is_harder_when_busier(self) -> bool:
+        """True where a higher arrival rate can only make it harder to meet; others may fail at low rates."""
+        return self.is_ceiling and self.response in _HARDER_WHEN_BUSIER
+
+    @property
+    def percentile(self) -> str | None:
+        """The percentile of delay that it is about, such as ``"99"``; None for other responses."""
+        return next((one for one, column in PERCENTILES.items() if column == self.response), None)
+
 
 def parse_objective(text: str, key: str = "objective") -> Objective:
     """Return an objective from its text.
@@ -72,6 +90,8 @@ def parse_objective(text: str, key: str = "objective") -> Objective:
 
     Raises
     ------
+    NotCarriedError
+        For a percentile of delay beyond those that a replication records.
     InputError
         If it is no objective, or nothing can meet it, such as ``lost < 0``.
 
@@ -138,8 +158,13 @@ def _percentile(given: str | None, text: str, key: str) -> str:
     allowed = [f"delay p({one})" for one in PERCENTILES]
     if not number:
         raise InputError("delay needs a percentile", key=key, given=text, allowed=", ".join(allowed))
+    kind = NotCarriedError if _is_extreme(number) else InputError
     reason = "which is not carried by the sample: a replication records its 50th, 95th and 99th only"
-    raise InputError(f"p({number}), {reason}", key=key, given=text, allowed=", ".join(allowed))
+    raise kind(f"p({number}), {reason}", key=key, given=text, allowed=", ".join(allowed))
+
+
+def _is_extreme(number: str) -> bool:
+    return number.replace(".", "", 1).isdigit() and max(map(float, PERCENTILES)) < float(number) < 100
 
 
 def _factor(response: str, unit: str, *, named: bool, text: str, key: str) -> float:

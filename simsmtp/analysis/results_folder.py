@@ -125,7 +125,7 @@ def read_record(folder: str | Path) -> Record:
     means = read_means(folder / SUMMARY)
     steady = folder / "summary_steady.csv"
     capacity = _document(folder / "capacity.json")
-    noted = {key: capacity[key] for key in _NOTED if key in capacity}  # a capacity plan keeps no provenance beside
+    noted = {key: capacity[key] for key in _NOTED if key in capacity}  # an older capacity plan has no provenance beside
     found = Record(
         folder, means, read_means(steady) if steady.exists() else None, _warmup(folder),
         provenance=_document(folder / "provenance.json") or noted,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -13,18 +14,23 @@ and number of connections that do, where it is tight, what sways it, what it cos
 The plan is an experiment file with a table [capacity]. An objective is a response, an operator and a number with its
 unit. What counts is the end of the confidence interval, and what a search found is confirmed on fresh seeds. Finished
 replications are kept: run the same command again to go on after Ctrl-C. The folder then holds capacity.json,
-summary.csv and the figure capacity.png and .svg.
+summary.csv, provenance.json and the figure capacity.png and .svg.
+
+Where an objective may fail at low rates and hold at high ones ('delivered_per_s > 5'), rates are tried on a grid over
+the whole range of the search, and what is told is the stretch that meets it.
 
 \b
 Examples:
   simsmtp capacity experiments/newsletter.toml
   simsmtp capacity experiments/newsletter.toml --slo 'delay p(99) < 60 s' --slo 'false_ndr == 0'
   simsmtp capacity experiments/newsletter.toml --full --set client.connections=8
+  simsmtp capacity experiments/newsletter.toml --strategy my_strategy.py
   simsmtp capacity experiments/relay.toml --set scenario.workload.trace=/var/log/mail.log --json
 
 \b
-Exit codes: 0 the plan as written meets its objectives; 3 it does not; 4 the replications allowed do not tell;
-2 bad input, and nothing was written; 130 Ctrl-C.
+Exit codes: 0 the plan as written meets its objectives; 3 it does not; 4 the replications allowed do not tell, or
+runs of this size do not carry a percentile that is asked for, and nothing was written; 2 bad input, and nothing was
+written; 130 Ctrl-C.
 """
 _CODES = {"met": 0, "missed": 3, "undecided": 4}
 
@@ -37,6 +43,9 @@ _CODES = {"met": 0, "missed": 3, "undecided": 4}
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
               help="Change a key of the file, such as client.batch_size=50 or capacity.tolerance=0.1. "
                    "May be repeated.")  # fmt: skip
+@click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
+              help="A Python file that registers the counting strategy to use; of several, the one that "
+                   "client.strategy names. May be repeated.")  # fmt: skip
 @click.option("--replications", type=click.IntRange(2), metavar="N", help="The most that any question gets.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Key of all random draws.")
 @click.option("--full", is_flag=True, help="The full size: apply [capacity.full] of the file.")
@@ -53,6 +62,7 @@ def capacity(
     plan: Path,
     objectives: tuple[str, ...],
     settings: tuple[str, ...],
+    strategies: tuple[str, ...],
     replications: int | None,
     seed: int | None,
     full: bool,
@@ -63,12 +73,17 @@ def capacity(
     no_figure: bool,
 ) -> None:
     """Parse, call, print."""
+    from simsmtp.analysis.objectives import NotCarriedError  # noqa: PLC0415
     from simsmtp.study.capacity import prepare_capacity, run_capacity  # noqa: PLC0415
 
-    prepared = prepare_capacity(
-        plan, objectives=objectives, settings=settings, replications=replications, seed=seed, full=full,
-        workers=workers, engine=engine, output=output, progress=True,
-    )  # fmt: skip
+    try:
+        prepared = prepare_capacity(
+            plan, objectives=objectives, settings=settings, strategies=strategies, replications=replications,
+            seed=seed, full=full, workers=workers, engine=engine, output=output, progress=True,
+        )  # fmt: skip
+    except NotCarriedError as error:
+        print(f"simsmtp: {error}", file=sys.stderr)
+        ctx.exit(4)
     found = run_capacity(prepared)
     from simsmtp.study.provenance import command_line  # noqa: PLC0415
 

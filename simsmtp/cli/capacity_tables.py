@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from simsmtp.cli.tables import number_text
-from simsmtp.study.capacity_answer import assumptions, utilisation
+from simsmtp.study.capacity_answer import above_offered, assumptions, utilisation
 
 if TYPE_CHECKING:
     from simsmtp.study.capacity import Capacity
@@ -33,6 +33,8 @@ def print_capacity(capacity: Capacity, written: Sequence[Path]) -> None:
     console.print()
     for table in _tables(capacity):
         console.print(table)
+    if note := above_offered(capacity):
+        console.print(note)
     console.print(f"{capacity.computed} replications computed, {capacity.reused} reused")
     console.print(f"{capacity.plan.settings.folder}: {', '.join(path.name for path in written)}", soft_wrap=True)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from simsmtp.study.capacity_table import RATE
 from simsmtp.study.evaluate import Evaluator
 from simsmtp.study.inquiry import Finding, Inquiry, Look
 from simsmtp.study.planning import CapacityPlan, prepare_capacity
+from simsmtp.study.searched import rate_on_grid
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Capacity", "Finding", "Look", "plan_capacity", "prepare_capacity", "run_capacity"]
 
 _QUESTIONS = {"rate": 7, "client.batch_size": 6, "client.connections": 5}
+_ON_GRID = 20
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,10 @@ class Capacity:
         Everything that was run.
     computed, reused : int
         Replications computed now, and found in the store.
+    started : datetime
+        When this run began.
+    duration_s : float
+        How long it took.
     """
 
     plan: CapacityPlan
@@ -59,8 +67,10 @@ class Capacity:
     bounds: Sequence[Bound]
     cost: Cost | None
     looks: Sequence[Look] = field(repr=False)
-    computed: int = 0
-    reused: int = 0
+    computed: int
+    reused: int
+    started: datetime
+    duration_s: float
 
     @property
     def verdict(self) -> str:
@@ -68,7 +78,7 @@ class Capacity:
         return self.written.verdict
 
     def write(self, *, figure: bool = True, command: str | None = None) -> list[Path]:
-        """Write ``capacity.json``, ``summary.csv`` and the figure into the plan's folder; return their paths."""
+        """Write ``capacity.json``, ``summary.csv``, provenance and the figure into the plan's folder; return paths."""
         from simsmtp.study.capacity_export import write_capacity  # noqa: PLC0415
 
         return write_capacity(self, figure=figure, command=command)
@@ -94,6 +104,7 @@ def run_capacity(plan: CapacityPlan) -> Capacity:
         Its verdict is that of the plan as written. Every replication is in the store of the plan's folder, so that
         a plan that was stopped goes on from there.
     """
+    began, started = time.perf_counter(), datetime.now(UTC)
     with Evaluator(plan.experiment.name, plan.settings, _expected(plan)) as evaluator:
         inquiry = Inquiry(plan, evaluator)
         written = inquiry.look("plan", plan.scenario, {}, first=plan.experiment.replications)
@@ -108,13 +119,14 @@ def run_capacity(plan: CapacityPlan) -> Capacity:
         plan, written, findings, curve,
         percentile_table(written.rows, at_edge, messages, plan.table.level), tornado, late,
         bounds_of(plan.scenario), cost_of(plan.scenario, plan.table, written.rows),
-        inquiry.looks, evaluator.computed, evaluator.reused,
+        inquiry.looks, evaluator.computed, evaluator.reused, started, time.perf_counter() - began,
     )  # fmt: skip
 
 
 def _expected(plan: CapacityPlan) -> int:
     """Return about how many replications a plan takes."""
     most, first = plan.experiment.replications, min(plan.table.first_look, plan.experiment.replications)
-    searches = sum(_QUESTIONS[key] * first + 3 * most for key in plan.table.search)
+    questions = _QUESTIONS | ({RATE: _ON_GRID} if rate_on_grid(plan.objectives) else {})
+    searches = sum(questions[key] * first + 3 * most for key in plan.table.search)
     curve = plan.table.curve_points * first if RATE in plan.table.search else 0
     return most + searches + curve + 2 * first * len(plan.table.factors)

@@ -10,21 +10,20 @@ from simsmtp.analysis.intervals import zero_bound
 from simsmtp.analysis.judgements import MET, MISSED, Judgement
 from simsmtp.model.scenario import PoissonArrivals
 from simsmtp.study.bounds import Bound, recipients_per_message
-from simsmtp.study.capacity_table import BATCH, CONNECTIONS, RATE
+from simsmtp.study.capacity_table import CONNECTIONS, RATE
+from simsmtp.study.finding_text import finding_text
 from simsmtp.study.keys import value_at
-from simsmtp.study.planning import messages_per_s, rate_is_multiple, with_value
+from simsmtp.study.searched import messages_per_s, rate_on_grid, with_value
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
     from simsmtp.study.capacity import Capacity
     from simsmtp.study.inquiry import Finding
 
-_SOUGHT = {BATCH: "smallest batch size", CONNECTIONS: "smallest number of connections"}
-
 
 def answer(capacity: Capacity) -> str:
     """Return the answer as one paragraph."""
-    parts = [_as_written(capacity)]
+    parts = [text for text in (overload_text(capacity.plan.scenario, capacity.bounds), _as_written(capacity)) if text]
     for one in capacity.findings.values():
         parts += [text for text in (finding_text(capacity.plan.scenario, one), _beyond_bound(capacity, one)) if text]
     parts += _thin_percentiles(capacity)
@@ -60,47 +59,17 @@ def assumptions(capacity: Capacity) -> list[str]:
             f"the objectives steadily harder or easier to meet. What it found was run again under seed {fresh} "
             "(the next ones where a step back was needed)."
         )
+    if RATE in capacity.findings and rate_on_grid(plan.objectives):
+        told.append(
+            "An objective here may fail at low rates and hold at high ones, so that of the rate nothing was taken for "
+            f"granted: {len(capacity.findings[RATE].tried)} rates were tried, over the whole range of the search; of "
+            "those in between nothing is known."
+        )
     if capacity.bounds:
         told.append("Bounds and utilisation are formulas over means for the long run, not measurements.")
     if capacity.cost is not None:
         told.append("Costs hold all connections from the first connect to the last reply; prices are the plan's own.")
     return told
-
-
-def finding_text(scenario: Scenario, finding: Finding) -> str:
-    """Return what a search found, as a sentence."""
-    what = "largest arrival rate" if finding.key == RATE else _SOUGHT[finding.key]
-    low, high = (value_text(scenario, finding.key, one) for one in finding.bounds)
-    if finding.edge.passes is None:
-        return f"No {what.split(' ', 1)[1]} tried between {low} and {high} meets the objectives."
-    if finding.value is None:
-        passes = value_text(scenario, finding.key, finding.edge.passes)
-        return f"The {what} is not settled: {passes} passed, but not on fresh seeds, and neither did steps back."
-    value = value_text(scenario, finding.key, finding.value)
-    confirmed = len(finding.confirmation.rows) if finding.confirmation else 0
-    text = f"The {what} that meets them is {value}, confirmed on {confirmed} fresh replications"
-    if finding.edge.fails is None:
-        if finding.value == 1 and finding.key != RATE:
-            return f"{text}."
-        return f"{text}; that is the bound of the search: it may be {'larger' if finding.key == RATE else 'smaller'}."
-    back = "" if finding.value == finding.edge.passes else f"{_plain(scenario, finding, finding.edge.passes)} did not "
-    back = f"{back}pass again on fresh seeds, and " if back else ""
-    return f"{text} ({back}{_plain(scenario, finding, finding.edge.fails)} did not pass)."
-
-
-def value_text(scenario: Scenario, key: str, value: float) -> str:
-    """Return a searched value with its unit."""
-    if key != RATE:
-        return f"{value:g}"
-    rate = messages_per_s(with_value(scenario, RATE, value)) or float("nan")
-    recipients = f"{rate:.4g} messages/s, {rate * recipients_per_message(scenario):,.4g} recipients/s"
-    if rate_is_multiple(scenario):
-        return f"{value:.4g} times the trace's own ({recipients})"
-    return f"{value:.4g} messages/s ({recipients.partition(', ')[2]})"
-
-
-def _plain(scenario: Scenario, finding: Finding, value: float) -> str:
-    return f"{value:.4g} times" if finding.key == RATE and rate_is_multiple(scenario) else f"{value:.4g}"
 
 
 def utilisation(scenario: Scenario, bound: Bound) -> float | None:
@@ -130,6 +99,31 @@ def _room(busy: float) -> str:
     if busy >= 1:
         return "overloaded"
     return f"headroom {(1 / busy - 1) * 100:.0f} %" if busy > 0.1 else f"room for {1 / busy:.0f} times as much"
+
+
+def overload_text(scenario: Scenario, bounds: Sequence[Bound]) -> str:
+    """Return that the plan as written asks for more than the tightest bound; empty where it does not."""
+    rate = messages_per_s(scenario)
+    if rate is None or not bounds or rate <= bounds[0].messages_per_s:
+        return ""
+    return (
+        f"The rate as written, {rate:.4g} messages/s, is above the long-run bound of {bounds[0].messages_per_s:.3g} "
+        f"messages/s of {bounds[0].name}: the queue grows as long as messages arrive, and delays are those of a run "
+        "that ends."
+    )
+
+
+def above_offered(capacity: Capacity) -> str:
+    """Return why more was delivered than offered; empty where that is at no rate of the curve."""
+    curve, workload = capacity.curve, capacity.plan.scenario.workload
+    above = int((curve["delivered_per_s"] > curve["offered_per_s"]).sum())
+    if not above:
+        return ""
+    resent = ", resent copies are delivered on top" if workload.resend != "none" else ""
+    return (
+        f"Delivered is above offered at {above} of {len(curve)} rates: offered is the long-run mean, a run ends with "
+        f"its last message, n messages have n - 1 gaps between them, and by chance these may be short{resent}."
+    )
 
 
 def _as_written(capacity: Capacity) -> str:
@@ -180,6 +174,7 @@ def _beyond_bound(capacity: Capacity, finding: Finding) -> str:
         return ""
     bound = capacity.bounds[0].messages_per_s
     return (
-        f"Mind that this is above the long-run bound of {bound:.3g} messages/s: the queue grows as long as messages "
-        "arrive, and the objectives are met because a run of this size ends; for traffic that goes on, stay below."
+        f"Mind that {rate:.4g} messages/s is above the long-run bound of {bound:.3g} messages/s: the queue grows as "
+        "long as messages arrive, and what is met is met by runs of this size, which end; for traffic that goes on, "
+        "stay below."
     )

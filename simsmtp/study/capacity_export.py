@@ -14,11 +14,15 @@ import simsmtp
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.address import code_hash
 from simsmtp.study.bounds import Bound
-from simsmtp.study.capacity_answer import answer, assumptions, finding_text, utilisation, value_text
+from simsmtp.study.capacity_answer import above_offered, answer, assumptions, utilisation
 from simsmtp.study.capacity_table import RATE
 from simsmtp.study.factors import label_of
-from simsmtp.study.planning import messages_per_s, rate_is_multiple, with_value
+from simsmtp.study.finding_text import finding_text, value_text
+from simsmtp.study.provenance import PROVENANCE, circumstances, kept_provenance
 from simsmtp.study.record import experiment_json
+from simsmtp.study.searched import messages_per_s, rate_is_multiple, with_value
+from simsmtp.study.store import Row
+from simsmtp.study.store import digest as digest_of_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,9 +37,12 @@ def write_capacity(capacity: Capacity, *, figure: bool, command: str | None) -> 
     """Write the files of a plan; parameters and value as `Capacity.write`."""
     folder = capacity.plan.settings.folder
     folder.mkdir(parents=True, exist_ok=True)
-    document = document_of_capacity(capacity) | {"command": command}
+    document = document_of_capacity(capacity)
+    digest = _digest(capacity)
     contents = {
         "capacity.json": (json.dumps(document, indent=1, allow_nan=False) + "\n").encode(),
+        PROVENANCE: kept_provenance(folder, computed=capacity.computed, digest=digest)
+        or (json.dumps(_provenance(capacity, digest, command), indent=2) + "\n").encode(),
         "experiment.json": experiment_json(capacity.plan.experiment),
         "summary.csv": summary_of(capacity).to_csv(index=False, lineterminator="\n").encode(),
     }
@@ -46,6 +53,31 @@ def write_capacity(capacity: Capacity, *, figure: bool, command: str | None) -> 
         part.write_bytes(content)
         os.replace(part, folder / name)  # noqa: PTH105 - either the old or the new file is there
     return [folder / name for name in contents]
+
+
+def _provenance(capacity: Capacity, digest: str, command: str | None) -> dict[str, Any]:
+    experiment = capacity.plan.experiment
+    return {
+        "study": experiment.name,
+        "digest": digest,
+        "seed": experiment.seed,
+        "design_points": len(capacity.looks),
+        "replications": experiment.replications,
+        "computed": capacity.computed,
+        "reused": capacity.reused,
+        "failed": 0,  # one that fails ends the search
+        **circumstances(command, capacity.started, capacity.duration_s),
+    }
+
+
+def _digest(capacity: Capacity) -> str:
+    """Return the hash of everything that was run, as `Study.digest` for a study."""
+    tables = ((number, look.rows[["replication", *COLUMNS]]) for number, look in enumerate(capacity.looks, start=1))
+    return digest_of_rows(
+        (number, Row(replication, tuple(responses), "", 0.0, None))
+        for number, table in tables
+        for replication, *responses in table.itertuples(index=False, name=None)
+    )
 
 
 def document_of_capacity(capacity: Capacity) -> dict[str, Any]:
@@ -62,6 +94,7 @@ def document_of_capacity(capacity: Capacity) -> dict[str, Any]:
         "bottleneck": _bound(capacity, capacity.bounds[0]) if capacity.bounds else None,
         "bounds": [_bound(capacity, one) for one in capacity.bounds],
         "curve": capacity.curve.to_dict("records"),
+        "curve_note": above_offered(capacity) or None,
         "percentiles": capacity.percentiles.to_dict("records"),
         "tornado": capacity.tornado.to_dict("records"),
         "cost": capacity.cost._asdict() if capacity.cost else None,
@@ -155,6 +188,8 @@ def _finding(capacity: Capacity, finding: Finding) -> dict[str, Any]:
         "passes": finding.edge.passes,
         "fails": finding.edge.fails,
         "bounds": list(finding.bounds),
+        "tried": [list(one) for one in finding.tried],
+        "lowest": None if finding.lowest is None else _finding(capacity, finding.lowest),
         "confirmed": None if look is None else [_judgement(one) for one in look.judgements],
         "confirmed_seed": None if look is None else look.seed,
     }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from simsmtp.study.inquiry import Finding, Look
 
 _REFUSED = ("99.9",)
-_BEYOND = 10  # recipients beyond a percentile that make it mean something
+BEYOND = 10  # recipients beyond a percentile that make it mean something
 _MESSAGES_BEYOND = 5
 
 
@@ -70,7 +70,7 @@ def curve_rates(finding: Finding, points: int, known: Sequence[float]) -> list[f
 def late_percentile(objectives: Sequence[Objective], recipients: float) -> str:
     """Return the column that says how late: of the first objective on a delay, else the highest that is carried."""
     asked = next((one.response for one in objectives if one.response in PERCENTILES.values()), None)
-    carried = [column for one, column in PERCENTILES.items() if recipients * (1 - float(one) / 100) >= _BEYOND]
+    carried = [column for one, column in PERCENTILES.items() if recipients * (1 - float(one) / 100) >= BEYOND]
     return asked or (carried[-1] if carried else "delay_p50_s")
 
 
@@ -114,7 +114,7 @@ def percentile_table(written: DataFrame, at_edge: DataFrame | None, messages: in
             "column": column,
             "note": _remark(percentile, beyond, rare),
         }
-        if column is not None and beyond >= _BEYOND:
+        if column is not None and beyond >= BEYOND:
             for name, rows_of in (("plan", written), ("edge", at_edge)):
                 if rows_of is not None:
                     row |= _columns(name, _interval(rows_of, column, level))
@@ -124,8 +124,8 @@ def percentile_table(written: DataFrame, at_edge: DataFrame | None, messages: in
 
 
 def _remark(percentile: str, beyond: float, messages: float) -> str:
-    if beyond < _BEYOND:
-        return f"refused: only {beyond:.2g} recipients of a replication lie beyond it, fewer than {_BEYOND}"
+    if beyond < BEYOND:
+        return f"refused: only {beyond:.2g} recipients of a replication lie beyond it, fewer than {BEYOND}"
     if percentile not in PERCENTILES:
         return f"refused: not carried by the sample, a replication records {', '.join(PERCENTILES)} only"
     if messages < _MESSAGES_BEYOND:

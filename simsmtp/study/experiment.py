@@ -21,7 +21,7 @@ from simsmtp.study.places import Places, read_toml
 from simsmtp.study.sampling import check_ranges_take_effect, read_design, sampled_levels
 from simsmtp.study.settings import apply_settings
 from simsmtp.study.tables import Figure, StudyTable, read_figure, read_study
-from simsmtp.study.traces import check_trace
+from simsmtp.study.traces import check_trace, traces_beside
 
 __all__ = ["DesignPoint", "Experiment", "Figure", "design_points", "load_case", "load_experiment"]
 
@@ -168,7 +168,8 @@ def load_case(path: str | Path, settings: Sequence[str] = (), point: int | None 
 def _prepared(tables: Mapping[str, Any], places: Places, settings: Sequence[str]) -> tuple[dict[str, Any], Places]:
     """Return the tables with factors and points flat and the settings applied."""
     try:
-        known = {name: _checked_table(name, table) for name, table in tables.items()}
+        beside = traces_beside(tables, places.file)
+        known = {name: _checked_table(name, table) for name, table in beside.items()}
     except InputError as error:
         raise places.locate(error) from None
     given = apply_settings(known, settings, _SETTABLE)

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from simsmtp.model.responses import BY_NAME, COLUMNS
-from simsmtp.study.provenance import provenance
+from simsmtp.study.provenance import PROVENANCE, kept_provenance, provenance
 from simsmtp.study.record import experiment_json
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def write_study(study: Study, folder: Path, *, figure: bool, command: str | None
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
         "summary.csv": study.summary().to_csv(index=False, lineterminator="\n").encode(),
-        "provenance.json": _kept_provenance(study, folder)
+        PROVENANCE: kept_provenance(folder, computed=study.computed, digest=study.digest)
         or (json.dumps(provenance(study, command), indent=2) + "\n").encode(),
         "experiment.json": experiment_json(study.experiment),
     }
@@ -40,19 +40,6 @@ def _replace(path: Path, content: bytes) -> None:
     part = path.with_name(f".{path.name}.part")
     part.write_bytes(content)
     os.replace(part, path)  # noqa: PTH105 - as Path.replace, and either the old or the new file is there
-
-
-def _kept_provenance(study: Study, folder: Path) -> bytes | None:
-    """Return the provenance that is there if this run added nothing: it tells of the run that computed the results."""
-    path = folder / "provenance.json"
-    if study.computed or not path.exists():
-        return None
-    content = path.read_bytes()
-    try:
-        noted = json.loads(content)
-    except ValueError:
-        return None
-    return content if isinstance(noted, dict) and noted.get("digest") == study.digest else None
 
 
 def _images(study: Study) -> dict[str, bytes]:

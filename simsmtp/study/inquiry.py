@@ -9,8 +9,9 @@ from simsmtp.analysis.judgements import MET, UNDECIDED, Judgement, judge, verdic
 from simsmtp.study.bounds import recipients_per_message
 from simsmtp.study.capacity_stages import curve_rates, curve_table, tornado_table
 from simsmtp.study.capacity_table import RATE
-from simsmtp.study.planning import CapacityPlan, messages_per_s, with_value, written_value
-from simsmtp.study.search import Edge, largest, rounded, smallest_whole
+from simsmtp.study.planning import CapacityPlan
+from simsmtp.study.search import Edge, Question, geometric_grid, largest, last_stretch, rounded, smallest_whole
+from simsmtp.study.searched import messages_per_s, rate_on_grid, with_value, written_value
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from simsmtp.study.evaluate import Evaluator
 
 _CONFIRMATIONS = 3
+_GRID = 12  # rates of the grid where an objective may fail at low ones, the one as written apart
 
 
 class Look(NamedTuple):
@@ -65,6 +67,10 @@ class Finding(NamedTuple):
         The value that also passed on fresh seeds; None if none did.
     confirmation : Look or None
         The last look on fresh seeds.
+    tried : tuple of (float, bool)
+        Every value that was judged, ascending, and whether it passed.
+    lowest : Finding or None
+        Where values too small do not pass either: the smallest value of the same stretch, in the same terms.
     """
 
     key: str
@@ -72,6 +78,8 @@ class Finding(NamedTuple):
     bounds: tuple[float, float]
     value: float | None
     confirmation: Look | None
+    tried: tuple[tuple[float, bool], ...] = ()
+    lowest: Finding | None = None
 
 
 class Inquiry:
@@ -121,18 +129,35 @@ class Inquiry:
         """Find the edge of what passes, and confirm it on fresh seeds."""
         low, high = self.plan.table.search[key]
         tolerance = self.plan.table.tolerance
+        tried: dict[float, bool] = {}
 
         def passes(value: float) -> bool:
             scenario = with_value(self.plan.scenario, key, value)
-            return self.look(key, scenario, {key: value}, first=self.plan.table.first_look).verdict == MET
+            look = self.look(key, scenario, {key: value}, first=self.plan.table.first_look)
+            tried[float(value)] = look.verdict == MET
+            return tried[float(value)]
 
-        if key == RATE:
-            edge = largest(passes, written_value(self.plan.scenario, key) or low, low, high, tolerance)
-        else:
+        if key != RATE:
             edge = smallest_whole(lambda value: passes(int(value)), int(low), int(high), tolerance)
-        return self._confirmed(key, edge, (low, high))
+            found = self._confirmed(key, edge, (low, high))
+        elif rate_on_grid(self.plan.objectives):
+            found = self._last_stretch(passes, low, high)
+        else:
+            edge = largest(passes, written_value(self.plan.scenario, key) or low, low, high, tolerance)
+            found = self._confirmed(key, edge, (low, high))
+        return found._replace(bounds=(low, high), tried=tuple(sorted(tried.items())))
 
-    def _confirmed(self, key: str, edge: Edge, bounds: tuple[float, float]) -> Finding:
+    def _last_stretch(self, passes: Question, low: float, high: float) -> Finding:
+        """Find the rates that pass on a grid over the whole search, and confirm both ends of the last stretch."""
+        written = written_value(self.plan.scenario, RATE) or low
+        grid = sorted({*geometric_grid(low, high, _GRID), *([written] if low < written < high else [])})
+        lower, upper = last_stretch(passes, grid, self.plan.table.tolerance)
+        found = self._confirmed(RATE, upper, (lower.passes or low, high))
+        if lower.fails is None or found.value is None:
+            return found
+        return found._replace(lowest=self._confirmed(RATE, lower, (low, found.value), up=True))
+
+    def _confirmed(self, key: str, edge: Edge, bounds: tuple[float, float], *, up: bool = False) -> Finding:
         """Judge the value that passed on fresh seeds; step back where it does not pass, a few times."""
         value, look = edge.passes, None
         for attempt in range(_CONFIRMATIONS):
@@ -144,15 +169,19 @@ class Inquiry:
             look = self.look(f"confirm {key}", scenario, {key: value}, first=most, seed=seed)
             if look.verdict == MET:
                 return Finding(key, edge, bounds, value, look)
-            value = self._stepped_back(key, value)
+            value = self._stepped_back(key, value, up=up)
         return Finding(key, edge, bounds, None, look)
 
-    def _stepped_back(self, key: str, value: float) -> float:
+    def _stepped_back(self, key: str, value: float, *, up: bool) -> float:
         factor = 1 + self.plan.table.tolerance
-        return rounded(value / factor) if key == RATE else max(value + 1, float(int(value * factor)))
+        if key == RATE:
+            return rounded(value * factor if up else value / factor)
+        return max(value + 1, float(int(value * factor)))
 
     def curve(self, finding: Finding | None, late: str) -> DataFrame:
-        """Fill the saturation curve in between and beyond the rates that the search looked at."""
+        """Fill the saturation curve in between and beyond the rates that the search looked at; no points, no curve."""
+        if not self.plan.table.curve_points:
+            return curve_table((), self._arrivals, late, self.plan.table.level)
         looked = [look for look in self.looks if look.stage == RATE]
         if finding is not None:
             rates = curve_rates(finding, self.plan.table.curve_points, [look.changes[RATE] for look in looked])

@@ -1,26 +1,26 @@
-"""What a capacity plan may change in its scenario: the arrival rate, batch size, connections, any key."""
+"""A capacity plan, checked before anything runs."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simsmtp.analysis.objectives import Objective, parse_objectives
 from simsmtp.engines import ENGINES
 from simsmtp.errors import InputError
-from simsmtp.model.plan import plan_of
-from simsmtp.model.scenario import PoissonArrivals
 from simsmtp.study.capacity_table import RATE, CapacityTable
+from simsmtp.study.carried import carried_objectives
 from simsmtp.study.evaluate import Settings
 from simsmtp.study.experiment import Experiment, load_experiment
-from simsmtp.study.keys import changed, value_at
+from simsmtp.study.keys import changed
+from simsmtp.study.searched import messages_per_s, with_value
 from simsmtp.study.traces import check_plans
-from simsmtp.study.user_strategies import travelling
+from simsmtp.study.user_strategies import find_strategies, travelling, with_strategy
 
 if TYPE_CHECKING:
+    from simsmtp.analysis.objectives import Objective
     from simsmtp.model.scenario import Scenario
 
 
@@ -58,6 +58,7 @@ def prepare_capacity(
     *,
     objectives: Sequence[str] = (),
     settings: Sequence[str] = (),
+    strategies: Iterable[str | Path] = (),
     replications: int | None = None,
     seed: int | None = None,
     full: bool = False,
@@ -76,19 +77,28 @@ def prepare_capacity(
         In place of the file's.
     settings, replications, seed, workers, engine, output, progress
         As of `simsmtp.run`; replications are the most that any question gets.
+    strategies : iterable of str or Path
+        Registered names, or Python files that register strategies: the client uses the one that they name together,
+        or the one of them that the plan names.
     full : bool
         Apply ``[capacity.full]``; results then go to ``results/<name>-full``.
 
     Raises
     ------
+    NotCarriedError
+        For an objective on a percentile that a run of this size does not carry.
     InputError
         For whatever cannot be used, down to the bounds of every search.
     """
+    names = find_strategies(strategies)
     experiment = path if isinstance(path, Experiment) else load_experiment(path, settings)
     table = _table(experiment)
-    wanted = _objectives(experiment, table, objectives)
+    if names:
+        experiment = with_strategy(experiment, names)
     if full:
         experiment = _full(experiment, table)
+    key = "--slo" if objectives else "capacity.objectives"
+    wanted = carried_objectives(experiment, objectives or table.objectives, key)
     experiment = dataclasses.replace(
         experiment, seed=experiment.seed if seed is None else seed,
         replications=experiment.replications if replications is None else replications,
@@ -105,42 +115,6 @@ def prepare_capacity(
     return plan
 
 
-def with_value(scenario: Scenario, key: str, value: Any) -> Scenario:
-    """Return a scenario with what is searched set to a value; for ``rate`` see `own_rate`."""
-    if key == RATE:
-        is_trace = not isinstance(scenario.workload.arrivals, PoissonArrivals)
-        key = "workload.trace_speedup" if is_trace else "workload.arrivals.rate_per_s"
-        return changed(scenario, {key: float(value)})
-    return changed(scenario, {key: int(value) if isinstance(value, float) and value.is_integer() else value})
-
-
-def written_value(scenario: Scenario, key: str) -> float | None:
-    """Return the value the plan itself has for what is searched; None for no limit."""
-    if key == RATE:
-        arrivals = scenario.workload.arrivals
-        if isinstance(arrivals, PoissonArrivals):
-            return arrivals.rate_per_s
-        return scenario.workload.trace_speedup
-    value = value_at(scenario, key)
-    return None if value is None else float(value)
-
-
-def messages_per_s(scenario: Scenario) -> float | None:
-    """Return the mean arrival rate; None where messages do not arrive over time."""
-    arrivals = scenario.workload.arrivals
-    if isinstance(arrivals, PoissonArrivals):
-        return arrivals.rate_per_s
-    workload = plan_of(scenario).workload
-    if not workload.trace_arrivals or workload.trace[-1].arrival_ns == 0:
-        return None
-    return (len(workload.trace) - 1) * 1e9 / workload.trace[-1].arrival_ns * workload.speedup
-
-
-def rate_is_multiple(scenario: Scenario) -> bool:
-    """Tell whether the rate is searched as a multiple of a trace's own."""
-    return not isinstance(scenario.workload.arrivals, PoissonArrivals)
-
-
 def _table(experiment: Experiment) -> CapacityTable:
     if experiment.capacity is None:
         hint = "a table [capacity] with objectives and search"
@@ -151,15 +125,6 @@ def _table(experiment: Experiment) -> CapacityTable:
         )
         raise experiment.places.locate(error, "factors" if experiment.factors else "points")
     return experiment.capacity
-
-
-def _objectives(experiment: Experiment, table: CapacityTable, given: Sequence[str]) -> tuple[Objective, ...]:
-    if given:
-        return parse_objectives(given, "--slo")
-    try:
-        return parse_objectives(table.objectives, "capacity.objectives")
-    except InputError as error:
-        raise experiment.places.locate(error) from None
 
 
 def _full(experiment: Experiment, table: CapacityTable) -> Experiment:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -14,8 +15,11 @@ import simsmtp
 from simsmtp.study.address import code_hash
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from simsmtp.study.study import Study
 
+PROVENANCE = "provenance.json"
 _PACKAGES = ("joblib", "matplotlib", "numpy", "pandas", "pydantic", "scipy", "simpy")
 
 
@@ -29,7 +33,6 @@ def provenance(study: Study, command: str | None = None) -> dict[str, Any]:
     command : str, optional
         The command line that ran it.
     """
-    commit, clean = _commit()
     return {
         "study": study.name,
         "digest": study.digest,
@@ -39,9 +42,27 @@ def provenance(study: Study, command: str | None = None) -> dict[str, Any]:
         "computed": study.computed,
         "reused": study.reused,
         "failed": len(study.failures),
+        **circumstances(command, study.started, study.duration_s),
+    }
+
+
+def circumstances(command: str | None, started: datetime, duration_s: float) -> dict[str, Any]:
+    """Return how something was run: command line, time, sources, versions, machine.
+
+    Parameters
+    ----------
+    command : str or None
+        The command line.
+    started : datetime
+        When it began.
+    duration_s : float
+        How long it took.
+    """
+    commit, clean = _commit()
+    return {
         "command": command,
-        "started": study.started.isoformat(timespec="seconds"),
-        "duration_s": round(study.duration_s, 3),
+        "started": started.isoformat(timespec="seconds"),
+        "duration_s": round(duration_s, 3),
         "simsmtp": simsmtp.__version__,
         "commit": commit,
         "clean": clean,
@@ -51,6 +72,29 @@ def provenance(study: Study, command: str | None = None) -> dict[str, Any]:
         "platform": f"{platform.system()} {platform.machine()}",
         "cpus": os.cpu_count(),
     }
+
+
+def kept_provenance(folder: Path, *, computed: int, digest: str) -> bytes | None:
+    """Return the provenance in a folder if this run added nothing: it tells of the run that computed the results.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the results.
+    computed : int
+        Replications that this run computed.
+    digest : str
+        Of its results.
+    """
+    path = folder / PROVENANCE
+    if computed or not path.exists():
+        return None
+    content = path.read_bytes()
+    try:
+        noted = json.loads(content)
+    except ValueError:
+        return None
+    return content if isinstance(noted, dict) and noted.get("digest") == digest else None
 
 
 def command_line(arguments: list[str] | None = None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 Question = Callable[[float], bool]
@@ -22,6 +22,59 @@ class Edge(NamedTuple):
 
     passes: float | None
     fails: float | None
+
+
+class Stretch(NamedTuple):
+    """The last stretch of values that pass, seen from a grid.
+
+    Attributes
+    ----------
+    lower : Edge
+        Its smallest value, and the nearest smaller one found that does not pass; None where the bound passes.
+    upper : Edge
+        Its largest value, and the nearest larger one found that does not pass; None where the bound passes.
+    """
+
+    lower: Edge
+    upper: Edge
+
+
+def last_stretch(question: Question, grid: Sequence[float], tolerance: float) -> Stretch:
+    """Return the last stretch of values that pass, for a question of which nothing is taken for granted.
+
+    Asks every value of the grid, then bisects on a log scale where the stretch with the largest passing value begins
+    and where it ends. A stretch between two neighbours of the grid is missed.
+
+    Parameters
+    ----------
+    question : callable
+        Tells whether a value passes.
+    grid : sequence of float
+        Ascending, above 0; nothing beyond its ends is asked.
+    tolerance : float
+        Both edges end with neighbours at most 1 + `tolerance` apart.
+
+    Examples
+    --------
+    >>> found = last_stretch(lambda rate: 3.1 <= rate <= 7.3, [1, 2, 4, 8], 0.01)
+    >>> found.lower.fails < 3.1 <= found.lower.passes < found.upper.passes <= 7.3 < found.upper.fails
+    True
+    """
+    passing = [question(value) for value in grid]
+    if not any(passing):
+        return Stretch(Edge(None, grid[0]), Edge(None, grid[-1]))
+    last = len(grid) - 1 - passing[::-1].index(True)
+    first = next((place + 1 for place in range(last, -1, -1) if not passing[place]), 0)
+    below, above = grid[first - 1] if first else None, grid[last + 1] if last + 1 < len(grid) else None
+    lower, upper = ((grid[first], below), (grid[last], above))
+    return Stretch(_bisected(question, *lower, tolerance), _bisected(question, *upper, tolerance))
+
+
+def geometric_grid(low: float, high: float, most: int) -> list[float]:
+    """Return values from `low` to `high`, both included, each at most twice the one before if `most` are enough."""
+    steps = min(max(2, math.ceil(math.log2(high / low))), most - 1)
+    inner = [rounded(low * (high / low) ** (step / steps)) for step in range(1, steps)]
+    return [low, *(value for value in inner if low < value < high), high]
 
 
 def largest(question: Question, start: float, low: float, high: float, tolerance: float) -> Edge:
@@ -90,9 +143,9 @@ def smallest_whole(question: Question, low: int, high: int, tolerance: float = 0
 
 
 def _bisected(question: Question, passes: float | None, fails: float | None, tolerance: float) -> Edge:
-    while passes is not None and fails is not None and fails > (1 + tolerance) * passes:
-        middle = rounded(math.sqrt(passes * fails))
-        if not passes < middle < fails:
+    while passes is not None and fails is not None:
+        (near, far), middle = sorted((passes, fails)), rounded(math.sqrt(passes * fails))
+        if far <= (1 + tolerance) * near or not near < middle < far:
             break
         passes, fails = (middle, fails) if question(middle) else (passes, middle)
     return Edge(passes, fails)

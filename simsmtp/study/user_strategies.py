@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from simsmtp.errors import InputError
 from simsmtp.strategies.registry import Settle, Strategy, register_strategy, strategies
 from simsmtp.study.factors import Factor, Level
+from simsmtp.study.keys import changed
 
 if TYPE_CHECKING:
     from simsmtp.study.experiment import Experiment
@@ -105,6 +106,29 @@ def add_strategies(experiment: Experiment, names: Sequence[str]) -> Experiment:
         return dataclasses.replace(experiment, factors=factors, figure=figure)
     factors = tuple(_with_levels(one, names) if one is varying else one for one in experiment.factors)
     return dataclasses.replace(experiment, factors=factors)
+
+
+def with_strategy(experiment: Experiment, names: Sequence[str]) -> Experiment:
+    """Return the experiment with one of several strategies for its client.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        If its client uses one of `names` already, it keeps that.
+    names : sequence of str
+        Registered strategies.
+
+    Raises
+    ------
+    InputError
+        If there are several and the experiment names none of them.
+    """
+    if experiment.scenario.client.strategy in names:
+        return experiment
+    if len(names) > 1:
+        hint = f"one, or the one to use: --set {_KEY}=NAME"
+        raise InputError("a plan has one strategy", key="--strategy", given=list(names), allowed=hint)
+    return dataclasses.replace(experiment, scenario=changed(experiment.scenario, {_KEY: names[0]}))
 
 
 def _varies_strategy(factor: Factor) -> bool:
