@@ -125,8 +125,11 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None
     assert f"{stored_rows(tmp_path)} of 1600 replications are stored" in complaint
 
 
+SLOWLY = ["run", "study.toml", "--json", "--no-figure", "--engine", "reference"]
+
+
 def start(folder: Path, *, workers: int) -> subprocess.Popen[str]:
-    arguments = ["run", "study.toml", "--json", "--no-figure", "--workers", workers]
+    arguments = [*SLOWLY, "--workers", workers]
     return subprocess.Popen(
         command(*arguments), cwd=folder, env=environment(), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=heed_ctrl_c,  # noqa: PLW1509
@@ -177,7 +180,7 @@ def test_a_study_killed_at_random_moments_ends_with_the_rows_of_one_that_was_not
     (tmp_path / "calm").mkdir()
     written(tmp_path / "calm", LONG)
     written(tmp_path, LONG)
-    calm = document(cli(tmp_path / "calm", "run", "study.toml", "--json", "--no-figure", "--workers", 1))
+    calm = document(cli(tmp_path / "calm", *SLOWLY, "--workers", 1))
     moments = random.Random(822105)  # noqa: S311 - nothing secret
     for kill in range(4):
         running = start(tmp_path, workers=2)
@@ -192,7 +195,7 @@ def test_a_study_killed_at_random_moments_ends_with_the_rows_of_one_that_was_not
         while any(map(is_running, workers)) and time.monotonic() < until:
             time.sleep(0.05)
         assert not any(map(is_running, workers)), "workers outlive their parent"
-    resumed = document(cli(tmp_path, "run", "study.toml", "--json", "--no-figure"))
+    resumed = document(cli(tmp_path, *SLOWLY))
     assert resumed["reused"] > 0
     assert resumed["digest"] == calm["digest"]
 

@@ -27,6 +27,7 @@ MAY_IMPORT = {
 # Heavy package → the rooms and files that may import it.
 HOMES = {
     "simpy": {"engines/reference"},
+    "distributed": {"study/dask_pool.py"},
     "numba": {"engines/compiled"},
     "llvmlite": {"engines/compiled"},
     "platformdirs": {"engines/compiled"},

@@ -279,11 +279,10 @@ def test_saving_twice_gives_equal_bytes(tmp_path: Path) -> None:
 
 def test_notebooks_show_it_without_pyplot() -> None:
     code = (
-        "import sys, tests.test_plots as t; png = t.draw()._repr_png_();"
+        "import sys, test_plots as t; png = t.draw()._repr_png_();"
         "assert png[:4] == b'\\x89PNG'; assert 'matplotlib.pyplot' not in sys.modules"
     )
-    root = Path(__file__).parent.parent
-    subprocess.run([sys.executable, "-c", code], cwd=root, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, check=True, timeout=60)
 
 
 def test_settings_of_the_user_are_left_alone() -> None:

@@ -13,7 +13,8 @@ from study_files import STRATEGY, TINY, FakeEngine, engine, here, own_registry, 
 import simsmtp
 from simsmtp.errors import InputError
 from simsmtp.model.responses import COLUMNS
-from simsmtp.study.execute import ATTEMPTS, Chunk, Pace, Task, executed, run_chunk
+from simsmtp.study.chunks import ATTEMPTS, Chunk, Pace, Task, run_chunk
+from simsmtp.study.execute import executed
 from simsmtp.study.pilot import estimate
 from simsmtp.study.runner import StudyInterrupted, prepare, run
 from simsmtp.study.store import Row, Store

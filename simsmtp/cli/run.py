@@ -54,6 +54,11 @@ Exit codes: 0 all done; 1 some replications failed; 2 bad input, and nothing was
 @click.option("--workers", type=click.IntRange(1), metavar="N",
               help="Processes; by default one per processor. Results do not depend on it.")  # fmt: skip
 @click.option("--engine", default="auto", show_default=True, metavar="NAME", help="Engine to simulate with.")
+@click.option("--executor", default="local", show_default=True, metavar="NAME",
+              help="Where to simulate: local (processes), serial (this process), dask (extra 'cluster').")  # fmt: skip
+@click.option("--scheduler", metavar="ADDRESS",
+              help="With --executor dask, the scheduler, such as tcp://10.0.0.1:8786; by default one is started "
+                   "on this machine.")  # fmt: skip
 @click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
               help="A Python file that registers counting strategies; each becomes one more line in the "
                    "figure. May be repeated.")  # fmt: skip
@@ -78,6 +83,8 @@ def run(
     seed: int | None,
     workers: int | None,
     engine: str,
+    executor: str,
+    scheduler: str | None,
     strategies: tuple[str, ...],
     output: Path | None,
     as_json: bool,
@@ -94,7 +101,7 @@ def run(
     most = (budget or 1000) if precisions else replications
     plan = prepare(
         experiment, replications=most, seed=seed, workers=workers, engine=engine,
-        output=output, settings=settings, strategies=strategies,
+        output=output, settings=settings, strategies=strategies, executor=executor, scheduler=scheduler,
     )  # fmt: skip
     if not no_figure:
         from simsmtp.study.design import check_figure  # noqa: PLC0415

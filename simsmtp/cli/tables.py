@@ -35,7 +35,19 @@ def print_study(study: Study, written: Sequence[Path]) -> None:
         f"{study.computed} computed, {study.reused} reused{failed}, in {duration_text(study.duration_s)}",
         soft_wrap=True,
     )
+    console.print(_engine_text(study), soft_wrap=True)
     console.print(f"{study.folder}: {', '.join(path.name for path in written)}", soft_wrap=True)
+
+
+def _engine_text(study: Study) -> str:
+    from simsmtp.engines import choose_engine  # noqa: PLC0415
+
+    if len(study.engines) != 1:
+        return "engines: " + ", ".join(f"{name} {count}" for name, count in sorted(study.engines.items()))
+    (name,) = study.engines
+    choice = choose_engine(study.points[0].scenario)
+    why = f": {choice.reason}" if choice.engine == name else ""
+    return f"engine {name}{why}"
 
 
 def _console() -> Console:

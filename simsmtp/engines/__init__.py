@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simsmtp.engines.choice import ENGINES, Choice, choose_engine
+from simsmtp.engines.choice import ENGINES, Choice, choose_engine, expect, expected_recipients
 from simsmtp.model.records import Output
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
 
-__all__ = ["ENGINES", "Choice", "choose_engine", "run_replication"]
+__all__ = ["ENGINES", "Choice", "choose_engine", "expect", "expected_recipients", "get_ready", "run_replication"]
+
+
+def get_ready(scenario: Scenario, engine: str = "auto") -> Choice:
+    """Return the engine that will run a scenario, compiled if it has to be.
+
+    Worker processes started afterwards find the compiled loop on disk instead of compiling it each for itself.
+    """
+    choice = choose_engine(scenario, engine)
+    if choice.engine == "compiled":
+        from simsmtp.engines.compiled.kernels import is_compiled  # noqa: PLC0415 - needs the extra
+
+        if not is_compiled():
+            run_replication(scenario.model_copy(update={"horizon_s": 1e-9}), engine="compiled")
+    return choice
 
 
 def run_replication(

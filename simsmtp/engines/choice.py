@@ -33,6 +33,18 @@ class _Asked:
     recipients = 0
 
 
+def expect(recipients: int) -> None:
+    """Say how many recipients this process will be asked for in all, so that it need not find out by and by."""
+    _Asked.recipients = max(_Asked.recipients, recipients)
+
+
+def expected_recipients(scenario: Scenario) -> int:
+    """Return about how many recipients a replication of a scenario has."""
+    work, each = scenario.workload, scenario.workload.recipients_per_message
+    mean = each if isinstance(each, int) else getattr(each, "mean", None)
+    return int(work.messages * (mean or _RECIPIENTS_OF_A_DRAW))
+
+
 def choose_engine(scenario: Scenario, engine: str = "auto", *, dialogue: bool = False) -> Choice:
     """Return the engine that runs a scenario.
 
@@ -77,8 +89,7 @@ def choose_engine(scenario: Scenario, engine: str = "auto", *, dialogue: bool = 
 def _not_worth_it(scenario: Scenario) -> str:
     from simsmtp.engines.compiled.kernels import is_compiled  # noqa: PLC0415 - needs the extra
 
-    work, each = scenario.workload, scenario.workload.recipients_per_message
-    _Asked.recipients += work.messages * (each if isinstance(each, int) else _RECIPIENTS_OF_A_DRAW)
+    _Asked.recipients += expected_recipients(scenario)
     if _Asked.recipients < WORTH_LOADING:
         return "it is done before the compiled one would be loaded"
     if _Asked.recipients < WORTH_COMPILING and not is_compiled():

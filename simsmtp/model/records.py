@@ -109,8 +109,11 @@ class Output(NamedTuple):
         Empty unless asked for.
     dialogue : list of DialogueRow
         Empty unless asked for.
+    engine : str
+        What ran it.
     """
 
     responses: Responses
     recipients: list[RecipientRow]
     dialogue: list[DialogueRow]
+    engine: str = ""

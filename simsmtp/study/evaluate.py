@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from simsmtp.errors import SimsmtpError
 from simsmtp.model.responses import COLUMNS
-from simsmtp.study.execute import Task, executed
+from simsmtp.study.chunks import Task
+from simsmtp.study.execute import executed
 from simsmtp.study.progress import progress_bar
 from simsmtp.study.runner import STORE, StudyInterrupted
 from simsmtp.study.store import Row, Store

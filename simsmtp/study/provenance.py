@@ -42,6 +42,7 @@ def provenance(study: Study, command: str | None = None) -> dict[str, Any]:
         "computed": study.computed,
         "reused": study.reused,
         "failed": len(study.failures),
+        "engines": study.engines,
         **circumstances(command, study.started, study.duration_s),
     }
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from simsmtp.engines import ENGINES
 from simsmtp.errors import InputError
 from simsmtp.study.address import canonical
-from simsmtp.study.execute import Stored, Task, executed
+from simsmtp.study.chunks import Stored, Task
+from simsmtp.study.execute import executed
+from simsmtp.study.executors import LOCAL, Executor, executor_of
 from simsmtp.study.experiment import Experiment, load_experiment
 from simsmtp.study.progress import progress_bar
 from simsmtp.study.store import Row, Store
@@ -57,6 +59,8 @@ class Plan(NamedTuple):
         Processes.
     strategies : tuple of Travelling
         User strategies in use.
+    executor : Executor
+        Where replications run.
     """
 
     experiment: Experiment
@@ -64,6 +68,7 @@ class Plan(NamedTuple):
     engine: str
     workers: int
     strategies: tuple[Travelling, ...]
+    executor: Executor = LOCAL
 
 
 def run(
@@ -76,6 +81,8 @@ def run(
     output: str | Path | None = None,
     settings: Sequence[str] = (),
     strategies: Iterable[str | Path] = (),
+    executor: str = "local",
+    scheduler: str | None = None,
     progress: bool | str | None = None,
 ) -> Study:
     """Run a study, or what is missing of it.
@@ -96,6 +103,10 @@ def run(
         ``key=value`` changes of the experiment file, as ``--set`` gives them.
     strategies : iterable of str or Path
         Further counting strategies: names that are registered, or Python files that register some.
+    executor : str
+        ``"local"``, ``"serial"`` or ``"dask"``: where replications run. Results do not depend on it.
+    scheduler : str, optional
+        Address of the Dask scheduler; without one, ``"dask"`` makes a cluster of `workers` on this machine.
     progress : bool or str, optional
         True or False; ``"auto"`` picks a notebook's progress bar in a notebook. By default a bar is shown
         on a terminal and in a notebook.
@@ -115,7 +126,7 @@ def run(
     """
     plan = prepare(
         path_or_experiment, replications=replications, seed=seed, workers=workers, engine=engine,
-        output=output, settings=settings, strategies=strategies,
+        output=output, settings=settings, strategies=strategies, executor=executor, scheduler=scheduler,
     )  # fmt: skip
     return execute(plan, progress=progress)
 
@@ -146,6 +157,8 @@ def prepare(
     output: str | Path | None = None,
     settings: Sequence[str] = (),
     strategies: Iterable[str | Path] = (),
+    executor: str = "local",
+    scheduler: str | None = None,
 ) -> Plan:
     """Check everything that `run` is given, and write nothing; parameters as there."""
     names = find_strategies(strategies)
@@ -167,7 +180,7 @@ def prepare(
         raise InputError(
             "is not a folder", key="output", given=str(output or folder), allowed="a folder, or a new name"
         )
-    return Plan(experiment, folder, engine, workers, known)
+    return Plan(experiment, folder, engine, workers, known, executor_of(executor, scheduler))
 
 
 def _overridden(experiment: Experiment, replications: int | None, seed: int | None) -> Experiment:
@@ -218,8 +231,10 @@ def _missing(plan: Plan, ids: Sequence[int], finished: Callable[[int, int], set[
 
 def _compute(plan: Plan, tasks: Sequence[Task], store: Store, total: int, progress: bool | str | None) -> None:
     stored = total - len(tasks)
-    workers = max(1, min(plan.workers, len(tasks)))
-    chunks = executed(tasks, seed=plan.experiment.seed, engine=plan.engine, strategies=plan.strategies, workers=workers)
+    chunks = executed(
+        tasks, seed=plan.experiment.seed, engine=plan.engine, strategies=plan.strategies,
+        workers=max(1, min(plan.workers, len(tasks))), executor=plan.executor,
+    )  # fmt: skip
     with closing(chunks), progress_bar(plan.experiment.name, len(tasks), progress) as advance:
         try:
             for rows in chunks:

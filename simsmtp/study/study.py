@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -101,6 +102,11 @@ class Study:
     def digest(self) -> str:
         """Hash of all values: equal digests mean equal results to the last bit."""
         return digest((point.number, row) for point, row in self._pairs())
+
+    @cached_property
+    def engines(self) -> dict[str, int]:
+        """Replications by the engine that ran them."""
+        return dict(Counter(row.engine for _, row in self._pairs() if row.error is None))
 
     @cached_property
     def failures(self) -> list[Failure]:

@@ -64,6 +64,8 @@ def is_compiled() -> bool:
 @cache
 def kernel() -> Advance:
     """Return the event loop; it is compiled at the first call unless it lies on disk."""
+    if not is_compiled():
+        sys.stderr.write("simsmtp: compiling the fast engine, once for this version: about half a minute\n")
     advance: Advance = _module(kernel_folder()).advance
     return advance
 

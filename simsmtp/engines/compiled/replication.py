@@ -35,7 +35,7 @@ def run(scenario: Scenario, *, seed: int, replication: int, recipients: bool = F
     for chunk in _chunks(kernel(), world):
         rows += _rows(chunk, plan)
     rows.sort(key=lambda row: (row.message, row.recipient))
-    return Output(_responses(world), rows, [])
+    return Output(_responses(world), rows, [], "compiled")
 
 
 @lru_cache(maxsize=16)

@@ -22,4 +22,4 @@ def run(scenario: Scenario, *, seed: int, replication: int, recipients: bool = F
     transcript = Transcript() if dialogue else None
     sender = Sender(plan, Streams(seed, replication), books, transcript)
     sender.clock.env.run(until=plan.horizon_ns or None)
-    return Output(books.responses(), books.rows, transcript.rows if transcript else [])
+    return Output(books.responses(), books.rows, transcript.rows if transcript else [], "reference")

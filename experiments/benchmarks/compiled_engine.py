@@ -1,0 +1,81 @@
+"""How fast is the compiled engine? Beside the reference engine, a per-command model, C, and other simulators.
+
+    python experiments/benchmarks/compiled_engine.py [--quick] [--output results/performance]
+
+Contestants give the same results, which is checked before anything is timed, and take turns, so that whatever else
+the machine does hits all; every figure is a median over rounds, every ratio the median of the rounds' ratios.
+Writes ``compiled_engine.csv``, ``.md`` and ``.png``. Ciw, salabim and a C compiler are optional.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # the tree this file lies in, installed or not
+
+import compiled_figure
+import compiled_report
+import contests
+import cost_curves
+import queue_peers
+import where_time_goes
+from compiled_report import Findings
+from side_by_side import Row
+
+from simsmtp import Scenario
+from simsmtp.engines import get_ready
+
+
+def measure(*, quick: bool) -> Findings:
+    """Measure everything."""
+    get_ready(Scenario(), "compiled")
+    rows: list[Row] = []
+    steps = {
+        "compiled and reference": contests.against_reference,
+        "compiled and per-command": contests.against_per_command,
+        "compiled and C": contests.against_c,
+        "recipients": cost_curves.by_recipients,
+        "connections": cost_curves.by_sessions,
+        "replications": cost_curves.over_processes,
+        "startup": cost_curves.startup,
+    }
+    with tqdm(total=len(steps) + 3, unit="part") as bar:
+        for name, step in steps.items():
+            bar.set_description(name)
+            rows += step(quick=quick)
+            bar.update()
+        bar.set_description("100 million")
+        rows += [] if quick else cost_curves.hundred_million()
+        bar.update()
+        bar.set_description("queue")
+        found, waits = queue_peers.measure(quick=quick)
+        bar.update()
+        bar.set_description("profiles")
+        splits, profiles = where_time_goes.splits(quick=quick), where_time_goes.profiles(quick=quick)
+        bar.update()
+    return Findings(rows + found, waits, splits, profiles)
+
+
+def main() -> None:
+    """Measure, and write rows, report and figure."""
+    parser = argparse.ArgumentParser(description="Time the compiled engine beside others.")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, at most a million recipients")
+    parser.add_argument("--output", type=Path, default=Path("results/performance"), help="folder to write to")
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    found = measure(quick=options.quick)
+    table = pd.DataFrame(found.rows)
+    table.to_csv(options.output / "compiled_engine.csv", index=False, float_format="%.9g")
+    report = compiled_report.markdown(found)
+    (options.output / "compiled_engine.md").write_text(report, encoding="utf-8")
+    compiled_figure.draw(found, options.output / "compiled_engine.png")
+    print(report)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""Where replications run changes nothing: this process, others, threads, Dask workers, killed ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from study_files import LONG, TINY, cli, command, document, environment, written
+
+from simsmtp.errors import InputError
+from simsmtp.model.scenario import Scenario
+from simsmtp.study.chunks import Task
+from simsmtp.study.execute import executed
+from simsmtp.study.executors import executor_of
+from simsmtp.study.runner import run
+
+
+def digest_of(folder: Path, *arguments: object) -> object:
+    folder.mkdir()
+    written(folder, TINY)
+    return document(cli(folder, "run", "study.toml", "--json", "--no-figure", *arguments))["digest"]
+
+
+def test_all_executors_give_the_same_rows(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
+    wanted = digest_of(tmp_path / "serial", "--executor", "serial")
+    assert digest_of(tmp_path / "local", "--executor", "local", "--workers", 2) == wanted
+    assert digest_of(tmp_path / "dask", "--executor", "dask", "--workers", 2) == wanted
+
+
+def test_the_engine_that_ran_is_told(tmp_path: Path) -> None:
+    written(tmp_path, TINY)
+    assert "engine reference: it is done before" in cli(tmp_path, "run", "study.toml", "--no-figure").stdout
+    told = json.loads((tmp_path / "results/tiny/provenance.json").read_text(encoding="utf-8"))
+    assert told["engines"] == {"reference": 12}
+
+
+def test_long_replications_of_the_compiled_engine_run_in_threads() -> None:
+    pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
+    scenario = Scenario(workload={"messages": 1000})
+    tasks = [Task(1, scenario, number) for number in range(4)]
+    results = [
+        sorted(
+            pair for rows in executed(tasks, seed=3, engine="compiled", strategies=(), workers=workers) for pair in rows
+        )
+        for workers in (1, 2)
+    ]
+    alone, together = ([(row.replication, row.responses, row.engine) for _, row in one] for one in results)
+    assert alone == together
+    assert [engine for *_, engine in alone] == ["compiled"] * 4
+
+
+@pytest.mark.slow
+def test_a_killed_dask_worker_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
+    (tmp_path / "calm").mkdir()
+    written(tmp_path / "calm", LONG)
+    written(tmp_path, LONG)
+    arguments = ["run", "study.toml", "--json", "--no-figure", "--engine", "reference", "--workers", "2"]
+    calm = document(cli(tmp_path / "calm", *arguments))
+    running = subprocess.Popen(
+        [*command(), *arguments, "--executor", "dask"],
+        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    store, until = tmp_path / "results/tiny/replications.sqlite-wal", time.monotonic() + 60
+    while not (store.exists() and store.stat().st_size > 100_000) and running.poll() is None:
+        assert time.monotonic() < until, "nothing was stored in a minute"
+        time.sleep(0.02)
+    listed = subprocess.run(
+        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(running.pid)], capture_output=True, text=True, check=True
+    )
+    workers = [int(line.split()[0]) for line in listed.stdout.splitlines() if "spawn_main" in line]
+    assert len(workers) == 2
+    os.kill(workers[0], signal.SIGKILL)
+    out, complaint = running.communicate(timeout=120)
+    assert running.returncode == 0, complaint
+    found = json.loads(out)
+    assert (found["computed"], found["failures"], found["digest"]) == (1600, [], calm["digest"])
+
+
+def test_a_scheduler_that_does_not_answer_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{unused.getsockname()[1]}"
+    written(tmp_path, TINY)
+    done = cli(tmp_path, "run", "study.toml", "--executor", "dask", "--scheduler", address)
+    assert done.returncode == 2
+    assert "no Dask scheduler answers there" in done.stderr
+    assert address in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_wrong_executors_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="unknown executor"):
+        executor_of("slurm")
+    with pytest.raises(InputError, match="belongs to the executor dask"):
+        executor_of("local", "tcp://127.0.0.1:8786")
+    monkeypatch.setattr("simsmtp.study.executors.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"simsmtp\[cluster\]"):
+        executor_of("dask")
+
+
+def test_an_experiment_in_python_takes_an_executor_too(tmp_path: Path) -> None:
+    written(tmp_path, TINY)
+    study = run(tmp_path / "study.toml", output=tmp_path / "out", executor="serial", progress=False)
+    assert sum(study.engines.values()) == 12
