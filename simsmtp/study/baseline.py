@@ -178,11 +178,16 @@ def _rows(path: Path, lines: list[str], skipped: int) -> DataFrame:
                          allowed="the responses of this version: write it again")  # fmt: skip
     readers = [int, int, *(int if one.whole else _float for one in RESPONSES)]
     rows = []
+    seen: dict[tuple[Any, ...], int] = {}
     for number, line in enumerate(lines[skipped + 1 :], skipped + 2):
         try:
             rows.append([read(cell) for read, cell in zip(readers, line.split(","), strict=True)])
         except ValueError as error:
             raise InputError(f"malformed row: {error}", file=str(path), line=number, given=line[:60]) from None
+        first = seen.setdefault(tuple(rows[-1][:2]), number)
+        if first != number:
+            raise InputError("a second row of the same replication", file=str(path), line=number, given=line[:60],
+                             allowed=f"one; the first is in line {first}")  # fmt: skip
     return pd.DataFrame(rows, columns=names)
 
 

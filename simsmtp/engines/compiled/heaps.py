@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.jit import compiled
+from simsmtp.engines.compiled.jit import compiled, inlined
 from simsmtp.engines.compiled.memory import event_at, job_at, lane_at, message_at, ready_at, run_of
 
 KIND_BITS = 56
 DESTINATION_BITS = 32
 
 
-@compiled
+@inlined
 def who_of(kind: Any, destination: Any, number: Any) -> Any:
     """Return the second part of an event's key: its kind, then the session it belongs to."""
     return (kind << KIND_BITS) + (destination << DESTINATION_BITS) + number
 
 
-@compiled
+@inlined
 def _before(at: Any, who: Any, index: Any, other: Any) -> Any:
     if at != other.at:
         return at < other.at
@@ -26,7 +26,7 @@ def _before(at: Any, who: Any, index: Any, other: Any) -> Any:
     return index < other.index
 
 
-@compiled
+@inlined
 def schedule(w: Any, at: Any, who: Any, index: Any, what: Any) -> None:
     """Add an event."""
     R = run_of(w)
@@ -43,19 +43,19 @@ def schedule(w: Any, at: Any, who: Any, index: Any, what: Any) -> None:
     put.at, put.who, put.index, put.what = at, who, index, what
 
 
-@compiled
+@inlined
 def plan_session_event(w: Any, session: Any, S: Any, kind: Any, at: Any) -> None:
     """Schedule an event of a session."""
     schedule(w, at, who_of(kind, S.lane, S.number), 0, session)
 
 
-@compiled
+@inlined
 def is_next(w: Any, at: Any, who: Any, index: Any) -> Any:
     """Tell whether an event with this key would come before all others."""
     return run_of(w).events == 0 or _before(at, who, index, event_at(w, 0))
 
 
-@compiled
+@inlined
 def drop_first(w: Any) -> None:
     """Remove the first event."""
     R = run_of(w)
@@ -80,7 +80,7 @@ def drop_first(w: Any) -> None:
     put.at, put.who, put.index, put.what = at, who, index, what
 
 
-@compiled
+@inlined
 def _copy_event(source: Any, target: Any) -> None:
     target.at, target.who, target.index, target.what = source.at, source.who, source.index, source.what
 

@@ -78,10 +78,17 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
 )
 """Every decision and helper that compiled code calls: the plain functions, compiled from their one source."""
 
+_PER_RCPT = (replies, states, recipients, transactions, seen, tally, pipe)
+
 for _decision in DECISIONS:
-    register_jitable(**OPTIONS)(_decision)
+    register_jitable(**OPTIONS, forceinline=_decision.__module__ in {one.__name__ for one in _PER_RCPT})(_decision)
 
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a function of this engine when it is first called."""
     return njit(**OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile into every caller: for what runs once per RCPT, where a call costs as much as its work."""
+    return njit(**OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)(function)

@@ -45,7 +45,7 @@ LANE = _record(
     """connections_limit bits_per_s replies_per_read tls_round_trips
     limit limit_kind overshoot soft_errors hard_errors error_sleep_ns reject_data_after_overflow
     data_without_recipients transactions greylist_ns
-    pipelining chunking mailmax rcptmax workers sessions_limit reply_buffer counts_domains
+    pipelining chunking mailmax rcptmax workers sessions_limit reply_buffer counts_domains are_alike in_bulk
     delay_ns ready connections starting connected learned learned_at_ns sessions busy first_waiting last_waiting
     to_start""",
     floats="upto data_failure_share",
@@ -53,20 +53,21 @@ LANE = _record(
 """One destination: the server's settings and its path, then what the sender and the server keep for it."""
 
 SESSION = _record(
-    """lane number phase free_next next_waiting refusals
-    ups downs up_free up_last down_free down_last delay written_at command_ns
-    free unflushed buffered reads first_read last_read rcpts stops stop_read_at stop_seen
-    is_closed is_over needs_reset admitted transactions committed greetings rounds_left
-    in_service service_ns verb slot reset mail rcpts_left last
-    state standing_accepted standing_over standing_on_connection standing_transactions standing_errors sleep_ns
-    first_domain is_secure mails
-    message job transaction stop_and_wait window_recipients window_octets window_drain data
-    head tail count next written tried flight script mail_seen over_code data_code final_code refused_at_mail
-    flight_rcpts block"""
-    + "".join(f" tally_{name}" for name in Tally._fields),
+    """lane number phase next_waiting in_service verb slot service_ns free next rcpts_left reset mail last
+    written_at command_ns delay up_free up_last is_closed sleep_ns state stops stop_seen buffered unflushed
+    sure sure_answer unnoted
+    standing_accepted standing_over standing_on_connection standing_transactions standing_errors
+    reads last_read rcpts tried flight flight_rcpts over_code"""
+    + "".join(f" tally_{name}" for name in Tally._fields)
+    + """ ups downs down_free down_last first_read stop_read_at
+    free_next refusals is_over needs_reset admitted transactions committed greetings rounds_left
+    first_domain is_secure mails message job transaction stop_and_wait window_recipients window_octets window_drain
+    data head tail count written script mail_seen data_code final_code refused_at_mail block""",
     words="word_0 word_1 word_2 word_3",
 )
-"""One connection: path, server and transaction. `block` and the words are the last block of random numbers."""
+"""One connection: path, server and transaction; first what every RCPT touches, so that it lies together. The next
+`sure` RCPTs will all get `sure_answer`; the last `unnoted` did. `block` and the words are the last block of random
+numbers."""
 
 MESSAGE = _record(
     "number arrival_ns size recipients first jobs transactions generation resend_of origin open holds next"
@@ -88,8 +89,9 @@ READY = _record("at number job")
 SPOKEN = _record("code status octets")
 """A reply as a destination words it."""
 
-SERVICE, VERB, LINE = _record("ns"), _record("octets"), _record("arrival_ns recipients size")
-"""A constant service time, -1 if drawn; a command's octets; a line of a trace."""
+SERVICE, VERB, LINE = _record("ns sends_ns"), _record("octets"), _record("arrival_ns recipients size")
+"""A command's service time, -1 if drawn, and how long it keeps the link, -1 if the text decides; its octets; a line
+of a trace."""
 
 COUNT, BLOCK, DOMAIN, NUMBER = _record("recipients"), _record("first"), _record("kept"), _record("", floats="value")
 """Recipients of a class or bucket; a free block of slots; a session's count of a domain; a part of a table."""

@@ -8,7 +8,7 @@ from simsmtp.engines.compiled.arrivals import note_arrivals, read_arrivals, staf
 from simsmtp.engines.compiled.books import arrival_of, close, enter_original, has_room, recipients_of, write_rows
 from simsmtp.engines.compiled.draws import next_down, next_up
 from simsmtp.engines.compiled.heaps import DESTINATION_BITS, KIND_BITS, drop_first, plan_session_event
-from simsmtp.engines.compiled.jit import compiled
+from simsmtp.engines.compiled.jit import compiled, inlined
 from simsmtp.engines.compiled.layout import DONE, GROW, LONGEST_NS, NONE, OVERFLOW, ROWS
 from simsmtp.engines.compiled.memory import event_at, lane_at, message_at, run_of, session_at, settings_of
 from simsmtp.engines.compiled.sender import (
@@ -51,7 +51,7 @@ def run(w: Any) -> Any:
             return GROW
         if R.finished >= 0 and not write_rows(w):
             return ROWS
-        if R.events + _PER_EVENT > w.events_room or _ready_is_full(w):
+        if R.events + _PER_EVENT > w.events_room:
             return GROW
         horizon = settings_of(w).horizon_ns
         if R.events == 0 or (horizon > 0 and event_at(w, 0).at >= horizon):
@@ -60,6 +60,8 @@ def run(w: Any) -> Any:
         first = event_at(w, 0)
         if first.at > LONGEST_NS:
             return OVERFLOW
+        if _may_queue(first.who >> KIND_BITS) and _ready_is_full(w):
+            return GROW
         R.now = first.at
         R.handled += 1
         who, index, what = first.who, first.index, first.what
@@ -97,6 +99,12 @@ def _finish_step(w: Any) -> Any:
     return R.to_start == 0 or start_connections(w)
 
 
+@inlined
+def _may_queue(kind: Any) -> Any:
+    """Tell whether an event of a kind may put jobs into a queue."""
+    return kind == Kind.READ or kind == Kind.RETRY or kind == Kind.ARRIVAL or kind == Kind.WAIT  # noqa: PLR1714
+
+
 @compiled
 def _ready_is_full(w: Any) -> Any:
     """Tell whether a queue has no room for the jobs of one more step."""
@@ -107,7 +115,7 @@ def _ready_is_full(w: Any) -> Any:
     return False
 
 
-@compiled
+@inlined
 def _handle(w: Any, kind: Any, number: Any, index: Any, what: Any) -> None:
     R = run_of(w)
     if kind == Kind.SERVED:
@@ -138,7 +146,7 @@ def _handle(w: Any, kind: Any, number: Any, index: Any, what: Any) -> None:
         R.resume = what  # a client that was refused tries again
 
 
-@compiled
+@inlined
 def _served(w: Any, session: Any) -> None:
     S = session_at(w, session)
     if S.phase == BANNER:

@@ -26,6 +26,7 @@ from simsmtp.model.distributions import Sampler, is_constant, sample
 from simsmtp.model.histogram import bucket_of
 from simsmtp.model.plan import DestinationPlan, Plan
 from simsmtp.model.streams import key_word
+from simsmtp.network.pipe import departs
 from simsmtp.policies.reply_policy import LimitKind
 from simsmtp.protocol.commands import Verb
 
@@ -70,11 +71,10 @@ class World:
 
 def world_of(plan: Plan, *, seed: int, replication: int, rows: bool, settle_address: int = 0) -> World:
     """Return the arrays of a run that has not begun."""
-    lanes = np.array([_lane(one) for one in plan.destinations], LANE)
+    lanes = np.array([_lane(plan, one) for one in plan.destinations], LANE)
     samplers, table = _samplers(plan)
-    service = [[_constant(one) for one in lane.server.service] for lane in plan.destinations]
     settings = _settings(plan, settle_address)
-    keep_attempts = rows or any(one[Verb.RCPT] < 0 for one in service)
+    keep_attempts = rows or any(_constant(lane.server.service[Verb.RCPT]) < 0 for lane in plan.destinations)
     keep_first_seen = bool((lanes["greylist_ns"] > 0).any())
     keep = {"keep_rows": rows, "keep_attempts": keep_attempts, "keep_first_seen": keep_first_seen}
     key = {"seed": key_word("seed", seed), "replication": key_word("replication", replication)}
@@ -90,7 +90,7 @@ def world_of(plan: Plan, *, seed: int, replication: int, rows: bool, settle_addr
         "run": run,
         "lanes": lanes,
         "spoken": _records("spoken", [one[:3] for lane in plan.destinations for one in lane.server.spoken]),
-        "service": _records("service", [(one,) for lane in service for one in lane]),
+        "service": _records("service", [one for lane in plan.destinations for one in _service(plan, lane)]),
         "verbs": _records("verbs", [(one,) for one in plan.client.octets]),
         "samplers": samplers,
         "table": table.view(ARRAYS["table"]),
@@ -180,7 +180,27 @@ def _fill(record: NDArray[np.void], values: dict[str, Any]) -> None:
         record[name] = value
 
 
-def _lane(destination: DestinationPlan) -> tuple[float, ...]:
+def _service(plan: Plan, destination: DestinationPlan) -> list[tuple[int, int]]:
+    """Return of every command how long it is served and how long it keeps the link."""
+    bits_per_s = destination.path.bits_per_s
+    sends_ns = [departs(0, 0, octets, bits_per_s) for octets in plan.client.octets]
+    sends_ns[Verb.TEXT] = sends_ns[Verb.BDAT] = NONE
+    return [(_constant(one), sends) for one, sends in zip(destination.server.service, sends_ns, strict=True)]
+
+
+def _are_alike(destination: DestinationPlan) -> bool:
+    """Tell whether all recipients with a mailbox are the same to a server."""
+    policy = destination.server.policy
+    return policy.greylist_ns == 0 and policy.limit_kind in (LimitKind.TRANSACTION, LimitKind.CONNECTION)
+
+
+def _is_in_bulk(plan: Plan, destination: DestinationPlan) -> bool:
+    """Tell whether RCPTs sure of their answer can be worked out together: served one by one, no faster than sent."""
+    service_ns, sends_ns = _service(plan, destination)[Verb.RCPT]
+    return _are_alike(destination) and destination.server.workers == 0 and sends_ns <= service_ns
+
+
+def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
     server, path = destination.server, destination.path
     values = {
         **server.policy._asdict(),
@@ -192,6 +212,8 @@ def _lane(destination: DestinationPlan) -> tuple[float, ...]:
         "workers": server.workers,
         "sessions_limit": server.sessions,
         "reply_buffer": server.reply_buffer,
+        "are_alike": _are_alike(destination),
+        "in_bulk": _is_in_bulk(plan, destination),
         "counts_domains": server.policy.limit_kind != LimitKind.TRANSACTION,
         "delay_ns": _constant(path.one_way),
         "first_waiting": NONE,

@@ -6,12 +6,12 @@ from typing import Any
 
 from simsmtp.engines.compiled.books import origin_of
 from simsmtp.engines.compiled.draws import text_refusal
-from simsmtp.engines.compiled.jit import compiled
+from simsmtp.engines.compiled.jit import compiled, inlined
 from simsmtp.engines.compiled.layout import NONE, VALID
 from simsmtp.engines.compiled.memory import domain_at, extra_at, lane_at, message_at, settings_of, slot_at, spoken_at
-from simsmtp.policies.recipients import after_rcpt, is_greylisted, rcpt_answer
+from simsmtp.policies.recipients import after_rcpt, is_greylisted, rcpt_answer, rcpt_repeats
 from simsmtp.policies.reply_policy import ReplyPolicy, Standing
-from simsmtp.policies.transactions import after_answer, answer_at_once, answer_to, sleeps_before_reply
+from simsmtp.policies.transactions import after_answer, answer_at_once, answer_to, hangs_up, sleeps_before_reply
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.states import State, next_state
@@ -21,7 +21,7 @@ _COUNT_BITS = 32
 _COUNTS = (1 << _COUNT_BITS) - 1
 
 
-@compiled
+@inlined
 def policy_of(L: Any) -> Any:
     """Return a destination's settings as decisions take them."""
     return ReplyPolicy(
@@ -38,7 +38,7 @@ def policy_of(L: Any) -> Any:
     )
 
 
-@compiled
+@inlined
 def standing_of(S: Any) -> Any:
     """Return what the server remembers of a session."""
     return Standing(
@@ -50,14 +50,14 @@ def standing_of(S: Any) -> Any:
     )
 
 
-@compiled
+@inlined
 def _remember(S: Any, standing: Any) -> None:
     S.standing_accepted, S.standing_over = standing.accepted, standing.over
     S.standing_on_connection = standing.accepted_on_connection
     S.standing_transactions, S.standing_errors = standing.transactions, standing.errors
 
 
-@compiled
+@inlined
 def answer_command(w: Any, session: Any, S: Any, verb: Any, slot: Any) -> Any:
     """Return the answer to a command that has been served."""
     L = lane_at(w, S.lane)
@@ -83,6 +83,25 @@ def answer_command(w: Any, session: Any, S: Any, verb: Any, slot: Any) -> Any:
 
 
 @compiled
+def repeat_answer(w: Any, S: Any, L: Any, answer: Any, most: Any) -> Any:
+    """Answer up to `most` RCPTs to come like the last, as far as that is sure; return how many."""
+    policy, standing = policy_of(L), standing_of(S)
+    if S.is_closed != 0 or hangs_up(policy, standing) or sleeps_before_reply(policy, standing):
+        return 0
+    count = min(most, rcpt_repeats(policy, standing, 0, True, answer))
+    if answer == Answer.RCPT_OK and settings_of(w).unknown_share > 0.0:
+        slot = S.next
+        for known in range(count):
+            if (slot_at(w, slot).flags & VALID) == 0:
+                count = known
+                break
+            slot = slot_at(w, slot).next
+    if count > 0:
+        _remember(S, after_rcpt(policy, standing, answer, count))
+    return max(0, count)
+
+
+@compiled
 def greet(w: Any, S: Any) -> Any:
     """Return the banner."""
     answer = Answer.BANNER.value if S.admitted != 0 else Answer.SESSION_REFUSED.value
@@ -90,7 +109,7 @@ def greet(w: Any, S: Any) -> Any:
     return answer
 
 
-@compiled
+@inlined
 def _answer_rcpt(w: Any, session: Any, S: Any, L: Any, slot: Any) -> Any:
     policy, standing = policy_of(L), standing_of(S)
     domain = in_domain = 0

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from simsmtp.engines.compiled.heaps import is_next, plan_session_event, schedule, who_of
-from simsmtp.engines.compiled.jit import compiled
+from simsmtp.engines.compiled.jit import inlined
 from simsmtp.engines.compiled.layout import NONE
 from simsmtp.engines.compiled.memory import lane_at, run_of, session_at, settings_of
 from simsmtp.engines.kind import Kind
 
 
-@compiled
+@inlined
 def ask_for_worker(w: Any, session: Any, S: Any, at: Any) -> Any:
     """Ask for a worker at a time to come; return True if it has already done its work, without an event."""
     R, L = run_of(w), lane_at(w, S.lane)
@@ -25,7 +25,7 @@ def ask_for_worker(w: Any, session: Any, S: Any, at: Any) -> Any:
     return take_worker(w, session, S, L)
 
 
-@compiled
+@inlined
 def take_worker(w: Any, session: Any, S: Any, L: Any) -> Any:
     """Take a free worker now or wait in line; return True if it has already done its work, without an event."""
     R = run_of(w)
@@ -50,7 +50,7 @@ def take_worker(w: Any, session: Any, S: Any, L: Any) -> Any:
     return True
 
 
-@compiled
+@inlined
 def leave_worker(w: Any, L: Any) -> None:
     """Hand a worker to the session that has waited longest."""
     L.busy -= 1
@@ -64,7 +64,7 @@ def leave_worker(w: Any, L: Any) -> None:
         plan_session_event(w, session, S, Kind.SERVED.value, run_of(w).now + S.service_ns)
 
 
-@compiled
+@inlined
 def _may_jump(w: Any, at: Any, who: Any) -> Any:
     """Tell whether time may go on to an event without putting it among the others."""
     R, horizon = run_of(w), settings_of(w).horizon_ns
