@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "trace": {"model", "protocol", "strategies"},
     "analysis": {"model"},
     "study": {"analysis", "engines", "model", "protocol", "strategies", "_version"},
-    "cli": {"analysis", "engines", "model", "presets", "protocol", "study", "trace", "_version"},
+    "live": {"model", "protocol", "policies", "strategies"},
+    "cli": {"analysis", "engines", "live", "model", "presets", "protocol", "study", "trace", "_version"},
 }
 # Heavy package → the rooms and files that may import it.
 HOMES = {

@@ -16,6 +16,8 @@ _COMMANDS = {
     "capacity": "Find out what a plan can carry, and what it needs to meet its objectives.",
     "report": "Write one HTML file of what a results folder holds.",
     "trace": "Show the dialogue of a session, with times and conclusions.",
+    "serve": "Answer SMTP clients on a real port, under a recipient limit.",
+    "send": "Send to a real SMTP server, counting by any strategy.",
     "presets": "List the presets with their values and sources.",
 }
 

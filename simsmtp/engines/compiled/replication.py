@@ -13,10 +13,10 @@ from simsmtp.engines.compiled.layout import DONE, GROW, ROWS
 from simsmtp.engines.compiled.packing import World, grow, world_of
 from simsmtp.engines.compiled.transaction import BUILT_IN
 from simsmtp.engines.compiled.user import Compiled, compile_strategy
-from simsmtp.engines.totals import Totals, responses_of
 from simsmtp.model.plan import Plan, plan_of
 from simsmtp.model.records import Output, RecipientRow, Responses
 from simsmtp.model.scenario import Scenario
+from simsmtp.model.totals import Totals, responses_of
 from simsmtp.protocol.ledger import LEDGER_NAMES
 from simsmtp.strategies.registry import Settle
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from operator import not_
 
-from simsmtp.engines.totals import Totals, responses_of
 from simsmtp.model.histogram import bucket_of
 from simsmtp.model.records import RecipientRow, Responses
+from simsmtp.model.totals import Totals, responses_of
 from simsmtp.protocol.ledger import LEDGER_NAMES, Ledger, ledger_class
 
 _NEVER = -1

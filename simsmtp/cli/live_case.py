@@ -1,0 +1,99 @@
+"""What ``serve`` and ``send`` have in common: the scenario they go by, rows as CSV, a counter on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from simsmtp.model.scenario import Scenario
+
+_TERMINAL_S, _FILE_S = 0.1, 10.0
+
+
+def case_of(file: Path | None, settings: Sequence[str], point: int) -> tuple[Scenario, int]:
+    """Return the scenario of a file, or the default one, with the settings applied, and its seed."""
+    from simsmtp.model.scenario import Scenario, set_keys  # noqa: PLC0415
+    from simsmtp.study.experiment import load_case  # noqa: PLC0415
+    from simsmtp.study.settings import parse_setting  # noqa: PLC0415
+
+    if file is not None:
+        return load_case(file, settings, point=point)
+    tables: dict[str, Any] = {}
+    for setting in settings:
+        key, value = parse_setting(setting)
+        set_keys(tables, {key.removeprefix("scenario."): value})
+    return Scenario.from_dict(tables), 0
+
+
+class RowFile:
+    """A CSV file of rows, whose first line names the columns; an `InputError` if it cannot be written."""
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        from simsmtp.errors import InputError  # noqa: PLC0415
+
+        try:
+            self._file: TextIO = path.open("w", encoding="utf-8", newline="", buffering=1)
+        except OSError as error:
+            raise InputError(f"cannot be written: {error.strerror}", key="--rows", given=str(path)) from None
+        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._writer.writerow(columns)
+
+    def write(self, row: Sequence[object]) -> None:
+        """Write one row."""
+        self._writer.writerow(row)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class LiveCounter:
+    """One line on standard error that is written over; on what is no terminal a line now and then."""
+
+    def __init__(self, *, is_quiet: bool) -> None:
+        self._is_quiet = is_quiet
+        self._is_terminal = sys.stderr.isatty()
+        self._next = time.monotonic() + (0.0 if self._is_terminal else _FILE_S)
+        self._shown = 0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to show something."""
+        return not self._is_quiet and time.monotonic() >= self._next
+
+    def show(self, text: str) -> None:
+        """Show the state of things."""
+        self._next = time.monotonic() + (_TERMINAL_S if self._is_terminal else _FILE_S)
+        end = "\r" if self._is_terminal else "\n"
+        print(text.ljust(self._shown), end=end, file=sys.stderr, flush=True)
+        self._shown = len(text)
+
+    def close(self) -> None:
+        """Leave the last line standing."""
+        if self._is_terminal and self._shown:
+            print(file=sys.stderr)
+
+
+@contextlib.contextmanager
+def on_signals(stop: Callable[[], object]) -> Iterator[None]:
+    """Call `stop` at Ctrl-C or SIGTERM while the body runs, if the system can; needs a running loop."""
+    import asyncio  # noqa: PLC0415
+    import signal  # noqa: PLC0415
+
+    loop = asyncio.get_running_loop()
+    wanted = (signal.SIGINT, signal.SIGTERM)
+    with contextlib.suppress(NotImplementedError, ValueError):  # Windows; not the main thread
+        for one in wanted:
+            loop.add_signal_handler(one, stop)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(NotImplementedError, ValueError):
+            for one in wanted:
+                loop.remove_signal_handler(one)

@@ -1,0 +1,150 @@
+"""``simsmtp send``: a scenario's messages to a real server, counted by any strategy."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from simsmtp.live.delivery import Delivered, Delivery
+    from simsmtp.live.sending import Sending
+    from simsmtp.model.scenario import Scenario
+
+_HELP = """Send a scenario's messages to the SMTP server at HOST:PORT, over real connections.
+
+The same counting strategy, overflow policy, window and sizing as in the simulator decide what becomes of every
+recipient; the ledger says what did. Of FILE, an experiment or a scenario file, [workload] and [client] count; without
+it the defaults. Retries follow client.retry_initial_s and its kin in real time; horizon_s ends the run.
+
+Only servers on this machine, unless --allow-remote names the host: what is sent is real mail.
+
+\b
+Examples:
+  simsmtp serve --listen 127.0.0.1:2525 &
+  simsmtp send 127.0.0.1:2525 --preset windows-2003-rtm
+  simsmtp send 127.0.0.1:2525 --set client.strategy=per-read --set workload.recipients_per_message=250 --dialogue
+"""
+
+
+@click.command(help=_HELP)
+@click.argument("place", metavar="HOST:PORT")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--preset", metavar="NAME", help="Client preset, as client.preset.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, as with 'simsmtp run'.")
+@click.option("--point", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+              help="Design point of an experiment, from 1.")  # fmt: skip
+@click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
+              help="A Python file that registers counting strategies.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N",
+              help="Key of all random draws; by default the experiment's own.")  # fmt: skip
+@click.option("--replication", type=click.IntRange(0), default=0, show_default=True, metavar="N",
+              help="Replication, from 0.")  # fmt: skip
+@click.option("--rows", type=click.Path(path_type=Path), metavar="FILE.csv", help="Write one row per recipient.")
+@click.option("--dialogue", "shows_dialogue", is_flag=True, help="Show what is said, line by line, as it is said.")
+@click.option("--json", "as_json", is_flag=True, help="Print ledger, responses, rows and dialogue as one document.")
+@click.option("--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), default=300.0, show_default=True,
+              metavar="SECONDS", help="Longest wait for a reply.")  # fmt: skip
+@click.option("--tls-ca", type=click.Path(path_type=Path), metavar="FILE.pem",
+              help="With client.starttls: check the server against this authority. Else nothing is checked.")  # fmt: skip
+@click.option("--allow-remote", metavar="HOST", help="Allow this host, which is not this machine.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def send(
+    place: str,
+    file: Path | None,
+    preset: str | None,
+    settings: tuple[str, ...],
+    point: int,
+    strategies: tuple[str, ...],
+    seed: int | None,
+    replication: int,
+    rows: Path | None,
+    shows_dialogue: bool,
+    as_json: bool,
+    timeout_s: float,
+    tls_ca: Path | None,
+    allow_remote: str | None,
+    quiet: bool,
+) -> None:
+    """Parse, call, print."""
+    import asyncio  # noqa: PLC0415
+
+    from simsmtp.cli.live_case import LiveCounter, RowFile, case_of  # noqa: PLC0415
+    from simsmtp.live.certificates import client_context  # noqa: PLC0415
+    from simsmtp.live.delivery import Delivery, How  # noqa: PLC0415
+    from simsmtp.live.places import place_in  # noqa: PLC0415
+    from simsmtp.model.records import RecipientRow  # noqa: PLC0415
+    from simsmtp.study.user_strategies import load_strategies  # noqa: PLC0415
+
+    where = place_in(place, key="HOST:PORT", allow_remote=allow_remote)
+    for path in strategies:
+        load_strategies(path)
+    wanted = (*([f"client.preset={preset}"] if preset else []), *settings)
+    scenario, own_seed = case_of(file, wanted, point)
+    counter = LiveCounter(is_quiet=quiet)
+    how = How(
+        seed=own_seed if seed is None else seed,
+        replication=replication,
+        timeout_s=timeout_s,
+        keeps_dialogue=as_json,
+        show=(lambda line: click.echo(line, err=as_json)) if shows_dialogue else None,
+        progress=lambda sending: counter.show(_state(sending)) if counter.is_due else None,
+        tls=client_context(tls_ca),
+    )
+    delivery = Delivery(scenario, where, how)
+    delivered = asyncio.run(_until_stopped(delivery))
+    counter.close()
+    if rows is not None:
+        file_of_rows = RowFile(rows, RecipientRow._fields)
+        for row in delivered.output.recipients:
+            file_of_rows.write(row)
+        file_of_rows.close()
+    _print(scenario, delivered, as_json=as_json)
+    if delivered.was_interrupted:
+        raise click.Abort
+
+
+async def _until_stopped(delivery: Delivery) -> Delivered:
+    """Run; Ctrl-C ends it in order, and what is not finished stays queued."""
+    from simsmtp.cli.live_case import on_signals  # noqa: PLC0415
+
+    with on_signals(delivery.interrupt):
+        return await delivery.run()
+
+
+def _state(sending: Sending) -> str:
+    ledger, parcels = sending.parcels.ledger(), sending.parcels
+    counts = ", ".join(f"{name} {ledger[name]:,}" for name in sorted(ledger, key=lambda name: -ledger[name]))
+    return f"{counts}; {parcels.transactions} transactions, {parcels.connections} connections"
+
+
+def _print(scenario: Scenario, delivered: Delivered, *, as_json: bool) -> None:
+    output = delivered.output
+    if as_json:
+        document = {
+            "scenario": scenario.to_dict(),
+            "responses": _finite(output.responses),
+            "faults": delivered.faults,
+            "recipients": [_finite(row._asdict()) for row in output.recipients],
+            "dialogue": [row._asdict() for row in output.dialogue],
+        }
+        print(json.dumps(document, indent=1))
+        return
+    from simsmtp.trace.transcript import ledger_lines  # noqa: PLC0415
+
+    for line in ledger_lines(output):
+        print(line)
+    said = output.responses
+    print(
+        f"{said['transactions']} transactions, {said['connections']} connections, "
+        f"{said['rcpt_commands']} RCPT commands, {said['makespan_s']:.3f} s"
+    )
+    for fault in dict.fromkeys(delivered.faults):
+        print(f"{delivered.faults.count(fault)} connections ended otherwise than by QUIT or 421: {fault}")
+
+
+def _finite(values: Any) -> dict[str, Any]:
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}

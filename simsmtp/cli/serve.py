@@ -1,0 +1,144 @@
+"""``simsmtp serve``: a scenario's server on a real port."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from simsmtp.cli.live_case import LiveCounter
+    from simsmtp.live.listener import Listener
+    from simsmtp.live.served import Served
+
+_HELP = """Listen for SMTP clients and answer them as a scenario's server would.
+
+Of FILE, an experiment or a scenario file, [server] counts; without it the defaults: 100 recipients per transaction, 552
+beyond. Nothing is delivered anywhere: texts are counted and thrown away. Mailboxes named x and digits are unknown, all
+others exist. Ctrl-C ends it; then it says whom it accepted.
+
+Only on this machine, unless --allow-remote names the address to listen on.
+
+\b
+Examples:
+  simsmtp serve --listen 127.0.0.1:2525
+  simsmtp serve --listen 127.0.0.1:2525 --set server.recipient_limit=50 --set 'server.overflow_reply="452 4.5.3"'
+  simsmtp serve --listen 127.0.0.1:0 --preset rfc5321 --rows served.csv --json
+"""
+
+
+@click.command(help=_HELP)
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--listen", required=True, metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
+@click.option("--preset", metavar="NAME", help="Server preset, as server.preset.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, as with 'simsmtp run'.")
+@click.option("--point", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+              help="Design point of an experiment, from 1.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N",
+              help="Key of the draws that decide which texts are refused.")  # fmt: skip
+@click.option("--rows", type=click.Path(path_type=Path), metavar="FILE.csv", help="Write one row per RCPT command.")
+@click.option("--json", "as_json", is_flag=True, help="At the end, print the account as one JSON document.")
+@click.option("--sessions", type=click.IntRange(1), metavar="N", help="End after so many sessions.")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), metavar="N", help="End after so many seconds.")
+@click.option("--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), default=300.0, show_default=True,
+              metavar="SECONDS", help="Longest wait for a command.")  # fmt: skip
+@click.option("--tls-cert", type=click.Path(path_type=Path), metavar="FILE.pem", help="Offer STARTTLS.")
+@click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE.pem", help="Its key, if elsewhere.")
+@click.option("--allow-early", is_flag=True,
+              help="Take commands that came before they were allowed; else 554 and the end.")  # fmt: skip
+@click.option("--allow-remote", metavar="HOST", help="Allow this address, which others can reach.")
+@click.option("--quiet", is_flag=True, help="Show no counter.")
+def serve(
+    file: Path | None,
+    listen: str,
+    preset: str | None,
+    settings: tuple[str, ...],
+    point: int,
+    seed: int | None,
+    rows: Path | None,
+    as_json: bool,
+    sessions: int | None,
+    seconds: float | None,
+    timeout_s: float,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    allow_early: bool,
+    allow_remote: str | None,
+    quiet: bool,
+) -> None:
+    """Parse, call, print."""
+    import asyncio  # noqa: PLC0415
+
+    from simsmtp.cli.live_case import LiveCounter, RowFile, case_of  # noqa: PLC0415
+    from simsmtp.live.certificates import server_context  # noqa: PLC0415
+    from simsmtp.live.listener import Listener, Terms  # noqa: PLC0415
+    from simsmtp.live.places import place_in  # noqa: PLC0415
+    from simsmtp.live.served import ServedRow  # noqa: PLC0415
+
+    place = place_in(listen, key="--listen", allow_remote=allow_remote)
+    wanted = (*([f"server.preset={preset}"] if preset else []), *settings)
+    scenario, own_seed = case_of(file, wanted, point)
+    tls = server_context(tls_cert, tls_key) if tls_cert else None
+    file_of_rows = RowFile(rows, ServedRow._fields) if rows else None
+    terms = Terms(
+        seed=own_seed if seed is None else seed,
+        timeout_s=timeout_s,
+        forbids_early=not allow_early,
+        tls=tls,
+        enter=file_of_rows.write if file_of_rows else None,
+    )
+    listener = Listener(scenario, place, terms)
+    counter = LiveCounter(is_quiet=quiet)
+    try:
+        asyncio.run(_serve(listener, counter, sessions, seconds))
+    finally:
+        if file_of_rows:
+            file_of_rows.close()
+    counter.close()
+    _print(listener.served, as_json=as_json)
+
+
+async def _serve(listener: Listener, counter: LiveCounter, sessions: int | None, seconds: float | None) -> None:
+    """Serve until so many sessions are over, so much time has passed, or a signal comes."""
+    import asyncio  # noqa: PLC0415
+    import contextlib  # noqa: PLC0415
+
+    from simsmtp.cli.live_case import on_signals  # noqa: PLC0415
+
+    is_over = asyncio.Event()
+    async with listener:
+        print(f"listening on {listener.place}", file=sys.stderr, flush=True)
+        if seconds is not None:
+            asyncio.get_running_loop().call_later(seconds, is_over.set)
+        with on_signals(is_over.set):
+            while not is_over.is_set() and (sessions is None or listener.ended < sessions):
+                if counter.is_due:
+                    counter.show(_state(listener))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(is_over.wait(), 0.05)
+
+
+def _state(listener: Listener) -> str:
+    served = listener.served
+    return (
+        f"{listener.sessions} sessions open, {served.sessions} in all; {served.transactions} transactions, "
+        f"{served.rcpt_commands:,} RCPT commands, {served.over_limit:,} over the limit, "
+        f"{served.accepted.total():,} recipients accepted"
+    )
+
+
+def _print(served: Served, *, as_json: bool) -> None:
+    summary = served.summary()
+    if as_json:
+        accepted = [[sender, recipient, times] for (sender, recipient), times in sorted(served.accepted.items())]
+        print(json.dumps({**summary, "accepted_recipients": accepted}, indent=1))
+        return
+    for name, value in summary.items():
+        if name == "faults":
+            continue
+        print(f"{name.replace('_', ' '):<24}{value!s:>10}")
+    for name, times in served.faults.items():
+        print(f"  fault: {name.replace('_', ' '):<15}{times:>10}")

@@ -1,0 +1,202 @@
+"""One transaction as a client goes through it: flights, replies, verdicts. The decisions are the strategies'."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from simsmtp.errors import StrategyError
+from simsmtp.live.client_session import ClientSession, Command, Heard
+from simsmtp.live.steps import Steps
+from simsmtp.live.text import content_of, text_of
+from simsmtp.model.plan import ClientPlan
+from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets, ends_group
+from simsmtp.protocol.wire import command_line
+from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
+from simsmtp.strategies.overflow import Overflow, after_final_reply, becomes, overflow_for, stops_sending
+from simsmtp.strategies.seen import Seen, classify
+from simsmtp.strategies.tally import empty_tally, observe
+from simsmtp.strategies.window import may_send, rcpts_that_fit, window_in_session
+
+
+class Addressed(NamedTuple):
+    """A message with the recipients that one transaction tries.
+
+    Attributes
+    ----------
+    message, octets : int
+        Its number and the length of its text.
+    sender : str
+        Envelope sender.
+    recipients : sequence of (int, str)
+        Number and address of each, in order.
+    """
+
+    message: int
+    octets: int
+    sender: str
+    recipients: Sequence[tuple[int, str]]
+
+
+class Fate(NamedTuple):
+    """What the client concluded for a recipient, and whether the server's replies say that it was taken."""
+
+    recipient: int
+    verdict: Verdict
+    is_committed: bool
+
+
+class ClientTransaction:
+    """The recipients of one MAIL command, from the first flight to the final reply.
+
+    Parameters
+    ----------
+    plan : ClientPlan
+        The sender's settings.
+    session : ClientSession
+        The connection, greeted and between transactions.
+    mail : Addressed
+        What is sent, and to whom.
+
+    Attributes
+    ----------
+    tally : Tally
+        What came back to the RCPTs.
+    tried : int
+        Recipients for whom RCPT was written.
+    final_code : int
+        Code of the final reply to the text, 0 if it never came to that.
+    refused_at_mail : bool
+        The server refused MAIL, so no recipient was tried.
+    """
+
+    def __init__(self, plan: ClientPlan, session: ClientSession, mail: Addressed) -> None:
+        self.tally = empty_tally()
+        self.tried = self.final_code = 0
+        self.refused_at_mail = False
+        self._plan, self._session, self._mail = plan, session, mail
+        pipelining = plan.pipelining and session.offered.pipelining
+        self._window = window_in_session(pipelining, plan.window_recipients, plan.window_octets, plan.drain)
+        self._data = Verb.BDAT if plan.chunking and session.offered.chunking else Verb.DATA
+        self._flight = self._next = self._over_code = self._mail_code = self._data_code = 0
+        self._answers: list[tuple[Seen, int, int]] = []  # what came back to the RCPTs: class, code, recipient
+        self._mail_seen = Seen.CLOSED
+
+    @property
+    def unsent(self) -> list[int]:
+        """The recipients for whom RCPT was not written."""
+        return [] if self.refused_at_mail else [number for number, _ in self._mail.recipients[self.tried :]]
+
+    @property
+    def answered(self) -> bool:
+        """Whether DATA, BDAT or the text has had its final reply."""
+        return self.final_code > 0 or self._data_code >= 400
+
+    @property
+    def overflow(self) -> Overflow:
+        """The overflow policy for the class of the first over-limit reply."""
+        return overflow_for(self._over_code, self._plan.for_452, self._plan.for_552)
+
+    def run(self) -> Steps:
+        """Go through the transaction; the result is in the attributes and `fates`."""
+        script = deque([*([Verb.RSET] if self._session.needs_reset else []), Verb.MAIL, Verb.RCPT, self._data])
+        while script:
+            if script[0] == self._data and not self.tally.accepted:
+                break  # every RCPT has been answered and none accepted: there is nothing to send
+            flight = self._next_flight(script)
+            yield from self._session.exchange(flight, stops=self._is_reason_to_stop if self._window.drain else None)
+            self._read_replies()
+            if self._session.is_closed or self.refused_at_mail:
+                return
+            if script and self.tally.over and stops_sending(self._plan.stop_on_overflow, self.overflow):
+                script = deque([self._data])
+        if self._data_code == 354:
+            # DATA may be accepted although no RCPT was: then a lone dot ends it (RFC 2920 section 3.1).
+            octets = self._mail.octets if self.tally.accepted else LONE_DOT_OCTETS
+            text = text_of(octets, self._mail.message, self._mail.sender)
+            yield from self._session.exchange([Command(Verb.TEXT, b"", body=text, body_octets=octets)])
+            self.final_code = self._session.heard[0].code if self._session.heard else 0
+        self._session.needs_reset = self.final_code == 0
+
+    def fates(self) -> Iterator[Fate]:
+        """Yield what became of the recipients, in order: for those not sent nothing is yielded."""
+        is_committed = 200 <= self.final_code < 300
+        if self._session.is_closed and not is_committed:
+            # 421, or a connection gone before the final reply: nothing was committed, everything defers.
+            yield from (Fate(number, Verdict.DEFER, False) for number, _ in self._mail.recipients)
+            return
+        if self.refused_at_mail:  # what the RCPTs behind it were answered says nothing about the recipients
+            verdict = after_final_reply(Verdict.DONE, self._mail_code)
+            yield from (Fate(number, verdict, False) for number, _ in self._mail.recipients)
+            return
+        plan, final_code = self._plan, self.final_code or self._data_code
+        knobs = Knobs(not self._window.stop_and_wait, plan.budget)
+        previous, over_rank = self._mail_seen, 0
+        for position, (seen, code, recipient) in enumerate(self._answers):
+            verdict = plan.settle(self.tally, Rcpt(position, seen, previous, over_rank), knobs)
+            if not isinstance(verdict, Verdict):
+                raise StrategyError(f"the strategy {plan.settle.__name__} returned {verdict!r}; allowed: a Verdict")
+            previous = seen
+            over_rank += seen == Seen.OVER
+            final = becomes(verdict, seen, code, self._over_code, final_code, plan.for_452, plan.for_552)
+            yield Fate(recipient, final, is_committed and seen == Seen.ACCEPTED)
+
+    def _next_flight(self, script: deque[Verb]) -> list[Command]:
+        """Take from the front of the script what may be unanswered at once."""
+        flight: list[Command] = []
+        commands = rcpts = octets = 0
+        while script:
+            verb, size = script[0], self._plan.octets[script[0]]
+            if verb == Verb.RCPT:
+                waiting = len(self._mail.recipients) - self._next
+                rcpts = min(waiting, rcpts_that_fit(self._window, commands, rcpts, octets, size))
+                flight += map(self._rcpt, range(self._next, self._next + rcpts))
+                self._next += rcpts
+                if rcpts < waiting:
+                    break
+                commands, octets = commands + rcpts, octets + rcpts * size
+            elif may_send(self._window, commands, rcpts, octets, verb, size):
+                flight.append(self._command(verb))
+                commands, octets = commands + 1, octets + size
+            else:
+                break
+            if ends_group(script.popleft()):
+                break
+        return flight
+
+    def _rcpt(self, place: int) -> Command:
+        number, address = self._mail.recipients[place]
+        return Command(Verb.RCPT, f"{command_line(Verb.RCPT, address)}\r\n".encode(), number)
+
+    def _command(self, verb: Verb) -> Command:
+        mail = self._mail
+        if verb != Verb.BDAT:
+            return Command(verb, f"{command_line(verb, mail.sender)}\r\n".encode())
+        line = f"{command_line(verb, octets=bdat_octets(mail.octets))}\r\n".encode()
+        chunk = content_of(mail.octets, mail.message, mail.sender)
+        return Command(verb, line, body=chunk, body_octets=mail.octets)
+
+    def _read_replies(self) -> None:
+        self._flight += 1
+        for verb, recipient, code, status, read in self._session.heard:
+            if verb == Verb.RCPT:
+                seen = classify(code, status, not self._answers)
+                if seen == Seen.OVER and not self._over_code:
+                    self._over_code = code
+                self.tally = observe(self.tally, seen, read, self._flight)
+                self._answers.append((seen, code, recipient))
+                self.tried += 1
+            elif verb == Verb.MAIL:
+                self._mail_code, self._mail_seen = code, classify(code, status, True)
+                self.refused_at_mail = self._mail_seen != Seen.ACCEPTED
+            elif verb == Verb.BDAT:
+                self.final_code = code
+            elif verb == Verb.DATA:
+                self._data_code = code
+
+    def _is_reason_to_stop(self, heard: Heard) -> bool:
+        is_first = heard.recipient == self._mail.recipients[0][0]
+        is_over = heard.verb == Verb.RCPT and classify(heard.code, heard.status, is_first) == Seen.OVER
+        overflow = overflow_for(heard.code, self._plan.for_452, self._plan.for_552)
+        return is_over and stops_sending(self._plan.stop_on_overflow, overflow)

@@ -1,0 +1,64 @@
+"""A transaction as a server keeps it while it is open."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from simsmtp.live.served import ServedRow
+
+
+class Envelope:
+    """Sender and recipients of one transaction.
+
+    Parameters
+    ----------
+    session, transaction : int
+        See `simsmtp.live.served.ServedRow`.
+    sender : str
+        Address in MAIL.
+    draw : float
+        Uniform draw that decides whether the text is refused.
+    at_s : float
+        When it began.
+    """
+
+    def __init__(self, session: int, transaction: int, sender: str, draw: float, at_s: float) -> None:
+        self.sender = sender
+        self.draw = draw
+        self._session, self._transaction, self._at_s = session, transaction, at_s
+        self._accepted: list[ServedRow] = []
+        self._domains: Counter[str] = Counter()
+        self._first_domain = ""
+        self._rcpts = 0
+
+    @property
+    def kept(self) -> int:
+        """Recipients that are kept."""
+        return len(self._accepted)
+
+    def in_domain(self, domain: str) -> int:
+        """Return how many recipients of a domain were accepted."""
+        return self._domains[domain]
+
+    def is_first_domain(self, domain: str) -> bool:
+        """Tell whether the first recipient accepted was in this domain."""
+        return domain == self._first_domain
+
+    def add(self, recipient: str, domain: str, code: int, status: int) -> ServedRow:
+        """Note an answer to RCPT; return its row as long as nothing was accepted."""
+        row = ServedRow(
+            self._session, self._transaction, self.sender, recipient, self._rcpts, code, status, 0, False, self._at_s
+        )
+        self._rcpts += 1
+        if 200 <= code < 300:
+            self._accepted.append(row)
+            self._first_domain = self._first_domain or domain
+            self._domains[domain] += 1
+        return row
+
+    def rows(self, final_code: int) -> Iterator[ServedRow]:
+        """Yield the rows of the recipients that RCPT accepted, with the final reply to the text."""
+        is_taken = 200 <= final_code < 300
+        for row in self._accepted:
+            yield row._replace(final_code=final_code, accepted=is_taken)

@@ -1,0 +1,185 @@
+"""Listens for SMTP clients and answers them as a scenario's server would."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from simsmtp.errors import InputError
+from simsmtp.live.mailboxes import Mailboxes
+from simsmtp.live.places import Place, reason_of
+from simsmtp.live.served import Served, ServedRow
+from simsmtp.live.server_session import ServerSession
+from simsmtp.live.steps import Pause, Read, StartTls, Write
+from simsmtp.live.wire import Wire
+from simsmtp.model.plan import plan_of
+from simsmtp.model.scenario import Scenario
+
+TIMEOUT_S = 300.0
+"""Longest wait for a whole command, or for 4 KiB of text (RFC 5321 section 4.5.3.2.7: at least 5 minutes)."""
+
+
+class Terms(NamedTuple):
+    """How to serve.
+
+    Attributes
+    ----------
+    seed, replication : int
+        Key of the draws that decide which texts are refused.
+    timeout_s : float
+        Longest wait for a whole command.
+    forbids_early : bool
+        See `simsmtp.live.server_session.ServerSession`.
+    tls : SSLContext, optional
+        With it STARTTLS is offered.
+    enter : callable, optional
+        Is given every row as it is filed.
+    """
+
+    seed: int = 0
+    replication: int = 0
+    timeout_s: float = TIMEOUT_S
+    forbids_early: bool = True
+    tls: ssl.SSLContext | None = None
+    enter: Callable[[ServedRow], object] | None = None
+
+
+class Listener:
+    """A listening server; use it as an asynchronous context.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Its `server` table is obeyed, except for service times and workers: this server takes the time it takes.
+    place : Place
+        Where to listen; port 0 lets the system choose one.
+    terms : Terms
+        Everything else.
+
+    Attributes
+    ----------
+    served : Served
+        Its account.
+    place : Place
+        Where it listens.
+    sessions : int
+        Sessions open now.
+    ended : int
+        Sessions that are over.
+
+    Raises
+    ------
+    InputError
+        On entering: the place cannot be listened at.
+    """
+
+    def __init__(self, scenario: Scenario, place: Place, terms: Terms) -> None:
+        if scenario.destinations:
+            raise InputError("one server listens", key="destinations", allowed="a scenario with [server]")
+        self.served = Served(terms.enter)
+        self.place = place
+        self.sessions = self.ended = 0
+        self.changed = asyncio.Event()
+        server = plan_of(scenario).destinations[0].server
+        self._plan = server._replace(offered=server.offered._replace(starttls=terms.tls is not None))
+        self._terms = terms
+        began_ns = time.monotonic_ns()
+        self._mailboxes = Mailboxes(
+            seed=terms.seed,
+            replication=terms.replication,
+            failure_share=server.data_failure_share,
+            clock=lambda: time.monotonic_ns() - began_ns,
+        )
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Listener:
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(lambda: Wire(self._welcome), self.place.host, self.place.port)
+        except OSError as error:
+            raise InputError(f"cannot listen: {reason_of(error)}", key="--listen", given=str(self.place)) from None
+        name = self._server.sockets[0].getsockname()
+        self.place = Place(self.place.host, name[1])
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _welcome(self, wire: Wire) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(wire))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, wire: Wire) -> None:
+        terms = self._terms
+        is_admitted = self.sessions < self._plan.sessions
+        session = ServerSession(self._plan, self._mailboxes, self.served, forbids_early=terms.forbids_early)
+        self.sessions += is_admitted
+        try:
+            await self._drive(session, wire, is_admitted=is_admitted)
+            self.sessions -= is_admitted
+            is_admitted = False
+            await wire.leave()
+        finally:
+            self.sessions -= is_admitted
+            session.abandon()
+            wire.close()
+            self.ended += 1
+            self.changed.set()
+
+    async def _drive(self, session: ServerSession, wire: Wire, *, is_admitted: bool) -> None:
+        loop = asyncio.get_running_loop()
+        progress, until = -1, 0.0
+        for step in session.steps(admitted=is_admitted):
+            match step:
+                case Write(octets):
+                    wire.write(octets)
+                    if not await self._has_room(wire):
+                        return
+                case Read(now):
+                    if now != progress:
+                        progress, until = now, loop.time() + self._terms.timeout_s
+                    await self._read(session, wire, until)
+                case Pause(ns):
+                    await asyncio.sleep(ns / 1e9)
+                case StartTls():
+                    assert self._terms.tls is not None
+                    if wire.has_input:
+                        session.receive(wire.take())  # before the handshake: the session refuses to go on
+                        continue
+                    try:
+                        await wire.start_tls(self._terms.tls, server_side=True, timeout=self._terms.timeout_s)
+                    except (OSError, TimeoutError):
+                        return
+                case _:
+                    raise AssertionError(step)
+
+    async def _has_room(self, wire: Wire) -> bool:
+        """Wait until the client reads what was written; False if it does not."""
+        until = asyncio.get_running_loop().time() + self._terms.timeout_s
+        try:
+            while wire.is_full:
+                await wire.change(until)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _read(self, session: ServerSession, wire: Wire, until: float) -> None:
+        try:
+            while not wire.has_input:
+                await wire.change(until)
+        except TimeoutError:
+            session.time_out()
+            return
+        if asyncio.get_running_loop().time() > until:
+            session.time_out()  # octets came, but no command for all that time
+        else:
+            session.receive(wire.take())

@@ -1,0 +1,102 @@
+"""``simsmtp serve`` and ``simsmtp send`` as a user starts them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+PROGRAM = [sys.executable, "-m", "simsmtp"]
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a server; give it and where it listens."""
+    command = [*PROGRAM, "serve", "--listen", "127.0.0.1:0", "--quiet", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        found = re.search(r"listening on (\S+)", server.stderr.readline())
+        assert found
+        try:
+            yield server, found[1]
+        finally:
+            if server.poll() is None:
+                server.kill()
+
+
+def lines_in(path: Path) -> int:
+    with path.open(encoding="utf-8", newline="") as file:
+        return len(list(csv.DictReader(file)))
+
+
+def send(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PROGRAM, "send", *arguments], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_serve_and_send_agree_on_who_was_accepted(tmp_path: Path) -> None:
+    rows, mine = tmp_path / "served.csv", tmp_path / "sent.csv"
+    with serving("--sessions", "2", "--json", "--rows", str(rows)) as (server, place):
+        sent = send(place, "--preset", "windows-2003-rtm", "--json", "--quiet", "--rows", str(mine))
+        assert sent.returncode == 0, sent.stderr
+        account = json.loads(server.communicate(timeout=30)[0])
+    document = json.loads(sent.stdout)
+    assert (document["responses"]["delivered"], document["responses"]["false_ndr"]) == (101, 149)
+    assert account["accepted"] == 101
+    assert (account["transactions"], account["rcpt_commands"], account["over_limit"]) == (2, 251, 150)
+    assert lines_in(rows) == 251
+    assert lines_in(mine) == 250
+
+
+def test_send_shows_the_ledger_and_the_dialogue() -> None:
+    with serving() as (_, place):
+        sent = send(place, "--set", "workload.recipients_per_message=2", "--dialogue", "--quiet")
+    assert sent.returncode == 0
+    for part in ("C: RCPT TO:", "S: 250 2.1.5", "354", "delivered", "1 transactions, 1 connections, 2 RCPT commands"):
+        assert part in sent.stdout
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_that_is_stopped_leaves_whole_rows(tmp_path: Path, sign: signal.Signals) -> None:
+    rows = tmp_path / "served.csv"
+    with serving("--rows", str(rows)) as (server, place):
+        send(place, "--set", "workload.recipients_per_message=5", "--quiet")
+        server.send_signal(sign)
+        out, _ = server.communicate(timeout=20)
+        assert server.returncode == 0
+    assert "accepted" in out
+    assert lines_in(rows) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["127.0.0.1:1"], ["no connection", "127.0.0.1:1"]),
+        (["mx.example.com:25"], ["this machine only", "--allow-remote mx.example.com"]),
+        (["nowhere"], ["not a place", "HOST:PORT"]),
+        (["127.0.0.1:2525", "--preset", "windows-203-rtm"], ["windows-2003-rtm"]),
+        (["127.0.0.1:2525", "--set", "client.strategi=corrected"], ["client.strategi: unknown key", "strategy"]),
+        (["127.0.0.1:2525", "--rows", "/nowhere/rows.csv"], ["no connection"]),
+    ],
+)
+def test_bad_input_is_explained_and_exits_with_2(arguments: list[str], parts: list[str]) -> None:
+    done = send(*arguments, "--quiet")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    for part in parts:
+        assert part in done.stderr
+
+
+def test_a_port_that_is_taken_is_explained(tmp_path: Path) -> None:
+    with serving() as (_, place):
+        command = [*PROGRAM, "serve", "--listen", place, "--rows", str(tmp_path / "rows.csv")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert "cannot listen" in done.stderr
