@@ -49,7 +49,7 @@ Examples:
 @click.option("--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), default=300.0, show_default=True,
               metavar="SECONDS", help="Longest wait for a reply.")  # fmt: skip
 @click.option("--tls-ca", type=click.Path(path_type=Path), metavar="FILE.pem",
-              help="With client.starttls: check the server against this authority. Else nothing is checked.")  # fmt: skip
+              help="With client.starttls: check the server against this authority.")  # fmt: skip
 @click.option("--allow-remote", metavar="HOST", help="Allow this host, which is not this machine.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def send(
