@@ -17,6 +17,7 @@ or a read is the simulated time in seconds at the client. Replies that arrive at
 Examples:
   simsmtp trace experiments/kb822105.toml --set workload.recipients_per_message=105
   simsmtp trace experiments/kb822105.toml --point 40 --recipients 5 --connections 3
+  simsmtp trace experiments/kb822105.toml --pcap kb822105.pcap --ndr bounces
 """
 
 
@@ -35,6 +36,10 @@ Examples:
               help="Lines shown of recipients that fare alike in a row; 0 shows every recipient.")  # fmt: skip
 @click.option("--connections", type=click.IntRange(0), default=10, show_default=True, metavar="N",
               help="Connections shown; 0 shows all.")  # fmt: skip
+@click.option("--pcap", type=click.Path(path_type=Path), metavar="FILE",
+              help="Also write the sessions as a capture, for Wireshark and tshark.")  # fmt: skip
+@click.option("--ndr", type=click.Path(path_type=Path), metavar="DIR",
+              help="Also write the NDRs into a folder, as messages a bounce parser reads.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the dialogue as one JSON document.")
 def trace(
     file: Path,
@@ -45,6 +50,8 @@ def trace(
     replication: int,
     recipients: int,
     connections: int,
+    pcap: Path | None,
+    ndr: Path | None,
     as_json: bool,
 ) -> None:
     """Parse, call, print."""
@@ -53,12 +60,21 @@ def trace(
     from simsmtp.protocol.wire import AddressBook  # noqa: PLC0415
     from simsmtp.study.experiment import load_case  # noqa: PLC0415
     from simsmtp.study.user_strategies import load_strategies  # noqa: PLC0415
+    from simsmtp.trace.ndr import write_ndrs  # noqa: PLC0415
+    from simsmtp.trace.pcap import write_pcap  # noqa: PLC0415
     from simsmtp.trace.transcript import Style, transcript  # noqa: PLC0415
 
     for path in strategies:
         load_strategies(path)
     scenario, own_seed = load_case(file, settings, point=point)
-    output = run_replication(scenario, seed=own_seed if seed is None else seed, replication=replication, dialogue=True)
+    key = own_seed if seed is None else seed
+    output = run_replication(scenario, seed=key, replication=replication, recipients=ndr is not None, dialogue=True)
+    workload, plan = scenario.workload, plan_of(scenario)
+    addresses = AddressBook(workload.address_chars, workload.domains)
+    if pcap is not None:
+        write_pcap(pcap, output, plan, addresses)
+    if ndr is not None:
+        write_ndrs(ndr, output, plan, addresses)
     if as_json:
         responses = {
             name: None if isinstance(value, float) and math.isnan(value) else value
@@ -67,7 +83,6 @@ def trace(
         rows = [row._asdict() for row in output.dialogue]
         print(json.dumps({"scenario": scenario.to_dict(), "dialogue": rows, "responses": responses}, indent=1))
         return
-    workload = scenario.workload
-    style = Style(AddressBook(workload.address_chars, workload.domains), recipients, scenario.client.strategy)
-    for line in transcript(output, plan_of(scenario), style, connections=connections):
+    style = Style(addresses, recipients, scenario.client.strategy)
+    for line in transcript(output, plan, style, connections=connections):
         print(line)

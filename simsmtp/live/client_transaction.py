@@ -9,9 +9,9 @@ from typing import NamedTuple
 from simsmtp.errors import StrategyError
 from simsmtp.live.client_session import ClientSession, Command, Heard
 from simsmtp.live.steps import Steps
-from simsmtp.live.text import content_of, text_of
 from simsmtp.model.plan import ClientPlan
 from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets, ends_group
+from simsmtp.protocol.text import content_of, text_of
 from simsmtp.protocol.wire import command_line
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.overflow import Overflow, after_final_reply, becomes, overflow_for, stops_sending

@@ -7,8 +7,6 @@ and a text that holds a bare CR or LF is refused as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 _DOT = b".\r\n"
 _END = b"\r\n" + _DOT
 
@@ -45,43 +43,3 @@ class TextEnd:
         body = seen[1:] if seen.startswith(b"\n") else seen  # the LF of a CRLF whose CR has been left behind
         pairs = body.count(b"\r\n")
         self.has_bare |= body.count(b"\r") != pairs or body.count(b"\n") != pairs
-
-
-def text_of(octets: int, message: int, sender: str) -> Iterator[bytes]:
-    """Yield a message text of so many octets, final dot included, in pieces.
-
-    Parameters
-    ----------
-    octets : int
-        At least the three of a lone dot are written.
-    message : int
-        Number of the message, which its Message-ID holds.
-    sender : str
-        Address it is said to come from.
-    """
-    content = octets - len(_DOT)
-    yield from content_of(content if content > 1 else 0, message, sender)
-    yield _DOT
-
-
-def content_of(octets: int, message: int, sender: str) -> Iterator[bytes]:
-    """Yield exactly so many octets of header and lines, none of which begins with a dot; see `text_of`."""
-    header = f"From: <{sender}>\r\nMessage-ID: <{message}.simsmtp@example.test>\r\nSubject: simsmtp\r\n\r\n".encode()
-    if octets < len(header) or octets == len(header) + 1:
-        header = b""
-    yield header
-    left = octets - len(header)
-    line = b"x" * 62 + b"\r\n"
-    piece = line * 1024
-    while left > len(piece) + len(line):
-        yield piece
-        left -= len(piece)
-    yield _lines(left, line)
-
-
-def _lines(octets: int, line: bytes) -> bytes:
-    """Return lines of so many octets in all; a single octet, which is no line, comes as it is."""
-    whole, rest = divmod(octets, len(line))
-    if rest == 1:  # it lengthens the line before it
-        return line * (whole - 1) + b"x" + line if whole else b"x"
-    return line * whole + line[len(line) - rest :]

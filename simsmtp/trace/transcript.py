@@ -12,11 +12,11 @@ from typing import NamedTuple
 from simsmtp.model.plan import Plan
 from simsmtp.model.records import DialogueRow, Output
 from simsmtp.protocol.answers import Answer
-from simsmtp.protocol.capabilities import ehlo_lines
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.ledger import LEDGER_NAMES
-from simsmtp.protocol.wire import AddressBook, command_line
+from simsmtp.protocol.wire import AddressBook
 from simsmtp.strategies.counting import Verdict
+from simsmtp.trace.said import reply_lines, said_line
 
 _CONCLUSIONS = {
     Verdict.DONE: "taken as accepted",
@@ -123,14 +123,8 @@ def _commands(rows: list[DialogueRow], wait: int, style: Style) -> Iterator[str]
     octets = sum(row.octets for row in rows)
     commands = f"{len(rows)} command{'s' if len(rows) > 1 else ''}"
     yield f"{_time(rows[0].client_ns)}  group {wait - _WAITS_BEFORE_EHLO}: {commands}, {octets:,} octets"
-    lines = [("C: " + _command(row, style), row.verb == Verb.RCPT) for row in rows]
+    lines = [("C: " + said_line(row, style.addresses), row.verb == Verb.RCPT) for row in rows]
     yield from _shortened(lines, style.alike)
-
-
-def _command(row: DialogueRow, style: Style) -> str:
-    addresses = style.addresses
-    address = addresses.recipient(row.origin) if row.verb == Verb.RCPT else addresses.sender()
-    return command_line(Verb(row.verb), address, row.octets)
 
 
 def _replies(rows: list[DialogueRow], plan: Plan, style: Style) -> Iterator[str]:
@@ -140,7 +134,9 @@ def _replies(rows: list[DialogueRow], plan: Plan, style: Style) -> Iterator[str]
         yield f"{_time(together[-1].client_ns)}  read {read}: {len(together)} repl{plural}"
         for row, run in _runs(together):
             may_cut = row.verb == Verb.RCPT
-            yield from _shortened([(line, may_cut) for one in run for line in _reply(one, plan)], style.alike)
+            yield from _shortened(
+                [(f"S: {line}", may_cut) for one in run for line in reply_lines(one, plan)], style.alike
+            )
             if row.note == Answer.RCPT_OVER:
                 yield f"{'':14}({len(run)} over the recipient limit)"
 
@@ -149,15 +145,6 @@ def _runs(rows: Sequence[DialogueRow]) -> Iterator[tuple[DialogueRow, list[Dialo
     for _, stretch in groupby(rows, key=lambda row: (row.verb, row.note)):
         run = list(stretch)
         yield run[0], run
-
-
-def _reply(row: DialogueRow, plan: Plan) -> list[str]:
-    server = next(one.server for one in plan.destinations if one.name == row.destination)
-    spoken = server.spoken[row.note]
-    if row.note in {Answer.EHLO_OK, Answer.EHLO_TLS_OK}:
-        offered = server.offered._replace(starttls=row.note == Answer.EHLO_OK and server.offered.starttls)
-        return [f"S: {line}" for line in ehlo_lines(offered, spoken.wording[4:])]
-    return [f"S: {spoken.wording}"]
 
 
 def _verdicts(rows: list[DialogueRow], style: Style) -> Iterator[str]:

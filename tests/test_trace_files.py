@@ -1,0 +1,140 @@
+"""Captures and NDRs of simulated sessions, read by programs that other people wrote."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simsmtp import Scenario
+from simsmtp.engines import run_replication
+from simsmtp.errors import InputError
+from simsmtp.model.plan import plan_of
+from simsmtp.model.records import Output
+from simsmtp.protocol.commands import Verb
+from simsmtp.protocol.wire import AddressBook
+from simsmtp.trace.ndr import write_ndrs
+from simsmtp.trace.pcap import write_pcap
+
+RTM = {"preset": "windows-2003-rtm"}
+CASES: dict[str, dict[str, Any]] = {
+    "KB 822105": {"client": RTM},
+    "without pipelining": {"client": RTM | {"pipelining": False}, "workload": {"recipients_per_message": 12}},
+    "a long text": {"workload": {"message_bytes": 3_000_000, "recipients_per_message": 3}},
+    "chunks": {"client": {"chunking": True}, "server": {"chunking": True}},
+    "421": {"client": {"expiry_s": 600}, "server": {"overflow_reply": "421 4.3.2"}},
+    "several connections": {"workload": {"messages": 6, "recipients_per_message": 40}, "client": {"connections": 3}},
+    "tarpit": {"server": {"soft_error_limit": 3, "recipient_limit": 5, "overshoot_limit": 0},
+               "client": {"expiry_s": 10}, "workload": {"recipients_per_message": 20}},
+    "uneven delays": {"network": {"rtt_ms": {"dist": "lognormal", "mean": 40, "cv": 0.8}},
+                      "client": {"window_recipients": 20}, "workload": {"messages": 3}},
+    "two destinations": {"destinations": [{"name": "a"}, {"name": "b", "network": {"rtt_ms": 5}}]},
+}  # fmt: skip
+
+
+def ran(tables: dict[str, Any]) -> tuple[Scenario, Output, AddressBook]:
+    scenario = Scenario.from_dict(tables)
+    workload = scenario.workload
+    output = run_replication(scenario, recipients=True, dialogue=True)
+    return scenario, output, AddressBook(workload.address_chars, workload.domains)
+
+
+def tshark(path: Path, *arguments: str) -> list[str]:
+    command = ["tshark", "-r", str(path), "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout.splitlines()
+
+
+@pytest.mark.mta
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed (Debian package tshark)")
+@pytest.mark.parametrize("tables", CASES.values(), ids=CASES)
+def test_tshark_dissects_a_capture_without_a_mark(tmp_path: Path, tables: dict[str, Any]) -> None:
+    scenario, output, addresses = ran(tables)
+    path = tmp_path / "session.pcap"
+    write_pcap(path, output, plan_of(scenario), addresses)
+    bad = "tcp.analysis.flags || _ws.malformed || tcp.checksum.status == 0 || ip.checksum.status == 0"
+    assert tshark(path, "-Y", bad) == []
+    fields = ("-T", "fields", "-E", "aggregator=|", "-e")
+    told = "|".join(tshark(path, "-Y", "smtp.req.command", *fields, "smtp.req.command")).split("|")
+    texts = (Verb.TEXT, Verb.BDAT)  # which tshark shows as the data they are
+    verbs = [Verb(row.verb).name for row in output.dialogue if row.kind == "command" and row.verb not in texts]
+    quits = sum(word == "QUIT" for word in told)
+    assert sorted(word for word in told if word != "QUIT") == sorted(verbs)
+    assert quits <= output.responses["connections"]
+    codes = "|".join(tshark(path, "-Y", "smtp.response.code", *fields, "smtp.response.code")).split("|")
+    assert set(codes) >= {str(row.code) for row in output.dialogue if row.kind == "reply"}
+    assert len(set(tshark(path, *fields, "tcp.stream"))) == output.responses["connections"]
+    last = float(tshark(path, *fields, "frame.time_relative")[-1])
+    assert last >= output.responses["makespan_s"]
+
+
+def test_an_encrypted_session_is_refused(tmp_path: Path) -> None:
+    scenario, output, addresses = ran({"client": {"starttls": True}})
+    with pytest.raises(InputError, match=r"client\.starttls"):
+        write_pcap(tmp_path / "session.pcap", output, plan_of(scenario), addresses)
+    assert not (tmp_path / "session.pcap").exists()
+
+
+STRATEGIES = ("corrected", "one-stop", "send-cursor", "aggregate", "budget")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_bounce_parser_finds_just_the_recipients_with_an_ndr(tmp_path: Path, strategy: str) -> None:
+    detectors = pytest.importorskip("flufl.bounce", reason="flufl.bounce is not installed")
+    tables = {"workload": {"unknown_share": 0.1, "messages": 3}, "client": {"strategy": strategy}}
+    scenario, output, addresses = ran(tables)
+    found = {}
+    for path in write_ndrs(tmp_path, output, plan_of(scenario), addresses):
+        temporary, permanent = detectors.all_failures(message_from_bytes(path.read_bytes()))
+        assert not temporary
+        found[int(path.stem.removeprefix("ndr-"))] = {address.decode() for address in permanent}
+    expected: dict[int, set[str]] = {}
+    for row in output.recipients:
+        if row.ndr:
+            expected.setdefault(row.message, set()).add(addresses.recipient(row.origin))
+    assert found == expected
+
+
+def test_an_ndr_names_the_reply_that_caused_it(tmp_path: Path) -> None:
+    scenario, output, addresses = ran({"client": RTM})
+    (path,) = write_ndrs(tmp_path, output, plan_of(scenario), addresses)
+    report = message_from_bytes(path.read_bytes())
+    assert report.get_content_type() == "multipart/report"
+    assert report.get_param("report-type") == "delivery-status"
+    status = report.get_payload(1)
+    assert not isinstance(status, str)
+    per_message, *blocks = status.get_payload()
+    assert per_message["Reporting-MTA"].startswith("dns;")
+    assert len(blocks) == 149
+    for block in blocks:
+        assert block["Action"] == "failed"
+        assert block["Status"].startswith("5.")
+        assert block["Diagnostic-Code"].startswith("smtp; 552 ")
+
+
+def test_expiry_is_told_from_refusal(tmp_path: Path) -> None:
+    tables = {"client": {"overflow": "defer", "expiry_s": 60}, "server": {"overflow_reply": "452 4.5.3"}}
+    scenario, output, addresses = ran(tables)
+    (path,) = write_ndrs(tmp_path, output, plan_of(scenario), addresses)
+    text = path.read_text(encoding="ascii")
+    expired = output.responses["false_ndr"]
+    assert text.count("Status: 4.4.7") == text.count("Diagnostic-Code: smtp; 452 4.5.3") == expired == 50
+
+
+def test_trace_writes_both(tmp_path: Path) -> None:
+    (tmp_path / "one.toml").write_text('[scenario.client]\npreset = "windows-2003-rtm"\n', encoding="utf-8")
+    command = [sys.executable, "-m", "simsmtp", "trace", "one.toml", "--pcap", "one.pcap", "--ndr", "bounces", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["responses"]["false_ndr"] == 149
+    assert (tmp_path / "one.pcap").stat().st_size > 10_000
+    assert [path.name for path in (tmp_path / "bounces").iterdir()] == ["ndr-0.eml"]
+    command[-4:] = ["nowhere/one.pcap"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "--pcap" in done.stderr
