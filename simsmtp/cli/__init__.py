@@ -18,6 +18,7 @@ _COMMANDS = {
     "trace": "Show the dialogue of a session, with times and conclusions.",
     "serve": "Answer SMTP clients on a real port, under a recipient limit.",
     "send": "Send to a real SMTP server, counting by any strategy.",
+    "audit": "Find out whether a real mail program loses recipients at a limit.",
     "presets": "List the presets with their values and sources.",
 }
 

@@ -37,6 +37,8 @@ class Terms(NamedTuple):
         With it STARTTLS is offered.
     enter : callable, optional
         Is given every row as it is filed.
+    report : callable, optional
+        Is given the text of every message from the null sender.
     """
 
     seed: int = 0
@@ -45,6 +47,7 @@ class Terms(NamedTuple):
     forbids_early: bool = True
     tls: ssl.SSLContext | None = None
     enter: Callable[[ServedRow], object] | None = None
+    report: Callable[[bytes], object] | None = None
 
 
 class Listener:
@@ -121,7 +124,8 @@ class Listener:
     async def _serve(self, wire: Wire) -> None:
         terms = self._terms
         is_admitted = self.sessions < self._plan.sessions
-        session = ServerSession(self._plan, self._mailboxes, self.served, forbids_early=terms.forbids_early)
+        session = ServerSession(self._plan, self._mailboxes, self.served, forbids_early=terms.forbids_early,
+                                report=terms.report)  # fmt: skip
         self.sessions += is_admitted
         try:
             await self._drive(session, wire, is_admitted=is_admitted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 from simsmtp.live.command_line import ENDS_SESSION, Complaint, Said, said_in, spoken_complaint
 from simsmtp.live.envelope import Envelope
@@ -30,6 +30,8 @@ MOST_COMPLAINTS = 100
 """Lines a session may get wrong before it is closed, whatever the policy says about errors."""
 MOST_ACCEPTED = 200_000
 """Recipients of one transaction that are kept; beyond, the session is closed."""
+MOST_REPORTED = 4_000_000
+"""Octets kept of a text from the null sender."""
 _TEXT_PIECE = 4096  # a peer has made progress when it has sent so many octets of text
 
 # Commands after which a client has to wait whatever is offered (RFC 2920 section 3.1, RFC 3207 section 4).
@@ -51,6 +53,8 @@ class ServerSession:
         Input that is there before the client may send it is answered 554 and closes the session: after EHLO,
         STARTTLS and DATA, and after any command where PIPELINING is not offered. (Postfix 3.9:
         ``smtpd_forbid_unauth_pipelining``.) With STARTTLS it is never allowed.
+    report : callable, optional
+        Is given the text, up to 4 MB of it, of every message from the null sender: an NDR (RFC 5321 section 4.5.5).
 
     Attributes
     ----------
@@ -58,7 +62,16 @@ class ServerSession:
         Where the session stands, a `State`; ``CLOSED`` at the end.
     """
 
-    def __init__(self, plan: ServerPlan, mailboxes: Mailboxes, served: Served, *, forbids_early: bool = True) -> None:
+    def __init__(
+        self,
+        plan: ServerPlan,
+        mailboxes: Mailboxes,
+        served: Served,
+        *,
+        forbids_early: bool = True,
+        report: Callable[[bytes], object] | None = None,
+    ) -> None:
+        self._report = report
         self.state: int = State.CLOSED
         self._plan, self._mailboxes, self._served = plan, mailboxes, served
         self._forbids_early = forbids_early
@@ -249,17 +262,20 @@ class ServerSession:
     # -- text -----------------------------------------------------------------------------------------------
 
     def _take_text(self) -> Steps:
-        end, used = TextEnd(), -1
+        assert self._envelope is not None
+        is_report = self._report is not None and not self._envelope.sender
+        end, used, text = TextEnd(), -1, bytearray()
         while used < 0:
             if not len(self._lines) and not (yield from self._more()):
                 return
             octets = self._lines.take(len(self._lines))
             used = end.feed(octets)
+            if is_report and len(text) < MOST_REPORTED:
+                text += octets if used < 0 else octets[:used]
             self._progress += end.octets // _TEXT_PIECE - (end.octets - len(octets)) // _TEXT_PIECE
         if used < len(octets):
             self._lines.clear()
             self._lines.feed(octets[used:])
-        assert self._envelope is not None
         policy, standing = self._plan.policy, self._standing
         if sleeps_before_reply(policy, standing):
             yield from self._flush()
@@ -272,6 +288,8 @@ class ServerSession:
             self._file(554)
             yield from self._complain(Complaint.BARE_IN_TEXT)
             return
+        if is_report and self._report and answer == Answer.TEXT_OK:
+            self._report(bytes(text).replace(b"\r\n..", b"\r\n."))
         self._file(self._plan.spoken[answer].code)
         yield from self._conclude(Verb.TEXT, answer)
 

@@ -5,6 +5,7 @@
     [name]
     title = "what it is"
     note = "what to know before using it"
+    verified = "program, version and date: what confirmed it, if anything did"
     [name.values]
     key = { value = …, source = "where that is documented" }
 """
@@ -30,6 +31,8 @@ class Preset(NamedTuple):
         The scenario keys it sets.
     sources : dict
         For each key, where its value is documented.
+    verified : str
+        Program, version and date that confirmed it; empty if nothing did.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Preset(NamedTuple):
     note: str
     values: dict[str, Any]
     sources: dict[str, str]
+    verified: str = ""
 
 
 @cache
@@ -53,6 +57,7 @@ def _load(side: str) -> dict[str, Preset]:
             table.get("note", ""),
             {key: entry["value"] for key, entry in values.items()},
             {key: entry["source"] for key, entry in values.items()},
+            table.get("verified", ""),
         )
     return presets
 

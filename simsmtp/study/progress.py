@@ -9,7 +9,9 @@ from typing import Any
 
 
 @contextmanager
-def progress_bar(name: str, total: int, progress: bool | str | None) -> Iterator[Callable[[int], Any]]:
+def progress_bar(
+    name: str, total: int, progress: bool | str | None, *, unit: str = "rep"
+) -> Iterator[Callable[[int], Any]]:
     """Show progress on standard error and yield the function that advances it.
 
     Parameters
@@ -21,6 +23,8 @@ def progress_bar(name: str, total: int, progress: bool | str | None) -> Iterator
     progress : bool or str, optional
         True shows the bar (seldom renewed if standard error is no terminal), False none; ``"auto"`` lets a
         notebook draw its own; None shows it on a terminal and in a notebook.
+    unit : str
+        What is counted.
     """
     terminal = sys.stderr.isatty()
     notebook = "ipykernel" in sys.modules
@@ -30,7 +34,7 @@ def progress_bar(name: str, total: int, progress: bool | str | None) -> Iterator
     with _bar_type(notebook and progress in {None, "auto"})(
         total=total,
         desc=name,
-        unit="rep",
+        unit=unit,
         smoothing=0.05,
         mininterval=0.1 if terminal or notebook else 10.0,
         file=sys.stderr,

@@ -1,0 +1,79 @@
+"""What an audit tries: the cells of its matrix."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import NamedTuple
+
+from simsmtp.model.scenario import Scenario
+from simsmtp.protocol.wire import AddressBook
+
+ADDRESS_CHARS = 25
+DOMAINS = 2
+REPLIES = ("452 4.5.3", "552 5.5.3", "451 4.5.3", "455 4.5.3", "550 5.5.3", "421 4.3.2")
+KINDS = ("transaction", "domain", "first-domain-only")
+LIMIT = 100
+
+
+class Cell(NamedTuple):
+    """One thing tried: so many recipients of one message to a server with a limit.
+
+    Attributes
+    ----------
+    reply : str
+        What the server says to a recipient over the limit.
+    recipients, limit : int
+        Recipients of the message, and the server's limit.
+    kind : str
+        Kind of the limit, as ``server.limit_kind``; the recipients alternate between two domains, so that with
+        ``first-domain-only`` every other one is refused.
+    pipelining : bool
+        The server offers it.
+    """
+
+    reply: str
+    recipients: int
+    limit: int = LIMIT
+    kind: str = "transaction"
+    pipelining: bool = True
+
+    @property
+    def name(self) -> str:
+        """Short name, unique in a matrix."""
+        how = "pipelining" if self.pipelining else "stop-and-wait"
+        return f"{self.reply.split()[0]}-{self.recipients}-{self.limit}-{self.kind}-{how}"
+
+    def scenario(self, client: str | None = None) -> Scenario:
+        """Return the cell as the simulator takes it; with a client preset, or for its server only."""
+        return Scenario.from_dict(
+            {
+                "workload": {
+                    "recipients_per_message": self.recipients,
+                    "domains": DOMAINS,
+                    "address_chars": ADDRESS_CHARS,
+                },
+                "client": {"preset": client} if client else {},
+                "server": {
+                    "recipient_limit": self.limit,
+                    "limit_kind": self.kind,
+                    "overflow_reply": self.reply,
+                    "pipelining": self.pipelining,
+                },
+            }
+        )
+
+    def addresses(self) -> list[str]:
+        """Return the addresses of the recipients."""
+        book = AddressBook(ADDRESS_CHARS, DOMAINS)
+        return [book.recipient(number) for number in range(self.recipients)]
+
+
+def matrix(*, quick: bool = False) -> list[Cell]:
+    """Return the cells of a full audit, or the few that tell most."""
+    if quick:
+        return [Cell(reply, LIMIT * 5 // 2, kind=kind) for reply, kind in product(REPLIES[:2], (KINDS[0], KINDS[2]))]
+    counts = (LIMIT, LIMIT + 1, LIMIT * 5 // 2)
+    return [
+        Cell(reply, count, LIMIT, kind, pipelining)
+        for reply, kind, count, pipelining in product(REPLIES, KINDS, counts, (True, False))
+    ]

@@ -1,0 +1,59 @@
+"""Rows of an audit in a file, one JSON object a line: what is finished is kept, and is not done again."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from simsmtp.audit.trial import Row
+from simsmtp.errors import InputError
+
+
+class Kept:
+    """The rows in ``audit.jsonl`` of a folder; without a folder they are kept in memory only.
+
+    Attributes
+    ----------
+    rows : list of dict
+        Documents of all rows, those found in the file first.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._path = folder / "audit.jsonl" if folder else None
+        if folder and self._path:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._read(self._path)
+            except OSError as error:
+                raise InputError(f"cannot be used: {error.strerror}", key="--output", given=str(folder)) from None
+
+    def has(self, sender: str, cell: str) -> bool:
+        """Tell whether a cell is done."""
+        return any(row["sender"] == sender and row["name"] == cell for row in self.rows)
+
+    def add(self, row: Row) -> None:
+        """Keep a row."""
+        self.rows.append(row.document())
+        if self._path:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(self.rows[-1]) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+
+    def _read(self, path: Path) -> None:
+        if not path.exists():
+            return
+        text = path.read_text(encoding="utf-8")
+        whole, _, torn = text.rpartition("\n")  # a kill may have cut the last line
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                row = json.loads(line)
+                row["sender"], row["name"], row["verdict"]
+            except (ValueError, KeyError, TypeError):
+                raise InputError("no row of an audit", file=path, line=number, given=line[:60]) from None
+            self.rows.append(row)
+        if torn:
+            path.write_text("".join(f"{line}\n" for line in whole.splitlines()), encoding="utf-8")

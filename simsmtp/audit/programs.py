@@ -1,0 +1,101 @@
+"""Which senders there are, where their programs are found, and how they are run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from simsmtp.errors import InputError
+
+HOST_NAME = "lab.example.test"
+
+
+class Found(NamedTuple):
+    """Programs by name; `folder` is where packages were unpacked, if anywhere."""
+
+    folder: Path | None
+
+    def program(self, *names: str, package: str) -> str:
+        """Return the path of the first program that is there.
+
+        Raises
+        ------
+        InputError
+            None is; names the Debian package.
+        """
+        places = [os.environ.get("PATH", ""), "/usr/sbin", "/usr/lib/sendmail-bin"]
+        if self.folder:
+            roots = [self.folder, *sorted(one for one in self.folder.iterdir() if one.is_dir())]
+            inside = ("usr/sbin", "usr/bin", "usr/libexec/sendmail", "usr/lib/sm.bin", "usr/lib/sendmail-bin")
+            places = [str(root / part) for root in roots for part in inside] + places
+        for name in names:
+            if path := shutil.which(name, path=os.pathsep.join(places)):
+                return path
+        raise InputError(
+            "the program is not installed", key="audit", given=names[0], allowed=f"Debian package {package}"
+        )
+
+
+def run(
+    command: Sequence[str], *, text: str = "", okay: Sequence[int] = (0,), environment: dict[str, str] | None = None
+) -> str:
+    """Run a program and return what it printed; its complaints if it printed nothing.
+
+    Raises
+    ------
+    InputError
+        It ended with another code than `okay`; holds its last words.
+    """
+    done = subprocess.run(  # noqa: S603 - a list of our own words, no shell
+        list(command), input=text, capture_output=True, text=True, check=False, timeout=120,
+        env=None if environment is None else os.environ | environment, errors="replace",
+    )  # fmt: skip
+    if done.returncode not in okay:
+        words = (done.stderr or done.stdout).strip().splitlines()[-3:]
+        raise InputError(f"ended with {done.returncode}: {' / '.join(words)}", key="audit", given=command[0])
+    return done.stdout or done.stderr
+
+
+def need_root(name: str) -> None:
+    """Raise an `InputError` unless we are root, as a mail server's own start wants."""
+    if os.geteuid() != 0:
+        raise InputError("starts only as root", key="audit", given=name)
+
+
+def need_package(name: str) -> None:
+    """Raise an `InputError` unless a Python package is there."""
+    if find_spec(name) is None:
+        raise InputError("the package is not installed", key="audit", given=name, allowed=f"pip install {name}")
+
+
+def own_world(work: Path, users: Mapping[str, int], more: str = "") -> list[str]:
+    """Return the beginning of a command that runs with names of its own, in namespaces that die with it.
+
+    Parameters
+    ----------
+    work : Path
+        A folder of its own.
+    users : mapping of str to int
+        Users and groups with their numbers: programs that are only unpacked want those that their packages would
+        have made.
+    more : str
+        More to mount.
+
+    Notes
+    -----
+    The host's name is one with a dot, and known: sendmail waits a minute at every start when it has none.
+    """
+    for name, rest in (("passwd", ":x:{0}:{0}::/:/bin/false"), ("group", ":x:{0}:")):
+        own = Path("/etc", name).read_text(encoding="utf-8").splitlines()
+        kept = [line for line in own if line.partition(":")[0] not in users]
+        lines = [user + rest.format(number) for user, number in users.items()]
+        (work / name).write_text("\n".join([*kept, *lines, ""]), encoding="utf-8")
+    (work / "hosts").write_text(f"127.0.0.1 {HOST_NAME} lab localhost\n", encoding="utf-8")
+    mounts = [f'mount --bind "$0/{name}" /etc/{name}' for name in ("passwd", "group", "hosts")]
+    steps = [*mounts, f"hostname {HOST_NAME}", *([more] if more else []), 'exec "$@"']
+    return ["unshare", "-m", "-u", "sh", "-c", " && ".join(steps), str(work)]

@@ -1,0 +1,171 @@
+"""One cell: a message is handed to a program, our server answers, and every recipient is filed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from typing import Any, NamedTuple
+
+from simsmtp.audit.cells import Cell
+from simsmtp.audit.dsn import failed_recipients
+from simsmtp.audit.judgement import Seen, Verdict, counts, judged
+from simsmtp.audit.sender import Sender
+from simsmtp.live.listener import Listener, Terms
+from simsmtp.live.places import Place
+from simsmtp.live.served import ServedRow
+
+SENDER = "sender@orig.example.test"
+TEXT = "From: <sender@orig.example.test>\r\nSubject: audit\r\nMessage-ID: <{name}@orig.example.test>\r\n\r\nHello.\r\n"
+_LOOK_S, _RETRY_S, _QUIET_S = 0.1, 3.0, 1.0
+_NOTICE_S = 8.0  # a program that dropped somebody may still be writing the notification
+_MOST_ROUNDS = 3  # transactions without any progress, after which none is expected
+
+
+class Row(NamedTuple):
+    """A cell's result.
+
+    Attributes
+    ----------
+    sender, version : str
+        The program.
+    cell : Cell
+        What was tried.
+    ledger : dict
+        Recipients of each class.
+    connections, transactions, rcpt_commands : int
+        What the server saw of the message.
+    ndr_messages : int
+        Notifications that came back.
+    seconds : float
+        How long it took.
+    verdict : Verdict
+        What it says.
+    """
+
+    sender: str
+    version: str
+    cell: Cell
+    ledger: dict[str, int]
+    connections: int
+    transactions: int
+    rcpt_commands: int
+    ndr_messages: int
+    seconds: float
+    verdict: Verdict
+
+    def document(self) -> dict[str, Any]:
+        """Return it fit for JSON."""
+        return {
+            "sender": self.sender,
+            "version": self.version,
+            "name": self.cell.name,
+            **self.cell._asdict(),
+            **self.ledger,
+            **{name: getattr(self, name) for name in ("connections", "transactions", "rcpt_commands", "ndr_messages")},
+            "seconds": round(self.seconds, 3),
+            "verdict": str(self.verdict),
+        }
+
+
+class _Account:
+    """What the server hears of one message."""
+
+    def __init__(self, recipients: list[str]) -> None:
+        self.known = set(recipients)
+        self.rows: list[ServedRow] = []
+        self.failed: set[str] = set()
+        self.notifications = 0
+        self.changed = time.monotonic()
+
+    def enter(self, row: ServedRow) -> None:
+        if row.sender == SENDER:
+            self.rows.append(row)
+            self.changed = time.monotonic()
+
+    def report(self, octets: bytes) -> None:
+        named = failed_recipients(octets) & self.known
+        self.failed |= named
+        self.notifications += bool(named)
+        self.changed = time.monotonic()
+
+    @property
+    def rounds(self) -> int:
+        """Transactions so far."""
+        return len({(row.session, row.transaction) for row in self.rows})
+
+    def seen(self, queued: set[str]) -> dict[str, Seen]:
+        accepted: Counter[str] = Counter()
+        codes: dict[str, list[int]] = defaultdict(list)
+        for row in sorted(self.rows, key=lambda row: (row.session, row.transaction, row.position)):
+            accepted[row.recipient.lower()] += row.accepted
+            # Accepted by RCPT and then never by a final reply: the whole transaction failed.
+            code = row.code if row.accepted or row.code >= 400 else row.final_code or 421
+            codes[row.recipient.lower()].append(code)
+        return {who: Seen(accepted[who], who in self.failed, who in queued, tuple(codes[who])) for who in self.known}
+
+
+async def tried(sender: Sender, cell: Cell, place: Place, *, timeout_s: float) -> Row:
+    """Run a cell to its end, or as long as is allowed.
+
+    Parameters
+    ----------
+    sender : Sender
+        A program that has been started for this place.
+    cell : Cell
+        What to try.
+    place : Place
+        Where to listen.
+    timeout_s : float
+        How long to wait for the last recipient.
+    """
+    recipients = cell.addresses()
+    account = _Account(recipients)
+    begin = time.monotonic()
+    terms = Terms(timeout_s=timeout_s, enter=account.enter, report=account.report)
+    async with Listener(cell.scenario(), place, terms):
+        text = TEXT.format(name=cell.name)
+        told = await asyncio.to_thread(sender.submit, SENDER, recipients, text)
+        account.failed |= {who.lower() for who in told} & account.known
+        queued = await _settled(sender, account, begin + timeout_s)
+    seen = list(account.seen(queued).values())
+    rows = account.rows
+    asked_again = any(len(one.codes) > 1 for one in seen) or account.rounds > 1
+    return Row(
+        sender.name,
+        sender.version,
+        cell,
+        counts(seen),
+        len({row.session for row in rows}),
+        account.rounds,
+        len(rows),
+        account.notifications,
+        time.monotonic() - begin,
+        judged(seen, asked_again=asked_again, keeps_queue=sender.keeps_queue),
+    )
+
+
+async def _settled(sender: Sender, account: _Account, until: float) -> set[str]:
+    """Wait until nothing more can come, asking the program to try again now and then; return who is still queued."""
+    retried = time.monotonic()
+    queued: set[str] = set()
+    settled = rounds = -1
+    while time.monotonic() < until:
+        await asyncio.sleep(_LOOK_S)
+        quiet = time.monotonic() - account.changed
+        if quiet < _QUIET_S:
+            continue
+        queued = await asyncio.to_thread(sender.queued)
+        seen = account.seen(queued).values()
+        now = sum(1 for one in seen if one.accepted or one.failed)
+        if now != settled:
+            settled, rounds = now, account.rounds
+        is_missed = any(not one.accepted and not one.failed and not one.queued for one in seen)
+        if not queued and quiet >= (_NOTICE_S if is_missed else _QUIET_S):
+            break
+        if not is_missed and ((now == len(seen) and quiet >= _NOTICE_S) or account.rounds - rounds >= _MOST_ROUNDS):
+            break
+        if queued and time.monotonic() - retried >= _RETRY_S:
+            retried = time.monotonic()
+            await asyncio.to_thread(sender.retry)
+    return queued

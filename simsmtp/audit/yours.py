@@ -1,0 +1,56 @@
+"""Your own server as a sender: we say what to send, and judge what arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from simsmtp.live.places import Place
+
+
+class Yours:
+    """Whatever is relayed to us; who is in its queue we do not know, so everybody who is not settled counts as queued.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the addresses are written.
+    say : callable
+        Is given what to do, as text.
+    """
+
+    name = "yours"
+    version = ""
+    keeps_queue = True
+
+    def __init__(self, folder: Path, say: Callable[[str], object]) -> None:
+        self._folder, self._say = folder, say
+        self._waited_for: set[str] = set()
+
+    def start(self, place: Place, work: Path) -> None:
+        """Nothing to start."""
+        del work
+        self._place = place
+
+    def submit(self, sender: str, recipients: Sequence[str], text: str) -> set[str]:
+        """Say what to send."""
+        del text
+        self._waited_for = {who.lower() for who in recipients}
+        self._folder.mkdir(parents=True, exist_ok=True)
+        addresses = self._folder / f"recipients-{len(recipients)}.txt"
+        addresses.write_text("\n".join([*recipients, ""]), encoding="utf-8")
+        self._say(
+            f"Relay to {self._place}: one message from {sender} to the {len(recipients)} addresses in {addresses}, "
+            f"for example:\n  printf 'Subject: audit\\n\\nHello.\\n' | sendmail -i -f {sender} $(cat {addresses})"
+        )
+        return set()
+
+    def queued(self) -> set[str]:
+        """Return everybody."""
+        return self._waited_for
+
+    def retry(self) -> None:
+        """Its owner's to do."""
+
+    def stop(self) -> None:
+        """Nothing to stop."""

@@ -1,0 +1,194 @@
+"""``simsmtp audit``: real mail programs as senders; tables, files and an exit code out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from simsmtp.audit.cells import Cell
+    from simsmtp.audit.kept import Kept
+    from simsmtp.audit.sender import Sender
+    from simsmtp.audit.trial import Row
+    from simsmtp.live.places import Place
+
+_HELP = """Run real mail programs as senders against a server with a recipient limit, and file every recipient.
+
+Each SENDER gets one message per cell of a matrix: over-limit reply, kind of limit, recipients around the limit,
+pipelining or not. Delivered once, twice or never; an NDR that really came back; still queued: the ledger says. Batch
+caps of the programs are lifted, for at their defaults they may never meet the limit. Without SENDER every program
+that is there is tried.
+
+\b
+  postfix  exim  sendmail  opensmtpd        from Debian packages, installed or unpacked below --programs; as root
+  smtplib  aiosmtplib  nodemailer           libraries: what they tell their caller is judged
+
+Your own server: --listen HOST:PORT says what to relay there, and judges what arrives.
+
+\b
+Examples:
+  simsmtp audit smtplib --quick
+  simsmtp audit postfix --baseline audit.json --junit audit.xml
+  simsmtp audit --listen 127.0.0.1:2525 --reply 552 --recipients 250
+
+\b
+Exit codes: 0 unaffected; 2 bad input; 3 affected, or worse than the baseline; 4 inconclusive.
+"""
+
+
+@click.command(help=_HELP)
+@click.argument("senders", nargs=-1, metavar="[SENDER]...")
+@click.option("--quick", is_flag=True, help="Only the cells that tell most.")
+@click.option("--reply", "replies", multiple=True, type=int, metavar="CODE",
+              help="Only cells with this over-limit reply. May be repeated.")  # fmt: skip
+@click.option("--recipients", "numbers", multiple=True, type=int, metavar="N",
+              help="Only cells with so many recipients. May be repeated.")  # fmt: skip
+@click.option("--programs", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
+              help="Where Debian packages were unpacked, each in a folder of its own.")  # fmt: skip
+@click.option("--listen", metavar="HOST:PORT", help="Judge what your own server relays to this place.")
+@click.option("--allow-remote", metavar="HOST", help="Allow this host, which is not this machine.")
+@click.option("--timeout", "timeout_s", type=click.FloatRange(1), default=60.0, show_default=True, metavar="SECONDS",
+              help="Longest time for one cell.")  # fmt: skip
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Keep rows in DIR/audit.jsonl; those that are there are not done again.")  # fmt: skip
+@click.option("--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Fail only for what is worse.")
+@click.option("--write-baseline", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdicts.")
+@click.option("--junit", "junit_file", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as one document.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.pass_context
+def audit(
+    ctx: click.Context,
+    senders: tuple[str, ...],
+    quick: bool,
+    replies: tuple[int, ...],
+    numbers: tuple[int, ...],
+    programs: Path | None,
+    listen: str | None,
+    allow_remote: str | None,
+    timeout_s: float,
+    output: Path | None,
+    baseline: Path | None,
+    write_baseline: Path | None,
+    junit_file: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Parse, call, print."""
+    from simsmtp.audit import verdicts  # noqa: PLC0415
+    from simsmtp.audit.kept import Kept  # noqa: PLC0415
+    from simsmtp.audit.yours import Yours  # noqa: PLC0415
+    from simsmtp.live.places import place_in  # noqa: PLC0415
+
+    known = verdicts.read_baseline(baseline) if baseline else None
+    cells = _cells(quick, replies, numbers)
+    kept = Kept(output)
+    if listen:
+        _refuse(senders, "--listen")
+        place: Place | None = place_in(listen, key="--listen", allow_remote=allow_remote)
+        chosen: list[Sender] = [Yours(output or Path("audit"), lambda text: click.echo(text, err=True))]
+    else:
+        place, chosen = None, _senders(senders, programs)
+    _run(chosen, cells, kept, place, timeout_s, quiet=quiet)
+    names, wanted = {one.name for one in chosen}, {cell.name for cell in cells}
+    rows = [row for row in kept.rows if row["sender"] in names and row["name"] in wanted]
+    found = verdicts.verdicts_of(rows)
+    if write_baseline:
+        verdicts.write_baseline(write_baseline, found)
+    if junit_file:
+        junit_file.write_text(verdicts.junit(rows, known), encoding="utf-8")
+    if as_json:
+        print(json.dumps({"rows": rows, "exit_code": verdicts.exit_code(found, known)}, indent=1))
+    else:
+        _print(rows)
+        for sender, cell in verdicts.worse(found, known) if known is not None else ():
+            print(f"worse than the baseline: {sender} {cell}: {found[sender, cell]}")
+    ctx.exit(verdicts.exit_code(found, known))
+
+
+def _cells(quick: bool, replies: Sequence[int], numbers: Sequence[int]) -> list[Cell]:
+    from simsmtp.audit.cells import matrix  # noqa: PLC0415
+    from simsmtp.errors import InputError  # noqa: PLC0415
+
+    cells = matrix(quick=quick)
+    for key, given, of in (("--reply", replies, lambda cell: int(cell.reply.split()[0])),
+                           ("--recipients", numbers, lambda cell: cell.recipients)):  # fmt: skip
+        allowed = sorted({of(cell) for cell in cells})
+        for one in given:
+            if one not in allowed:
+                raise InputError("no such cell", key=key, given=one, allowed=map(str, allowed))
+        cells = [cell for cell in cells if not given or of(cell) in given]
+    if not cells:
+        raise InputError("no cell is left", key="--reply", given=list(replies), allowed="other filters")
+    return cells
+
+
+def _refuse(senders: Sequence[str], option: str) -> None:
+    from simsmtp.errors import InputError  # noqa: PLC0415
+
+    if senders:
+        raise InputError("names a sender of its own", key=option, given=senders[0], allowed="it without SENDER")
+
+
+def _senders(names: Sequence[str], programs: Path | None) -> list[Sender]:
+    """Return those named, or all that are there; who is not is said."""
+    from simsmtp.audit.matrix import SENDERS, sender_named  # noqa: PLC0415
+    from simsmtp.audit.programs import Found  # noqa: PLC0415
+    from simsmtp.errors import InputError  # noqa: PLC0415
+
+    found = Found(programs)
+    if names:
+        return [sender_named(name, found) for name in dict.fromkeys(names)]
+    chosen = []
+    for name in SENDERS:
+        try:
+            chosen.append(sender_named(name, found))
+        except InputError as error:
+            print(f"left out: {error}", file=sys.stderr)
+    return chosen
+
+
+def _run(
+    chosen: Sequence[Sender], cells: Sequence[Cell], kept: Kept, place: Place | None, timeout_s: float, *, quiet: bool
+) -> None:
+    from simsmtp.audit.matrix import audited  # noqa: PLC0415
+    from simsmtp.study.progress import progress_bar  # noqa: PLC0415
+
+    todo = {one.name: [cell for cell in cells if not kept.has(one.name, cell.name)] for one in chosen}
+    total = sum(map(len, todo.values()))
+
+    def done(row: Row) -> None:
+        kept.add(row)
+        advance(1)
+
+    with progress_bar("audit", total, False if quiet else None, unit="cell") as advance:
+        for one in chosen:
+            audited(one, todo[one.name], timeout_s=timeout_s, place=place, done=done)
+
+
+def _print(rows: Sequence[dict[str, Any]]) -> None:
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from simsmtp.audit.judgement import MEANINGS, Verdict  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    console.width = max(console.width if console.is_terminal else 160, 100)
+    numbers = ("delivered", "false_ndr", "queued", "lost", "duplicate", "transactions", "rcpt_commands")
+    table = Table("sender", "reply", "N", "limit", "pipelining", box=SIMPLE_HEAD, pad_edge=False)
+    for name in (*numbers, "verdict"):
+        table.add_column(name.replace("_", " "), justify="left" if name == "verdict" else "right")
+    for row in rows:
+        how = "yes" if row["pipelining"] else "no"
+        first = (f"{row['sender']} {row['version']}", row["reply"], str(row["recipients"]), row["kind"], how)
+        table.add_row(*first, *(str(row[name]) for name in numbers), row["verdict"])
+    console.print(table)
+    for verdict in Verdict:
+        if any(row["verdict"] == verdict for row in rows):
+            console.print(f"{verdict}: {MEANINGS[verdict]}", soft_wrap=True)
