@@ -53,7 +53,7 @@ class Kept:
                 row = json.loads(line)
                 row["sender"], row["name"], row["verdict"]
             except (ValueError, KeyError, TypeError):
-                raise InputError("no row of an audit", file=path, line=number, given=line[:60]) from None
+                raise InputError("no row of an audit", file=str(path), line=number, given=line[:60]) from None
             self.rows.append(row)
         if torn:
             path.write_text("".join(f"{line}\n" for line in whole.splitlines()), encoding="utf-8")

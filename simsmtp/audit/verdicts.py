@@ -78,10 +78,10 @@ def read_baseline(path: Path) -> Verdicts:
             for cell, one in cells.items()
         }
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=path, key="--baseline") from None
+        raise InputError(f"cannot be read: {error.strerror}", file=str(path), key="--baseline") from None
     except (ValueError, KeyError, TypeError, AttributeError):
         hint = "a file that --write-baseline wrote, version 1"
-        raise InputError("no baseline of an audit", file=path, key="--baseline", allowed=hint) from None
+        raise InputError("no baseline of an audit", file=str(path), key="--baseline", allowed=hint) from None
 
 
 def junit(rows: Sequence[Mapping[str, Any]], baseline: Verdicts | None = None) -> str:
