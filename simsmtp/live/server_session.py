@@ -6,11 +6,11 @@ from collections.abc import Callable, Generator
 
 from simsmtp.live.command_line import ENDS_SESSION, Complaint, Said, said_in, spoken_complaint
 from simsmtp.live.envelope import Envelope
+from simsmtp.live.incoming import IncomingChunk, IncomingText
 from simsmtp.live.lines import COMMAND_OCTETS, Line, Lines
 from simsmtp.live.mailboxes import Mailboxes, domain_of
 from simsmtp.live.served import Served
 from simsmtp.live.steps import Pause, Read, StartTls, Step, Steps, Write
-from simsmtp.live.text import TextEnd
 from simsmtp.model.plan import ServerPlan
 from simsmtp.policies.recipients import after_rcpt, is_greylisted, rcpt_answer
 from simsmtp.policies.reply_policy import new_standing
@@ -32,7 +32,6 @@ MOST_ACCEPTED = 200_000
 """Recipients of one transaction that are kept; beyond, the session is closed."""
 MOST_REPORTED = 4_000_000
 """Octets kept of a text from the null sender."""
-_TEXT_PIECE = 4096  # a peer has made progress when it has sent so many octets of text
 
 # Commands after which a client has to wait whatever is offered (RFC 2920 section 3.1, RFC 3207 section 4).
 _WAITED_FOR = (Verb.EHLO, Verb.STARTTLS, Verb.DATA)
@@ -264,18 +263,11 @@ class ServerSession:
     def _take_text(self) -> Steps:
         assert self._envelope is not None
         is_report = self._report is not None and not self._envelope.sender
-        end, used, text = TextEnd(), -1, bytearray()
-        while used < 0:
+        text = IncomingText(MOST_REPORTED if is_report else 0)
+        while not text.has_ended:
             if not len(self._lines) and not (yield from self._more()):
                 return
-            octets = self._lines.take(len(self._lines))
-            used = end.feed(octets)
-            if is_report and len(text) < MOST_REPORTED:
-                text += octets if used < 0 else octets[:used]
-            self._progress += end.octets // _TEXT_PIECE - (end.octets - len(octets)) // _TEXT_PIECE
-        if used < len(octets):
-            self._lines.clear()
-            self._lines.feed(octets[used:])
+            self._progress += text.take_from(self._lines)
         policy, standing = self._plan.policy, self._standing
         if sleeps_before_reply(policy, standing):
             yield from self._flush()
@@ -283,24 +275,23 @@ class ServerSession:
         answer = answer_to(
             policy, standing, Verb.TEXT, self._mailboxes.failure_share, self._envelope.draw, self._is_secure
         )
-        if end.has_bare and answer == Answer.TEXT_OK:
+        if text.has_bare and answer == Answer.TEXT_OK:
             self.state = next_state(self.state, Verb.TEXT, 554)
             self._file(554)
             yield from self._complain(Complaint.BARE_IN_TEXT)
             return
         if is_report and self._report and answer == Answer.TEXT_OK:
-            self._report(bytes(text).replace(b"\r\n..", b"\r\n."))
+            self._report(text.unstuffed())
         self._file(self._plan.spoken[answer].code)
         yield from self._conclude(Verb.TEXT, answer)
 
     def _skip(self, octets: int) -> Generator[Step, None, bool]:
         """Take in a chunk without looking at it; False if it never ended."""
-        taken = 0
-        while taken < octets:
+        chunk = IncomingChunk(octets)
+        while not chunk.has_ended:
             if not len(self._lines) and not (yield from self._more()):
                 return False
-            before, taken = taken, taken + len(self._lines.take(octets - taken))
-            self._progress += taken // _TEXT_PIECE - before // _TEXT_PIECE
+            self._progress += chunk.take_from(self._lines)
         return True
 
     def _file(self, final_code: int) -> None:
