@@ -9,7 +9,13 @@ from simsmtp.protocol.replies import parse_reply
 from simsmtp.strategies.registry import find_strategy
 
 if TYPE_CHECKING:
-    from simsmtp.model.scenario import Scenario, Server
+    from simsmtp.model.scenario import Network, Scenario, Server
+
+_OF_TCP = (
+    ("mss", "initial_window", "restart_after_idle", "nagle", "delayed_ack_ms", "quick_acks", "loss"),
+    ("read_buffer_bytes", "wake_ms"),
+)
+"""Keys of a network and of a server that say something only under the profile tcp."""
 
 
 def check_combinations(scenario: Scenario) -> None:
@@ -24,11 +30,13 @@ def check_combinations(scenario: Scenario) -> None:
     _check_client(scenario)
     _check_workload(scenario)
     _check_server(scenario.server, "server")
+    _check_path(scenario.network, scenario.server, "")
     names = [one.name for one in scenario.destinations]
     if len(set(names)) < len(names):
         raise InputError("destination names must differ", key="destinations", given=names)
     for number, one in enumerate(scenario.destinations):
         _check_server(one.server, f"destinations.{number}.server")
+        _check_path(one.network, one.server, f"destinations.{number}.")
 
 
 def _check_client(scenario: Scenario) -> None:
@@ -105,3 +113,17 @@ def _check_server(server: Server, key: str) -> None:
             given=server.hard_error_limit,
             allowed=f"at least {key}.soft_error_limit = {server.soft_error_limit}",
         )
+
+
+def _check_path(network: Network, server: Server, where: str) -> None:
+    if network.profile == "tcp":
+        return
+    for table, name, keys in zip((network, server), ("network", "server"), _OF_TCP, strict=True):
+        for key in keys:
+            if key in table.model_fields_set:
+                raise InputError(
+                    f"means nothing under the profile {network.profile}",
+                    key=f"{where}{name}.{key}",
+                    given=getattr(table, key),
+                    allowed=f'it with {where}network.profile = "tcp"',
+                )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from simsmtp.model.distributions import Sampler, ns_of_ms, ns_of_s, sampler_of
 from simsmtp.model.scenario import Client, Destination, Network, Scenario, Server, Workload
@@ -76,15 +76,34 @@ class ClientPlan(NamedTuple):
     connections_total: int
     transactions_per_connection: int
     schedule: RetrySchedule
+    reset_before_reuse: bool
+    pause: Sampler
+
+
+class TcpPlan(NamedTuple):
+    """Settings of the ``tcp`` profile; `losses` draws which segment with data is the next to be lost, if any is."""
+
+    mss: int
+    window: int
+    restart: bool
+    delayed_ack_ns: int
+    quick_acks: int
+    nagle_client: bool
+    nagle_server: bool
+    is_lossy: bool
+    losses: Sampler
+    read_buffer: int
+    wake: Sampler
 
 
 class PathPlan(NamedTuple):
-    """One path: delay of one way, bandwidth (0 is unlimited), replies per read (0 is by flush)."""
+    """One path: delay of one way, bandwidth (0 is unlimited), replies per read (0 is by flush), tcp or None."""
 
     one_way: Sampler
     bits_per_s: int
     replies_per_read: int
     tls_round_trips: int
+    tcp: TcpPlan | None
 
 
 class ServerPlan(NamedTuple):
@@ -163,7 +182,7 @@ def _workload(workload: Workload) -> WorkloadPlan:
         size=sampler_of(workload.message_bytes),
         unknown_share=workload.unknown_share,
         domains=workload.domains,
-        interarrival=_exponential(mean_ns),
+        interarrival=_made_up("exponential", mean_ns),
         trace=trace,
         trace_arrivals=bool(trace) and workload.arrivals in {None, "trace"},
         recipient_factor=workload.trace_recipient_factor,
@@ -174,10 +193,10 @@ def _workload(workload: Workload) -> WorkloadPlan:
     )
 
 
-def _exponential(mean_ns: float) -> Sampler:
+def _made_up(dist: Literal["exponential", "geometric"], mean: float) -> Sampler:
     from simsmtp.model.distribution_table import Distribution  # noqa: PLC0415 - only here
 
-    return sampler_of(Distribution(dist="exponential", mean=mean_ns)) if mean_ns else sampler_of(0)
+    return sampler_of(Distribution(dist=dist, mean=mean)) if mean else sampler_of(0)
 
 
 def _client(client: Client, address_chars: int) -> ClientPlan:
@@ -199,7 +218,7 @@ def _client(client: Client, address_chars: int) -> ClientPlan:
         window_octets=_bound(client.window_bytes),
         drain=client.drain,
         command_ns=ns_of_ms(client.command_ms),
-        octets=tuple(command_octets(verb, address_chars) for verb in Verb),
+        octets=tuple(command_octets(verb, address_chars, orcpt=client.orcpt) for verb in Verb),
         connections_total=_bound(client.connections_total),
         transactions_per_connection=_bound(client.transactions_per_connection),
         schedule=RetrySchedule(
@@ -208,6 +227,8 @@ def _client(client: Client, address_chars: int) -> ClientPlan:
             client.retry_factor,
             ns_of_s(client.expiry_s),
         ),
+        reset_before_reuse=client.reset_before_reuse,
+        pause=sampler_of(client.pause_ms, 1e6),
     )
 
 
@@ -223,19 +244,36 @@ def _destinations(scenario: Scenario) -> tuple[DestinationPlan, ...]:
             one.name,
             upto[number],
             _bound(one.connections or scenario.client.connections),
-            _path(one.network),
+            _path(one.network, one.server),
             _server(one.server, starttls=scenario.client.starttls),
         )
         for number, one in enumerate(listed)
     )
 
 
-def _path(network: Network) -> PathPlan:
+def _path(network: Network, server: Server) -> PathPlan:
     return PathPlan(
         one_way=sampler_of(network.rtt_ms, 0.5e6),
         bits_per_s=round((network.bandwidth_mbit or 0.0) * 1e6),
         replies_per_read=network.replies_per_read or 0,
         tls_round_trips=network.tls_round_trips,
+        tcp=_tcp(network, server) if network.profile == "tcp" else None,
+    )
+
+
+def _tcp(network: Network, server: Server) -> TcpPlan:
+    return TcpPlan(
+        mss=network.mss,
+        window=network.initial_window,
+        restart=network.restart_after_idle,
+        delayed_ack_ns=ns_of_ms(network.delayed_ack_ms),
+        quick_acks=network.quick_acks,
+        nagle_client=network.nagle in {"both", "client"},
+        nagle_server=network.nagle in {"both", "server"},
+        is_lossy=network.loss > 0,
+        losses=_made_up("geometric", 1 / network.loss if network.loss else 0.0),
+        read_buffer=server.read_buffer_bytes,
+        wake=sampler_of(server.wake_ms, 1e6),
     )
 
 

@@ -137,13 +137,20 @@ class Client(Table):
     """Age of a message at which what is still queued fails with an NDR, after one last attempt."""
     starttls: bool = False
     """Use STARTTLS: one command, the handshake's round trips and a second EHLO per connection."""
+    orcpt: bool = False
+    """Name every recipient once more in RCPT, as ORCPT (RFC 3461), which Postfix does where DSN is offered."""
+    reset_before_reuse: bool = False
+    """Before a further transaction on a connection RSET is sent alone and its reply awaited (Postfix)."""
+    pause_ms: Delay = 0.0
+    """The sender's own time between a transaction and the next one on the connection, or its next connection."""
 
 
 class Network(Table):
     """The path between the two: both directions alike."""
 
-    profile: Literal["pipe"] = "pipe"
-    """Transport profile."""
+    profile: Literal["pipe", "tcp"] = "pipe"
+    """Transport profile: delay and bandwidth only, or segments, windows and acknowledgements
+    (:mod:`simsmtp.network.tcp`)."""
     rtt_ms: Delay = 50.0
     """Round-trip time. With a distribution, each write and each flush draws its own; one way is half."""
     bandwidth_mbit: Annotated[Annotated[float, Field(gt=0)] | None, _unlimited] = 100.0
@@ -152,6 +159,20 @@ class Network(Table):
     """Overrides reply coalescing: the RCPT replies of a flight are read so many at a time."""
     tls_round_trips: Positive = 1
     """Round trips of the TLS handshake: 1 with TLS 1.3, 2 with TLS 1.2."""
+    mss: Annotated[int, Field(ge=64, le=65_535)] = 1448
+    """Profile tcp: largest segment in octets; 1448 with IPv4, timestamps and an MTU of 1500."""
+    initial_window: Annotated[int, Field(ge=1, le=256)] = 10
+    """Profile tcp: initial congestion window in segments (RFC 6928)."""
+    restart_after_idle: bool = True
+    """Profile tcp: the congestion window shrinks while nothing is sent (RFC 5681 section 4.1)."""
+    nagle: Literal["both", "client", "server", "none"] = "both"
+    """Profile tcp: which end uses Nagle's algorithm."""
+    delayed_ack_ms: Duration = 40.0
+    """Profile tcp: how long an acknowledgement may wait for data to ride with (40 ms in Linux)."""
+    quick_acks: Annotated[int, Field(ge=0)] = 16
+    """Profile tcp: acknowledgements at the start of a connection that are not delayed (16 in Linux)."""
+    loss: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Profile tcp: probability that a segment with data is lost; it is sent again when its timer runs out."""
 
 
 class Server(Table):
@@ -198,6 +219,10 @@ class Server(Table):
     """Workers that serve commands, first come first served; a command without service time needs none."""
     reply_buffer_bytes: Positive = 4096
     """Replies are flushed when this buffer would overflow."""
+    read_buffer_bytes: Positive = 4096
+    """Profile tcp: most octets that the server reads at once; its replies are flushed before each read."""
+    wake_ms: Delay = 0.0
+    """Profile tcp: time until a server that waited for input reads it; what has come by then is read at once."""
     connect_service_ms: Delay = 0.2
     """Time to accept a connection and write the banner."""
     ehlo_service_ms: Delay = 0.2

@@ -67,6 +67,14 @@ class Purpose(IntEnum):
     """Delay of a client's write. Entity = connection, sub = destination, index = write of the connection."""
     DELAY_DOWN = 14
     """Delay of a server's flush. Entity = connection, sub = destination, index = flush of the connection."""
+    PAUSE = 15
+    """The sender's pause. Entity = connection, sub = destination, index = transaction of the connection."""
+    WAKE = 16
+    """Time until a waiting server reads. Entity = connection, sub = destination, index = n-th such read."""
+    LOSS_UP = 17
+    """Segments of the client until one is lost. Entity = connection, sub = destination, index = n-th loss."""
+    LOSS_DOWN = 18
+    """Segments of the server until one is lost. Entity = connection, sub = destination, index = n-th loss."""
 
 
 def uniform_of_word(word: int) -> float:

@@ -44,16 +44,16 @@ def is_group(verbs: Sequence[Verb]) -> bool:
     return only_last and text_only_first
 
 
-def command_octets(verb: Verb, address_chars: int) -> int:
+def command_octets(verb: Verb, address_chars: int, *, orcpt: bool = False) -> int:
     """Return the octets of a command line with its CRLF, for an address of the given length.
 
     ``MAIL FROM:<a>`` and ``RCPT TO:<a>`` are 14 and 12 octets longer than the address; BDAT is counted here with a
-    length of four digits and without its chunk, see `bdat_octets`.
+    length of four digits and without its chunk, see `bdat_octets`. `orcpt` adds `` ORCPT=rfc822;a`` to RCPT.
     """
     if verb == Verb.MAIL:
         return 14 + address_chars
     if verb == Verb.RCPT:
-        return 12 + address_chars
+        return 12 + address_chars + (14 + address_chars if orcpt else 0)
     if verb == Verb.EHLO:
         return 24
     if verb in (Verb.STARTTLS, Verb.BDAT):

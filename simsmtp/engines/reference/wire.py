@@ -1,0 +1,121 @@
+"""One connection under the ``tcp`` profile: steps its state machine and the client's writes in order of time."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from simsmtp.engines.reference.draws import Delays, Losses
+from simsmtp.network import tcp
+from simsmtp.network.tcp import CLIENT, NEVER, SERVER
+
+
+class Writer(Protocol):
+    """Who writes a flight, at times of its own; `due_at` is `NEVER` when it has written all."""
+
+    due_at: int
+
+    def write(self) -> None:
+        """Write what is due, and say in `due_at` when to go on."""
+
+
+class Wire:
+    """The segments between two peers. Time runs forward only, as far as somebody asks for it.
+
+    Parameters
+    ----------
+    up, down : Delays
+        Delays of each direction; a write draws one, and what leaves until the next write takes it.
+    losses : tuple of Losses
+        What is lost of the client's and of the server's segments.
+
+    Attributes
+    ----------
+    reads : list of int
+        Octets that the client had read after each of its reads: a client that waits reads every segment.
+    writer : Writer or None
+        Who is writing a flight.
+    """
+
+    def __init__(self, up: Delays, down: Delays, losses: tuple[Losses, Losses]) -> None:
+        self.reads: list[int] = []
+        self.writer: Writer | None = None
+        self._state = [0] * tcp.SIZE
+        self._delays = (up, down)
+        self._losses = losses
+
+    def connect(self, now_ns: int, rtt_ns: int, *settings: int) -> None:
+        """Begin; for the settings see `simsmtp.network.tcp.connect`."""
+        tcp.connect(self._state, now_ns, rtt_ns, *settings)
+        self._draw_losses()
+
+    @property
+    def now(self) -> int:
+        """How far it has come."""
+        return self._state[tcp.NOW]
+
+    def catch_up(self, until_ns: int) -> None:
+        """Step through all that happens until then, that instant included."""
+        while self._due_at() <= until_ns:
+            self._step()
+
+    def write(self, end: int, at_ns: int, octets: int) -> None:
+        """Let an end write, once all that happens until then has happened."""
+        if end == SERVER:
+            self.catch_up(at_ns)
+        tcp.write(self._state, end, at_ns, octets, self._delays[end].next())
+
+    def server_has_read(self) -> int:
+        """Return how many octets the server has read."""
+        return self._place(SERVER, tcp.READ)
+
+    def wait_for_input(self) -> bool:
+        """Step until there is something for the server to read; tell whether it had to wait."""
+        waited = False
+        while self._place(SERVER, tcp.RECEIVED) == self._place(SERVER, tcp.READ):
+            waited = True
+            self._step()
+        return waited
+
+    def server_reads(self, at_ns: int, most: int) -> None:
+        """Let the server read."""
+        self.catch_up(at_ns)
+        tcp.read(self._state, SERVER, at_ns, most)
+
+    def client_has_read(self) -> int:
+        """Return how many octets the client has read."""
+        return self._place(CLIENT, tcp.READ)
+
+    def wait_for_replies(self, octets: int) -> None:
+        """Step until the client has read so many octets in all."""
+        while self.client_has_read() < octets:
+            self._step()
+
+    def wait_for_write(self) -> None:
+        """Step until the writer has written once more."""
+        if self.writer:
+            self.catch_up(self.writer.due_at)
+
+    def _due_at(self) -> int:
+        return min(tcp.next_at(self._state), self.writer.due_at if self.writer else NEVER)
+
+    def _step(self) -> None:
+        """One step; at equal times the path's go before the writer's."""
+        due_at = tcp.next_at(self._state)
+        if self.writer and self.writer.due_at < due_at:
+            self.writer.write()
+            return
+        assert due_at < NEVER, "somebody waits for what nobody has sent"
+        tcp.step(self._state)
+        self._draw_losses()
+        if self._place(CLIENT, tcp.RECEIVED) > self._place(CLIENT, tcp.READ):
+            tcp.read(self._state, CLIENT, self.now, NEVER)
+            self.reads.append(self.client_has_read())
+
+    def _draw_losses(self) -> None:
+        for end in (CLIENT, SERVER):
+            place = tcp.at(end) + tcp.TO_LOSS
+            if self._losses[end].is_lossy and (self._state[place] < 0 or self._state[place] == NEVER):
+                self._state[place] = self._losses[end].next()
+
+    def _place(self, end: int, place: int) -> int:
+        return self._state[tcp.at(end) + place]
