@@ -44,13 +44,14 @@ _SHARED = 8
 # congestion window and threshold in segments; when data was last sent. Receiving: octets received in order,
 # acknowledged and read; small segments since the last acknowledgement; ping-pong; quick acknowledgements left; when
 # data last came; when the delayed acknowledgement is due. The path from here: when the link is free, last arrival,
-# delay, ring of segments under way; data segments until one is lost; Nagle's algorithm is on.
+# delay, ring of segments under way; data segments until one is lost; Nagle's algorithm is on; how often the oldest
+# segment has been sent again.
 (
     WRITTEN, SENT, ACKED, SMALL, WINDOW, THRESHOLD, GROWN, SENT_AT,
     RECEIVED, TOLD, READ, PUSHED, PING_PONG, QUICK, HEARD_AT, ACK_AT,
-    LINK_FREE, LAST_ARRIVAL, DELAY, HEAD, COUNT, TO_LOSS, NAGLE,
-) = range(23)  # fmt: skip
-_END = 23
+    LINK_FREE, LAST_ARRIVAL, DELAY, HEAD, COUNT, TO_LOSS, NAGLE, RESENT,
+) = range(24)  # fmt: skip
+_END = 24
 _ENTRY = 3  # arrival (or minus the time of its retransmission, if it is lost), end of its octets, acknowledgement
 _RINGS = _SHARED + 2 * _END
 SIZE = _RINGS + 2 * RING * _ENTRY
@@ -237,6 +238,7 @@ def _advance_head(t: Tcp, end: int) -> None:
     upto, acknowledged = t[place + 1], t[place + 2]
     t[e + HEAD] = (t[e + HEAD] + 1) % RING
     t[e + COUNT] -= 1
+    t[e + RESENT] = 0
     _arrive(t, 1 - end, upto, acknowledged)
 
 
@@ -246,9 +248,9 @@ def _send_again(t: Tcp, end: int, place: int) -> None:
     segments = (t[e + SENT] - t[e + ACKED]) // t[MSS]
     t[e + THRESHOLD], t[e + WINDOW], t[e + GROWN] = max(segments // 2, 2), 1, 0
     t[e + TO_LOSS] -= 1
-    waited = -t[place] - t[e + SENT_AT]
+    t[e + RESENT] += 1
     arrival = _arrival(t, e, min(t[place + 1] - t[e + ACKED], t[MSS]))
-    t[place] = -t[NOW] - 2 * max(waited, t[RTO_NS]) if t[e + TO_LOSS] < 0 else arrival
+    t[place] = -t[NOW] - (t[RTO_NS] << min(t[e + RESENT], 6)) if t[e + TO_LOSS] < 0 else arrival
 
 
 def _arrive(t: Tcp, end: int, upto: int, acknowledged: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simsmtp.engines.reference.books import Message
-from simsmtp.model.distributions import Sampler, is_constant, sample
+from simsmtp.model.distributions import Sampler, count, is_constant, sample
 from simsmtp.model.plan import DestinationPlan
 from simsmtp.model.streams import Purpose, Stream, Streams
 from simsmtp.protocol.commands import Verb
@@ -38,6 +38,19 @@ class Delays:
         return int(sample(self._sampler, self._stream.at(self._drawn - 1)))
 
 
+class Losses:
+    """How many segments with data one direction of a connection sends until one is lost."""
+
+    def __init__(self, sampler: Sampler, stream: Stream, *, is_lossy: bool) -> None:
+        self.is_lossy = is_lossy
+        self._sampler, self._stream, self._drawn = sampler, stream, 0
+
+    def next(self) -> int:
+        """Return how many segments pass before the next lost one."""
+        self._drawn += 1
+        return count(self._sampler, self._stream.at(self._drawn - 1)) - 1
+
+
 class Draws:
     """Draws that belong to one destination; streams are opened when first needed.
 
@@ -57,11 +70,28 @@ class Draws:
 
     def delays(self, purpose: Purpose, connection: int) -> Delays:
         """Return the delays of one direction of a connection."""
-        return Delays(self._plan.path.one_way, self._streams.stream(purpose, connection, self._plan.number))
+        return Delays(self._plan.path.one_way, self._of_connection(purpose, connection))
+
+    def losses(self, purpose: Purpose, connection: int) -> Losses:
+        """Return the losses of one direction of a connection under the profile tcp."""
+        tcp = self._plan.path.tcp
+        assert tcp is not None
+        return Losses(tcp.losses, self._of_connection(purpose, connection), is_lossy=tcp.is_lossy)
+
+    def wakes(self, connection: int) -> Delays:
+        """Return how long it takes until the server, having waited for input of a connection, reads it."""
+        tcp = self._plan.path.tcp
+        assert tcp is not None
+        return Delays(tcp.wake, self._of_connection(Purpose.WAKE, connection))
+
+    def pause(self, sampler: Sampler, connection: int, transaction: int) -> int:
+        """Return how long the sender pauses after a transaction of a connection, in nanoseconds."""
+        return int(sample(sampler, self._of_connection(Purpose.PAUSE, connection).at(transaction)))
 
     def session_service(self, verb: Verb, connection: int, nth: int) -> int:
         """Return the service time of a command that belongs to no message, in nanoseconds."""
-        draw = self._streams.stream(_PURPOSE[verb], connection, self._plan.number).at(nth)
+        purpose = Purpose.EHLO_SERVICE if verb == Verb.RSET else _PURPOSE[verb]
+        draw = self._of_connection(purpose, connection).at(nth)
         return int(sample(self._plan.server.service[verb], draw))
 
     def message_service(self, verb: Verb, message: Message, transaction: int, recipient: int) -> int:
@@ -82,6 +112,9 @@ class Draws:
         """Let go of a finished message's streams."""
         for key in [key for key in self._open if key[1] == message.number]:
             del self._open[key]
+
+    def _of_connection(self, purpose: Purpose, connection: int) -> Stream:
+        return self._streams.stream(purpose, connection, self._plan.number)
 
     def _stream(self, purpose: Purpose, entity: int, sub: int) -> Stream:
         key = (purpose, entity, sub)

@@ -6,9 +6,11 @@ from simsmtp.engines.kind import Kind
 from simsmtp.engines.reference.books import Books, Message
 from simsmtp.engines.reference.clock import Clock
 from simsmtp.engines.reference.draws import Draws
+from simsmtp.engines.reference.flight import Command
 from simsmtp.engines.reference.queue import Job, Queue
 from simsmtp.engines.reference.receiver import Receiver
-from simsmtp.engines.reference.session import Command, Session, Steps
+from simsmtp.engines.reference.session import Session, Steps
+from simsmtp.engines.reference.tcp_session import TcpSession
 from simsmtp.engines.reference.transaction import Transaction
 from simsmtp.engines.reference.transcript import Transcript
 from simsmtp.model.plan import DestinationPlan, Plan
@@ -61,6 +63,7 @@ class Sender:
         self._jobs_of: dict[int, int] = {}
         self._resends = 0
         self._ehlo = Command(Verb.EHLO, plan.client.octets[Verb.EHLO])
+        self._reset = Command(Verb.RSET, plan.client.octets[Verb.RSET])
         self._tls = Command(Verb.STARTTLS, plan.client.octets[Verb.STARTTLS])
         self.clock.env.process(self._receive())
 
@@ -126,8 +129,7 @@ class Sender:
                 yield from self._wait_after_refusal(lane, session, refusals)
             else:
                 refusals = 0
-                while lane.queue and self._may_go_on(session):
-                    yield from self._transaction(lane, session)
+                yield from self._transactions(lane, session)
             session.quit()
             if not lane.queue:
                 break
@@ -136,10 +138,23 @@ class Sender:
         self._connections -= 1
         self._staff()
 
+    def _transactions(self, lane: Lane, session: Session) -> Steps:
+        """Send over a session while there is something to send and it lasts."""
+        while lane.queue and self._may_go_on(session):
+            if session.transactions and self._client.reset_before_reuse:
+                yield from session.probe(self._reset)
+                if session.is_closed or not lane.queue:
+                    return
+            yield from self._transaction(lane, session)
+            pause = lane.draws.pause(self._client.pause, session.number, session.transactions) if lane.queue else 0
+            if pause:
+                yield self.clock.at(self.clock.now + pause, Kind.WAIT, lane.plan.number, session.number)
+
     def _new_session(self, lane: Lane) -> Session:
         lane.connected += 1
         self._books.connected(self.clock.now)
-        return Session(self.clock, self._books, lane.draws, lane.receiver, lane.connected, self._transcript)
+        kind = TcpSession if lane.plan.path.tcp else Session
+        return kind(self.clock, self._books, lane.draws, lane.receiver, lane.connected, self._transcript)
 
     def _wait_after_refusal(self, lane: Lane, session: Session, refusals: int) -> Steps:
         again_at = self.clock.now + backoff(self._client.schedule, refusals)

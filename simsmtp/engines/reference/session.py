@@ -7,8 +7,7 @@ costs one event; where they are, every command waits for its worker.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from typing import NamedTuple
+from collections.abc import Generator, Sequence
 
 from simpy.events import Event
 
@@ -16,6 +15,7 @@ from simsmtp.engines.kind import Kind
 from simsmtp.engines.reference.books import Books, Message
 from simsmtp.engines.reference.clock import Clock
 from simsmtp.engines.reference.draws import Draws
+from simsmtp.engines.reference.flight import NOBODY, Command, Heard, Stops
 from simsmtp.engines.reference.receiver import Receiver, ServerSession
 from simsmtp.engines.reference.transcript import Transcript
 from simsmtp.model.streams import Purpose
@@ -24,33 +24,7 @@ from simsmtp.protocol.answers import Answer, Spoken
 from simsmtp.protocol.commands import Verb
 
 Steps = Generator[Event, None, None]
-NOBODY = (-1,)
 _SESSION_BITS = 32
-
-
-class Command(NamedTuple):
-    """One command of a flight, or one RCPT after the other: one of `octets` for each of the recipients."""
-
-    verb: Verb
-    octets: int
-    recipients: Sequence[int] = NOBODY
-
-
-class Heard(NamedTuple):
-    """One reply as the client has it, or one to each RCPT for `recipients`.
-
-    `read` counts network reads of the connection from 0.
-    """
-
-    verb: Verb
-    recipients: Sequence[int]
-    answer: Answer
-    code: int
-    status: int
-    read: int
-
-
-Stops = Callable[[Heard], bool]
 
 
 class Session:
@@ -134,7 +108,8 @@ class Session:
     def open(self, *, starttls: bool, ehlo: Command, tls: Command) -> Steps:
         """Connect, read the banner and greet; `is_closed` tells afterwards whether the server refused."""
         now = self._clock.now
-        accepted_at = now + self._up.next() + self._down.next() + self._up.next()
+        connected_at = now + self._up.next() + self._down.next()
+        accepted_at = connected_at + self._up.next()
         self._count_wait()  # for the TCP handshake
         self._count_wait()  # for the banner
         if self._transcript:
@@ -143,6 +118,7 @@ class Session:
         self._admitted = self._receiver.admit()
         self.heard, self._flushed = [], 0
         self._free = accepted_at
+        self._connect_path(connected_at - now)
         yield from self._serve(Verb.CONNECT, -1, accepted_at)
         answer = Answer.BANNER if self._admitted else Answer.SESSION_REFUSED
         self._hear(Verb.CONNECT, NOBODY, answer, self._server.greet(admitted=self._admitted))
@@ -181,15 +157,12 @@ class Session:
             Before each RCPT the client reads what is readable, and writes no more of them after a reply for which
             this is true. Without it, it reads only when all is written.
         """
-        self.heard, self._flushed = [], 0
-        self._count_wait()
-        self._stop_read_at, self._stops = -1, stops
-        self._first_read, self._rcpts = self._reads, 0
+        self._begin_flight(stops)
         bits_per_s = self.plan.path.bits_per_s
         services = () if self._receiver.is_contended else self._draws.constant_service
         server, transcript, message = self._server, self._transcript, self.message
         in_bulk = self._may_repeat and not command_ns and not stops
-        draw = 1.0 if message is None else self._draws.text_refusal(message, self._transaction)
+        draw = self._text_draw()
         written_at = self._clock.now
         delay = -1
         for verb, octets, recipients in flight:
@@ -224,6 +197,11 @@ class Session:
             self._reads = self.heard[-1].read + 1
         yield from self._wait_for_replies()
 
+    def probe(self, reset: Command) -> Steps:
+        """Ask with RSET, between transactions, whether the connection is still good; `is_closed` tells."""
+        self.message, self.needs_reset = None, False
+        yield from self.exchange([reset])
+
     def quit(self) -> None:
         """Leave; the reply to QUIT is not waited for."""
         arrived_at = self._clock.now + self._up.next()
@@ -232,6 +210,18 @@ class Session:
         if not self.is_closed:
             self.is_closed = True
             self._leave(arrived_at)
+
+    def _connect_path(self, rtt_ns: int) -> None:
+        """Take note that SYN and SYN-ACK took so long and the connection stands; the pipe has nothing to note."""
+
+    def _begin_flight(self, stops: Stops | None) -> None:
+        self.heard, self._flushed = [], 0
+        self._count_wait()
+        self._stop_read_at, self._stops = -1, stops
+        self._first_read, self._rcpts = self._reads, 0
+
+    def _text_draw(self) -> float:
+        return 1.0 if self.message is None else self._draws.text_refusal(self.message, self._transaction)
 
     def _repeat(self, recipients: Sequence[int], place: int, octets: int, delay: int) -> int:
         """Work out at once the RCPTs from `place` on that are sure to fare like the last; return how many.

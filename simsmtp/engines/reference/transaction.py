@@ -8,7 +8,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from simsmtp.engines.reference.books import Books, Message
-from simsmtp.engines.reference.session import Command, Heard, Session, Steps
+from simsmtp.engines.reference.flight import Command, Heard
+from simsmtp.engines.reference.session import Session, Steps
 from simsmtp.errors import StrategyError
 from simsmtp.model.plan import ClientPlan
 from simsmtp.protocol.answers import Answer

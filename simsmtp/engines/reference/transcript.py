@@ -10,7 +10,8 @@ from simsmtp.protocol.commands import Verb
 
 if TYPE_CHECKING:
     from simsmtp.engines.reference.books import Message
-    from simsmtp.engines.reference.session import Command, Heard, Session
+    from simsmtp.engines.reference.flight import Command, Heard
+    from simsmtp.engines.reference.session import Session
     from simsmtp.strategies.counting import Verdict
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Protocol
 
 from simsmtp.engines.reference.draws import Delays, Losses
@@ -18,6 +19,30 @@ class Writer(Protocol):
         """Write what is due, and say in `due_at` when to go on."""
 
 
+class Arrivals:
+    """When a direction's octets came.
+
+    Attributes
+    ----------
+    octets : list of int
+        How many had come in all with each segment.
+    """
+
+    def __init__(self) -> None:
+        self.octets: list[int] = []
+        self._times_ns: list[int] = []
+
+    def add(self, octets: int, at_ns: int) -> None:
+        """Note that so many octets have come in all."""
+        self.octets.append(octets)
+        self._times_ns.append(at_ns)
+
+    def time_of(self, octets: int) -> int:
+        """Return when so many had come; now, as it were, if they are still under way."""
+        place = bisect_left(self.octets, octets)
+        return self._times_ns[min(place, len(self._times_ns) - 1)]
+
+
 class Wire:
     """The segments between two peers. Time runs forward only, as far as somebody asks for it.
 
@@ -30,14 +55,14 @@ class Wire:
 
     Attributes
     ----------
-    reads : list of int
-        Octets that the client had read after each of its reads: a client that waits reads every segment.
+    arrived : tuple of Arrivals
+        What has come to the client and to the server. The client reads every segment as it comes.
     writer : Writer or None
         Who is writing a flight.
     """
 
     def __init__(self, up: Delays, down: Delays, losses: tuple[Losses, Losses]) -> None:
-        self.reads: list[int] = []
+        self.arrived = (Arrivals(), Arrivals())
         self.writer: Writer | None = None
         self._state = [0] * tcp.SIZE
         self._delays = (up, down)
@@ -90,9 +115,9 @@ class Wire:
         while self.client_has_read() < octets:
             self._step()
 
-    def wait_for_write(self) -> None:
-        """Step until the writer has written once more."""
-        if self.writer:
+    def finish_writing(self) -> None:
+        """Step until the writer has written all."""
+        while self.writer and self.writer.due_at < NEVER:
             self.catch_up(self.writer.due_at)
 
     def _due_at(self) -> int:
@@ -107,9 +132,12 @@ class Wire:
         assert due_at < NEVER, "somebody waits for what nobody has sent"
         tcp.step(self._state)
         self._draw_losses()
-        if self._place(CLIENT, tcp.RECEIVED) > self._place(CLIENT, tcp.READ):
-            tcp.read(self._state, CLIENT, self.now, NEVER)
-            self.reads.append(self.client_has_read())
+        for end, arrived in enumerate(self.arrived):
+            received = self._place(end, tcp.RECEIVED)
+            if received > (arrived.octets[-1] if arrived.octets else 0):
+                arrived.add(received, self.now)
+                if end == CLIENT:
+                    tcp.read(self._state, CLIENT, self.now, NEVER)
 
     def _draw_losses(self) -> None:
         for end in (CLIENT, SERVER):
