@@ -1,0 +1,141 @@
+"""What a calibration finds, where it looks for it, and the file that carries it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from simsmtp._version import __version__
+from simsmtp.errors import InputError
+
+VERSION = 1
+"""Of the calibration file's form; another is refused."""
+
+
+class Parameters(NamedTuple):
+    """Times that belong to two programs and the path between them, in milliseconds unless said otherwise.
+
+    Attributes
+    ----------
+    rtt_extra_ms : float
+        What a round trip takes beyond its nominal time: the path itself, and two processes that have to wake up.
+    wake_ms : float
+        Mean of the exponential time until a waiting receiver reads; what has come by then is read at once.
+    bandwidth_mbit : float
+        Of the path. It sets how far apart segments arrive, and with `wake_ms` how often a group is read in two.
+    connect_ms : float
+        From accepting a connection to its banner, and the sender's own time for a connection.
+    transaction_ms : float
+        All that a transaction costs however many recipients it has.
+    rcpt_ms : float
+        One RCPT.
+    pause_ms : float
+        Between a transaction and the next: the sender's own time, RSET's included.
+    address_chars, text_extra_octets : int
+        Length of an address, and octets that the sender adds to the text.
+    """
+
+    rtt_extra_ms: float
+    wake_ms: float
+    bandwidth_mbit: float
+    connect_ms: float
+    transaction_ms: float
+    rcpt_ms: float
+    pause_ms: float
+    address_chars: int
+    text_extra_octets: int
+
+
+TIMES = Parameters._fields[:7]
+"""Those that are fitted to durations; the rest follows from octets."""
+START = Parameters(0.3, 0.3, 600.0, 10.0, 4.0, 0.4, 3.0, 13, 205)
+"""Where a fit begins, and what it stays near where the sessions say nothing."""
+LOW = Parameters(0.01, 0.005, 10.0, 0.05, 0.05, 0.005, 0.05, 12, 0)
+HIGH = Parameters(20.0, 50.0, 20_000.0, 500.0, 500.0, 20.0, 500.0, 254, 1_000_000)
+
+
+class Calibration(NamedTuple):
+    """Parameters, and what they were fitted to."""
+
+    parameters: Parameters
+    receiver: str
+    rtt_ms: tuple[float, ...]
+    sessions: int
+    settings: int
+    median_abs_error: float
+    worst_abs_error: float
+
+
+def write_calibration(calibration: Calibration, path: Path) -> None:
+    """Write a calibration file, whole or not at all."""
+    it = calibration
+    lines = [
+        "# What a simulated sender, receiver and path need to take as long as measured ones; see simsmtp calibrate.",
+        f"version = {VERSION}",
+        f'simsmtp = "{__version__}"',
+        "",
+        "[fitted_to]",
+        f'receiver = "{it.receiver}"',
+        f"rtt_ms = [{', '.join(f'{rtt:g}' for rtt in it.rtt_ms)}]",
+        f"sessions = {it.sessions}",
+        f"settings = {it.settings}",
+        f"median_abs_error = {it.median_abs_error:.4f}",
+        f"worst_abs_error = {it.worst_abs_error:.4f}",
+        "",
+        "[parameters]",
+        *(f"{name} = {value:.6g}" for name, value in it.parameters._asdict().items()),
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(path.name + ".part")
+    half.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    half.replace(path)
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Read a calibration file.
+
+    Raises
+    ------
+    InputError
+        No such file, no TOML, another version, a parameter that is missing, unknown or out of bounds.
+    """
+    table = _table(path)
+    version = table.get("version")
+    if version != VERSION:
+        raise InputError("of another version", file=str(path), key="version", given=version, allowed=str(VERSION))
+    fitted_to, given = table.get("fitted_to", {}), table.get("parameters", {})
+    values = {name: _number(path, given, name) for name in Parameters._fields}
+    for name in given:
+        if name not in values:
+            raise InputError(
+                "unknown", file=str(path), key=f"parameters.{name}", given=name, allowed=Parameters._fields
+            )
+    whole = {name: int(values[name]) for name in Parameters._fields[len(TIMES) :]}
+    return Calibration(
+        Parameters(**(values | whole)),  # type: ignore[arg-type]
+        str(fitted_to.get("receiver", "")),
+        tuple(float(rtt) for rtt in fitted_to.get("rtt_ms", ())),
+        int(fitted_to.get("sessions", 0)),
+        int(fitted_to.get("settings", 0)),
+        float(fitted_to.get("median_abs_error", float("nan"))),
+        float(fitted_to.get("worst_abs_error", float("nan"))),
+    )
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError("no calibration file", file=str(path), given=str(error)) from None
+
+
+def _number(path: Path, given: Mapping[str, Any], name: str) -> float:
+    value, low, high = given.get(name), getattr(LOW, name), getattr(HIGH, name)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+        shown = "nothing" if value is None else value
+        raise InputError(
+            "out of bounds", file=str(path), key=f"parameters.{name}", given=shown, allowed=f"{low:g} to {high:g}"
+        )
+    return float(value)

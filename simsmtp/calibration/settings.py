@@ -1,0 +1,61 @@
+"""A measured setting as a scenario: what was set, with the times of a calibration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simsmtp.calibration.measured import Group
+from simsmtp.calibration.parameters import Parameters
+from simsmtp.model.scenario import Scenario
+
+_HORIZON_S = 290.0
+"""A session is the first attempt; the retries of the refused, from 300 s on, are not measured."""
+_BUFFER_OCTETS = 4096
+"""What Postfix and Exim write before they wait (RFC 2920 names no size)."""
+
+
+def scenario_of(group: Group, parameters: Parameters, *, profile: str = "tcp") -> Scenario:
+    """Return the scenario of a setting.
+
+    Parameters
+    ----------
+    group : Group
+        The setting, and the over-limit code seen.
+    parameters : Parameters
+        From a calibration.
+    profile : str
+        ``"tcp"``, or ``"pipe"`` for what delay and bandwidth alone would predict.
+    """
+    setting, it = group.setting, parameters
+    server: dict[str, Any] = {
+        "recipient_limit": setting.limit,
+        "overflow_reply": f"{group.over_code} 4.5.3" if group.over_code == 452 else group.over_code,
+        "pipelining": setting.pipelining,
+        "connect_service_ms": it.connect_ms,
+        "ehlo_service_ms": it.rcpt_ms,
+        "mail_service_ms": it.transaction_ms / 2,
+        "rcpt_service_ms": it.rcpt_ms,
+        "data_service_ms": it.rcpt_ms,
+        "text_service_ms": it.transaction_ms / 2,
+    }
+    network: dict[str, Any] = {"rtt_ms": setting.rtt_ms + it.rtt_extra_ms, "bandwidth_mbit": it.bandwidth_mbit}
+    if profile == "tcp":
+        network["profile"] = "tcp"
+        server["wake_ms"] = {"dist": "exponential", "mean": it.wake_ms}
+    client: dict[str, Any] = {
+        "batch_size": setting.batch,
+        "overflow": "defer",
+        "stop_on_overflow": False,
+        "window_bytes": _BUFFER_OCTETS,
+        "orcpt": True,
+        "pause_ms": it.pause_ms,
+    }
+    client |= {"reset_before_reuse": True} if setting.reuse else {"transactions_per_connection": 1}
+    workload = {
+        "recipients_per_message": setting.recipients,
+        "message_bytes": setting.size + it.text_extra_octets,
+        "address_chars": it.address_chars,
+    }
+    return Scenario.from_dict(
+        {"workload": workload, "client": client, "network": network, "server": server, "horizon_s": _HORIZON_S}
+    )
