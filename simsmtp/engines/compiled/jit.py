@@ -8,13 +8,14 @@ from typing import Any
 from numba import njit
 from numba.extending import register_jitable
 
+from simsmtp.engines.compiled.one_module import PartCompiler
 from simsmtp.model import distributions, histogram, streams
 from simsmtp.network import pipe
 from simsmtp.policies import recipients, reply_policy, transactions
 from simsmtp.protocol import commands, ledger, replies, states
 from simsmtp.strategies import counting, overflow, retry, seen, sizing, tally, window
 
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "pipeline_class": PartCompiler}
 
 DECISIONS: tuple[Callable[..., Any], ...] = (
     replies.detail_of,

@@ -33,9 +33,10 @@ _MODULE = '''"""Made by simsmtp: the compiled event loop for one version of its 
 import numba
 
 from simsmtp.engines.compiled.loop import run
+from simsmtp.engines.compiled.one_module import WholeCompiler
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@numba.njit(cache=True, nogil=True, error_model="numpy", pipeline_class=WholeCompiler)
 def advance(world):
     return run(world[0])
 '''
