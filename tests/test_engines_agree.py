@@ -54,6 +54,9 @@ CLIENT = {
     "retry_initial_s": [1.0, 300.0],
     "expiry_s": [5.0, 3600.0, 432_000.0],
     "starttls": [False, True],
+    "orcpt": [False, True],
+    "reset_before_reuse": [False, True],
+    "pause_ms": DELAYS,
 }
 NETWORK = {
     "rtt_ms": DELAYS,

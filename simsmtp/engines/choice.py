@@ -100,11 +100,6 @@ def _not_worth_it(scenario: Scenario) -> str:
 def _obstacle(scenario: Scenario, dialogue: bool) -> str:
     if dialogue:
         return "only the reference engine writes the dialogue"
-    networks = (scenario.network, *(one.network for one in scenario.destinations))
-    if any(one.profile == "tcp" for one in networks):
-        return "only the reference engine knows the profile tcp"
-    if scenario.client.pause_ms or scenario.client.reset_before_reuse:
-        return "only the reference engine knows client.pause_ms and client.reset_before_reuse"
     strategy = find_strategy(scenario.client.strategy)
     if strategy.builtin:
         return ""

@@ -1,7 +1,4 @@
-"""Replies in compiled code: into the server's buffer, over the path, and what the client will have noted of them.
-
-A run of RCPTs that are sure of the same answer is noted at once: see `simsmtp.policies.recipients.rcpt_repeats`.
-"""
+"""Replies in compiled code: into the server's buffer, over the path, and what the client will have noted of them."""
 
 from __future__ import annotations
 
@@ -10,37 +7,13 @@ from typing import Any
 from simsmtp.engines.compiled.draws import VERBS, next_down
 from simsmtp.engines.compiled.jit import compiled, inlined
 from simsmtp.engines.compiled.memory import lane_at, service_at, settings_of, slot_at, spoken_at
+from simsmtp.engines.compiled.notes import note, note_unnoted
 from simsmtp.engines.compiled.server import ANSWERS
 from simsmtp.network.pipe import arrives, departs
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
 from simsmtp.strategies.overflow import overflow_for, stops_sending
 from simsmtp.strategies.seen import Seen, classify
-from simsmtp.strategies.tally import Tally, observe
-
-
-@inlined
-def tally_of(S: Any) -> Any:
-    """Return what came back to the RCPTs of the transaction so far."""
-    return Tally(
-        S.tally_accepted,
-        S.tally_over,
-        S.tally_failed,
-        S.tally_deferred,
-        S.tally_over_reads,
-        S.tally_last_over_read,
-        S.tally_over_flights,
-        S.tally_last_over_flight,
-    )
-
-
-@inlined
-def keep_tally(S: Any, tally: Any) -> None:
-    """Put a tally into a session's record."""
-    S.tally_accepted, S.tally_over = tally.accepted, tally.over
-    S.tally_failed, S.tally_deferred = tally.failed, tally.deferred
-    S.tally_over_reads, S.tally_last_over_read = tally.over_reads, tally.last_over_read
-    S.tally_over_flights, S.tally_last_over_flight = tally.over_flights, tally.last_over_flight
 
 
 @compiled
@@ -70,7 +43,7 @@ def skip_ahead(w: Any, S: Any, L: Any) -> None:
     S.unflushed += count
     S.buffered += count * octets
     if L.replies_per_read > 0:
-        _note_unnoted(w, S)
+        note_unnoted(w, S)
 
 
 @inlined
@@ -85,16 +58,7 @@ def hear_again(w: Any, S: Any, L: Any, slot: Any) -> None:
     S.unflushed += 1
     S.buffered += octets
     if L.replies_per_read > 0:
-        _note_unnoted(w, S)
-
-
-@compiled
-def _note_unnoted(w: Any, S: Any) -> None:
-    """Note the replies alike that came since the last one noted; all are read at once."""
-    if S.unnoted > 0:
-        spoken, read = spoken_at(w, S.lane * ANSWERS + S.sure_answer), _read_of(w, S, Verb.RCPT)
-        _note_rcpts(S, S.sure_answer, classify(spoken.code, spoken.status, False), spoken.code, read, S.unnoted)
-        S.unnoted = 0
+        note_unnoted(w, S)
 
 
 @inlined
@@ -107,9 +71,9 @@ def hear(w: Any, S: Any, verb: Any, slot: Any, answer: Any) -> None:
         S.free += S.sleep_ns
     if S.buffered + octets > lane_at(w, S.lane).reply_buffer:
         flush(w, S)
-    if S.stops != 0 and _is_reason_to_stop(w, S, verb, slot, code, status):
+    if S.stops != 0 and is_reason_to_stop(w, S, verb, slot, code, status):
         S.stop_seen = 1
-    _note(w, S, verb, slot, answer, code, status)
+    note(w, S, verb, slot, answer, code, status)
     S.unflushed += 1
     S.buffered += octets
     if code == 421:
@@ -119,48 +83,12 @@ def hear(w: Any, S: Any, verb: Any, slot: Any, answer: Any) -> None:
 @compiled
 def hear_nothing(w: Any, S: Any, verb: Any, slot: Any) -> None:
     """Note that no reply will come to a command."""
-    _note(w, S, verb, slot, Answer.NONE.value, 0, 0)
-
-
-@inlined
-def _note(w: Any, S: Any, verb: Any, slot: Any, answer: Any, code: Any, status: Any) -> None:
-    _note_unnoted(w, S)
-    read = _read_of(w, S, verb)
-    S.last_read = read
-    if verb == Verb.RCPT:
-        slot_at(w, slot).answer = answer
-        _note_rcpts(S, answer, classify(code, status, S.tried + S.flight_rcpts == 0), code, read, 1)
-    elif verb == Verb.MAIL:
-        S.mail_seen = classify(code, status, True).value
-        S.refused_at_mail = 1 if answer != Answer.MAIL_OK else 0
-    elif verb == Verb.BDAT or verb == Verb.TEXT:  # noqa: PLR1714
-        S.final_code = code
-    elif verb == Verb.DATA:
-        S.data_code = code
-
-
-@inlined
-def _note_rcpts(S: Any, answer: Any, seen: Any, code: Any, read: Any, count: Any) -> None:
-    if seen == Seen.OVER and S.over_code == 0:
-        S.over_code = code
-    keep_tally(S, observe(tally_of(S), seen, read, S.flight, count))
-    S.last_read = read
-    S.flight_rcpts += count
-    if answer != Answer.NONE:
-        S.rcpts += count
-
-
-@inlined
-def _read_of(w: Any, S: Any, verb: Any) -> Any:
-    by_hand = lane_at(w, S.lane).replies_per_read
-    if by_hand == 0:
-        return S.reads
-    rcpt = S.rcpts if verb == Verb.RCPT else max(0, S.rcpts - 1)
-    return S.first_read + rcpt // by_hand
+    note(w, S, verb, slot, Answer.NONE.value, 0, 0)
 
 
 @compiled
-def _is_reason_to_stop(w: Any, S: Any, verb: Any, slot: Any, code: Any, status: Any) -> Any:
+def is_reason_to_stop(w: Any, S: Any, verb: Any, slot: Any, code: Any, status: Any) -> Any:
+    """Tell whether a client that has read a reply writes no further RCPT."""
     G = settings_of(w)
     if verb != Verb.RCPT or classify(code, status, slot == S.head) != Seen.OVER:
         return False
@@ -180,7 +108,7 @@ def flush(w: Any, S: Any) -> None:
     """Send what is in the server's buffer."""
     if S.unflushed == 0:
         return
-    _note_unnoted(w, S)
+    note_unnoted(w, S)
     S.down_free = departs(S.free, S.down_free, S.buffered, lane_at(w, S.lane).bits_per_s, 1)
     S.down_last = arrives(S.down_free, next_down(w, S), S.down_last)
     if S.stop_seen != 0 and S.stop_read_at < 0:

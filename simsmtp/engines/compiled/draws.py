@@ -19,9 +19,9 @@ from simsmtp.model.distributions import CONSTANT, Sampler, count, sample
 from simsmtp.model.streams import Purpose, uniform_of_word
 from simsmtp.protocol.commands import Verb
 
-RECIPIENTS, SIZE, INTERARRIVAL, PER_RUN = range(4)
+RECIPIENTS, SIZE, INTERARRIVAL, PAUSE, PER_RUN = range(5)
 VERBS = len(Verb)
-PER_LANE = 1 + VERBS
+WAKE, LOSSES, PER_LANE = 1 + VERBS, 2 + VERBS, 3 + VERBS
 
 
 @compiled
@@ -77,6 +77,30 @@ def next_down(w: Any, S: Any) -> Any:
 
 
 @compiled
+def pause_of(w: Any, S: Any) -> Any:
+    """Return how long the sender pauses after the last transaction."""
+    return int(sample(sampler_at(w, PAUSE), uniform(w, Purpose.PAUSE.value, S.number, S.lane, S.transactions)))
+
+
+@compiled
+def next_wake(w: Any, S: Any) -> Any:
+    """Return how long it takes until a server that waited for input reads it."""
+    wake = lane_at(w, S.lane).wake_ns
+    if wake >= 0:
+        return wake
+    S.wakes += 1
+    u = uniform(w, Purpose.WAKE.value, S.number, S.lane, S.wakes - 1)
+    return int(sample(sampler_at(w, PER_RUN + S.lane * PER_LANE + WAKE), u))
+
+
+@compiled
+def next_loss(w: Any, S: Any, purpose: Any, drawn: Any) -> Any:
+    """Return how many segments of a direction pass before the next lost one."""
+    u = uniform(w, purpose, S.number, S.lane, drawn)
+    return count(sampler_at(w, PER_RUN + S.lane * PER_LANE + LOSSES), u) - 1
+
+
+@compiled
 def purpose_of(verb: Any) -> Any:
     """Return what a service time of a command is drawn for."""
     if verb == Verb.CONNECT:
@@ -118,7 +142,8 @@ def service_of(w: Any, S: Any, verb: Any, slot: Any) -> Any:
     sampler = sampler_at(w, PER_RUN + S.lane * PER_LANE + 1 + verb)
     if S.message < 0:
         S.greetings += 1
-        return int(sample(sampler, uniform(w, purpose_of(verb), S.number, S.lane, S.greetings - 1)))
+        purpose = Purpose.EHLO_SERVICE.value if verb == Verb.RSET else purpose_of(verb)
+        return int(sample(sampler, uniform(w, purpose, S.number, S.lane, S.greetings - 1)))
     message = message_at(w, S.message)
     if verb == Verb.RCPT:
         u = rcpt_uniform(w, S, message.number, extra_at(w, slot).attempts, slot - message.first)

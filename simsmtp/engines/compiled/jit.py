@@ -10,7 +10,7 @@ from numba.extending import register_jitable
 
 from simsmtp.engines.compiled.one_module import PartCompiler
 from simsmtp.model import distributions, histogram, streams
-from simsmtp.network import pipe
+from simsmtp.network import pipe, tcp
 from simsmtp.policies import recipients, reply_policy, transactions
 from simsmtp.protocol import commands, ledger, replies, states
 from simsmtp.strategies import counting, overflow, retry, seen, sizing, tally, window
@@ -70,6 +70,25 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     retry.next_attempt,
     pipe.departs,
     pipe.arrives,
+    tcp.at,
+    tcp.connect,
+    tcp.write,
+    tcp.read,
+    tcp.next_at,
+    tcp.step,
+    tcp._may_send,
+    tcp._send,
+    tcp._shrink_while_idle,
+    tcp._acknowledge,
+    tcp._told,
+    tcp._arrival,
+    tcp._push,
+    tcp._place,
+    tcp._head_due,
+    tcp._advance_head,
+    tcp._send_again,
+    tcp._arrive,
+    tcp._grow,
     distributions.sample,
     distributions.count,
     distributions.first_above,

@@ -49,25 +49,26 @@ def cache_folder() -> Path:
     return Path(os.environ.get("SIMSMTP_CACHE_DIR") or platformdirs.user_cache_dir("simsmtp")) / "kernels"
 
 
-def kernel_folder() -> Path:
-    """Return the folder of the loop."""
+def kernel_folder(*, has_tcp: bool = False) -> Path:
+    """Return the folder of the loop, which is another one where a path has the profile tcp."""
     digest = hashlib.sha256(_sources())
+    digest.update(b"tcp" if has_tcp else b"")
     for part in (platform.python_version(), platform.machine(), version("numba"), version("llvmlite")):
         digest.update(part.encode() + b"\0")
     return cache_folder() / digest.hexdigest()[:32]
 
 
-def is_compiled() -> bool:
+def is_compiled(*, has_tcp: bool = False) -> bool:
     """Tell whether the loop has been compiled before and lies on disk."""
-    return any(kernel_folder().rglob("*.nbc"))
+    return any(kernel_folder(has_tcp=has_tcp).rglob("*.nbc"))
 
 
 @cache
-def kernel() -> Advance:
+def kernel(*, has_tcp: bool = False) -> Advance:
     """Return the event loop; it is compiled at the first call unless it lies on disk."""
-    if not is_compiled():
+    if not is_compiled(has_tcp=has_tcp):
         sys.stderr.write("simsmtp: compiling the fast engine, once for this version: about half a minute\n")
-    advance: Advance = _module(kernel_folder()).advance
+    advance: Advance = _module(kernel_folder(has_tcp=has_tcp)).advance
     return advance
 
 

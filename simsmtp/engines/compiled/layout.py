@@ -35,7 +35,8 @@ SETTINGS = _record(
     """strategy settle_address budget for_452 for_552 stop_on_overflow batch_size sizing forget_ns pipelining
     chunking starttls window_recipients window_octets drain command_ns connections_total transactions_per_connection
     retry_initial_ns retry_max_ns expiry_ns messages domains traced trace_arrivals recipient_factor
-    resend resends resend_after_ns horizon_ns keep_rows keep_attempts keep_origins keep_first_seen""",
+    resend resends resend_after_ns horizon_ns keep_rows keep_attempts keep_origins keep_first_seen
+    reset_before_reuse pauses""",
     floats="retry_factor unknown_share speedup",
     words="seed replication",
 )
@@ -46,6 +47,7 @@ LANE = _record(
     limit limit_kind overshoot soft_errors hard_errors error_sleep_ns reject_data_after_overflow
     data_without_recipients transactions greylist_ns
     pipelining chunking mailmax rcptmax workers sessions_limit reply_buffer counts_domains are_alike in_bulk
+    profile_tcp mss window restart delayed_ack_ns quick_acks nagle_client nagle_server is_lossy read_buffer wake_ns
     delay_ns ready connections starting connected learned learned_at_ns sessions busy first_waiting last_waiting
     to_start""",
     floats="upto data_failure_share",
@@ -62,7 +64,11 @@ SESSION = _record(
     + """ ups downs down_free down_last first_read stop_read_at
     free_next refusals is_over needs_reset admitted transactions committed greetings rounds_left
     first_domain is_secure mails message job transaction stop_and_wait window_recipients window_octets window_drain
-    data head tail count written script mail_seen data_code final_code refused_at_mail block""",
+    data head tail count written script mail_seen data_code final_code refused_at_mail block
+    pause_due probed accepted_ns rtt_ns octets_written octets_parsed octets_answered octets_noted
+    to_note_reset to_note_mail to_note_rcpts to_note_last next_to_note reset_answer mail_answer last_answer
+    write_due write_reset write_mail write_rcpts write_last rcpts_written rcpts_served
+    arrivals wakes losses_up losses_down stop_end""",
     words="word_0 word_1 word_2 word_3",
 )
 """One connection: path, server and transaction; first what every RCPT touches, so that it lies together. The next
@@ -92,6 +98,9 @@ SPOKEN = _record("code status octets")
 SERVICE, VERB, LINE = _record("ns sends_ns"), _record("octets"), _record("arrival_ns recipients size")
 """A command's service time, -1 if drawn, and how long it keeps the link, -1 if the text decides; its octets; a line
 of a trace."""
+
+TCP_WORD = _record("value")
+"""A word of the state of a connection under the profile tcp, see `simsmtp.network.tcp`."""
 
 COUNT, BLOCK, DOMAIN, NUMBER = _record("recipients"), _record("first"), _record("kept"), _record("", floats="value")
 """Recipients of a class or bucket; a free block of slots; a session's count of a domain; a part of a table."""
@@ -164,6 +173,7 @@ ARRAYS: dict[str, np.dtype[np.void]] = {
     "slots": SLOT,
     "extras": EXTRA,  # slot, or one
     "rows": ROW,
+    "tcp": TCP_WORD,  # session, word; or one
 }
 """The arrays of a run and what an axis counts."""
 
@@ -172,6 +182,9 @@ ROOMS = ("lanes", "events", "ready", "sessions", "messages", "jobs", "slots", "r
 
 WORLD = _record(" ".join([*ARRAYS, *(f"{name}_room" for name in ROOMS)]))
 """All that compiled code is given: the address of each array, and how long some are."""
+
+TCP_WORLD = np.dtype([*WORLD.descr, ("has_tcp", np.int64)], align=True)
+"""The same where some path has the profile tcp: another type, for which that profile is compiled in."""
 
 
 CLASSES = len(Ledger)

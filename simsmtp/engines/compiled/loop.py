@@ -26,6 +26,7 @@ from simsmtp.engines.compiled.session import (
     GREETED,
     GREETED_AGAIN,
     HANDSHAKE,
+    PROBE,
     REFUSED,
     TLS,
     accept_connection,
@@ -143,7 +144,7 @@ def _handle(w: Any, kind: Any, number: Any, index: Any, what: Any) -> None:
     elif kind == Kind.RETRY:
         retry(w, what)
     else:
-        R.resume = what  # a client that was refused tries again
+        R.resume = what  # a client that was refused, or has paused, goes on
 
 
 @inlined
@@ -184,6 +185,8 @@ def _read(w: Any, session: Any) -> Any:
         return True
     if phase == GREETED_AGAIN:
         return greeted(w, session)
+    if phase == PROBE:
+        return go_on(w, session)
     S.needs_reset = 1 if S.final_code == 0 else 0
     return end_transaction(w, session)
 

@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 
 from simsmtp.engines.compiled.jit import compiled
 from simsmtp.engines.compiled.layout import ARRAYS, WORLD
+from simsmtp.network.tcp import SIZE
 
 _WORD = ir.IntType(64)
 
@@ -52,6 +53,19 @@ message_at, job_at, slot_at, extra_at, row_at = (
 )
 
 
+def has_tcp(world: Any) -> bool:
+    """Tell of the type of a world whether some of its paths have the profile tcp."""
+    return isinstance(world, types.Record) and "has_tcp" in world.fields
+
+
+@intrinsic
+def _words(typing_context: Any, address: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.inttoptr(values[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(types.int64)(types.int64), generate
+
+
 @intrinsic
 def _pointer(typing_context: Any, address: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -82,3 +96,9 @@ def ready_at(w: Any, lane: Any, place: Any) -> Any:
 def table_at(w: Any, begin: Any, length: Any) -> Any:
     """Return a part of the samplers' tables as an array."""
     return carray(_pointer(w.table + np.int64(8) * begin), (length,))
+
+
+@compiled
+def tcp_at(w: Any, session: Any) -> Any:
+    """Return the state of a session's connection under the profile tcp, see `simsmtp.network.tcp`."""
+    return carray(_words(w.tcp + np.int64(8) * SIZE * session), (SIZE,))

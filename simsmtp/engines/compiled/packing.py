@@ -18,15 +18,17 @@ from simsmtp.engines.compiled.layout import (
     SAMPLER,
     SETTINGS,
     SLOT_CLASSES,
+    TCP_WORLD,
     WORLD,
 )
 from simsmtp.engines.compiled.sender import RESEND_ALL, RESEND_FAILED
 from simsmtp.engines.compiled.transaction import BUILT_IN
-from simsmtp.model.distributions import Sampler, is_constant, sample
+from simsmtp.model.distributions import Sampler, is_constant, sample, sampler_of
 from simsmtp.model.histogram import bucket_of
-from simsmtp.model.plan import DestinationPlan, Plan
+from simsmtp.model.plan import DestinationPlan, Plan, TcpPlan
 from simsmtp.model.streams import key_word
 from simsmtp.network.pipe import departs
+from simsmtp.network.tcp import SIZE
 from simsmtp.policies.reply_policy import LimitKind
 from simsmtp.protocol.commands import Verb
 
@@ -34,6 +36,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _RESEND = {"none": 0, "all": RESEND_ALL, "failed": RESEND_FAILED}
+_OF_TCP = (
+    "mss", "window", "restart", "delayed_ack_ns", "quick_acks", "nagle_client", "nagle_server", "is_lossy",
+    "read_buffer",
+)  # fmt: skip
 _ROWS = 65_536
 _START = 32
 _SLOTS = 1024
@@ -46,13 +52,16 @@ class World:
 
     Attributes
     ----------
-    record : ndarray of `layout.WORLD`, shape (1,)
+    has_tcp : bool
+        Some path has the profile tcp.
+    record : ndarray of `layout.WORLD` or `layout.TCP_WORLD`, shape (1,)
         What compiled code is given. It is true as long as this object lives.
     """
 
     def __init__(self, arrays: dict[str, NDArray[np.void]]) -> None:
         self.arrays = arrays
-        self.record = np.zeros(1, WORLD)
+        self.has_tcp = len(arrays["tcp"]) > 1
+        self.record = np.zeros(1, TCP_WORLD if self.has_tcp else WORLD)
         self.point()
 
     def __getitem__(self, name: str) -> NDArray[np.void]:
@@ -111,6 +120,7 @@ def world_of(plan: Plan, *, seed: int, replication: int, rows: bool, settle_addr
         "slots": _SLOTS,
         "extras": _SLOTS if extras else 1,
         "rows": _ROWS if rows else 1,
+        "tcp": _SESSIONS * SIZE if any(lane.path.tcp for lane in plan.destinations) else 1,
     }
     return World(arrays | {name: np.zeros(size, ARRAYS[name]) for name, size in sizes.items()})
 
@@ -124,6 +134,8 @@ def grow(w: World) -> None:
         a["ready"] = np.concatenate([a["ready"], np.zeros_like(a["ready"])], axis=1)
     if run["session_free"] < 0 and run["sessions_used"] == len(a["sessions"]):
         a["sessions"] = _longer(a["sessions"], 2 * len(a["sessions"]))
+        if w.has_tcp:
+            a["tcp"] = _longer(a["tcp"], 2 * len(a["tcp"]))
         a["in_domain"] = np.concatenate([a["in_domain"], np.zeros_like(a["in_domain"])])
     if run["message_free"] < 0 and run["messages_used"] == len(a["messages"]):
         a["messages"] = _longer(a["messages"], 2 * len(a["messages"]))
@@ -159,6 +171,7 @@ def _settings(plan: Plan, settle_address: int) -> NDArray[np.void]:
         "resend_after_ns": workload.resend_after_ns,
         "keep_origins": workload.resend != "none",
         "horizon_ns": plan.horizon_ns,
+        "pauses": _constant(client.pause) != 0,
     }
     settings = np.zeros(1, SETTINGS)
     _fill(settings, {name: value for name, value in client._asdict().items() if name in (SETTINGS.names or ())} | given)
@@ -214,6 +227,7 @@ def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
         "reply_buffer": server.reply_buffer,
         "are_alike": _are_alike(destination),
         "in_bulk": _is_in_bulk(plan, destination),
+        **_tcp(path.tcp),
         "counts_domains": server.policy.limit_kind != LimitKind.TRANSACTION,
         "delay_ns": _constant(path.one_way),
         "first_waiting": NONE,
@@ -224,14 +238,22 @@ def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
     return tuple(values.get(name, 0) for name in LANE.names or ())
 
 
+def _tcp(tcp: TcpPlan | None) -> dict[str, int]:
+    if tcp is None:
+        return {}
+    return {"profile_tcp": 1, "wake_ns": _constant(tcp.wake), **{name: int(getattr(tcp, name)) for name in _OF_TCP}}
+
+
 def _constant(sampler: Sampler) -> int:
     return int(sample(sampler, 0.5)) if is_constant(sampler) else NONE
 
 
 def _samplers(plan: Plan) -> tuple[NDArray[np.void], NDArray[np.float64]]:
-    found = [plan.workload.recipients, plan.workload.size, plan.workload.interarrival]
+    found = [plan.workload.recipients, plan.workload.size, plan.workload.interarrival, plan.client.pause]
     for lane in plan.destinations:
+        tcp = lane.path.tcp
         found += [lane.path.one_way, *lane.server.service]
+        found += [tcp.wake, tcp.losses] if tcp else [sampler_of(0)] * 2
     assert len(found) == PER_RUN + PER_LANE * len(plan.destinations)
     samplers, tables, begin = np.zeros(len(found), SAMPLER), [], 0
     for record, one in zip(samplers, found, strict=True):

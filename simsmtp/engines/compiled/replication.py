@@ -32,7 +32,7 @@ def run(scenario: Scenario, *, seed: int, replication: int, recipients: bool = F
     address = 0 if plan.client.settle in BUILT_IN else compiled_strategy(plan.client.settle).address
     world = world_of(plan, seed=seed, replication=replication, rows=recipients, settle_address=address)
     rows: list[RecipientRow] = []
-    for chunk in _chunks(kernel(), world):
+    for chunk in _chunks(kernel(has_tcp=world.has_tcp), world):
         rows += _rows(chunk, plan)
     rows.sort(key=lambda row: (row.message, row.recipient))
     return Output(_responses(world), rows, [], "compiled")

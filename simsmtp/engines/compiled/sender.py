@@ -14,6 +14,7 @@ from simsmtp.engines.compiled.books import (
     queue_message,
     release,
 )
+from simsmtp.engines.compiled.draws import pause_of
 from simsmtp.engines.compiled.heaps import keep_queued, pop_job, push_job, schedule, who_of
 from simsmtp.engines.compiled.jit import compiled
 from simsmtp.engines.compiled.layout import NDR, NONE, VALID
@@ -28,7 +29,7 @@ from simsmtp.engines.compiled.memory import (
     settings_of,
     slot_at,
 )
-from simsmtp.engines.compiled.session import REFUSED, connect, quit_session
+from simsmtp.engines.compiled.session import PAUSED, PROBE, REFUSED, connect, quit_session, start_lone_command
 from simsmtp.engines.compiled.transaction import (
     begin_transaction,
     defer_pending,
@@ -39,6 +40,7 @@ from simsmtp.engines.compiled.transaction import (
     retry_deferred,
 )
 from simsmtp.engines.kind import Kind
+from simsmtp.protocol.commands import Verb
 from simsmtp.strategies.overflow import keeps_connection
 from simsmtp.strategies.retry import backoff, is_expired, next_attempt
 from simsmtp.strategies.sizing import Sizing, learn
@@ -130,9 +132,18 @@ def go_on(w: Any, session: Any) -> Any:
         run_of(w).resume = session
         return False
     L = lane_at(w, S.lane)
+    if S.pause_due != 0:
+        S.pause_due = 0
+        if L.ready > 0 and _pause(w, session, S):
+            return True
     if L.ready == 0 or not _may_go_on(w, S, L):
         end_session(w, session)
         return True
+    if settings_of(w).reset_before_reuse != 0 and S.transactions > 0 and S.probed == 0:
+        S.probed, S.needs_reset, S.message = 1, 0, NONE
+        start_lone_command(w, session, S, Verb.RSET.value, PROBE)
+        return True
+    S.probed = 0
     job = ready_at(w, S.lane, 0).job
     J = job_at(w, job)
     size = size_of_batch(w, L)
@@ -140,6 +151,17 @@ def go_on(w: Any, session: Any) -> Any:
         pop_job(w, S.lane)
     run_of(w).staff_due = 1  # what is left may be worth a further connection
     begin_transaction(w, session, job, size)
+    return True
+
+
+@compiled
+def _pause(w: Any, session: Any, S: Any) -> Any:
+    """Pause between two transactions; return False if there is nothing to wait for."""
+    pause = pause_of(w, S)
+    if pause == 0:
+        return False
+    S.phase = PAUSED
+    schedule(w, run_of(w).now + pause, who_of(Kind.WAIT.value, 0, S.lane), S.number, session)
     return True
 
 
@@ -186,6 +208,7 @@ def end_transaction(w: Any, session: Any) -> Any:
     job_at(w, job).in_flight -= 1
     push_job(w, job)
     after_transaction(w, job)
+    S.pause_due = settings_of(w).pauses
     return go_on(w, session)
 
 

@@ -6,9 +6,20 @@ from typing import Any
 
 from simsmtp.engines.compiled.books import origin_of
 from simsmtp.engines.compiled.draws import text_refusal
+from simsmtp.engines.compiled.heaps import schedule, who_of
 from simsmtp.engines.compiled.jit import compiled, inlined
 from simsmtp.engines.compiled.layout import NONE, VALID
-from simsmtp.engines.compiled.memory import domain_at, extra_at, lane_at, message_at, settings_of, slot_at, spoken_at
+from simsmtp.engines.compiled.memory import (
+    domain_at,
+    extra_at,
+    lane_at,
+    message_at,
+    run_of,
+    settings_of,
+    slot_at,
+    spoken_at,
+)
+from simsmtp.engines.kind import Kind
 from simsmtp.policies.recipients import after_rcpt, is_greylisted, rcpt_answer, rcpt_repeats
 from simsmtp.policies.reply_policy import ReplyPolicy, Standing
 from simsmtp.policies.transactions import after_answer, answer_at_once, answer_to, hangs_up, sleeps_before_reply
@@ -131,3 +142,12 @@ def _answer_rcpt(w: Any, session: Any, S: Any, L: Any, slot: Any) -> Any:
         if S.first_domain < 0:
             S.first_domain = domain
     return answer
+
+
+@compiled
+def leave_server(w: Any, S: Any, at: Any) -> None:
+    """Note when the server will be rid of a session that it let in."""
+    if S.admitted != 0:
+        S.admitted = 0
+        who = who_of(Kind.HANG_UP.value, S.lane, S.number)
+        schedule(w, max(at, run_of(w).now), who, 0, S.lane)

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from numba.extending import overload
+
 from simsmtp.engines.compiled.answers import flush, hear, hear_again, hear_nothing, skip_ahead, stop_is_readable
 from simsmtp.engines.compiled.draws import VERBS, next_down, next_up, service_of
-from simsmtp.engines.compiled.heaps import plan_session_event, schedule, who_of
-from simsmtp.engines.compiled.jit import compiled, inlined
+from simsmtp.engines.compiled.heaps import plan_session_event
+from simsmtp.engines.compiled.jit import OPTIONS, compiled, inlined
 from simsmtp.engines.compiled.layout import NONE
-from simsmtp.engines.compiled.memory import lane_at, message_at, run_of, service_at, session_at, slot_at
-from simsmtp.engines.compiled.server import answer_command, greet, repeat_answer
+from simsmtp.engines.compiled.memory import has_tcp, lane_at, message_at, run_of, service_at, session_at, slot_at
+from simsmtp.engines.compiled.server import answer_command, greet, leave_server, repeat_answer
+from simsmtp.engines.compiled.tcp_session import fly_by_tcp, send_banner_by_tcp
 from simsmtp.engines.compiled.workers import ask_for_worker
 from simsmtp.engines.kind import Kind
 from simsmtp.network.pipe import arrives, departs
 from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets
 from simsmtp.protocol.states import State
 
-BANNER, GREETED, TLS, HANDSHAKE, GREETED_AGAIN, FLIGHT, TEXT, REFUSED = range(8)
+BANNER, GREETED, TLS, HANDSHAKE, GREETED_AGAIN, FLIGHT, TEXT, PROBE, PAUSED, REFUSED = range(10)
 """What a session waits for, and so where it goes on."""
 
 
@@ -38,14 +41,15 @@ def connect(w: Any, session: Any, lane: Any) -> None:
     S.free = S.unflushed = S.buffered = S.reads = S.first_read = S.last_read = S.rcpts = 0
     S.stops = S.stop_seen = S.is_closed = S.is_over = S.needs_reset = S.admitted = 0
     S.transactions = S.committed = S.greetings = S.in_service = S.sleep_ns = S.is_secure = 0
-    S.reset = S.mail = S.rcpts_left = S.sure = S.unnoted = 0
+    S.reset = S.mail = S.rcpts_left = S.sure = S.unnoted = S.pause_due = S.probed = 0
     S.standing_accepted = S.standing_over = S.standing_on_connection = 0
     S.standing_transactions = S.standing_errors = 0
     S.stop_read_at = S.first_domain = S.message = S.job = S.block = S.last = NONE
     S.state = State.CLOSED.value
     S.phase = BANNER
     R.round_trips += 2  # the TCP handshake, then the banner
-    arrival = R.now + next_up(w, S) + next_down(w, S) + next_up(w, S)
+    S.rtt_ns = next_up(w, S) + next_down(w, S)
+    arrival = R.now + S.rtt_ns + next_up(w, S)
     plan_session_event(w, session, S, Kind.ACCEPT.value, arrival)
 
 
@@ -57,7 +61,7 @@ def accept_connection(w: Any, session: Any) -> None:
     if L.sessions < L.sessions_limit:
         L.sessions += 1
         S.admitted = 1
-    S.free = run_of(w).now
+    S.free = S.accepted_ns = run_of(w).now
     S.verb, S.slot = Verb.CONNECT.value, NONE
     S.service_ns = service_of(w, S, S.verb, NONE)
     if L.workers > 0 and S.service_ns > 0:
@@ -69,8 +73,7 @@ def accept_connection(w: Any, session: Any) -> None:
 
 
 @compiled
-def send_banner(w: Any, session: Any) -> None:
-    """Write the banner, which has been served."""
+def _send_banner_by_pipe(w: Any, session: Any) -> None:
     S = session_at(w, session)
     S.in_service = 0
     hear(w, S, Verb.CONNECT.value, NONE, greet(w, S))
@@ -122,8 +125,7 @@ def _send(w: Any, S: Any, verb: Any) -> None:
 
 
 @compiled
-def fly(w: Any, session: Any, S: Any) -> None:
-    """Go on with a flight until a command has to wait for a worker, or all is written and served."""
+def _fly_by_pipe(w: Any, session: Any, S: Any) -> None:
     L = lane_at(w, S.lane)
     workers = L.workers
     while True:
@@ -175,20 +177,45 @@ def fly(w: Any, session: Any, S: Any) -> None:
     _wait_for_replies(w, session, S)
 
 
+def send_banner(w: Any, session: Any) -> None:
+    """Write the banner, which has been served."""
+    raise NotImplementedError(w, session)
+
+
+@overload(send_banner, jit_options=OPTIONS)
+def _send_banner(w: Any, session: Any) -> Any:
+    return _send_banner_by_either if has_tcp(w) else _send_banner_by_pipe.py_func
+
+
+def _send_banner_by_either(w: Any, session: Any) -> None:
+    if lane_at(w, session_at(w, session).lane).profile_tcp != 0:
+        send_banner_by_tcp(w, session)
+    else:
+        _send_banner_by_pipe(w, session)
+
+
+def fly(w: Any, session: Any, S: Any) -> None:
+    """Go on with a flight until a command has to wait for a worker, or all is written and served."""
+    raise NotImplementedError(w, session, S)
+
+
+@overload(fly, jit_options=OPTIONS)
+def _fly(w: Any, session: Any, S: Any) -> Any:
+    return _fly_by_either if has_tcp(w) else _fly_by_pipe.py_func
+
+
+def _fly_by_either(w: Any, session: Any, S: Any) -> None:
+    if lane_at(w, S.lane).profile_tcp != 0:
+        fly_by_tcp(w, session, S)
+    else:
+        _fly_by_pipe(w, session, S)
+
+
 @compiled
 def _wait_for_replies(w: Any, session: Any, S: Any) -> None:
     if S.is_closed != 0:
         leave_server(w, S, S.free)
     plan_session_event(w, session, S, Kind.READ.value, S.down_last)
-
-
-@compiled
-def leave_server(w: Any, S: Any, at: Any) -> None:
-    """Note when the server will be rid of a session that it let in."""
-    if S.admitted != 0:
-        S.admitted = 0
-        who = who_of(Kind.HANG_UP.value, S.lane, S.number)
-        schedule(w, max(at, run_of(w).now), who, 0, S.lane)
 
 
 @compiled

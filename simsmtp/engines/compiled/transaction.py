@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.answers import keep_tally, tally_of
 from simsmtp.engines.compiled.books import accept, note_delay, settle
 from simsmtp.engines.compiled.jit import compiled
 from simsmtp.engines.compiled.layout import NONE
@@ -20,6 +19,7 @@ from simsmtp.engines.compiled.memory import (
     spoken_at,
     verb_at,
 )
+from simsmtp.engines.compiled.notes import keep_tally, tally_of
 from simsmtp.engines.compiled.server import ANSWERS
 from simsmtp.engines.compiled.session import FLIGHT, TEXT, start_flight, start_lone_command
 from simsmtp.engines.compiled.slots import merged

@@ -1,0 +1,87 @@
+"""What a client notes of replies in compiled code: the tally, the codes, and each RCPT's answer in its slot.
+
+A run of RCPTs that are sure of the same answer is noted at once: see `simsmtp.policies.recipients.rcpt_repeats`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simsmtp.engines.compiled.jit import compiled, inlined
+from simsmtp.engines.compiled.memory import lane_at, slot_at, spoken_at
+from simsmtp.engines.compiled.server import ANSWERS
+from simsmtp.protocol.answers import Answer
+from simsmtp.protocol.commands import Verb
+from simsmtp.strategies.seen import Seen, classify
+from simsmtp.strategies.tally import Tally, observe
+
+
+@inlined
+def tally_of(S: Any) -> Any:
+    """Return what came back to the RCPTs of the transaction so far."""
+    return Tally(
+        S.tally_accepted,
+        S.tally_over,
+        S.tally_failed,
+        S.tally_deferred,
+        S.tally_over_reads,
+        S.tally_last_over_read,
+        S.tally_over_flights,
+        S.tally_last_over_flight,
+    )
+
+
+@inlined
+def keep_tally(S: Any, tally: Any) -> None:
+    """Put a tally into a session's record."""
+    S.tally_accepted, S.tally_over = tally.accepted, tally.over
+    S.tally_failed, S.tally_deferred = tally.failed, tally.deferred
+    S.tally_over_reads, S.tally_last_over_read = tally.over_reads, tally.last_over_read
+    S.tally_over_flights, S.tally_last_over_flight = tally.over_flights, tally.last_over_flight
+
+
+@compiled
+def note_unnoted(w: Any, S: Any) -> None:
+    """Note the replies alike that came since the last one noted; all are read at once."""
+    if S.unnoted > 0:
+        spoken, read = spoken_at(w, S.lane * ANSWERS + S.sure_answer), _read_of(w, S, Verb.RCPT)
+        _note_rcpts(S, S.sure_answer, classify(spoken.code, spoken.status, False), spoken.code, read, S.unnoted)
+        S.unnoted = 0
+
+
+@inlined
+def note(w: Any, S: Any, verb: Any, slot: Any, answer: Any, code: Any, status: Any) -> None:
+    """Note one reply; `S.reads` counts the reads before the one that brings it."""
+    note_unnoted(w, S)
+    read = _read_of(w, S, verb)
+    S.last_read = read
+    if verb == Verb.RCPT:
+        slot_at(w, slot).answer = answer
+        _note_rcpts(S, answer, classify(code, status, S.tried + S.flight_rcpts == 0), code, read, 1)
+    elif verb == Verb.MAIL:
+        S.mail_seen = classify(code, status, True).value
+        S.refused_at_mail = 1 if answer != Answer.MAIL_OK else 0
+    elif verb == Verb.BDAT or verb == Verb.TEXT:  # noqa: PLR1714
+        S.final_code = code
+    elif verb == Verb.DATA:
+        S.data_code = code
+
+
+@inlined
+def _note_rcpts(S: Any, answer: Any, seen: Any, code: Any, read: Any, count: Any) -> None:
+    if seen == Seen.OVER and S.over_code == 0:
+        S.over_code = code
+    keep_tally(S, observe(tally_of(S), seen, read, S.flight, count))
+    S.last_read = read
+    S.flight_rcpts += count
+    if answer != Answer.NONE:
+        S.rcpts += count
+
+
+@inlined
+def _read_of(w: Any, S: Any, verb: Any) -> Any:
+    by_hand = lane_at(w, S.lane).replies_per_read
+    if by_hand == 0:
+        return S.reads
+    rcpt = S.rcpts if verb == Verb.RCPT else max(0, S.rcpts - 1)
+    return S.first_read + rcpt // by_hand
