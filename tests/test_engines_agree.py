@@ -64,6 +64,16 @@ NETWORK = {
     "replies_per_read": [None, 1, 4],
     "tls_round_trips": [1, 2],
 }
+NETWORK_OF_TCP = {
+    "mss": [64, 536, 1448],
+    "initial_window": [1, 2, 10],
+    "restart_after_idle": [True, False],
+    "nagle": ["both", "client", "server", "none"],
+    "delayed_ack_ms": [0.0, 40.0, 200.0],
+    "quick_acks": [0, 2, 16],
+    "loss": [0.0, 0.02, 0.3],
+}
+SERVER_OF_TCP = {"read_buffer_bytes": [1, 100, 4096], "wake_ms": DELAYS}
 SERVER = {
     "recipient_limit": [1, 5, 30, None],
     "limit_kind": KINDS,
@@ -95,19 +105,28 @@ def _some_of(table: dict[str, list[object]]) -> st.SearchStrategy[dict[str, obje
 
 
 @st.composite
+def paths(draw: st.DrawFn) -> dict[str, dict[str, object]]:
+    """Draw a path and the server behind it."""
+    network, server = draw(_some_of(NETWORK)), draw(_some_of(SERVER))
+    if draw(st.booleans()):
+        network |= {"profile": "tcp"} | draw(_some_of(NETWORK_OF_TCP))
+        server |= draw(_some_of(SERVER_OF_TCP))
+    return {"network": network, "server": server}
+
+
+@st.composite
 def scenarios(draw: st.DrawFn) -> Scenario:
     """Draw settings; what no engine could run is left out."""
     tables: dict[str, object] = {
         "workload": draw(_some_of(WORKLOAD)),
         "client": draw(_some_of(CLIENT)),
-        "network": draw(_some_of(NETWORK)),
-        "server": draw(_some_of(SERVER)),
         "horizon_s": draw(st.sampled_from([None, 0.5, 20.0, 900.0])),
+        **draw(paths()),
     }
     if draw(st.booleans()):
         tables["destinations"] = [
             {"name": "a", "weight": 2.0},
-            {"name": "b", "connections": 2, "server": draw(_some_of(SERVER)), "network": draw(_some_of(NETWORK))},
+            {"name": "b", "connections": 2, **draw(paths())},
         ]
     try:
         return Scenario.from_dict(tables)

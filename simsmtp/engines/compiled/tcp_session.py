@@ -102,7 +102,7 @@ def _note_unanswered(w: Any, S: Any) -> None:
         S.next = slot_at(w, S.next).next
     if S.last >= 0:
         note(w, S, S.last, NONE, Answer.NONE.value, 0, 0)
-    S.reset = S.mail = S.rcpts_left = 0
+    S.reset = S.mail = 0
     S.last = NONE
 
 

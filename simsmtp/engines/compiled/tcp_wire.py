@@ -64,7 +64,7 @@ def start_writing(w: Any, S: Any, t: Any, now: Any) -> None:
     """Write the flight that the record describes: all at once, or the first command when it is due."""
     catch_up(w, S, t, now)
     S.write_reset, S.write_mail, S.write_rcpts, S.write_last = S.reset, S.mail, S.rcpts_left, S.last
-    S.rcpts_written = S.rcpts_served = 0
+    S.rcpts_left = S.rcpts_written = S.rcpts_served = 0
     S.stop_end = NONE
     S.write_due = now + S.command_ns
     if S.command_ns == 0:
