@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,20 +15,23 @@ from simsmtp.calibration.octets import octets_of
 from simsmtp.calibration.parameters import HIGH, LOW, START, TIMES, Calibration, Parameters
 from simsmtp.calibration.predict import SEED, durations
 from simsmtp.calibration.settings import scenario_of
-from simsmtp.engines import run_replication
+from simsmtp.engines import expect, run_replication
 from simsmtp.errors import InputError
+from simsmtp.protocol.commands import Verb, command_octets
 
-REPLICATIONS = 9
+REPLICATIONS = 15
 """Simulated sessions of each setting; the draws are the same for all parameters tried."""
 _ROUNDS = 8
-_SEGMENT_RUNS = 3
-_SEGMENT_WEIGHT = 0.5  # segments are counted in few sessions, and tell only how often a group is read in two
+_SEARCHES = 10
+_SEGMENT_RUNS = 4
+_SPREAD_WEIGHT = 0.15  # repeats are few, and the range of few is a rough measure
 _PULL = 0.02  # towards the start, enough to settle what the sessions leave open
 _OUTLIER = 0.1  # log error from which on a setting weighs less: machines are busy now and then
+_FITTED = tuple(name for name in TIMES if name != "bandwidth_mbit")
 
 
 def fit(groups: Sequence[Group], *, on_step: Callable[[int], object] = lambda _: None) -> Calibration:
-    """Fit the parameters.
+    """Fit the parameters: the bandwidth to segments, then the times to medians and ranges of durations.
 
     Parameters
     ----------
@@ -39,30 +43,30 @@ def fit(groups: Sequence[Group], *, on_step: Callable[[int], object] = lambda _:
     Raises
     ------
     InputError
-        Sessions of several receivers.
+        Sessions with several receivers.
     """
     from scipy.optimize import least_squares  # noqa: PLC0415 - paid for only here
 
     receivers = sorted({group.setting.receiver for group in groups})
     if len(receivers) > 1:
         raise InputError("sessions with several receivers", key="receiver", given=receivers, allowed="one at a time")
+    expect(steps() * REPLICATIONS * sum(group.setting.recipients for group in groups))
     lengths = octets_of(groups)
     start = START._replace(address_chars=lengths.address_chars, text_extra_octets=lengths.text_extra)
+    start = start._replace(bandwidth_mbit=_bandwidth(groups, start, on_step))
     x0 = _logs(start)
 
     def errors(logs: NDArray[np.float64]) -> NDArray[np.float64]:
-        parameters = _parameters(logs, start)
         on_step(1)
-        apart = [_duration_error(group, parameters) for group in groups]
-        apart += [_segment_error(group, parameters) for group in groups if group.server_segments]
+        parameters = _parameters(logs, start)
+        apart = [error for group in groups for error in _errors(group, parameters)]
         return np.array([*apart, *(_PULL * (logs - x0))])
 
     found = least_squares(
-        errors, x0, bounds=(_logs(LOW), _logs(HIGH)), loss="soft_l1", f_scale=_OUTLIER, diff_step=0.1,
-        max_nfev=_ROUNDS, x_scale=1.0,
-    )  # fmt: skip
+        errors, x0, bounds=(_logs(LOW), _logs(HIGH)), loss="soft_l1", f_scale=_OUTLIER, diff_step=0.1, max_nfev=_ROUNDS
+    )
     parameters = _parameters(found.x, start)
-    off = [abs(math.expm1(_duration_error(group, parameters))) for group in groups]
+    off = [abs(math.expm1(next(_errors(group, parameters)))) for group in groups]
     return Calibration(
         parameters,
         receivers[0],
@@ -76,27 +80,67 @@ def fit(groups: Sequence[Group], *, on_step: Callable[[int], object] = lambda _:
 
 def steps() -> int:
     """Return how often a fit simulates all settings, at most."""
-    return _ROUNDS * (len(TIMES) + 1)
+    return _SEARCHES + _ROUNDS * (len(_FITTED) + 1)
 
 
 def _logs(parameters: Parameters) -> NDArray[np.float64]:
-    return np.log([getattr(parameters, name) for name in TIMES])
+    return np.log([getattr(parameters, name) for name in _FITTED])
 
 
 def _parameters(logs: NDArray[np.float64], start: Parameters) -> Parameters:
-    return start._replace(**dict(zip(TIMES, map(float, np.exp(logs)), strict=True)))
+    fitted: dict[str, Any] = dict(zip(_FITTED, map(float, np.exp(logs)), strict=True))
+    return start._replace(**fitted)
 
 
-def _duration_error(group: Group, parameters: Parameters) -> float:
-    return math.log(statistics.median(durations(group, parameters, REPLICATIONS)) / group.median_s)
+def _errors(group: Group, parameters: Parameters) -> Iterator[float]:
+    """Yield how far apart the log medians are, then the log ranges of as many repeats."""
+    simulated = durations(group, parameters, REPLICATIONS)
+    yield math.log(statistics.median(simulated) / group.median_s)
+    if len(group.durations_s) > 1:
+        yield _SPREAD_WEIGHT * (_log_deviation(simulated) - _log_deviation(group.durations_s))
 
 
-def _segment_error(group: Group, parameters: Parameters) -> float:
-    """How many segments with replies come says how often replies left in two pieces."""
+def _log_deviation(values: Sequence[float]) -> float:
+    """Mean distance of the logs from their median: a measure of spread that one straggler does not rule."""
+    middle = statistics.median(values)
+    return statistics.fmean(abs(math.log(value / middle)) for value in values)
+
+
+def _bandwidth(groups: Sequence[Group], start: Parameters, on_step: Callable[[int], object]) -> float:
+    """Find the highest bandwidth under which replies come in as many segments as measured: the slower, the more."""
+    mss = scenario_of(groups[0], start).network.mss
+    counted = [
+        group
+        for group in groups
+        if group.server_segments and not group.setting.rate_mbit and _group_octets(group, start) > mss
+    ]
+    if not counted:
+        return start.bandwidth_mbit
+    measured = sum(statistics.fmean(group.server_segments) for group in counted)
+    low, high = math.log(LOW.bandwidth_mbit), math.log(HIGH.bandwidth_mbit)
+    for _ in range(_SEARCHES):
+        middle = (low + high) / 2
+        parameters = start._replace(bandwidth_mbit=math.exp(middle))
+        if sum(_segments(group, parameters) for group in counted) >= measured:
+            low = middle
+        else:
+            high = middle
+        on_step(1)
+    return math.exp((low + high) / 2)
+
+
+def _group_octets(group: Group, parameters: Parameters) -> int:
+    """Octets of a transaction's RCPTs: one group, if it may be written at once."""
+    if not group.setting.pipelining:
+        return 0
+    each = command_octets(Verb.RCPT, parameters.address_chars, orcpt=True)
+    return each * min(group.setting.batch, group.setting.recipients)
+
+
+def _segments(group: Group, parameters: Parameters) -> float:
     scenario = scenario_of(group, parameters)
     counted = 0
     for number in range(_SEGMENT_RUNS):
         rows = run_replication(scenario, seed=SEED, replication=number, dialogue=True).dialogue
         counted += len({(row.connection, row.read) for row in rows if row.kind == "reply"})
-    measured = statistics.fmean(group.server_segments)
-    return _SEGMENT_WEIGHT * math.log(counted / _SEGMENT_RUNS / measured)
+    return counted / _SEGMENT_RUNS

@@ -32,6 +32,8 @@ class Setting(NamedTuple):
         Nominal round-trip time.
     receiver : str
         Program that received, if the file says; empty otherwise.
+    rate_mbit, loss : float
+        Rate of the line, 0 if unlimited, and the share of packets it loses, if the file says.
     """
 
     recipients: int
@@ -42,6 +44,8 @@ class Setting(NamedTuple):
     pipelining: bool
     rtt_ms: float
     receiver: str
+    rate_mbit: float
+    loss: float
 
     @property
     def transactions(self) -> int:
@@ -76,8 +80,8 @@ def read_measured(path: Path) -> list[Group]:
     ----------
     path : Path
         Needed of every line: ``N batch limit size cache pipelining rtt_ms duration_s``; used where given:
-        ``bytes_up server_segments codes receiver``. The duration runs from the first SYN to the last reply before
-        QUIT's.
+        ``bytes_up server_segments codes receiver rate_mbit loss``. The duration runs from the first SYN to the
+        last reply before QUIT's.
 
     Raises
     ------
@@ -104,6 +108,7 @@ def group_rows(rows: Iterable[Mapping[str, Any]]) -> list[Group]:
         setting = Setting(
             int(row["N"]), int(row["batch"]), int(row["limit"]), int(row["size"]), row["cache"] == "on",
             bool(row["pipelining"]), float(row["rtt_ms"]), str(row.get("receiver", "")),
+            float(row.get("rate_mbit") or 0.0), float(row.get("loss") or 0.0),
         )  # fmt: skip
         group = groups.setdefault(setting, Group(setting, [], [], [], _over_code(row)))
         group.durations_s.append(float(row["duration_s"]))

@@ -21,39 +21,39 @@ class Parameters(NamedTuple):
     ----------
     rtt_extra_ms : float
         What a round trip takes beyond its nominal time: the path itself, and two processes that have to wake up.
-    wake_ms : float
-        Mean of the exponential time until a waiting receiver reads; what has come by then is read at once.
     bandwidth_mbit : float
-        Of the path. It sets how far apart segments arrive, and with `wake_ms` how often a group is read in two.
+        Of the path. It sets how far apart segments arrive, and so how often a group is read in two.
     connect_ms : float
-        From accepting a connection to its banner, and the sender's own time for a connection.
+        From accepting a connection to its banner, and the sender's own time for a connection. Mean.
     transaction_ms : float
-        All that a transaction costs however many recipients it has.
+        All that a transaction costs however many recipients it has. Mean.
     rcpt_ms : float
-        One RCPT.
+        One RCPT, or another command that does as little.
     pause_ms : float
-        Between a transaction and the next: the sender's own time, RSET's included.
+        Between a transaction and the next: the sender's own time. Mean.
+    spread : float
+        Coefficient of variation of those that are means.
     address_chars, text_extra_octets : int
         Length of an address, and octets that the sender adds to the text.
     """
 
     rtt_extra_ms: float
-    wake_ms: float
     bandwidth_mbit: float
     connect_ms: float
     transaction_ms: float
     rcpt_ms: float
     pause_ms: float
+    spread: float
     address_chars: int
     text_extra_octets: int
 
 
 TIMES = Parameters._fields[:7]
 """Those that are fitted to durations; the rest follows from octets."""
-START = Parameters(0.3, 0.3, 600.0, 10.0, 4.0, 0.4, 3.0, 13, 205)
+START = Parameters(0.3, 300.0, 5.0, 4.0, 0.3, 3.0, 0.5, 13, 205)
 """Where a fit begins, and what it stays near where the sessions say nothing."""
-LOW = Parameters(0.01, 0.005, 10.0, 0.05, 0.05, 0.005, 0.05, 12, 0)
-HIGH = Parameters(20.0, 50.0, 20_000.0, 500.0, 500.0, 20.0, 500.0, 254, 1_000_000)
+LOW = Parameters(0.01, 1.0, 0.05, 0.05, 0.005, 0.05, 0.01, 12, 0)
+HIGH = Parameters(20.0, 20_000.0, 500.0, 500.0, 20.0, 500.0, 5.0, 254, 1_000_000)
 
 
 class Calibration(NamedTuple):

@@ -10,6 +10,9 @@ from simsmtp.model.scenario import Scenario
 
 _HORIZON_S = 290.0
 """A session is the first attempt; the retries of the refused, from 300 s on, are not measured."""
+WAKE_MS = 0.3
+"""Mean time until a waiting receiver reads. How often it reads a group in two follows from it and the bandwidth, and
+only the latter is fitted."""
 _BUFFER_OCTETS = 4096
 """What Postfix and Exim write before they wait (RFC 2920 names no size)."""
 
@@ -31,24 +34,27 @@ def scenario_of(group: Group, parameters: Parameters, *, profile: str = "tcp") -
         "recipient_limit": setting.limit,
         "overflow_reply": f"{group.over_code} 4.5.3" if group.over_code == 452 else group.over_code,
         "pipelining": setting.pipelining,
-        "connect_service_ms": it.connect_ms,
+        "connect_service_ms": _varying(it.connect_ms, it.spread),
         "ehlo_service_ms": it.rcpt_ms,
-        "mail_service_ms": it.transaction_ms / 2,
+        "mail_service_ms": it.rcpt_ms,
         "rcpt_service_ms": it.rcpt_ms,
         "data_service_ms": it.rcpt_ms,
-        "text_service_ms": it.transaction_ms / 2,
+        "text_service_ms": _varying(it.transaction_ms, it.spread),
     }
-    network: dict[str, Any] = {"rtt_ms": setting.rtt_ms + it.rtt_extra_ms, "bandwidth_mbit": it.bandwidth_mbit}
+    network: dict[str, Any] = {
+        "rtt_ms": setting.rtt_ms + it.rtt_extra_ms,
+        "bandwidth_mbit": setting.rate_mbit or it.bandwidth_mbit,
+    }
     if profile == "tcp":
-        network["profile"] = "tcp"
-        server["wake_ms"] = {"dist": "exponential", "mean": it.wake_ms}
+        network |= {"profile": "tcp", "loss": setting.loss}
+        server["wake_ms"] = {"dist": "exponential", "mean": WAKE_MS}
     client: dict[str, Any] = {
         "batch_size": setting.batch,
         "overflow": "defer",
         "stop_on_overflow": False,
         "window_bytes": _BUFFER_OCTETS,
         "orcpt": True,
-        "pause_ms": it.pause_ms,
+        "pause_ms": _varying(it.pause_ms, it.spread),
     }
     client |= {"reset_before_reuse": True} if setting.reuse else {"transactions_per_connection": 1}
     workload = {
@@ -59,3 +65,7 @@ def scenario_of(group: Group, parameters: Parameters, *, profile: str = "tcp") -
     return Scenario.from_dict(
         {"workload": workload, "client": client, "network": network, "server": server, "horizon_s": _HORIZON_S}
     )
+
+
+def _varying(mean_ms: float, spread: float) -> dict[str, Any]:
+    return {"dist": "lognormal", "mean": mean_ms, "cv": spread}

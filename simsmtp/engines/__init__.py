@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simsmtp.engines.choice import ENGINES, Choice, choose_engine, expect, expected_recipients
+from simsmtp.engines.choice import ENGINES, Choice, choose_engine, expect, expected_recipients, has_tcp
 from simsmtp.model.records import Output
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def get_ready(scenario: Scenario, engine: str = "auto") -> Choice:
     if choice.engine == "compiled":
         from simsmtp.engines.compiled.kernels import is_compiled  # noqa: PLC0415 - needs the extra
 
-        if not is_compiled():
+        if not is_compiled(has_tcp=has_tcp(scenario)):
             run_replication(scenario.model_copy(update={"horizon_s": 1e-9}), engine="compiled")
     return choice
 

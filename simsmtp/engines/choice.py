@@ -45,6 +45,12 @@ def expected_recipients(scenario: Scenario) -> int:
     return int(work.messages * (mean or _RECIPIENTS_OF_A_DRAW))
 
 
+def has_tcp(scenario: Scenario) -> bool:
+    """Tell whether a path of a scenario has the profile tcp, for which the compiled loop is another one."""
+    networks = [one.network for one in scenario.destinations] or [scenario.network]
+    return any(one.profile == "tcp" for one in networks)
+
+
 def choose_engine(scenario: Scenario, engine: str = "auto", *, dialogue: bool = False) -> Choice:
     """Return the engine that runs a scenario.
 
@@ -92,7 +98,7 @@ def _not_worth_it(scenario: Scenario) -> str:
     _Asked.recipients += expected_recipients(scenario)
     if _Asked.recipients < WORTH_LOADING:
         return "it is done before the compiled one would be loaded"
-    if _Asked.recipients < WORTH_COMPILING and not is_compiled():
+    if _Asked.recipients < WORTH_COMPILING and not is_compiled(has_tcp=has_tcp(scenario)):
         return "it is done before the compiled one would be compiled"
     return ""
 

@@ -1,0 +1,59 @@
+"""``simsmtp calibrate``: measured sessions in, a calibration file out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+_HELP = """Fit the times of a sender, a receiver and the path between them to measured sessions.
+
+MEASURED.jsonl holds one session a line: N, batch, limit, size, cache, pipelining, rtt_ms, duration_s, and where known
+bytes_up, server_segments, codes and receiver, as 'simsmtp lab' writes them. Sessions at small round-trip times tell
+most, because there the time is the programs' own. How far the result carries is what 'simsmtp validate' says.
+
+\b
+Examples:
+  simsmtp calibrate measured.jsonl -o calibration.toml --max-rtt 20
+  simsmtp validate measured.jsonl --calibration calibration.toml
+
+\b
+Exit codes: 0 written; 2 bad input, and nothing was written.
+"""
+
+
+@click.command(help=_HELP)
+@click.argument("measured", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE",
+              help="The calibration file to write (TOML).")  # fmt: skip
+@click.option("--max-rtt", type=click.FloatRange(min=0, min_open=True), metavar="MS",
+              help="Use only sessions up to this round-trip time.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the table.")
+def calibrate(measured: Path, output: Path, max_rtt: float | None, as_json: bool) -> None:
+    """Parse, call, print."""
+    from simsmtp.calibration.fit import fit, steps  # noqa: PLC0415
+    from simsmtp.calibration.measured import read_measured  # noqa: PLC0415
+    from simsmtp.calibration.parameters import write_calibration  # noqa: PLC0415
+    from simsmtp.errors import InputError  # noqa: PLC0415
+    from simsmtp.study.progress import progress_bar  # noqa: PLC0415
+
+    groups = read_measured(measured)
+    used = [group for group in groups if max_rtt is None or group.setting.rtt_ms <= max_rtt]
+    if not used:
+        known = ", ".join(f"{rtt:g}" for rtt in sorted({group.setting.rtt_ms for group in groups}))
+        raise InputError("leaves no sessions", key="--max-rtt", given=max_rtt, allowed=f"at least one of {known}")
+    with progress_bar("calibrate", steps(), None, unit="step") as advance:
+        found = fit(used, on_step=advance)
+    write_calibration(found, output)
+    if as_json:
+        fitted_to = {key: value for key, value in found._asdict().items() if key != "parameters"}
+        print(json.dumps({"file": output.as_posix(), "parameters": found.parameters._asdict(), **fitted_to}, indent=1))
+        return
+    rtts = ", ".join(f"{rtt:g}" for rtt in found.rtt_ms)
+    print(f"{found.sessions} sessions in {found.settings} settings at RTT {rtts} ms")
+    for name, value in found.parameters._asdict().items():
+        print(f"  {name:<18} {value:10.4g}")
+    print(f"these sessions themselves: error of the median {found.median_abs_error:.1%}", end="")
+    print(f" (median of settings), {found.worst_abs_error:.1%} (worst)")
+    print(output.as_posix())

@@ -1,0 +1,140 @@
+"""``simsmtp validate``: measured sessions and a calibration in; each setting's prediction and its error out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from simsmtp.calibration.predict import Prediction
+
+_HELP = """Predict measured sessions and say how far the predictions err.
+
+For every setting in MEASURED.jsonl the median of its repeats is held against the median of simulated sessions under
+the profile tcp, with the range of both beside it, how much of the measured range the simulated one covers, and what
+delay and bandwidth alone (profile pipe) would have erred.
+
+\b
+Examples:
+  simsmtp validate measured.jsonl --calibration calibration.toml
+  simsmtp validate measured.jsonl --calibration calibration.toml --figure pairs --json
+
+\b
+Exit codes: 0 done, however large the errors are; 2 bad input.
+"""
+
+
+@click.command(help=_HELP)
+@click.argument("measured", type=click.Path(path_type=Path))
+@click.option("--calibration", "calibration_file", type=click.Path(path_type=Path), required=True, metavar="FILE",
+              help="From 'simsmtp calibrate'.")  # fmt: skip
+@click.option("--replications", type=click.IntRange(2), default=50, show_default=True, metavar="N",
+              help="Simulated sessions of each setting.")  # fmt: skip
+@click.option("--figure", type=click.Path(path_type=Path), metavar="PATH",
+              help="Also draw the pairs, as PATH.png and PATH.svg.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the table.")
+def validate(measured: Path, calibration_file: Path, replications: int, figure: Path | None, as_json: bool) -> None:
+    """Parse, call, print."""
+    from simsmtp.calibration.measured import read_measured  # noqa: PLC0415
+    from simsmtp.calibration.parameters import read_calibration  # noqa: PLC0415
+    from simsmtp.calibration.predict import predict  # noqa: PLC0415
+    from simsmtp.study.progress import progress_bar  # noqa: PLC0415
+
+    calibration = read_calibration(calibration_file)
+    groups = read_measured(measured)
+    with progress_bar("validate", len(groups), None, unit="setting") as advance:
+        found = predict(groups, calibration.parameters, replications=replications, on_setting=advance)
+    document = document_of(found, calibration.rtt_ms)
+    if figure is not None:
+        from simsmtp.analysis.canvas import save_figure  # noqa: PLC0415
+        from simsmtp.analysis.pairs_figure import pairs_figure  # noqa: PLC0415
+
+        save_figure(pairs_figure(document["rows"]), figure.parent, figure.name)
+    if as_json:
+        print(json.dumps(document, indent=1))
+    else:
+        _print(document)
+
+
+def document_of(found: Sequence[Prediction], fitted_ms: Sequence[float]) -> dict[str, Any]:
+    """Return what `validate` found as plain values; errors and shares are fractions, times are in seconds."""
+    from simsmtp.calibration.predict import quality  # noqa: PLC0415
+
+    unseen = [one for one in found if one.group.setting.rtt_ms not in fitted_ms]
+    return {
+        **quality(found)._asdict(),
+        "calibrated_rtt_ms": list(fitted_ms),
+        "unseen": quality(unseen)._asdict() if unseen else None,
+        "rows": [_row(one, fitted_ms) for one in found],
+    }
+
+
+def _row(one: Prediction, fitted_ms: Sequence[float]) -> dict[str, Any]:
+    setting = one.group.setting
+    return {
+        "N": setting.recipients,
+        "batch": setting.batch,
+        "limit": setting.limit,
+        "size": setting.size,
+        "cache": "on" if setting.reuse else "off",
+        "pipelining": setting.pipelining,
+        "rtt_ms": setting.rtt_ms,
+        "receiver": setting.receiver,
+        "rate_mbit": setting.rate_mbit or None,
+        "loss": setting.loss,
+        "repeats": len(one.group.durations_s),
+        "calibrated": setting.rtt_ms in fitted_ms,
+        **_ranged("measured", one.measured_s),
+        **_ranged("predicted", one.predicted_s),
+        "error": one.error,
+        "covered": one.covered,
+        "pipe_s": one.pipe_s,
+        "pipe_error": one.pipe_error,
+    }
+
+
+def _ranged(name: str, low_middle_high: tuple[float, float, float]) -> dict[str, float]:
+    low, middle, high = low_middle_high
+    return {f"{name}_s": middle, f"{name}_low_s": low, f"{name}_high_s": high}
+
+
+def _print(document: dict[str, Any]) -> None:
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    columns = ("RTT ms", "N", "batch", "limit", "octets", "reuse", "pipelining", "measured s", "predicted s",
+               "error", "covered", "pipe")  # fmt: skip
+    table = Table(*columns, box=SIMPLE_HEAD)
+    for column in table.columns:
+        column.justify, column.no_wrap = "right", True
+    for row in sorted(document["rows"], key=lambda row: (row["rtt_ms"], row["N"], row["batch"])):
+        table.add_row(
+            f"{row['rtt_ms']:g}", str(row["N"]), str(row["batch"]), str(row["limit"]), str(row["size"]), row["cache"],
+            "on" if row["pipelining"] else "off", _span(row, "measured"), _span(row, "predicted"),
+            f"{row['error']:+.1%}", f"{row['covered']:.0%}", f"{row['pipe_error']:+.1%}",
+        )  # fmt: skip
+    console = Console()
+    if not console.is_terminal:
+        console.width = 150
+    console.print(table)
+    print(f"all {len(document['rows'])} settings: {_summary(document)}")
+    if document["unseen"]:
+        rows = sum(not row["calibrated"] for row in document["rows"])
+        print(f"{rows} at round-trip times not calibrated: {_summary(document['unseen'])}")
+
+
+def _span(row: dict[str, Any], name: str) -> str:
+    return f"{row[f'{name}_s']:.3f} ({row[f'{name}_low_s']:.3f}-{row[f'{name}_high_s']:.3f})"
+
+
+def _summary(quality: dict[str, Any]) -> str:
+    return (
+        f"absolute error {quality['median_abs_error']:.1%} (median), {quality['worst_abs_error']:.1%} (worst); "
+        f"{quality['covered']:.0%} of the measured range covered; profile pipe alone "
+        f"{quality['pipe_median_abs_error']:.1%} (median), {quality['pipe_worst_abs_error']:.1%} (worst)"
+    )
