@@ -54,7 +54,9 @@ class _Whole(JITCodeLibrary):
         """Link, optimise and emit."""
         self._raise_if_finalized()
         _link_parts(self._final_module, self, Linkage.internal)
-        self._optimize_final_module()
+        passes, builder = self._codegen._module_pass_manager(loop_vectorize=False)
+        with self._recorded_timings.record("The whole module", builder):
+            passes.run(self._final_module, builder)
         self._final_module.verify()
         self._finalize_final_module()
 
