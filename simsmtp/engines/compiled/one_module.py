@@ -29,7 +29,7 @@ class _Part(JITCodeLibrary):
             _link_parts(self._shared_module, self, Linkage.linkonce_odr)
         return self._shared_module
 
-    def get_pointer_to_function(self, name: str) -> int:
+    def get_pointer_to_function(self, _name: str) -> int:
         """Return 0: there is no machine code of a part alone."""
         return 0
 
@@ -91,7 +91,7 @@ def _needs_of(library: Any) -> tuple[list[Any], list[Any]]:
 class PartCompiler(CompilerBase):
     """Lowers a function, and leaves the rest to the whole that calls it."""
 
-    library_class = _Part
+    library_class: type[JITCodeLibrary] = _Part
 
     def define_pipelines(self) -> list[Any]:
         """Return the usual passes; they will use this library."""
