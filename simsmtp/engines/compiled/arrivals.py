@@ -107,6 +107,8 @@ def staff(w: Any) -> None:
 def _wants_connection(w: Any, lane: Any, L: Any) -> Any:
     if L.connections >= L.connections_limit or run_of(w).connections >= settings_of(w).connections_total:
         return False
+    if L.ready > L.starting:
+        return True  # a job in the queue is worth one transaction at least
     size = size_of_batch(w, L)
     waiting = 0
     for place in range(L.ready):

@@ -36,7 +36,7 @@ from simsmtp.engines.compiled.loop import run
 from simsmtp.engines.compiled.one_module import WholeCompiler
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", pipeline_class=WholeCompiler)
+@numba.njit(cache=True, nogil=True, error_model="numpy", pipeline_class=WholeCompiler, no_cfunc_wrapper=True)
 def advance(world):
     return run(world[0])
 '''
@@ -67,7 +67,7 @@ def is_compiled(*, has_tcp: bool = False) -> bool:
 def kernel(*, has_tcp: bool = False) -> Advance:
     """Return the event loop; it is compiled at the first call unless it lies on disk."""
     if not is_compiled(has_tcp=has_tcp):
-        sys.stderr.write("simsmtp: compiling the fast engine, once for this version: about half a minute\n")
+        sys.stderr.write("simsmtp: compiling the fast engine, once for this version: ten to twenty seconds\n")
     advance: Advance = _module(kernel_folder(has_tcp=has_tcp)).advance
     return advance
 

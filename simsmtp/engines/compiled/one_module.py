@@ -29,7 +29,7 @@ class _Part(JITCodeLibrary):
             _link_parts(self._shared_module, self, Linkage.linkonce_odr)
         return self._shared_module
 
-    def get_pointer_to_function(self, name: str) -> int:
+    def get_pointer_to_function(self, _name: str) -> int:
         """Return 0: there is no machine code of a part alone."""
         return 0
 
@@ -54,7 +54,9 @@ class _Whole(JITCodeLibrary):
         """Link, optimise and emit."""
         self._raise_if_finalized()
         _link_parts(self._final_module, self, Linkage.internal)
-        self._optimize_final_module()
+        passes, builder = self._codegen._module_pass_manager(loop_vectorize=False)
+        with self._recorded_timings.record("The whole module", builder):
+            passes.run(self._final_module, builder)
         self._final_module.verify()
         self._finalize_final_module()
 
@@ -89,7 +91,7 @@ def _needs_of(library: Any) -> tuple[list[Any], list[Any]]:
 class PartCompiler(CompilerBase):
     """Lowers a function, and leaves the rest to the whole that calls it."""
 
-    library_class = _Part
+    library_class: type[JITCodeLibrary] = _Part
 
     def define_pipelines(self) -> list[Any]:
         """Return the usual passes; they will use this library."""
