@@ -94,6 +94,7 @@ def connect(
         e = at(end)
         t[e + WINDOW], t[e + THRESHOLD] = window, NEVER
         t[e + HEARD_AT], t[e + ACK_AT], t[e + TO_LOSS] = -1, NEVER, NEVER
+        t[e + DELAY] = rtt_ns // 2  # until it writes, when a delay is drawn
     t[at(CLIENT) + NAGLE], t[at(SERVER) + NAGLE] = nagle_client, nagle_server
 
 
