@@ -24,6 +24,7 @@ from simsmtp.model.scenario import Scenario
     errors=st.sampled_from([(None, None), (5, None), (None, 12), (5, 12)]),
     strategy=st.sampled_from(["corrected", "per-read", "aggregate", "shifted"]),
     read=st.none() | st.integers(1, 40),
+    refusal=st.sampled_from([0.0, 0.7]),
 )
 def test_a_transcript_changes_nothing(
     recipients: int,
@@ -37,6 +38,7 @@ def test_a_transcript_changes_nothing(
     errors: tuple[int | None, int | None],
     strategy: str,
     read: int | None,
+    refusal: float,
 ) -> None:
     scenario = Scenario(
         workload={"recipients_per_message": recipients, "unknown_share": unknown},
@@ -47,6 +49,7 @@ def test_a_transcript_changes_nothing(
             "limit_kind": kind,
             "reply_buffer_bytes": buffer,
             "rcpt_service_ms": service,
+            "refusal_ms": refusal,
             "overshoot_limit": overshoot,
             "soft_error_limit": errors[0],
             "hard_error_limit": errors[1],

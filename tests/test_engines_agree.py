@@ -93,6 +93,7 @@ SERVER = {
     "sessions": [None, 1, 3],
     "workers": [None, 1, 2],
     "reply_buffer_bytes": [1, 100, 4096],
+    "refusal_ms": [0.0, 0.4],
     "rcpt_service_ms": DELAYS,
     "data_service_ms": DELAYS,
     "text_service_ms": DELAYS,

@@ -21,7 +21,7 @@ from simsmtp.protocol.commands import Verb, command_octets
 
 REPLICATIONS = 15
 """Simulated sessions of each setting; the draws are the same for all parameters tried."""
-_ROUNDS = 8
+_ROUNDS = 10
 _SEARCHES = 10
 _SEGMENT_RUNS = 4
 _SPREAD_WEIGHT = 0.15  # repeats are few, and the range of few is a rough measure

@@ -39,7 +39,8 @@ def scenario_of(group: Group, parameters: Parameters, *, profile: str = "tcp") -
         "mail_service_ms": it.rcpt_ms,
         "rcpt_service_ms": it.rcpt_ms,
         "data_service_ms": it.rcpt_ms,
-        "text_service_ms": _varying(it.transaction_ms, it.spread),
+        "refusal_ms": it.refusal_ms,
+        "text_service_ms": _varying(it.transaction_ms + it.idle_share * setting.rtt_ms, it.spread),
     }
     network: dict[str, Any] = {
         "rtt_ms": setting.rtt_ms + it.rtt_extra_ms,

@@ -116,6 +116,7 @@ class ServerPlan(NamedTuple):
     workers: int
     sessions: int
     reply_buffer: int
+    refusal_ns: int
     data_failure_share: float
 
 
@@ -287,6 +288,7 @@ def _server(server: Server, *, starttls: bool) -> ServerPlan:
         workers=server.workers or 0,
         sessions=_bound(server.sessions),
         reply_buffer=server.reply_buffer_bytes,
+        refusal_ns=ns_of_ms(server.refusal_ms),
         data_failure_share=server.data_failure_share,
     )
 

@@ -231,6 +231,8 @@ class Server(Table):
     """Service time of MAIL (and of RSET)."""
     rcpt_service_ms: Delay = 0.2
     """Service time of RCPT."""
+    refusal_ms: Duration = 0.0
+    """Time that a refused RCPT takes beyond its service: what it costs to log it. It keeps no worker."""
     data_service_ms: Delay = 0.2
     """Service time of DATA."""
     text_service_ms: Delay = 2.0

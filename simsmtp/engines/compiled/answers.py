@@ -22,7 +22,8 @@ def skip_ahead(w: Any, S: Any, L: Any) -> None:
 
     The server is busy until the last of them is served, because none takes longer to send than to serve.
     """
-    octets = spoken_at(w, S.lane * ANSWERS + S.sure_answer).octets
+    spoken = spoken_at(w, S.lane * ANSWERS + S.sure_answer)
+    code, octets = spoken.code, spoken.octets
     count = min(S.sure, (L.reply_buffer - S.buffered) // max(1, octets))
     if L.replies_per_read > 0:
         count = min(count, -S.rcpts % L.replies_per_read)  # for which the read that holds the last reply has room
@@ -38,6 +39,8 @@ def skip_ahead(w: Any, S: Any, L: Any) -> None:
     S.up_free += count * service.sends_ns
     S.up_last = arrives(S.up_free, S.delay, S.up_last)
     S.free += count * service.ns
+    if code >= 400:
+        S.free += count * L.refusal_ns
     S.sure -= count
     S.unnoted += count
     S.unflushed += count
@@ -49,7 +52,10 @@ def skip_ahead(w: Any, S: Any, L: Any) -> None:
 @inlined
 def hear_again(w: Any, S: Any, L: Any, slot: Any) -> None:
     """Put a reply that is sure into the server's buffer; it is noted with its like."""
-    octets = spoken_at(w, S.lane * ANSWERS + S.sure_answer).octets
+    spoken = spoken_at(w, S.lane * ANSWERS + S.sure_answer)
+    code, octets = spoken.code, spoken.octets
+    if code >= 400:
+        S.free += L.refusal_ns
     if S.buffered + octets > L.reply_buffer:
         flush(w, S)
     slot_at(w, slot).answer = S.sure_answer
@@ -69,6 +75,8 @@ def hear(w: Any, S: Any, verb: Any, slot: Any, answer: Any) -> None:
     if S.sleep_ns > 0:
         flush(w, S)
         S.free += S.sleep_ns
+    if verb == Verb.RCPT and code >= 400:
+        S.free += lane_at(w, S.lane).refusal_ns
     if S.buffered + octets > lane_at(w, S.lane).reply_buffer:
         flush(w, S)
     if S.stops != 0 and is_reason_to_stop(w, S, verb, slot, code, status):

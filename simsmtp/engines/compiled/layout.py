@@ -46,7 +46,7 @@ LANE = _record(
     """connections_limit bits_per_s replies_per_read tls_round_trips
     limit limit_kind overshoot soft_errors hard_errors error_sleep_ns reject_data_after_overflow
     data_without_recipients transactions greylist_ns
-    pipelining chunking mailmax rcptmax workers sessions_limit reply_buffer counts_domains are_alike in_bulk
+    pipelining chunking mailmax rcptmax workers sessions_limit reply_buffer refusal_ns counts_domains are_alike in_bulk
     profile_tcp mss window restart delayed_ack_ns quick_acks nagle_client nagle_server is_lossy read_buffer wake_ns
     delay_ns ready connections starting connected learned learned_at_ns sessions busy first_waiting last_waiting
     to_start""",

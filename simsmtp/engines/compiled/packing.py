@@ -228,6 +228,7 @@ def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
         "workers": server.workers,
         "sessions_limit": server.sessions,
         "reply_buffer": server.reply_buffer,
+        "refusal_ns": server.refusal_ns,
         "are_alike": _are_alike(destination),
         "in_bulk": _is_in_bulk(plan, destination),
         **_tcp(path.tcp),

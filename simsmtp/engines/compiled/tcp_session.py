@@ -155,6 +155,8 @@ def _hear(w: Any, S: Any, t: Any, verb: Any, slot: Any, answer: Any) -> None:
     if S.sleep_ns > 0:
         _flush(w, S, t)
         S.free += S.sleep_ns
+    if verb == Verb.RCPT and spoken.code >= 400:
+        S.free += lane_at(w, S.lane).refusal_ns
     if S.buffered + spoken.octets > lane_at(w, S.lane).reply_buffer:
         _flush(w, S, t)
     S.unflushed += 1

@@ -266,6 +266,8 @@ class Session:
         if sleep := self._server.sleep_ns:
             self._flush()  # a server that is about to sleep sends what it has
             self._free += sleep
+        if verb == Verb.RCPT and code >= 400:
+            self._free += self.plan.server.refusal_ns * len(recipients)
         if self._buffered_octets + octets > self.plan.server.reply_buffer:
             self._flush()
         self.heard.append(Heard(verb, recipients, answer, code, status, self._read_of(verb)))
