@@ -21,12 +21,13 @@ from simsmtp.protocol.commands import Verb, command_octets
 
 REPLICATIONS = 15
 """Simulated sessions of each setting; the draws are the same for all parameters tried."""
-_ROUNDS = 10
+_ROUNDS_ALIKE, _ROUNDS = 6, 8
 _SEARCHES = 10
 _SEGMENT_RUNS = 4
 _SPREAD_WEIGHT = 0.15  # repeats are few, and the range of few is a rough measure
 _PULL = 0.02  # towards the start, enough to settle what the sessions leave open
 _OUTLIER = 0.1  # log error from which on a setting weighs less: machines are busy now and then
+_ORIGIN = 20.0  # so far from 0 that a relative step is about the same for all logs
 _FITTED = tuple(name for name in TIMES if name != "bandwidth_mbit")
 
 
@@ -52,7 +53,9 @@ def fit(groups: Sequence[Group], *, on_step: Callable[[int], object] = lambda _:
         raise InputError("sessions with several receivers", key="receiver", given=receivers, allowed="one at a time")
     expect(steps() * REPLICATIONS * sum(group.setting.recipients for group in groups))
     lengths = octets_of(groups)
-    start = START._replace(address_chars=lengths.address_chars, text_extra_octets=lengths.text_extra)
+    start = START._replace(
+        address_chars=lengths.address_chars, orcpt=int(lengths.orcpt), text_extra_octets=lengths.text_extra
+    )
     start = start._replace(bandwidth_mbit=_bandwidth(groups, start, on_step))
     x0 = _logs(start)
 
@@ -62,10 +65,19 @@ def fit(groups: Sequence[Group], *, on_step: Callable[[int], object] = lambda _:
         apart = [error for group in groups for error in _errors(group, parameters)]
         return np.array([*apart, *(_PULL * (logs - x0))])
 
-    found = least_squares(
-        errors, x0, bounds=(_logs(LOW), _logs(HIGH)), loss="soft_l1", f_scale=_OUTLIER, diff_step=0.1, max_nfev=_ROUNDS
-    )
-    parameters = _parameters(found.x, start)
+    # First all settings weigh alike: what is far off at the start need not be an outlier.
+    x = x0
+    for loss, rounds in (("linear", _ROUNDS_ALIKE), ("soft_l1", _ROUNDS)):
+        x = least_squares(
+            errors,
+            x,
+            bounds=(_logs(LOW), _logs(HIGH)),
+            loss=loss,
+            f_scale=_OUTLIER,
+            diff_step=0.1 / _ORIGIN,
+            max_nfev=rounds,
+        ).x
+    parameters = _parameters(x, start)
     off = [abs(math.expm1(next(_errors(group, parameters)))) for group in groups]
     return Calibration(
         parameters,
@@ -80,15 +92,15 @@ def fit(groups: Sequence[Group], *, on_step: Callable[[int], object] = lambda _:
 
 def steps() -> int:
     """Return how often a fit simulates all settings, at most."""
-    return _SEARCHES + _ROUNDS * (len(_FITTED) + 1)
+    return _SEARCHES + (_ROUNDS_ALIKE + _ROUNDS) * (len(_FITTED) + 1)
 
 
 def _logs(parameters: Parameters) -> NDArray[np.float64]:
-    return np.log([getattr(parameters, name) for name in _FITTED])
+    return np.log([getattr(parameters, name) for name in _FITTED]) + _ORIGIN
 
 
 def _parameters(logs: NDArray[np.float64], start: Parameters) -> Parameters:
-    fitted: dict[str, Any] = dict(zip(_FITTED, map(float, np.exp(logs)), strict=True))
+    fitted: dict[str, Any] = dict(zip(_FITTED, map(float, np.exp(logs - _ORIGIN)), strict=True))
     return start._replace(**fitted)
 
 
@@ -133,7 +145,7 @@ def _group_octets(group: Group, parameters: Parameters) -> int:
     """Octets of a transaction's RCPTs: one group, if it may be written at once."""
     if not group.setting.pipelining:
         return 0
-    each = command_octets(Verb.RCPT, parameters.address_chars, orcpt=True)
+    each = command_octets(Verb.RCPT, parameters.address_chars, orcpt=bool(parameters.orcpt))
     return each * min(group.setting.batch, group.setting.recipients)
 
 

@@ -12,11 +12,14 @@ from simsmtp.calibration.measured import Group
 from simsmtp.calibration.parameters import START
 from simsmtp.protocol.commands import Verb, command_octets
 
+_SHORTEST, _LONGEST = 12, 254
+
 
 class Octets(NamedTuple):
-    """Length of an address, and octets added to the text."""
+    """Length of an address, whether RCPT names it twice, and octets added to the text."""
 
     address_chars: int
+    orcpt: bool
     text_extra: int
 
 
@@ -30,17 +33,16 @@ def octets_of(groups: Sequence[Group]) -> Octets:
         [[one.setting.recipients, one.setting.transactions, one.setting.connections] for one in known], float
     ).reshape(-1, 3)
     if np.linalg.matrix_rank(counts) < 3:
-        return Octets(START.address_chars, START.text_extra_octets)
+        return Octets(START.address_chars, bool(START.orcpt), START.text_extra_octets)
     rest = [statistics.median(one.octets_up) - _known_octets(one) for one in known]
     per_rcpt, per_transaction, _ = np.linalg.lstsq(counts, np.array(rest), rcond=None)[0]
-    address = round((per_rcpt - _rcpt_octets(0)) / 2)
-    address = min(max(address, 12), 254)
+    address = round((per_rcpt - command_octets(Verb.RCPT, 0, orcpt=True)) / 2)
+    if has_orcpt := address >= _SHORTEST:
+        address = min(address, _LONGEST)
+    else:
+        address = min(max(round(per_rcpt) - command_octets(Verb.RCPT, 0), _SHORTEST), _LONGEST)
     extra = round(per_transaction) - command_octets(Verb.MAIL, address) - command_octets(Verb.DATA, address)
-    return Octets(address, max(0, extra))
-
-
-def _rcpt_octets(address: int) -> int:
-    return command_octets(Verb.RCPT, address, orcpt=True)
+    return Octets(address, has_orcpt, max(0, extra))
 
 
 def _known_octets(group: Group) -> int:
