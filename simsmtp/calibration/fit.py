@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsmtp.calibration.measured import Group
-from simsmtp.calibration.octets import octets_of
+from simsmtp.calibration.octets import octets_of, refusal_octets_of
 from simsmtp.calibration.parameters import HIGH, LOW, START, TIMES, Calibration, Parameters
 from simsmtp.calibration.predict import SEED, durations
 from simsmtp.calibration.settings import scenario_of
@@ -54,7 +54,10 @@ def fit(groups: Sequence[Group], *, on_step: Callable[[int], object] = lambda _:
     expect(steps() * REPLICATIONS * sum(group.setting.recipients for group in groups))
     lengths = octets_of(groups)
     start = START._replace(
-        address_chars=lengths.address_chars, orcpt=int(lengths.orcpt), text_extra_octets=lengths.text_extra
+        address_chars=lengths.address_chars,
+        orcpt=int(lengths.orcpt),
+        text_extra_octets=lengths.text_extra,
+        refusal_octets=refusal_octets_of(groups),
     )
     start = start._replace(bandwidth_mbit=_bandwidth(groups, start, on_step))
     x0 = _logs(start)

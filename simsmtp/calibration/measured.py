@@ -53,6 +53,12 @@ class Setting(NamedTuple):
         return math.ceil(self.recipients / self.batch)
 
     @property
+    def refused(self) -> int:
+        """Recipients over the limit."""
+        whole, rest = divmod(self.recipients, self.batch)
+        return whole * max(0, self.batch - self.limit) + max(0, rest - self.limit)
+
+    @property
     def connections(self) -> int:
         """Connections of the first attempt."""
         return 1 if self.reuse else self.transactions
@@ -64,6 +70,7 @@ class Group(NamedTuple):
     setting: Setting
     durations_s: list[float]
     octets_up: list[int]
+    octets_down: list[int]
     server_segments: list[int]
     over_code: int
 
@@ -80,8 +87,8 @@ def read_measured(path: Path) -> list[Group]:
     ----------
     path : Path
         Needed of every line: ``N batch limit size cache pipelining rtt_ms duration_s``; used where given:
-        ``bytes_up server_segments codes receiver rate_mbit loss``. The duration runs from the first SYN to the
-        last reply before QUIT's.
+        ``bytes_up bytes_down server_segments codes receiver rate_mbit loss``. The duration runs from the first
+        SYN to the last reply before QUIT's.
 
     Raises
     ------
@@ -110,9 +117,10 @@ def group_rows(rows: Iterable[Mapping[str, Any]]) -> list[Group]:
             bool(row["pipelining"]), float(row["rtt_ms"]), str(row.get("receiver", "")),
             float(row.get("rate_mbit") or 0.0), float(row.get("loss") or 0.0),
         )  # fmt: skip
-        group = groups.setdefault(setting, Group(setting, [], [], [], _over_code(row)))
+        group = groups.setdefault(setting, Group(setting, [], [], [], [], _over_code(row)))
         group.durations_s.append(float(row["duration_s"]))
         group.octets_up.extend([int(row["bytes_up"])] if "bytes_up" in row else [])
+        group.octets_down.extend([int(row["bytes_down"])] if "bytes_down" in row else [])
         group.server_segments.extend([int(row["server_segments"])] if "server_segments" in row else [])
     return [groups[setting] for setting in sorted(groups)]
 
@@ -135,7 +143,7 @@ def _row(path: Path, number: int, line: str) -> dict[str, Any]:
         _expect(path, number, row, key, _is_positive(row.get(key)), "a number above 0")
     _expect(path, number, row, "cache", row.get("cache") in {"on", "off"}, '"on" or "off"')
     _expect(path, number, row, "pipelining", row.get("pipelining") in {True, False}, "true or false")
-    for key in ("bytes_up", "server_segments"):
+    for key in ("bytes_up", "bytes_down", "server_segments"):
         _expect(path, number, row, key, key not in row or isinstance(row[key], int), "a whole number")
     _expect(path, number, row, "codes", isinstance(row.get("codes") or {}, dict), "an object")
     return row

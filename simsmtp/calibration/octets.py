@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simsmtp.calibration.measured import Group
-from simsmtp.calibration.parameters import START
+from simsmtp.calibration.parameters import HIGH, LOW, START
 from simsmtp.protocol.commands import Verb, command_octets
 
 _SHORTEST, _LONGEST = 12, 254
@@ -43,6 +43,18 @@ def octets_of(groups: Sequence[Group]) -> Octets:
         address = min(max(round(per_rcpt) - command_octets(Verb.RCPT, 0), _SHORTEST), _LONGEST)
     extra = round(per_transaction) - command_octets(Verb.MAIL, address) - command_octets(Verb.DATA, address)
     return Octets(address, has_orcpt, max(0, extra))
+
+
+def refusal_octets_of(groups: Sequence[Group]) -> int:
+    """Return the length of an over-limit reply that accounts for the octets received, or the usual one."""
+    known = [group for group in groups if group.octets_down]
+    each = (one.setting for one in known)
+    counts = np.array([[s.recipients - s.refused, s.refused, s.transactions, s.connections] for s in each], float)
+    if np.linalg.matrix_rank(counts.reshape(-1, 4)) < 4:
+        return START.refusal_octets
+    measured = np.array([statistics.median(one.octets_down) for one in known])
+    found = round(float(np.linalg.lstsq(counts, measured, rcond=None)[0][1]))
+    return min(max(found, LOW.refusal_octets), HIGH.refusal_octets)
 
 
 def _known_octets(group: Group) -> int:

@@ -43,6 +43,8 @@ class Parameters(NamedTuple):
         Coefficient of variation of those that are means.
     address_chars, orcpt, text_extra_octets : int
         Length of an address, 1 if RCPT names it once more (RFC 3461), and octets that the sender adds to the text.
+    refusal_octets : int
+        Length of an over-limit reply.
     """
 
     rtt_extra_ms: float
@@ -58,14 +60,15 @@ class Parameters(NamedTuple):
     address_chars: int
     orcpt: int
     text_extra_octets: int
+    refusal_octets: int
 
 
 TIMES = Parameters._fields[:10]
 """Those that are fitted to durations; the rest follows from octets."""
-START = Parameters(0.3, 300.0, 5.0, 4.0, 0.3, 0.1, 3.0, 1.0, 0.02, 0.5, 13, 1, 205)
+START = Parameters(0.3, 300.0, 5.0, 4.0, 0.3, 0.1, 3.0, 1.0, 0.02, 0.5, 13, 1, 205, 38)
 """Where a fit begins, and what it stays near where the sessions say nothing."""
-LOW = Parameters(0.01, 1.0, 0.05, 0.05, 0.005, 0.001, 0.05, 0.05, 0.0001, 0.01, 12, 0, 0)
-HIGH = Parameters(20.0, 20_000.0, 500.0, 500.0, 20.0, 100.0, 500.0, 2000.0, 2.0, 3.0, 254, 1, 1_000_000)
+LOW = Parameters(0.01, 1.0, 0.05, 0.05, 0.005, 0.001, 0.05, 0.05, 0.0001, 0.01, 12, 0, 0, 12)
+HIGH = Parameters(20.0, 20_000.0, 500.0, 500.0, 20.0, 100.0, 500.0, 2000.0, 2.0, 3.0, 254, 1, 1_000_000, 512)
 
 
 class Calibration(NamedTuple):

@@ -35,7 +35,7 @@ def scenario_of(group: Group, parameters: Parameters, *, profile: str = "tcp") -
     text_ms += it.quit_ms if setting.pipelining and not setting.reuse else 0.0
     server: dict[str, Any] = {
         "recipient_limit": setting.limit,
-        "overflow_reply": f"{group.over_code} 4.5.3" if group.over_code == 452 else group.over_code,
+        "overflow_reply": _over_limit(group.over_code, it.refusal_octets),
         "pipelining": setting.pipelining,
         "connect_service_ms": _varying(it.connect_ms, it.spread),
         "ehlo_service_ms": it.rcpt_ms,
@@ -69,6 +69,12 @@ def scenario_of(group: Group, parameters: Parameters, *, profile: str = "tcp") -
     return Scenario.from_dict(
         {"workload": workload, "client": client, "network": network, "server": server, "horizon_s": _HORIZON_S}
     )
+
+
+def _over_limit(code: int, octets: int) -> str:
+    """Return a reply line of that length with its CRLF."""
+    begin = f"{code} {4 if code == 452 else 5}.5.3 "
+    return begin + "too many recipients".ljust(octets - len(begin) - 2, ".")[: octets - len(begin) - 2]
 
 
 def _varying(mean_ms: float, spread: float) -> dict[str, Any]:

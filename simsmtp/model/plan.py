@@ -14,7 +14,7 @@ from simsmtp.policies.reply_policy import LimitKind, ReplyPolicy
 from simsmtp.protocol.answers import Spoken, spoken_answers
 from simsmtp.protocol.capabilities import Capabilities
 from simsmtp.protocol.commands import Verb, command_octets
-from simsmtp.protocol.replies import parse_reply
+from simsmtp.protocol.replies import parse_reply, words_of
 from simsmtp.strategies.overflow import Overflow
 from simsmtp.strategies.registry import Settle, find_strategy
 from simsmtp.strategies.retry import RetrySchedule
@@ -283,7 +283,12 @@ def _server(server: Server, *, starttls: bool) -> ServerPlan:
     return ServerPlan(
         policy=_policy(server),
         offered=offered,
-        spoken=spoken_answers(parse_reply(server.overflow_reply), parse_reply(server.data_failure_reply), offered),
+        spoken=spoken_answers(
+            parse_reply(server.overflow_reply),
+            parse_reply(server.data_failure_reply),
+            offered,
+            overflow_words=words_of(server.overflow_reply),
+        ),
         service=_services(server),
         workers=server.workers or 0,
         sessions=_bound(server.sessions),

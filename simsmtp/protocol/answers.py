@@ -86,7 +86,11 @@ _FIXED: dict[Answer, tuple[int, int, str]] = {
 
 
 def spoken_answers(
-    overflow_reply: Reply, data_failure_reply: Reply, offered: Capabilities = NOTHING_OFFERED
+    overflow_reply: Reply,
+    data_failure_reply: Reply,
+    offered: Capabilities = NOTHING_OFFERED,
+    *,
+    overflow_words: str = "",
 ) -> tuple[Spoken, ...]:
     """Return the reply for each `Answer`, in the order of its members.
 
@@ -96,10 +100,12 @@ def spoken_answers(
         What the server says to a recipient over the limit, and to a text it refuses.
     offered : Capabilities
         What stands in its EHLO reply, whose octets count all its lines.
+    overflow_words : str
+        Wording of the first; empty is the usual one.
     """
     table = {
         **_FIXED,
-        Answer.RCPT_OVER: (*overflow_reply, "Too many recipients"),
+        Answer.RCPT_OVER: (*overflow_reply, overflow_words or "Too many recipients"),
         Answer.TEXT_REFUSED: (*data_failure_reply, "Message refused"),
     }
     spoken = [_spoken(*table[answer]) for answer in Answer]

@@ -12,7 +12,9 @@ _CLASS = 1_000_000
 _SUBJECT = 1_000
 TOO_MANY_RECIPIENTS = 5 * _SUBJECT + 3  # X.5.3, RFC 3463 section 3.6
 
-_FORM = re.compile(r"(?P<code>[2-5]\d\d)(?:[ -](?P<cls>[245])\.(?P<subject>\d{1,3})\.(?P<detail>\d{1,3}))?(?:[ -].*)?")
+_FORM = re.compile(
+    r"(?P<code>[2-5]\d\d)(?:[ -](?P<cls>[245])\.(?P<subject>\d{1,3})\.(?P<detail>\d{1,3}))?(?:[ -](?P<words>.*))?"
+)
 
 
 class Reply(NamedTuple):
@@ -79,3 +81,9 @@ def parse_reply(text: int | str, *, key: str | None = None) -> Reply:
     if match["cls"] is None:
         return Reply(code, 0)
     return Reply(code, enhanced(int(match["cls"]), int(match["subject"]), int(match["detail"])))
+
+
+def words_of(text: int | str) -> str:
+    """Return the wording of a reply that `parse_reply` reads; empty if there is none."""
+    match = _FORM.fullmatch(str(text).strip())
+    return (match["words"] or "") if match else ""
