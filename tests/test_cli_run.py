@@ -50,6 +50,13 @@ def test_json_is_one_document_and_results_are_reused(tmp_path: Path) -> None:
     assert (elsewhere["computed"], elsewhere["digest"]) == (12, first["digest"])
 
 
+def test_brackets_are_printed_as_they_are(tmp_path: Path) -> None:
+    written(tmp_path, TINY.replace('"Tiny"', '"Limits [1, 2] of [red]one[/red]"'))
+    done = cli(tmp_path, "run", "study.toml", "--no-figure", "--output", "kept [bold]")
+    assert "Limits [1, 2] of [red]one[/red]" in done.stdout
+    assert "kept [bold]: summary.csv" in done.stdout
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     written(tmp_path, TINY)
     done = cli(tmp_path, "run", "study.toml", "--dry-run")

@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from simsmtp.cli.tables import number_text
+from simsmtp.cli.tables import duration_text, engine_text, number_text
 from simsmtp.study.capacity_answer import above_offered, assumptions, utilisation
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ def print_capacity(capacity: Capacity, written: Sequence[Path]) -> None:
         console.print(table)
     if note := above_offered(capacity):
         console.print(note)
-    console.print(f"{capacity.computed} replications computed, {capacity.reused} reused")
+    console.print(f"{capacity.computed} replications computed, {capacity.reused} reused, in "
+                  f"{duration_text(capacity.duration_s)}", soft_wrap=True)  # fmt: skip
+    console.print(engine_text(capacity.engines, capacity.plan.scenario, capacity.plan.settings.engine), soft_wrap=True)
     console.print(f"{capacity.plan.settings.folder}: {', '.join(path.name for path in written)}", soft_wrap=True)
 
 

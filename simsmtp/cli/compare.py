@@ -139,7 +139,7 @@ def print_comparison(found: Comparison) -> None:
 
     from simsmtp.analysis.compare_views import cells_of, explanation, headline  # noqa: PLC0415
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.width = max(console.width if console.is_terminal else 160, 100)
     console.print(Text(f"{found.name}: {headline(found)}", style="bold"), soft_wrap=True)
     rows = found.worst_first().to_dict("records")

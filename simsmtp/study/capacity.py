@@ -51,6 +51,8 @@ class Capacity:
         Everything that was run.
     computed, reused : int
         Replications computed now, and found in the store.
+    engines : dict
+        Engine → replications that it ran.
     started : datetime
         When this run began.
     duration_s : float
@@ -69,6 +71,7 @@ class Capacity:
     looks: Sequence[Look] = field(repr=False)
     computed: int
     reused: int
+    engines: Mapping[str, int]
     started: datetime
     duration_s: float
 
@@ -119,7 +122,7 @@ def run_capacity(plan: CapacityPlan) -> Capacity:
         plan, written, findings, curve,
         percentile_table(written.rows, at_edge, messages, plan.table.level), tornado, late,
         bounds_of(plan.scenario), cost_of(plan.scenario, plan.table, written.rows),
-        inquiry.looks, evaluator.computed, evaluator.reused, started, time.perf_counter() - began,
+        inquiry.looks, evaluator.computed, evaluator.reused, evaluator.engines, started, time.perf_counter() - began,
     )  # fmt: skip
 
 

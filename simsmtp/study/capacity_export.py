@@ -66,6 +66,7 @@ def _provenance(capacity: Capacity, digest: str, command: str | None) -> dict[st
         "computed": capacity.computed,
         "reused": capacity.reused,
         "failed": 0,  # one that fails ends the search
+        "engines": dict(capacity.engines),
         **circumstances(command, capacity.started, capacity.duration_s),
     }
 
