@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,14 @@ class Capacity:
         from simsmtp.study.capacity_answer import answer  # noqa: PLC0415
 
         return answer(self)
+
+    def _repr_html_(self) -> str:
+        """Return the answer, what it assumes and its tables, as notebooks show it."""
+        from simsmtp.analysis.report_capacity import capacity_answer, capacity_tables  # noqa: PLC0415
+        from simsmtp.study.capacity_export import document_of_capacity  # noqa: PLC0415
+
+        found = document_of_capacity(self)
+        return f"<h3>{escape(found['title'])}</h3>{capacity_answer(found)}{capacity_tables(found)}"
 
 
 def plan_capacity(path: str | Path, **options: Any) -> Capacity:
