@@ -65,7 +65,7 @@ def _title(text: str) -> str:
 def _cell(cell: Cell, kind: str) -> str:
     text, key = cell
     first, _, second = text.partition("\n")
-    small = f"<small>{escape(second)}</small>" if second else ""
+    small = f" <small>{escape(second)}</small>" if second else ""
     if _is_number(key):
         shown = key.item() if hasattr(key, "item") else key
         return f'<td{kind} data-v="{shown!r}">{escape(first)}{small}</td>'
