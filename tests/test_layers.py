@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "engines": {"model", "protocol", "policies", "strategies", "network"},
     "trace": {"model", "protocol", "strategies"},
     "analysis": {"model"},
-    "study": {"analysis", "engines", "model", "protocol", "strategies", "_version"},
+    "study": {"analysis", "engines", "model", "presets", "protocol", "strategies", "_version"},
     "live": {"model", "protocol", "policies", "strategies"},
     "audit": {"live", "model", "protocol"},
     "cli": {"analysis", "audit", "engines", "live", "model", "presets", "protocol", "study", "trace", "_version"},

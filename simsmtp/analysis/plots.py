@@ -106,9 +106,9 @@ def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Pa
 
 def _grid(drawn: Figure, layout: Layout) -> Any:
     """Return the axes, one row for each response and one column for each panel, however they stand on paper."""
-    shared = "col" if layout.upright else "row"
-    grid = drawn.subplots(*layout.shape, sharex=True, sharey=shared, squeeze=False)
-    return grid.T if layout.upright else grid
+    if layout.upright:
+        return drawn.subplots(*layout.shape, sharex=True, sharey="col", squeeze=False).T
+    return drawn.subplots(*layout.shape, sharex=True, sharey="row", squeeze=False)
 
 
 def _size(layout: Layout) -> tuple[float, float]:

@@ -57,7 +57,7 @@ def capacity_tables(found: Mapping[str, Any]) -> str:
         ("Objectives of the plan as written", _table(_rows(found.get("objectives")), _OBJECTIVES)),
         ("What meets them", _table(_rows(found.get("searches")), _SEARCHES)),
         ("Percentiles of delay", _table(_rows(found.get("percentiles")), _PERCENTILES)),
-        ("Saturation curve", _table(curve, _CURVE | _responses(curve) | {"n": "replications", "verdict": "verdict"})),
+        ("Saturation curve", _table(curve, {**_CURVE, **_responses(curve), "n": "replications", "verdict": "verdict"})),
         (_sways(tornado), _table(_with_names(tornado, found), _SWAYS)),
         ("Theoretical bounds, the tightest first", _table(_rows(found.get("bounds")), _BOUNDS)),
         ("Cost of a run, at the plan's own prices", _table(_rows([found.get("cost")]), _COST)),

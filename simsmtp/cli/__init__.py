@@ -19,6 +19,7 @@ _COMMANDS = {
     "serve": "Answer SMTP clients on a real port, under a recipient limit.",
     "send": "Send to a real SMTP server, counting by any strategy.",
     "audit": "Find out whether a real mail program loses recipients at a limit.",
+    "keys": "List the keys of a scenario with units, defaults and meaning.",
     "presets": "List the presets with their values and sources.",
 }
 
