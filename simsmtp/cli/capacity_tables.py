@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from simsmtp.cli.tables import duration_text, engine_text, number_text
-from simsmtp.study.capacity_answer import above_offered, assumptions, utilisation
+from simsmtp.study.capacity_answer import above_offered, answers, assumptions, utilisation
 
 if TYPE_CHECKING:
     from simsmtp.study.capacity import Capacity
@@ -26,7 +26,11 @@ def print_capacity(capacity: Capacity, written: Sequence[Path]) -> None:
     console = Console(highlight=False, markup=False)
     console.width = max(console.width if console.is_terminal else _WIDTH, 100)
     console.print(capacity.plan.experiment.title, style="bold")
-    console.print(f"\n{capacity.answer()}\n")
+    first, *others = answers(capacity)
+    console.print(f"\n{first}")
+    for one in others:
+        console.print(f"- {one}")
+    console.print()
     console.print("What this rests on:")
     for one in assumptions(capacity):
         console.print(f"- {one}")
