@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
+from simsmtp.cli.console import PlainConsole
 from simsmtp.cli.tables import duration_text, engine_text, number_text
 from simsmtp.study.capacity_answer import above_offered, answers, assumptions, utilisation
 
@@ -23,8 +23,7 @@ _WIDTH = 120
 
 def print_capacity(capacity: Capacity, written: Sequence[Path]) -> None:
     """Print answer, assumptions and tables."""
-    console = Console(highlight=False, markup=False)
-    console.width = max(console.width if console.is_terminal else _WIDTH, 100)
+    console = PlainConsole(_WIDTH)
     console.print(capacity.plan.experiment.title, style="bold")
     first, *others = answers(capacity)
     console.print(f"\n{first}")

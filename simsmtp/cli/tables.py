@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
+
+from simsmtp.cli.console import PlainConsole
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+    from rich.console import Console
 
     from simsmtp.model.scenario import Scenario
     from simsmtp.study.study import Study
@@ -23,7 +25,7 @@ _CELL = 18
 
 def print_study(study: Study, written: Sequence[Path]) -> None:
     """Print mean ± half-width of the 95 % interval per design point, or a pivot of means if that is long."""
-    console = _console()
+    console = PlainConsole(120)
     console.print(study.experiment.title, style="bold", soft_wrap=True)
     summary = study.summary()
     if len(study.points) > _MOST_ROWS and _axis(study) is not None:
@@ -50,14 +52,6 @@ def engine_text(engines: Mapping[str, int], scenario: Scenario, asked: str = "au
     choice = choose_engine(scenario, asked)
     why = f": {choice.reason}" if choice.engine == name else ""
     return f"engine {name}{why}"
-
-
-def _console() -> Console:
-    """Return a console of at least 100 columns: a long line is better wrapped than cut."""
-    # Without markup: a title or a path may hold brackets, and so does 'simsmtp[fast]'.
-    console = Console(highlight=False, markup=False)
-    console.width = max(console.width if console.is_terminal else 120, 100)
-    return console
 
 
 def duration_text(seconds: float) -> str:
