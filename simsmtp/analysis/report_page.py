@@ -52,7 +52,7 @@ pre, code { font: .875rem/1.45 ui-monospace, monospace; }
 pre { background: var(--card); padding: .7rem; overflow-x: auto; border-radius: .4rem; }
 code { background: var(--card); border-radius: .2rem; padding: 0 .2rem; }
 dl { display: grid; grid-template-columns: minmax(7rem, auto) 1fr; gap: .2rem 1rem; }
-dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
+dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; white-space: pre-line; }
 blockquote { margin: .4rem 0; padding-left: .8rem; border-left: 3px solid var(--line); color: var(--soft); }
 summary { cursor: pointer; color: var(--mark); padding: .4rem 0; }
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; }

@@ -174,7 +174,7 @@ def _flat(table: dict[str, Any], path: str = "") -> list[tuple[str, Any]]:
 
 def _value(value: Any) -> str:
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return "; ".join(", ".join(f"{key} {_value(one)}" for key, one in _flat(part)) for part in value)
+        return "\n".join(", ".join(f"{key} {_value(one)}" for key, one in _flat(part)) for part in value)
     return level_text(plain_level(value))
 
 
