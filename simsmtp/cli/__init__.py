@@ -19,6 +19,7 @@ _COMMANDS = {
     "serve": "Answer SMTP clients on a real port, under a recipient limit.",
     "send": "Send to a real SMTP server, counting by any strategy.",
     "audit": "Find out whether a real mail program loses recipients at a limit.",
+    "lab": "Measure sessions of real mail servers over a line with a delay.",
     "presets": "List the presets with their values and sources.",
 }
 

@@ -1,0 +1,115 @@
+"""Measure sessions: a pair of servers for each way the programs are set, many sessions each."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from simsmtp.audit.programs import Found
+from simsmtp.errors import InputError
+from simsmtp.lab.capture import facts, is_over, segments
+from simsmtp.lab.ends import Line
+from simsmtp.lab.exim import EximReceiver
+from simsmtp.lab.postfix import PORT, PostfixReceiver, PostfixSender
+from simsmtp.lab.settings import Setting
+
+RECEIVERS = {"postfix": PostfixReceiver, "exim": EximReceiver}
+_PROGRAMS = {"postfix": (("postfix",), "postfix"), "exim": (("exim4", "exim"), "exim4-daemon-light")}
+_LOOK_S = 0.02
+_SETTLE_S = 0.1
+
+
+def need_programs(found: Found, receiver: str) -> None:
+    """Raise an `InputError` unless the programs of a sender and that receiver are there."""
+    for name in ("postfix", receiver):
+        names, package = _PROGRAMS[name]
+        found.program(*names, package=package)
+
+
+class Pair:
+    """A sender and a receiver on a line of their own."""
+
+    def __init__(self, line: Line, found: Found, work: Path, receiver: str, setting: Setting) -> None:
+        self._line, self._work = line, work
+        self.receiver = RECEIVERS[receiver](found, line.receiver, work / "receiver", setting.limit)
+        self.sender = PostfixSender(found, line.sender, work / "sender", setting)
+
+    def measure(
+        self,
+        setting: Setting,
+        *,
+        loss: float = 0.0,
+        seed: int = 0,
+        timeout_s: float = 600.0,
+        alone: Lock | None = None,
+        keep: Path | None = None,
+    ) -> dict[str, Any]:
+        """Run one session and return its row.
+
+        Parameters
+        ----------
+        setting : Setting
+            What to measure; must agree with what the programs were started with.
+        loss, seed : float, int
+            Losses of the line.
+        timeout_s : float
+            Longest duration.
+        alone : Lock, optional
+            Held while the session runs, but not while a connection waits to be closed.
+        keep : Path, optional
+            Where to leave the capture.
+
+        Raises
+        ------
+        InputError
+            If it takes too long.
+        """
+        capture = keep or self._work / "session.pcap"
+        wish = {"delay_ns": round(setting.rtt_ms * 500_000), "loss": loss, "seed": seed, "capture": str(capture)}
+        until = time.monotonic() + timeout_s
+        with alone or contextlib.nullcontext():
+            self._line.set_up(json.dumps(wish))
+            name = self.sender.submit(setting.N, setting.size)
+            while (counts := self.sender.outcome(name)).total() < setting.N:
+                _wait(until, f"{counts.total()} of {setting.N} recipients were reported")
+            time.sleep(_SETTLE_S)
+        while not is_over(found := segments(capture, PORT)):
+            _wait(until, "the connections were not closed")
+        self.sender.forget()
+        ledger = {kind: counts[kind] for kind in ("sent", "deferred", "bounced")}
+        measured = facts(found)
+        duration = measured.pop("duration_s")
+        return {
+            **{name: value for name, value in setting._asdict().items() if name != "rtt_ms"},
+            **ledger, **measured, "duration_s": duration, "rtt_ms": setting.rtt_ms,
+            "sender": f"Postfix {self.sender.version}",
+            "receiver": f"{self.receiver.name} {self.receiver.version}",
+            **({"loss": loss} if loss else {}),
+        }  # fmt: skip
+
+
+def _wait(until: float, words: str) -> None:
+    if time.monotonic() > until:
+        raise InputError(f"a session did not end in time: {words}", key="lab")
+    time.sleep(_LOOK_S)
+
+
+@contextlib.contextmanager
+def pair(found: Found, receiver: str, setting: Setting, alone: Lock | None = None) -> Iterator[Pair]:
+    """Start both programs, set as a setting says, and alone if a lock is given; everything is gone afterwards."""
+    work = Path(tempfile.mkdtemp(prefix="simsmtp-lab-"))
+    work.chmod(0o755)
+    try:
+        with Line() as line:
+            with alone or contextlib.nullcontext():
+                servers = Pair(line, found, work, receiver, setting)
+            yield servers
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
