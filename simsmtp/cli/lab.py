@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,21 +31,16 @@ Examples:
 """
 
 
-class _Values(click.ParamType):
-    """Values divided by commas, each read by a function that raises ValueError."""
+def _values(read: Callable[[str], Any], allowed: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
+    """Return a callback that reads values divided by commas, each once, with a function that raises ValueError."""
 
-    def __init__(self, read: Callable[[str], Any], allowed: str) -> None:
-        self.name = "LIST"
-        self._read, self._allowed = read, allowed
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the list, each value once."""
-        if not isinstance(value, str):
-            return value
+    def read_all(ctx: click.Context, param: click.Parameter, value: str) -> list[Any]:
         try:
-            return list(dict.fromkeys(self._read(one.strip()) for one in value.split(",")))
+            return list(dict.fromkeys(read(one.strip()) for one in value.split(",")))
         except ValueError:
-            self.fail(f"{value!r} is no list of {self._allowed}", param, ctx)
+            raise click.BadParameter(f"{value!r} is no list of {allowed}", ctx, param) from None
+
+    return read_all
 
 
 def _positive(text: str) -> int:
@@ -69,8 +63,9 @@ def _on_off(text: str) -> str:
     return text
 
 
-_COUNTS = _Values(_positive, "whole numbers from 1")
-_SWITCHES = _Values(_on_off, "'on' and 'off'")
+_COUNTS = _values(_positive, "whole numbers from 1")
+_TIMES = _values(_milliseconds, "milliseconds from 0 to 10000")
+_SWITCHES = _values(_on_off, "'on' and 'off'")
 
 
 @click.command(help=_HELP)
@@ -78,14 +73,41 @@ _SWITCHES = _Values(_on_off, "'on' and 'off'")
               help="Rows are appended here, one JSON object a line.")  # fmt: skip
 @click.option("--receiver", type=click.Choice(["postfix", "exim"]), default="postfix", show_default=True,
               help="Who receives.")  # fmt: skip
-@click.option("--rtt", type=_Values(_milliseconds, "milliseconds from 0 to 10000"), default="2,20,40,100,200",
-              show_default=True, help="Round trips of the line in milliseconds.")  # fmt: skip
-@click.option("--recipients", type=_COUNTS, default="200", show_default=True, help="Recipients of the one message.")
-@click.option("--batch", type=_COUNTS, default="50", show_default=True, help="Recipients in a transaction, at most.")
-@click.option("--limit", type=_COUNTS, default="100", show_default=True, help="Recipient limit of the receiver.")
-@click.option("--size", type=_COUNTS, default="1000", show_default=True, help="Octets of text in the message.")
-@click.option("--cache", type=_SWITCHES, default="on", show_default=True, help="Use a connection again.")
-@click.option("--pipelining", type=_SWITCHES, default="on", show_default=True, help="Let the sender pipeline.")
+@click.option("--rtt", metavar="LIST", callback=_TIMES, default="2,20,40,100,200", show_default=True,
+              help="Round trips of the line in milliseconds.")  # fmt: skip
+@click.option(
+    "--recipients",
+    metavar="LIST",
+    callback=_COUNTS,
+    default="200",
+    show_default=True,
+    help="Recipients of the one message.",
+)
+@click.option(
+    "--batch",
+    metavar="LIST",
+    callback=_COUNTS,
+    default="50",
+    show_default=True,
+    help="Recipients in a transaction, at most.",
+)
+@click.option(
+    "--limit",
+    metavar="LIST",
+    callback=_COUNTS,
+    default="100",
+    show_default=True,
+    help="Recipient limit of the receiver.",
+)
+@click.option(
+    "--size", metavar="LIST", callback=_COUNTS, default="1000", show_default=True, help="Octets of text in the message."
+)
+@click.option(
+    "--cache", metavar="LIST", callback=_SWITCHES, default="on", show_default=True, help="Use a connection again."
+)
+@click.option(
+    "--pipelining", metavar="LIST", callback=_SWITCHES, default="on", show_default=True, help="Let the sender pipeline."
+)
 @click.option("--design", type=click.Choice(["product", "around"]), default="product", show_default=True,
               help="Which combinations.")  # fmt: skip
 @click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Sessions of each setting.")
@@ -167,20 +189,22 @@ def _print(output: Path, found: Sequence[dict[str, Any]], measured: int, *, as_j
     from simsmtp.cli.tables import number_text  # noqa: PLC0415
 
     console = Console(highlight=False)
-    console.width = max(console.width if console.is_terminal else 140, 100)
+    console.width = max(console.width if console.is_terminal else 160, 100)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    names = ("receiver", "rtt_ms", "N", "batch", "limit", "size", "cache", "pipelining", "repeats")
-    counts = ("sent", "deferred", "bounced", "connections", "client_turns")
-    for name in (*names, *counts, "median_s", "low_s", "high_s"):
-        table.add_column(name.replace("_", " "), justify="left" if name == "receiver" else "right")
+    settings = ("rtt_ms", "N", "batch", "limit", "size", "cache", "pipelining")
+    counts = ("repeats", "sent", "deferred", "bounced", "connections", "client_turns")
+    for name in (*settings, *counts, "median_s"):
+        table.add_column(name.replace("_", " "), justify="right")
+    table.add_column("lowest to highest", no_wrap=True)
     for one in found:
-        times = [number_text(one[name]) for name in ("median_s", "low_s", "high_s")]
-        table.add_row(*(_text(one[name]) for name in (*names, *counts)), *times)
+        span = f"{number_text(one['low_s'])} to {number_text(one['high_s'])}"
+        table.add_row(*(_text(one[name]) for name in (*settings, *counts)), number_text(one["median_s"]), span)
     console.print(table)
-    console.print(f"{measured} sessions measured; all are in {output}", soft_wrap=True)
+    receivers = ", ".join(dict.fromkeys(one["receiver"] for one in found))
+    console.print(f"{measured} sessions measured with {receivers}; all are in {output}", soft_wrap=True)
 
 
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) and math.isfinite(value) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

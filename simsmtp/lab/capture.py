@@ -46,7 +46,7 @@ class Segment(NamedTuple):
 
 
 def segments(path: Path, server_port: int) -> list[Segment]:
-    """Read the segments to and from a port, in the order of the capture.
+    """Read the segments to and from a port, in the order of the capture, of connections that begin in it.
 
     Raises
     ------
@@ -60,7 +60,9 @@ def segments(path: Path, server_port: int) -> list[Segment]:
         or data[20:24] != struct.pack("<I", _RAW_IP)
     ):
         raise InputError("no capture of the lab", file=str(path), allowed="pcap in nanoseconds, link type 101")
-    return [one for at_ns, packet in _packets(data) if (one := _segment(at_ns, packet, server_port))]
+    found = [one for at_ns, packet in _packets(data) if (one := _segment(at_ns, packet, server_port))]
+    begun = {one.port for one in found if one.flags & _SYN and one.up}  # others are the last words of a session before
+    return [one for one in found if one.port in begun]
 
 
 def _packets(data: bytes) -> Iterator[tuple[int, bytes]]:

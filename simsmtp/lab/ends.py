@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+from simsmtp.audit.programs import run
 from simsmtp.errors import InputError
 
 ADDRESSES = ("10.99.0.1", "10.99.0.2")
@@ -62,7 +63,7 @@ class End:
     def __init__(self, number: int) -> None:
         self.address = ADDRESSES[number]
         self._keeper = subprocess.Popen(
-            ["unshare", "-n", "-m", "-p", "--fork", "--mount-proc", "cat"],
+            ["unshare", "-n", "-m", "-p", "--fork", "--mount-proc", "cat"],  # noqa: S607 - whichever the user has
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
@@ -77,7 +78,7 @@ class End:
             f"ip link set {_DEVICE} up txqueuelen 10000",
             *(f"sysctl -q -w {name}={value}" for name, value in _SETTINGS.items()),
         ]
-        subprocess.run([*self.command, "sh", "-ec", "; ".join(steps)], check=True, timeout=_START_S)
+        run([*self.command, "sh", "-ec", "; ".join(steps)])
 
     def _first_process(self) -> int:
         children = Path(f"/proc/{self._keeper.pid}/task/{self._keeper.pid}/children")
@@ -95,17 +96,17 @@ class End:
         results: list[_T] = []
         errors: list[BaseException] = []
 
-        def run() -> None:
+        def enter() -> None:
             libc = ctypes.CDLL(None, use_errno=True)
             try:
                 if libc.setns(self._network, _CLONE_NEWNET):
-                    raise OSError(ctypes.get_errno(), "setns")  # noqa: TRY301
+                    raise OSError(ctypes.get_errno(), "setns")
                 results.append(act())
             except BaseException as error:  # noqa: BLE001 - raised again by the caller
                 errors.append(error)
 
         # A namespace belongs to a thread: one that ends takes it along.
-        thread = threading.Thread(target=run)
+        thread = threading.Thread(target=enter)
         thread.start()
         thread.join()
         if errors:
@@ -145,7 +146,7 @@ class Line:
             self.sender.close()
             raise
         devices = (self.sender.device, self.receiver.device)
-        self._carrier = subprocess.Popen(
+        self._carrier = subprocess.Popen(  # noqa: S603 - our own words
             [sys.executable, "-m", "simsmtp.lab.carrier", *map(str, devices)],
             pass_fds=devices,
             stdin=subprocess.PIPE,

@@ -136,7 +136,7 @@ class _Submission(smtplib.SMTP):
         self._end = end
         super().__init__("127.0.0.1", _SUBMISSION, local_hostname="[127.0.0.1]", timeout=60)
 
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:  # type: ignore[override]
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         return self._end.connect(host, port, timeout)
 
 

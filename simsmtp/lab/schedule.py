@@ -74,6 +74,8 @@ def _measure(lab: Lab, jobs: list[Job], done: Callable[[dict[str, Any]], object]
     # Programs that are set alike are started once; the slowest sessions, those without pipelining, begin first.
     jobs = sorted(jobs, key=lambda job: (job.setting.pipelining, job.setting.programs, job.repeat))
     groups = [list(group) for _, group in groupby(jobs, key=lambda job: job.setting.programs)]
+    pieces = -(-lab.lanes // len(groups)) if groups else 1
+    groups = [piece for group in groups for begin in range(pieces) if (piece := group[begin::pieces])]
     stop = Event()
     with ThreadPoolExecutor(max(1, min(lab.lanes, len(groups)))) as pool:
         running = [pool.submit(_measure_group, lab, group, done, alone, stop) for group in groups]

@@ -20,7 +20,7 @@ from simsmtp.lab.exim import EximReceiver
 from simsmtp.lab.postfix import PORT, PostfixReceiver, PostfixSender
 from simsmtp.lab.settings import Setting
 
-RECEIVERS = {"postfix": PostfixReceiver, "exim": EximReceiver}
+RECEIVERS: dict[str, type[PostfixReceiver | EximReceiver]] = {"postfix": PostfixReceiver, "exim": EximReceiver}
 _PROGRAMS = {"postfix": (("postfix",), "postfix"), "exim": (("exim4", "exim"), "exim4-daemon-light")}
 _LOOK_S = 0.02
 _SETTLE_S = 0.1
@@ -82,6 +82,7 @@ class Pair:
             time.sleep(_SETTLE_S)
         while not is_over(found := segments(capture, PORT)):
             _wait(until, "the connections were not closed")
+        time.sleep(setting.rtt_ms / 1e3)  # until the last acknowledgement is there
         self.sender.forget()
         ledger = {kind: counts[kind] for kind in ("sent", "deferred", "bounced")}
         measured = facts(found)
