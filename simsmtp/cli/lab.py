@@ -113,6 +113,8 @@ _SWITCHES = _values(_on_off, "'on' and 'off'")
 @click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Sessions of each setting.")
 @click.option("--loss", type=click.FloatRange(0, 0.5), default=0.0, show_default=True, metavar="P",
               help="Probability that the line loses a packet.")  # fmt: skip
+@click.option("--rate", "rate_mbit", type=click.FloatRange(0), default=0.0, show_default=True, metavar="MBIT",
+              help="Megabits a second that the line carries in each direction; 0 is all that comes.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**31), default=1, show_default=True, help="Key of the losses.")
 @click.option("--lanes", type=click.IntRange(1, 16), default=4, show_default=True, help="Pairs of servers at once.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(1), default=600.0, show_default=True, metavar="SECONDS",
@@ -127,6 +129,7 @@ def lab(
     design: str,
     repeats: int,
     loss: float,
+    rate_mbit: float,
     seed: int,
     lanes: int,
     timeout_s: float,
@@ -142,7 +145,7 @@ def lab(
     from simsmtp.lab.rows import Rows  # noqa: PLC0415
     from simsmtp.lab.schedule import Job, Lab, measure_all  # noqa: PLC0415
     from simsmtp.lab.sessions import need_programs  # noqa: PLC0415
-    from simsmtp.lab.settings import settings  # noqa: PLC0415
+    from simsmtp.lab.settings import Medium, settings  # noqa: PLC0415
     from simsmtp.study.progress import progress_bar  # noqa: PLC0415
 
     if reason := why_not():
@@ -152,9 +155,9 @@ def lab(
     kept = Rows(output)
     levels["N"], levels["rtt_ms"] = levels.pop("recipients"), levels.pop("rtt")
     levels["pipelining"] = [one == "on" for one in levels["pipelining"]]
-    wanted = settings(levels, design)
-    jobs = [Job(one, repeat) for one in wanted for repeat in range(len(kept.of(one, receiver, loss)), repeats)]
-    lab_of = Lab(found, receiver, loss, seed, timeout_s, lanes)
+    wanted, medium = settings(levels, design), Medium(loss, rate_mbit)
+    jobs = [Job(one, repeat) for one in wanted for repeat in range(len(kept.of(one, receiver, medium)), repeats)]
+    lab_of = Lab(found, receiver, medium, seed, timeout_s, lanes)
     with progress_bar("lab", len(jobs), False if quiet else None, unit="session") as advance:
 
         def done(row: dict[str, Any]) -> None:
@@ -162,7 +165,7 @@ def lab(
             advance(1)
 
         measure_all(lab_of, jobs, done)
-    _print(output, [_summary(one, kept.of(one, receiver, loss)) for one in wanted], len(jobs), as_json=as_json)
+    _print(output, [_summary(one, kept.of(one, receiver, medium)) for one in wanted], len(jobs), as_json=as_json)
 
 
 def _summary(setting: Setting, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -118,18 +118,42 @@ class Stream:
 
 
 _RCPT = re.compile(rb"^RCPT TO:", re.IGNORECASE | re.MULTILINE)
-_REPLY = re.compile(rb"^(\d{3}) ", re.MULTILINE)
+_LAST_LINE = re.compile(rb"(\d{3})(?: |\r?$)")
 
 
 class _Connection:
-    def __init__(self) -> None:
-        self.streams: dict[bool, Stream] = {}
-        self.ended: set[bool] = set()
+    """Both directions of a connection."""
 
-    def texts(self) -> tuple[bytes, list[tuple[int, bytes]]]:
-        up = self.streams.get(True)
-        down = self.streams.get(False)
-        return b"".join(octets for _, octets in up.pieces()) if up else b"", down.pieces() if down else []
+    def __init__(self) -> None:
+        self._streams: dict[bool, Stream] = {}
+        self._is_left = False
+        self._speaks_up = False
+        self.counts: Counter[str] = Counter()
+
+    def take(self, one: Segment) -> None:
+        """Take a segment; what the server says after the client has closed is said to nobody."""
+        if one.flags & _SYN:
+            self._streams[one.up] = Stream((one.number + 1) % 2**32)
+        if one.octets and one.up in self._streams and not self._is_left:
+            self._streams[one.up].add(one)
+            self.counts["bytes_up" if one.up else "bytes_down"] += len(one.octets)
+            self.counts["server_segments"] += not one.up
+            self.counts["client_turns"] += one.up and not self._speaks_up
+            self._speaks_up = one.up
+        self._is_left = self._is_left or bool(one.up and one.flags & _FIN)
+
+    def said(self) -> bytes:
+        """Return what the client said."""
+        return b"".join(octets for _, octets in self._streams[True].pieces())
+
+    def replies(self) -> Iterator[tuple[int, str]]:
+        """Yield when each reply's last line was complete, and its code."""
+        rest = b""
+        for at_ns, octets in self._streams[False].pieces() if False in self._streams else ():
+            *lines, rest = (rest + octets).split(b"\n")
+            for line in lines:
+                if match := _LAST_LINE.match(line):
+                    yield at_ns, match[1].decode("ascii")
 
 
 def is_over(found: list[Segment]) -> bool:
@@ -154,7 +178,7 @@ def facts(found: list[Segment]) -> dict[str, Any]:
         the client starts to send octets, or does so again after the server sent some; ``bytes_up`` and ``bytes_down``,
         octets carried, those sent twice counted twice; ``server_segments``, segments with octets from the server;
         ``codes``, replies by code; ``duration_s``, from the first SYN to the segment with the end of the last reply
-        before QUIT's, both as seen at the sender's end.
+        before QUIT's, both as seen at the sender's end. What a server says to a client that has closed counts nowhere.
 
     Raises
     ------
@@ -162,29 +186,17 @@ def facts(found: list[Segment]) -> dict[str, Any]:
         If there is no connection in it.
     """
     connections: dict[int, _Connection] = {}
-    counts: Counter[str] = Counter()
-    turn: dict[int, bool] = {}
     for one in found:
-        connection = connections.setdefault(one.port, _Connection())
-        if one.flags & _SYN:
-            connection.streams[one.up] = Stream((one.number + 1) % 2**32)
-        if not one.octets or one.up not in connection.streams:
-            continue
-        connection.streams[one.up].add(one)
-        counts["bytes_up" if one.up else "bytes_down"] += len(one.octets)
-        counts["server_segments"] += not one.up
-        counts["client_turns"] += one.up and not turn.get(one.port, False)
-        turn[one.port] = one.up
+        connections.setdefault(one.port, _Connection()).take(one)
     begin = min((one.at_ns for one in found if one.flags & _SYN and one.up), default=None)
     if begin is None:
         raise InputError("no connection in the capture", key="lab")
-    codes: Counter[str] = Counter()
-    last = begin
+    counts, codes, last = Counter[str](), Counter[str](), begin
     for connection in connections.values():
-        said, replies = connection.texts()
-        counts["rcpt_cmds"] += len(_RCPT.findall(said))
-        codes.update(code for _, code in _replies(replies))
-        last = max([last, *(at_ns for at_ns, code in _replies(replies) if code != "221")])
+        counts.update(connection.counts, rcpt_cmds=len(_RCPT.findall(connection.said())))
+        replies = list(connection.replies())
+        codes.update(code for _, code in replies)
+        last = max([last, *(at_ns for at_ns, code in replies if code != "221")])
     names = ("rcpt_cmds", "client_turns", "bytes_up", "bytes_down", "server_segments")
     return {
         "connections": len(connections),
@@ -192,13 +204,3 @@ def facts(found: list[Segment]) -> dict[str, Any]:
         "codes": dict(sorted(codes.items())),
         "duration_s": round((last - begin) / 1e9, 6),
     }
-
-
-def _replies(pieces: list[tuple[int, bytes]]) -> Iterator[tuple[int, str]]:
-    """Yield when each reply's last line was complete, and its code."""
-    rest = b""
-    for at_ns, octets in pieces:
-        *lines, rest = (rest + octets).split(b"\n")
-        for line in lines:
-            if match := _REPLY.match(line + b" "):
-                yield at_ns, match[1].decode("ascii")

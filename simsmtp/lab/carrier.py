@@ -1,8 +1,9 @@
 """The process that carries packets between two TUN devices, with a delay, and keeps a capture of the first end.
 
 It is a process of its own because a delay of one millisecond wants a loop that waits for nothing else. Run as
-``python -m simsmtp.lab.carrier FD FD`` it takes one line of JSON per session on standard input, ``{"delay_ns", "loss",
-"seed", "capture"}``, answers with a line once the line is so, and ends with its input: it never outlives its owner.
+``python -m simsmtp.lab.carrier FD FD`` it takes one line of JSON per session on standard input, with ``delay_ns``,
+``loss``, ``seed``, ``rate_mbit`` and ``capture``, answers with a line once the line is so, and ends with its input: it
+never outlives its owner.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def _set_up(wish: dict[str, str | int | float]) -> tuple[DelayLine, BinaryIO]:
     capture = open(str(wish["capture"]), "wb", buffering=0)  # noqa: SIM115, PTH123 - closed by the next session
     capture.write(_HEAD)
     print("ready", flush=True)  # noqa: T201
-    return DelayLine(int(wish["delay_ns"]), float(wish["loss"]), int(wish["seed"])), capture
+    return DelayLine(int(wish["delay_ns"]), float(wish["loss"]), int(wish["seed"]), float(wish["rate_mbit"])), capture
 
 
 def _waiting(end: int) -> list[bytes]:

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any
 
 from simsmtp.errors import InputError
-from simsmtp.lab.settings import Setting
+from simsmtp.lab.settings import Medium, Setting
 
 NAMES = (
     *("N", "batch", "limit", "size", "cache", "pipelining", "sent", "deferred", "bounced", "connections", "rcpt_cmds"),
@@ -43,15 +43,15 @@ class Rows:
         except OSError as error:
             raise InputError(f"cannot be used: {error.strerror}", key="--output", given=str(path)) from None
 
-    def of(self, setting: Setting, receiver: str, loss: float) -> list[dict[str, Any]]:
-        """Return the rows of a setting with that kind of receiver and that loss."""
+    def of(self, setting: Setting, receiver: str, medium: Medium) -> list[dict[str, Any]]:
+        """Return the rows of a setting with that kind of receiver over that kind of line."""
         with self._lock:
             return [
                 row
                 for row in self.rows
                 if setting.is_of(row)
                 and str(row.get("receiver", "")).lower().startswith(receiver)
-                and row.get("loss", 0.0) == loss
+                and medium.is_of(row)
             ]
 
     def add(self, row: dict[str, Any]) -> None:

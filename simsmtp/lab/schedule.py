@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from simsmtp.audit.programs import Found
 from simsmtp.lab.sessions import pair
-from simsmtp.lab.settings import Setting
+from simsmtp.lab.settings import Medium, Setting
 
 # Below this the machine's own time is a large part of a session's: such sessions run one at a time.
 ALONE_BELOW_MS = 30.0
@@ -32,8 +32,8 @@ class Lab(NamedTuple):
         Where programs are looked for.
     receiver : str
         Name in `simsmtp.lab.sessions.RECEIVERS`.
-    loss : float
-        Probability that a packet is lost on the line.
+    medium : Medium
+        What the line does beside delaying.
     seed : int
         Key of the losses; every repeat has its own.
     timeout_s : float
@@ -44,7 +44,7 @@ class Lab(NamedTuple):
 
     found: Found
     receiver: str
-    loss: float = 0.0
+    medium: Medium = Medium()
     seed: int = 1
     timeout_s: float = 600.0
     lanes: int = 4
@@ -100,4 +100,4 @@ def _measure_group(
             if stop.is_set():
                 return
             seed = lab.seed * 1_000_003 + repeat
-            done(servers.measure(setting, loss=lab.loss, seed=seed, timeout_s=lab.timeout_s, alone=alone))
+            done(servers.measure(setting, medium=lab.medium, seed=seed, timeout_s=lab.timeout_s, alone=alone))

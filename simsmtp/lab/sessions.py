@@ -18,7 +18,7 @@ from simsmtp.lab.capture import facts, is_over, segments
 from simsmtp.lab.ends import Line
 from simsmtp.lab.exim import EximReceiver
 from simsmtp.lab.postfix import PORT, PostfixReceiver, PostfixSender
-from simsmtp.lab.settings import Setting
+from simsmtp.lab.settings import Medium, Setting
 
 RECEIVERS: dict[str, type[PostfixReceiver | EximReceiver]] = {"postfix": PostfixReceiver, "exim": EximReceiver}
 _PROGRAMS = {"postfix": (("postfix",), "postfix"), "exim": (("exim4", "exim"), "exim4-daemon-light")}
@@ -45,7 +45,7 @@ class Pair:
         self,
         setting: Setting,
         *,
-        loss: float = 0.0,
+        medium: Medium = Medium(),  # noqa: B008 - never changed
         seed: int = 0,
         timeout_s: float = 600.0,
         alone: Lock | None = None,
@@ -57,8 +57,10 @@ class Pair:
         ----------
         setting : Setting
             What to measure; must agree with what the programs were started with.
-        loss, seed : float, int
-            Losses of the line.
+        medium : Medium
+            What else the line does.
+        seed : int
+            Key of its losses.
         timeout_s : float
             Longest duration.
         alone : Lock, optional
@@ -72,7 +74,7 @@ class Pair:
             If it takes too long.
         """
         capture = keep or self._work / "session.pcap"
-        wish = {"delay_ns": round(setting.rtt_ms * 500_000), "loss": loss, "seed": seed, "capture": str(capture)}
+        wish = {"delay_ns": round(setting.rtt_ms * 500_000), "seed": seed, "capture": str(capture), **medium._asdict()}
         until = time.monotonic() + timeout_s
         with alone or contextlib.nullcontext():
             self._line.set_up(json.dumps(wish))
@@ -92,7 +94,7 @@ class Pair:
             **ledger, **measured, "duration_s": duration, "rtt_ms": setting.rtt_ms,
             "sender": f"Postfix {self.sender.version}",
             "receiver": f"{self.receiver.name} {self.receiver.version}",
-            **({"loss": loss} if loss else {}),
+            **medium.named(),
         }  # fmt: skip
 
 

@@ -46,6 +46,29 @@ class Setting(NamedTuple):
         return all(row.get(name) == value for name, value in self._asdict().items())
 
 
+class Medium(NamedTuple):
+    """What else the line does to packets.
+
+    Attributes
+    ----------
+    loss : float
+        Probability that a packet is lost.
+    rate_mbit : float
+        Megabits a second in each direction; 0 is all that comes.
+    """
+
+    loss: float = 0.0
+    rate_mbit: float = 0.0
+
+    def named(self) -> dict[str, float]:
+        """Return what a row says of it: nothing of what the line does not do."""
+        return {name: value for name, value in self._asdict().items() if value}
+
+    def is_of(self, row: dict[str, Any]) -> bool:
+        """Tell whether a measured row is of this line."""
+        return all(row.get(name, 0.0) == value for name, value in self._asdict().items())
+
+
 def settings(levels: dict[str, Sequence[Any]], design: str) -> list[Setting]:
     """Combine the levels of each factor.
 
