@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -147,8 +148,9 @@ class Line:
             raise
         devices = (self.sender.device, self.receiver.device)
         self._carrier = subprocess.Popen(  # noqa: S603 - our own words
-            [sys.executable, "-m", "simsmtp.lab.carrier", *map(str, devices)],
+            [sys.executable, "-P", "-m", "simsmtp.lab.carrier", *map(str, devices)],
             pass_fds=devices,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},  # this very package, wherever we stand
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -160,8 +162,9 @@ class Line:
         """Give the carrier a line of JSON, see `simsmtp.lab.carrier`, and wait until the line is so."""
         assert self._carrier.stdin
         assert self._carrier.stdout
-        self._carrier.stdin.write(wish + "\n")
-        self._carrier.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            self._carrier.stdin.write(wish + "\n")
+            self._carrier.stdin.flush()
         if not self._carrier.stdout.readline():
             raise InputError("the process that carries packets has ended", key="lab")
 
@@ -169,12 +172,15 @@ class Line:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Take everything down."""
-        with self._carrier as carrier:
-            if carrier.stdin:
-                carrier.stdin.close()
-            try:
-                carrier.wait(_START_S)
-            except subprocess.TimeoutExpired:
-                carrier.kill()
+        carrier = self._carrier
+        for pipe in (carrier.stdin, carrier.stdout):
+            with contextlib.suppress(BrokenPipeError):
+                if pipe:
+                    pipe.close()
+        try:
+            carrier.wait(_START_S)
+        except subprocess.TimeoutExpired:
+            carrier.kill()
+            carrier.wait(_START_S)
         for end in (self.sender, self.receiver):
             end.close()
