@@ -29,7 +29,7 @@ _EARLY_NS = 60_000
 def main(ends: tuple[int, int]) -> None:
     """Carry until standard input ends."""
     with contextlib.suppress(OSError):  # a busy machine must not lengthen the line
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
     offset_ns = time.time_ns() - time.monotonic_ns()
     line, capture = DelayLine(0), None
     while True:

@@ -47,7 +47,7 @@ class EximReceiver:
         shutil.chown(work / "spool", _NUMBER, _NUMBER)
         text = _CONFIGURATION.format(exim=binary, work=work, address=end.address, port=PORT, limit=limit)
         (work / "exim.conf").write_text(text, encoding="utf-8")
-        command = [*end.command, *own_world(work, {_USER: _NUMBER}), str(binary), "-C", str(work / "exim.conf")]
+        command = [*end.start, *own_world(work, {_USER: _NUMBER}), str(binary), "-C", str(work / "exim.conf")]
         self.version = run([*command, "--version"]).split()[2]
         with (work / "log").open("wb") as log:
             self._daemon = subprocess.Popen(  # noqa: S603 - our own words

@@ -72,7 +72,7 @@ class _Instance:
         own = f"{listen} inet n - n - - smtpd"
         (self._conf / "master.cf").write_text("\n".join([*services, own, ""]), encoding="utf-8")
         self.version = run([found.program("postconf", package="postfix"), "-d", "-h", "mail_version"]).strip()
-        run([*end.command, found.program("postfix", package="postfix"), "-c", str(self._conf), "start"])
+        run([*end.start, found.program("postfix", package="postfix"), "-c", str(self._conf), "start"])
 
 
 class PostfixSender(_Instance):

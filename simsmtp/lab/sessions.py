@@ -83,7 +83,7 @@ class Pair:
                 _wait(until, f"{counts.total()} of {setting.N} recipients were reported")
             time.sleep(_SETTLE_S)
         while not is_over(found := segments(capture, PORT)):
-            _wait(until, "the connections were not closed")
+            _wait(until, "the connections were not closed", 5 * _LOOK_S)
         time.sleep(setting.rtt_ms / 1e3)  # until the last acknowledgement is there
         self.sender.forget()
         ledger = {kind: counts[kind] for kind in ("sent", "deferred", "bounced")}
@@ -98,10 +98,10 @@ class Pair:
         }  # fmt: skip
 
 
-def _wait(until: float, words: str) -> None:
+def _wait(until: float, words: str, pause_s: float = _LOOK_S) -> None:
     if time.monotonic() > until:
         raise InputError(f"a session did not end in time: {words}", key="lab")
-    time.sleep(_LOOK_S)
+    time.sleep(pause_s)
 
 
 @contextlib.contextmanager
