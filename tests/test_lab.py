@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +235,63 @@ def test_a_real_session_over_the_line(tmp_path: Path) -> None:
     again = json.loads(lab("-o", str(path), *arguments).stdout)
     assert (again["measured"], len(again["settings"])) == (0, 1)
     assert again["settings"][0]["median_s"] == row["duration_s"]
+
+
+def running_in(folder: Path) -> list[str]:
+    """Return the processes that stand in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(folder):
+                found.append((process / "comm").read_text(encoding="utf-8"))
+    return found
+
+
+def until(holds: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if holds():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not come to that")
+
+
+@pytest.mark.slow
+@pytest.mark.mta
+@needs_lab
+def test_a_killed_lab_leaves_its_rows_and_no_process(tmp_path: Path) -> None:
+    path = tmp_path / "measured.jsonl"
+    arguments = ["-o", str(path), "--rtt", "2", "--recipients", "4", "--cache", "off", "--quiet"]
+    with tempfile.TemporaryDirectory() as work:
+        Path(work).chmod(0o755)
+        environment = os.environ | {"TMPDIR": work}
+        command = [sys.executable, "-m", "simsmtp", "lab", *arguments, "--repeats", "1000"]
+        with subprocess.Popen(command, env=environment) as killed:
+            until(lambda: path.exists() and path.read_bytes().count(b"\n") >= 2)
+            assert running_in(Path(work))
+            killed.kill()
+        until(lambda: not running_in(Path(work)))
+    before = path.read_text(encoding="utf-8").splitlines()
+    done = lab(*arguments, "--repeats", str(len(before) + 1), "--json")
+    assert json.loads(done.stdout)["measured"] == 1
+    after = path.read_text(encoding="utf-8").splitlines()
+    assert after[:-1] == before
+    assert json.loads(after[-1])["sent"] == 4
+
+
+@pytest.mark.slow
+@pytest.mark.mta
+@needs_lab
+def test_an_interrupted_lab_ends_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "measured.jsonl"
+    with tempfile.TemporaryDirectory() as work:
+        Path(work).chmod(0o755)
+        command = [sys.executable, "-m", "simsmtp", "lab", "-o", str(path), "--rtt", "2", "--cache", "off"]
+        with subprocess.Popen([*command, "--repeats", "1000"], env=os.environ | {"TMPDIR": work}) as stopped:
+            until(path.exists)
+            stopped.send_signal(signal.SIGINT)
+            assert stopped.wait(120) == 130
+        assert running_in(Path(work)) == []
+        assert list(Path(work).iterdir()) == []
 
 
 @pytest.mark.mta

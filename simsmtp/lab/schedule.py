@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
 from itertools import groupby
 from threading import Event, Lock
 from typing import Any, NamedTuple
 
 from simsmtp.audit.programs import Found
-from simsmtp.lab.sessions import pair
+from simsmtp.lab.sessions import StoppedError, pair
 from simsmtp.lab.settings import Medium, Setting
 
 # Below this the machine's own time is a large part of a session's: such sessions run one at a time.
@@ -93,7 +94,7 @@ def _measure_group(
     if stop.is_set():
         return
     first = jobs[0].setting
-    with pair(lab.found, lab.receiver, first, alone) as servers:
+    with suppress(StoppedError), pair(lab.found, lab.receiver, first, alone, stop) as servers:
         # The first session starts processes that the later ones find running: it is not kept.
         servers.measure(first._replace(rtt_ms=0.0), timeout_s=lab.timeout_s, alone=alone)
         for setting, repeat in jobs:

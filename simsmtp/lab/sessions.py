@@ -9,11 +9,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 from simsmtp.audit.programs import Found
-from simsmtp.errors import InputError
+from simsmtp.errors import InputError, SimsmtpError
 from simsmtp.lab.capture import facts, is_over, segments
 from simsmtp.lab.ends import Line
 from simsmtp.lab.exim import EximReceiver
@@ -33,11 +33,15 @@ def need_programs(found: Found, receiver: str) -> None:
         found.program(*names, package=package)
 
 
+class StoppedError(SimsmtpError):
+    """A session was given up because somebody wants to stop."""
+
+
 class Pair:
     """A sender and a receiver on a line of their own."""
 
-    def __init__(self, line: Line, found: Found, work: Path, receiver: str, setting: Setting) -> None:
-        self._line, self._work = line, work
+    def __init__(self, line: Line, found: Found, work: Path, receiver: str, setting: Setting, stop: Event) -> None:
+        self._line, self._work, self._stop = line, work, stop
         self.receiver = RECEIVERS[receiver](found, line.receiver, work / "receiver", setting.limit)
         self.sender = PostfixSender(found, line.sender, work / "sender", setting)
 
@@ -72,6 +76,8 @@ class Pair:
         ------
         InputError
             If it takes too long.
+        StoppedError
+            If it is given up.
         """
         capture = keep or self._work / "session.pcap"
         wish = {"delay_ns": round(setting.rtt_ms * 500_000), "seed": seed, "capture": str(capture), **medium._asdict()}
@@ -80,10 +86,10 @@ class Pair:
             self._line.set_up(json.dumps(wish))
             name = self.sender.submit(setting.N, setting.size)
             while (counts := self.sender.outcome(name)).total() < setting.N:
-                _wait(until, f"{counts.total()} of {setting.N} recipients were reported")
+                self._wait(until, f"{counts.total()} of {setting.N} recipients were reported")
             time.sleep(_SETTLE_S)
         while not is_over(found := segments(capture, PORT)):
-            _wait(until, "the connections were not closed", 5 * _LOOK_S)
+            self._wait(until, "the connections were not closed", 5 * _LOOK_S)
         time.sleep(setting.rtt_ms / 1e3)  # until the last acknowledgement is there
         self.sender.forget()
         ledger = {kind: counts[kind] for kind in ("sent", "deferred", "bounced")}
@@ -97,22 +103,24 @@ class Pair:
             **medium.named(),
         }  # fmt: skip
 
-
-def _wait(until: float, words: str, pause_s: float = _LOOK_S) -> None:
-    if time.monotonic() > until:
-        raise InputError(f"a session did not end in time: {words}", key="lab")
-    time.sleep(pause_s)
+    def _wait(self, until: float, words: str, pause_s: float = _LOOK_S) -> None:
+        if time.monotonic() > until:
+            raise InputError(f"a session did not end in time: {words}", key="lab")
+        if self._stop.wait(pause_s):
+            raise StoppedError(words)
 
 
 @contextlib.contextmanager
-def pair(found: Found, receiver: str, setting: Setting, alone: Lock | None = None) -> Iterator[Pair]:
+def pair(
+    found: Found, receiver: str, setting: Setting, alone: Lock | None = None, stop: Event | None = None
+) -> Iterator[Pair]:
     """Start both programs, set as a setting says, and alone if a lock is given; everything is gone afterwards."""
     work = Path(tempfile.mkdtemp(prefix="simsmtp-lab-"))
     work.chmod(0o755)
     try:
         with Line() as line:
             with alone or contextlib.nullcontext():
-                servers = Pair(line, found, work, receiver, setting)
+                servers = Pair(line, found, work, receiver, setting, stop or Event())
             yield servers
     finally:
         shutil.rmtree(work, ignore_errors=True)
