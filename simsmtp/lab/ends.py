@@ -25,13 +25,13 @@ ADDRESSES = ("10.99.0.1", "10.99.0.2")
 _CLONE_NEWNET = 0x40000000
 _TUNSETIFF, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 _DEVICE = "line"
-_TOOLS = {"ip": "iproute2", "unshare": "util-linux", "nsenter": "util-linux", "chrt": "util-linux", "sysctl": "procps"}
+_TOOLS = {"ip": "iproute2", "unshare": "util-linux", "nsenter": "util-linux", "chrt": "util-linux"}
 # The congestion control that every kernel has and lets a namespace choose, so that machines measure the same; what TCP
 # learns in one session is not kept for the next one, so that every session begins as the first.
 _SETTINGS = {
-    "net.ipv4.tcp_congestion_control": "reno",
-    "net.ipv4.tcp_no_metrics_save": "1",
-    "net.ipv4.tcp_slow_start_after_idle": "1",
+    "tcp_congestion_control": "reno",
+    "tcp_no_metrics_save": "1",
+    "tcp_slow_start_after_idle": "1",
 }
 _START_S = 10.0
 _T = TypeVar("_T")
@@ -90,7 +90,7 @@ class End:
             "ip link set lo up",
             f"ip address add {self.address}/24 dev {_DEVICE}",
             f"ip link set {_DEVICE} up txqueuelen 10000",
-            *(f"sysctl -q -w {name}={value}" for name, value in _SETTINGS.items()),
+            *(f"echo {value} >/proc/sys/net/ipv4/{name}" for name, value in _SETTINGS.items()),
         ]
         run([*self.command, "sh", "-ec", "; ".join(steps)])
 

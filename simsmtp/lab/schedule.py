@@ -15,6 +15,7 @@ from simsmtp.lab.settings import Medium, Setting
 
 # Below this the machine's own time is a large part of a session's: such sessions run one at a time.
 ALONE_BELOW_MS = 30.0
+_WORTH_A_START = 4
 
 
 class Job(NamedTuple):
@@ -75,8 +76,8 @@ def _measure(lab: Lab, jobs: list[Job], done: Callable[[dict[str, Any]], object]
     # Programs that are set alike are started once; the slowest sessions, those without pipelining, begin first.
     jobs = sorted(jobs, key=lambda job: (job.setting.pipelining, job.setting.programs, job.repeat))
     groups = [list(group) for _, group in groupby(jobs, key=lambda job: job.setting.programs)]
-    pieces = -(-lab.lanes // len(groups)) if groups else 1
-    groups = [piece for group in groups for begin in range(pieces) if (piece := group[begin::pieces])]
+    share = -(-lab.lanes // max(1, len(groups)))
+    groups = [piece for group in groups for piece in _shared(group, share)]
     stop = Event()
     with ThreadPoolExecutor(max(1, min(lab.lanes, len(groups)))) as pool:
         running = [pool.submit(_measure_group, lab, group, done, alone, stop) for group in groups]
@@ -86,6 +87,12 @@ def _measure(lab: Lab, jobs: list[Job], done: Callable[[dict[str, Any]], object]
             stop.set()
     for one in running:
         one.result()
+
+
+def _shared(jobs: list[Job], share: int) -> list[list[Job]]:
+    """Return jobs in that many parts, or in fewer if a start would cost more than the sessions of a part."""
+    parts = max(1, min(share, len(jobs) // _WORTH_A_START))
+    return [jobs[begin::parts] for begin in range(parts)]
 
 
 def _measure_group(
