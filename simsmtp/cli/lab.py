@@ -22,6 +22,7 @@ or its unpacked files (--programs).
 Options with LIST take values divided by commas. Every combination is measured; with --design around only the first
 value of each, changed in one option at a time. What FILE already holds is not measured again: start it again after an
 interruption, or with more repeats. Round trips below 30 ms are measured one at a time, others --lanes at a time.
+Queues are in the temporary folder: on a busy disk, TMPDIR=/dev/shm leaves its delays out.
 
 \b
 Examples:
