@@ -133,7 +133,7 @@ class _Connection:
     def take(self, one: Segment) -> None:
         """Take a segment; what the server says after the client has closed is said to nobody."""
         if one.flags & _SYN:
-            self._streams[one.up] = Stream((one.number + 1) % 2**32)
+            self._streams.setdefault(one.up, Stream((one.number + 1) % 2**32))
         if one.octets and one.up in self._streams and not self._is_left:
             self._streams[one.up].add(one)
             self.counts["bytes_up" if one.up else "bytes_down"] += len(one.octets)
@@ -144,16 +144,19 @@ class _Connection:
 
     def said(self) -> bytes:
         """Return what the client said."""
-        return b"".join(octets for _, octets in self._streams[True].pieces())
+        return b"".join(octets for _, octets in self._pieces(up=True))
 
     def replies(self) -> Iterator[tuple[int, str]]:
         """Yield when each reply's last line was complete, and its code."""
         rest = b""
-        for at_ns, octets in self._streams[False].pieces() if False in self._streams else ():
+        for at_ns, octets in self._pieces(up=False):
             *lines, rest = (rest + octets).split(b"\n")
             for line in lines:
                 if match := _LAST_LINE.match(line):
                     yield at_ns, match[1].decode("ascii")
+
+    def _pieces(self, *, up: bool) -> list[tuple[int, bytes]]:
+        return self._streams[up].pieces() if up in self._streams else []
 
 
 def is_over(found: list[Segment]) -> bool:
