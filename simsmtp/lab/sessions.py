@@ -30,7 +30,11 @@ def need_programs(found: Found, receiver: str) -> None:
     """Raise an `InputError` unless the programs of a sender and that receiver are there."""
     for name in ("postfix", receiver):
         names, package = _PROGRAMS[name]
-        found.program(*names, package=package)
+        try:
+            found.program(*names, package=package)
+        except InputError as error:
+            allowed = f"Debian package {package}, installed, or unpacked in a folder that --programs names"
+            raise InputError(error.message, key="lab", given=error.given, allowed=allowed) from None
 
 
 class StoppedError(SimsmtpError):
