@@ -24,7 +24,20 @@ MAY_IMPORT = {
     "study": {"analysis", "engines", "model", "presets", "protocol", "strategies", "_version"},
     "live": {"model", "protocol", "policies", "strategies"},
     "audit": {"live", "model", "protocol"},
-    "cli": {"analysis", "audit", "engines", "live", "model", "presets", "protocol", "study", "trace", "_version"},
+    "lab": {"audit"},
+    "cli": {
+        "analysis",
+        "audit",
+        "engines",
+        "lab",
+        "live",
+        "model",
+        "presets",
+        "protocol",
+        "study",
+        "trace",
+        "_version",
+    },
 }
 # Heavy package → the rooms and files that may import it.
 HOMES = {

@@ -20,6 +20,7 @@ _COMMANDS = {
     "send": "Send to a real SMTP server, counting by any strategy.",
     "audit": "Find out whether a real mail program loses recipients at a limit.",
     "keys": "List the keys of a scenario with units, defaults and meaning.",
+    "lab": "Measure sessions of real mail servers over a line with a delay.",
     "presets": "List the presets with their values and sources.",
 }
 
