@@ -14,6 +14,10 @@ CHUNK = re.compile(rb"BDAT ([0-9]{1,12})( LAST)?[ \t]*", re.IGNORECASE)
 _PATH = re.compile(rb"[^<]*<(?:@[^:>]*:)?([^>]*)>")
 
 
+_TO_ALL = (b"DATA", b"TEXT", b"BDAT", b"LAST")
+NOT_OBEYED = (500, 502, 503)
+
+
 class Answered(NamedTuple):
     """One thing a client said, with the code that answers it: its verb in capitals, or TEXT, and its mailbox."""
 
@@ -78,18 +82,19 @@ def account(written: bytes, codes: Iterable[int]) -> Account:
     asked: list[str] = []
     for verb, address, code in answered(written, codes):
         is_good = 200 <= code < 300
-        is_end = verb in (b"TEXT", b"LAST") or (verb == b"BDAT" and not is_good)
-        if verb == b"MAIL":
-            sender, is_open, taken, asked = address, is_good, [], []
+        is_last = verb == b"LAST" or (verb == b"BDAT" and not is_good)
+        is_end = verb == b"TEXT" or (is_last and code not in NOT_OBEYED)
+        if verb == b"MAIL" and is_good:
+            sender, is_open, taken, asked = address, True, [], []
         elif verb == b"RCPT":
             asked.append(address)
             taken += [address] if is_good and is_open else []
         elif is_end and is_good:
             accepted.update((sender, one) for one in taken)
         if code >= 400:
-            about = {b"MAIL": [""], b"RCPT": [address]}.get(verb, asked if is_end or verb == b"DATA" else [])
+            about = {b"MAIL": [""], b"RCPT": [address]}.get(verb, asked if verb in _TO_ALL else [])
             for one in about:
-                refusals.setdefault((sender, one), set()).add(code)
+                refusals.setdefault((address if verb == b"MAIL" else sender, one), set()).add(code)
         if is_end or (verb in (b"EHLO", b"HELO", b"RSET", b"STAR") and is_good):
             is_open, taken = False, []
     return Account(accepted, refusals)

@@ -66,7 +66,7 @@ def fuzz(target: str, arguments: list[str]) -> None:
     import atheris  # noqa: PLC0415
 
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-    with atheris.instrument_imports(include=["simsmtp"]):
+    with atheris.instrument_imports(include=["simsmtp", "email"]):
         from fuzz_targets import TARGETS  # noqa: PLC0415
     atheris.Setup([sys.argv[0], *arguments], TARGETS[target])
     atheris.Fuzz()

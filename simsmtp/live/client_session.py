@@ -153,8 +153,13 @@ class ClientSession:
         self.heard = []
         self.waits += 1
         self._first_read, self._rcpts = self._reads, 0
+        if self.is_closed:  # so nothing is written, and no recipient tried
+            self.heard = [Heard(one.verb, NOBODY, 0, 0, self._reads) for one in flight if one.verb != Verb.RCPT]
+            return
         buffer = bytearray()
         for command in flight:
+            if self.is_closed:
+                break
             if stops and command.verb == Verb.RCPT:
                 yield from _written(buffer)
                 yield Poll()
@@ -216,7 +221,7 @@ class ClientSession:
         for command in self._awaited:
             self.heard.append(Heard(command.verb, command.recipient, 0, 0, self._read_of(command.verb)))
         self._awaited.clear()
-        if self._by_hand:
+        if self._by_hand and self.heard:
             self._reads = self.heard[-1].read + 1
 
     def _hear(self, reply: ServerReply) -> bool:
@@ -228,7 +233,7 @@ class ClientSession:
         if not self._awaited:
             return False
         command = self._awaited.popleft()
-        if command.verb == Verb.DATA and reply.code < 300:
+        if command.verb == Verb.DATA and reply.code < 400 and reply.code != 354:
             self.fail("a reply to DATA that is none")  # whether a text may follow is anybody's guess
         heard = Heard(command.verb, command.recipient, reply.code, reply.status, self._read_of(command.verb))
         self._rcpts += command.verb == Verb.RCPT
