@@ -63,9 +63,7 @@ def test_a_server_keeps_its_word(head: bytes, pieces: list[bytes]) -> None:
     pieces=st.lists(st.one_of(st.sampled_from(REPLIES), st.binary(max_size=8)), max_size=40),
     greets=st.booleans(),
 )
-def test_a_client_believes_only_what_its_commands_were_answered(
-    head: bytes, pieces: list[bytes], greets: bool
-) -> None:
+def test_a_client_believes_only_what_its_commands_were_answered(head: bytes, pieces: list[bytes], greets: bool) -> None:
     begin = b"220 x\r\n" + NEXT + b"250-x\r\n250 PIPELINING\r\n" + NEXT if greets else b""
     TARGETS["client"](head + b"\n" + begin + b"".join(pieces))
 
