@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -32,25 +33,54 @@ def case_of(file: Path | None, settings: Sequence[str], point: int) -> tuple[Sce
 
 
 class RowFile:
-    """A CSV file of rows, whose first line names the columns; an `InputError` if it cannot be written."""
+    """A CSV file of rows, whose first line names the columns; made by `open`, not before.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is to be.
+    columns : sequence of str
+        Names of the columns.
+
+    Raises
+    ------
+    InputError
+        It could not be made there; said at once, so that nobody sends mail and then cannot keep what came of it.
+    """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        from simsmtp.errors import InputError  # noqa: PLC0415
+        self._path, self._columns = path, columns
+        self._file: TextIO | None = None
+        folder = path.parent
+        if path.is_dir():
+            raise self._error("it is a folder")
+        if not folder.is_dir():
+            raise self._error(f"there is no folder {str(folder)!r}")
+        if not os.access(path if path.exists() else folder, os.W_OK):
+            raise self._error("no permission")
 
+    def open(self) -> None:
+        """Make the file, in the place of one that may be there."""
         try:
-            self._file: TextIO = path.open("w", encoding="utf-8", newline="", buffering=1)
+            self._file = self._path.open("w", encoding="utf-8", newline="", buffering=1)
         except OSError as error:
-            raise InputError(f"cannot be written: {error.strerror}", key="--rows", given=str(path)) from None
+            raise self._error(error.strerror or str(error)) from None
         self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerow(columns)
+        self._writer.writerow(self._columns)
 
     def write(self, row: Sequence[object]) -> None:
         """Write one row."""
         self._writer.writerow(row)
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file, if it was made."""
+        if self._file is not None:
+            self._file.close()
+
+    def _error(self, reason: str) -> Exception:
+        from simsmtp.errors import InputError  # noqa: PLC0415
+
+        return InputError(f"cannot be written: {reason}", key="--rows", given=str(self._path))
 
 
 class LiveCounter:

@@ -69,6 +69,8 @@ class ClientSession:
         Why it ended, if that was neither QUIT nor a 421.
     has_greeted : bool
         The banner was a reply.
+    lacks_tls : bool
+        It ended because it could not be encrypted.
     needs_reset : bool
         The last transaction was left open, so RSET comes before the next.
     waits, transactions : int
@@ -88,7 +90,7 @@ class ClientSession:
     ) -> None:
         self.heard: list[Heard] = []
         self.offered: Capabilities = NOTHING_OFFERED
-        self.is_closed = self.is_over = self.needs_reset = self.has_greeted = False
+        self.is_closed = self.is_over = self.needs_reset = self.has_greeted = self.lacks_tls = False
         self.fault = ""
         self.waits = 2  # for the TCP handshake and the banner
         self.transactions = self.committed = 0
@@ -127,6 +129,11 @@ class ClientSession:
         """Give the session up."""
         if not self.is_closed:
             self.fault, self.is_closed = fault, True
+
+    def fail_tls(self, fault: str) -> None:
+        """Give the session up because it cannot be encrypted."""
+        self.lacks_tls |= not self.is_closed
+        self.fail(fault)
 
     def open(self) -> Steps:
         """Read the banner and greet; `is_closed` tells afterwards whether the server refused."""
@@ -197,14 +204,14 @@ class ClientSession:
 
     def _start_tls(self) -> Steps:
         if not self.offered.starttls:
-            self.fail("the server does not offer STARTTLS")
+            self.fail_tls("the server does not offer STARTTLS")
             return
         yield from self.exchange([_line(Verb.STARTTLS)])
         yield Poll()
         if not self.is_closed and self.heard[0].code != 220:
-            self.fail("the server refuses STARTTLS")
+            self.fail_tls("the server refuses STARTTLS")
         if not self.is_closed and self._replies.has_rest:
-            self.fail("the server sent something between STARTTLS and the handshake")
+            self.fail_tls("the server sent something between STARTTLS and the handshake")
         if self.is_closed:
             return
         self.waits += 1
