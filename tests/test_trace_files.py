@@ -138,3 +138,68 @@ def test_trace_writes_both(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
     assert "--pcap" in done.stderr
+
+
+def blocks_of(path: Path) -> dict[str, tuple[str, str | None]]:
+    """Return status and diagnostic code of each recipient of a report."""
+    status = message_from_bytes(path.read_bytes()).get_payload(1)
+    assert not isinstance(status, str)
+    return {
+        block["Final-Recipient"].removeprefix("rfc822; "): (block["Status"], block["Diagnostic-Code"])
+        for block in status.get_payload()[1:]
+    }
+
+
+def causes(folder: Path, tables: dict[str, Any]) -> set[tuple[str, str | None]]:
+    """Return the causes that a run's NDRs give."""
+    scenario, output, addresses = ran(tables)
+    paths = write_ndrs(folder, output, plan_of(scenario), addresses)
+    return {cause for path in paths for cause in blocks_of(path).values()}
+
+
+def test_the_text_of_another_transaction_is_nobody_elses_cause(tmp_path: Path) -> None:
+    """Texts are refused now and then, mailboxes too, and the sender gives the latter to the recipient behind."""
+    tables = {
+        "workload": {"recipients_per_message": 20, "messages": 8, "unknown_share": 0.1},
+        "client": {"batch_size": 10, "strategy": "shifted"},
+        "server": {"data_failure_share": 0.5, "data_failure_reply": "554 5.6.0"},
+    }
+    scenario, output, addresses = ran(tables)
+    own: dict[tuple[int, int], int] = {}
+    text: dict[tuple[int, int], int] = {}
+    for row in output.dialogue:
+        if row.kind == "reply" and row.verb == Verb.RCPT:
+            own[row.message, row.recipient] = row.code
+        if row.kind == "reply" and row.verb == Verb.TEXT:
+            text.update((who, row.code) for who in own if who[0] == row.message and who not in text)
+    found = {}
+    for path in write_ndrs(tmp_path, output, plan_of(scenario), addresses):
+        for who, cause in blocks_of(path).items():
+            found[int(path.stem.removeprefix("ndr-")), who] = cause
+    words = {550: "smtp; 550 5.1.1 User unknown", 554: "smtp; 554 5.6.0 Message refused"}
+    expected = {}
+    for row in output.recipients:
+        if row.ndr:
+            who = row.message, row.recipient
+            code = own[who] if own[who] >= 400 else text[who]
+            expected[row.message, addresses.recipient(row.recipient)] = words.get(code)
+    assert {who: diagnostic for who, (_, diagnostic) in found.items()} == expected
+    assert set(expected.values()) == {*words.values(), None}
+
+
+def test_421_is_the_cause_of_all_that_the_transaction_had_named(tmp_path: Path) -> None:
+    tables = {
+        "client": {"expiry_s": 30},
+        "server": {"overflow_reply": "421 4.3.2"},
+        "workload": {"recipients_per_message": 260},
+    }
+    assert causes(tmp_path, tables) == {("4.4.7", "smtp; 421 4.3.2 Too many recipients")}
+
+
+def test_who_never_got_a_connection_expired(tmp_path: Path) -> None:
+    tables = {
+        "client": {"expiry_s": 30, "connections": 2},
+        "server": {"sessions": 1, "text_service_ms": 1e9},
+        "workload": {"messages": 2, "recipients_per_message": 2},
+    }
+    assert causes(tmp_path, tables) == {("4.4.7", None)}
