@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+
+from simsmtp.cli.outputs import require_writable
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
@@ -51,20 +52,16 @@ class RowFile:
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self._path, self._columns = path, columns
         self._file: TextIO | None = None
-        folder = path.parent
-        if path.is_dir():
-            raise self._error("it is a folder")
-        if not folder.is_dir():
-            raise self._error(f"there is no folder {str(folder)!r}")
-        if not os.access(path if path.exists() else folder, os.W_OK):
-            raise self._error("no permission")
+        require_writable(path, "--rows")
 
     def open(self) -> None:
         """Make the file, in the place of one that may be there."""
+        from simsmtp.errors import InputError  # noqa: PLC0415
+
         try:
             self._file = self._path.open("w", encoding="utf-8", newline="", buffering=1)
         except OSError as error:
-            raise self._error(error.strerror or str(error)) from None
+            raise InputError(f"cannot be written: {error.strerror}", key="--rows", given=str(self._path)) from None
         self._writer = csv.writer(self._file, lineterminator="\n")
         self._writer.writerow(self._columns)
 
@@ -76,11 +73,6 @@ class RowFile:
         """Close the file, if it was made."""
         if self._file is not None:
             self._file.close()
-
-    def _error(self, reason: str) -> Exception:
-        from simsmtp.errors import InputError  # noqa: PLC0415
-
-        return InputError(f"cannot be written: {reason}", key="--rows", given=str(self._path))
 
 
 class LiveCounter:
