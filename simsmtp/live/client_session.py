@@ -163,6 +163,19 @@ class ClientSession:
         if self.is_closed:  # so nothing is written, and no recipient tried
             self.heard = [Heard(one.verb, NOBODY, 0, 0, self._reads) for one in flight if one.verb != Verb.RCPT]
             return
+        yield from self._write(flight, stops)
+        yield from self._wait()
+
+    def quit(self) -> Steps:
+        """Leave; the reply to QUIT is not waited for."""
+        if not self.is_closed:
+            yield Write(b"QUIT\r\n")
+        self.is_closed = True
+        self.message = NOBODY
+        if self._dialogue:
+            self._dialogue.close(self.place, self.fault)
+
+    def _write(self, flight: Sequence[Command], stops: Stops | None) -> Steps:
         buffer = bytearray()
         for command in flight:
             if self.is_closed:
@@ -182,16 +195,6 @@ class ClientSession:
                 yield from _written(buffer)
                 yield from (Write(piece) for piece in command.body)
         yield from _written(buffer)
-        yield from self._wait()
-
-    def quit(self) -> Steps:
-        """Leave; the reply to QUIT is not waited for."""
-        if not self.is_closed:
-            yield Write(b"QUIT\r\n")
-        self.is_closed = True
-        self.message = NOBODY
-        if self._dialogue:
-            self._dialogue.close(self.place, self.fault)
 
     def _greet(self) -> Steps:
         yield from self.exchange([_line(Verb.EHLO)])
