@@ -84,7 +84,7 @@ JOB = _record(
 )
 """The recipients of one message that go to one destination, as linked lists of slots in ascending order."""
 
-EVENT = _record("at who index what")
+EVENT = _record("at who what")
 """`who` is the kind and the session's key, `what` the record it concerns."""
 
 READY = _record("at number job")

@@ -64,9 +64,9 @@ def run(w: Any) -> Any:
             return GROW
         R.now = first.at
         R.handled += 1
-        who, index, what = first.who, first.index, first.what
+        who, what = first.who, first.what
         drop_first(w)
-        _handle(w, who >> KIND_BITS, who & ((1 << DESTINATION_BITS) - 1), index, what)
+        _handle(w, who, what)
     return _end(w)
 
 
@@ -116,8 +116,8 @@ def _ready_is_full(w: Any) -> Any:
 
 
 @inlined
-def _handle(w: Any, kind: Any, number: Any, index: Any, what: Any) -> None:
-    R = run_of(w)
+def _handle(w: Any, who: Any, what: Any) -> None:
+    R, kind = run_of(w), who >> KIND_BITS
     if kind == Kind.SERVED:
         S = session_at(w, what)
         leave_worker(w, lane_at(w, S.lane))
@@ -135,11 +135,11 @@ def _handle(w: Any, kind: Any, number: Any, index: Any, what: Any) -> None:
     elif kind == Kind.HANG_UP:
         lane_at(w, what).sessions -= 1
     elif kind == Kind.ARRIVAL:
-        if number == 0:
+        if (who >> DESTINATION_BITS) & 1 == 0:
             note_arrivals(w)
             R.read_due = 1
         else:
-            R.resend_due, R.resend_number = what, index
+            R.resend_due, R.resend_number = what, who & ((1 << DESTINATION_BITS) - 1)
     elif kind == Kind.RETRY:
         retry(w, what)
     else:
