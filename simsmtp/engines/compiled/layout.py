@@ -20,7 +20,7 @@ DONE, GROW, ROWS, OVERFLOW = range(4)
 VALID, SETTLED, NDR = 1, 2, 4
 """Bits of a recipient's `flags`."""
 
-LONGEST_NS = 2**61
+LONGEST_NS, NEVER_NS = 2**61, 2**63 - 1
 SLOT_CLASSES = 40
 
 

@@ -46,15 +46,15 @@ _PER_EVENT = 8
 def run(w: Any) -> Any:
     """Go on with a run until it is done or has to wait for Python; return which."""
     R = run_of(w)
+    left_to_do = True
     while R.ending == 0:
-        if not _finish_step(w):
+        if left_to_do and not _finish_step(w):
             return GROW
-        if R.finished >= 0 and not write_rows(w):
+        if left_to_do and R.finished >= 0 and not write_rows(w):
             return ROWS
         if R.events + _PER_EVENT > w.events_room:
             return GROW
-        horizon = settings_of(w).horizon_ns
-        if R.events == 0 or (horizon > 0 and event_at(w, 0).at >= horizon):
+        if R.events == 0 or event_at(w, 0).at >= settings_of(w).horizon_ns:
             R.ending = 1
             break
         first = event_at(w, 0)
@@ -66,7 +66,7 @@ def run(w: Any) -> Any:
         R.handled += 1
         who, what = first.who, first.what
         drop_first(w)
-        _handle(w, who, what)
+        left_to_do = _handle(w, who, what)
     return _end(w)
 
 
@@ -116,18 +116,21 @@ def _ready_is_full(w: Any) -> Any:
 
 
 @inlined
-def _handle(w: Any, who: Any, what: Any) -> None:
+def _handle(w: Any, who: Any, what: Any) -> Any:
+    """Work off an event; return whether it may have left something to do."""
     R, kind = run_of(w), who >> KIND_BITS
     if kind == Kind.SERVED:
         S = session_at(w, what)
         leave_worker(w, lane_at(w, S.lane))
         S.free = R.now
         _served(w, what)
-    elif kind == Kind.REQUEST:
+        return False
+    if kind == Kind.REQUEST:
         S = session_at(w, what)
         if take_worker(w, what, S, lane_at(w, S.lane)):
             _served(w, what)
-    elif kind == Kind.READ:
+        return False
+    if kind == Kind.READ:
         if not _read(w, what):
             R.resume = what
     elif kind == Kind.ACCEPT:
@@ -144,6 +147,7 @@ def _handle(w: Any, who: Any, what: Any) -> None:
         retry(w, what)
     else:
         R.resume = what  # a client that was refused tries again
+    return True
 
 
 @inlined

@@ -68,7 +68,7 @@ def leave_worker(w: Any, L: Any) -> None:
 @inlined
 def _may_jump(w: Any, at: Any, who: Any) -> Any:
     """Tell whether time may go on to an event without putting it among the others."""
-    R, horizon = run_of(w), settings_of(w).horizon_ns
-    if R.staff_due != 0 or R.to_start != 0 or (horizon > 0 and at >= horizon):
+    R = run_of(w)
+    if R.staff_due != 0 or R.to_start != 0 or at >= settings_of(w).horizon_ns:
         return False
     return is_next(w, at, who)
