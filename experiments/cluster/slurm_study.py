@@ -48,6 +48,8 @@ def main() -> None:
         )  # fmt: skip
         print(f"{study.computed} replications in {time.perf_counter() - began:.1f} s, queueing included")
         print(f"digest {study.digest}")
+    if study.failures:
+        raise SystemExit(f"{len(study.failures)} replications failed; the first: {study.failures[0]}")
 
 
 if __name__ == "__main__":
