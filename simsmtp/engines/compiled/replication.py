@@ -40,10 +40,18 @@ def run(scenario: Scenario, *, seed: int, replication: int, recipients: bool = F
     return Output(_responses(world), rows, [], "compiled")
 
 
-@lru_cache(maxsize=16)
+_plans: dict[int, tuple[Scenario, Settle, Plan]] = {}
+_MOST_PLANS = 256
+
+
 def _plan(scenario: Scenario, settle: Settle) -> Plan:
     """Return a scenario's plan: replications of one point share it, as long as its strategy stays the same."""
-    return plan_of(scenario)
+    kept = _plans.get(id(scenario))  # by identity: not every scenario can be hashed
+    if kept is None or kept[0] is not scenario or kept[1] is not settle:
+        if len(_plans) >= _MOST_PLANS:
+            _plans.clear()
+        kept = _plans[id(scenario)] = (scenario, settle, plan_of(scenario))
+    return kept[2]
 
 
 @lru_cache(maxsize=16)
