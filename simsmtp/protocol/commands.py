@@ -63,7 +63,10 @@ def command_octets(verb: Verb, address_chars: int) -> int:
 
 def bdat_octets(text_octets: int) -> int:
     """Return the octets of ``BDAT n LAST`` with its CRLF and the n octets of text that follow it."""
-    return 12 + len(str(text_octets)) + text_octets
+    digits, least = 1, 10
+    while text_octets >= least:  # a string's length would make compiled code carry strings
+        digits, least = digits + 1, 10 * least
+    return 12 + digits + text_octets
 
 
 def bdat_text_octets(octets: int) -> int:

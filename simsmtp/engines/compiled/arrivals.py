@@ -31,7 +31,7 @@ def note_arrivals(w: Any) -> None:
     while R.arrived < G.messages:
         at_ns, clock = arrival_of(w, R.arrived, R.arrived_ns)
         if at_ns > R.now:
-            schedule(w, at_ns, who_of(Kind.ARRIVAL.value, 0, 0), R.arrived, R.arrived)
+            schedule(w, at_ns, who_of(Kind.ARRIVAL.value, 0, R.arrived), R.arrived)
             return
         R.arrived, R.arrived_ns = R.arrived + 1, clock
 
@@ -107,6 +107,8 @@ def staff(w: Any) -> None:
 def _wants_connection(w: Any, lane: Any, L: Any) -> Any:
     if L.connections >= L.connections_limit or run_of(w).connections >= settings_of(w).connections_total:
         return False
+    if L.ready > L.starting:
+        return True  # a job in the queue is worth one transaction at least
     size = size_of_batch(w, L)
     waiting = 0
     for place in range(L.ready):

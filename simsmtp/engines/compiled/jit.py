@@ -8,13 +8,20 @@ from typing import Any
 from numba import njit
 from numba.extending import register_jitable
 
+from simsmtp.engines.compiled.one_module import PartCompiler, RarePartCompiler
 from simsmtp.model import distributions, histogram, streams
 from simsmtp.network import pipe
 from simsmtp.policies import recipients, reply_policy, transactions
 from simsmtp.protocol import commands, ledger, replies, states
 from simsmtp.strategies import counting, overflow, retry, seen, sizing, tally, window
 
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,  # no part is called from outside
+    "no_cfunc_wrapper": True,
+    "pipeline_class": PartCompiler,
+}
 
 DECISIONS: tuple[Callable[..., Any], ...] = (
     replies.detail_of,
@@ -86,9 +93,14 @@ for _decision in DECISIONS:
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a function of this engine when it is first called."""
-    return njit(**OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    return njit(**OPTIONS)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile into every caller: for what runs once per RCPT, where a call costs as much as its work."""
-    return njit(**OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)(function)
+    return njit(**OPTIONS, forceinline=True)(function)
+
+
+def rare(function: Callable[..., Any]) -> Any:
+    """Compile a function that stays a call: for what seldom runs, or only after a decision that it is needed."""
+    return njit(**OPTIONS | {"pipeline_class": RarePartCompiler})(function)

@@ -33,9 +33,10 @@ _MODULE = '''"""Made by simsmtp: the compiled event loop for one version of its 
 import numba
 
 from simsmtp.engines.compiled.loop import run
+from simsmtp.engines.compiled.one_module import WholeCompiler
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@numba.njit(cache=True, nogil=True, error_model="numpy", pipeline_class=WholeCompiler, no_cfunc_wrapper=True)
 def advance(world):
     return run(world[0])
 '''
@@ -65,7 +66,7 @@ def is_compiled() -> bool:
 def kernel() -> Advance:
     """Return the event loop; it is compiled at the first call unless it lies on disk."""
     if not is_compiled():
-        sys.stderr.write("simsmtp: compiling the fast engine, once for this version: about half a minute\n")
+        sys.stderr.write("simsmtp: compiling the fast engine, once for this version: ten to twenty seconds\n")
     advance: Advance = _module(kernel_folder()).advance
     return advance
 

@@ -20,7 +20,7 @@ DONE, GROW, ROWS, OVERFLOW = range(4)
 VALID, SETTLED, NDR = 1, 2, 4
 """Bits of a recipient's `flags`."""
 
-LONGEST_NS = 2**61
+LONGEST_NS, NEVER_NS = 2**61, 2**63 - 1
 SLOT_CLASSES = 40
 
 
@@ -53,7 +53,7 @@ LANE = _record(
 """One destination: the server's settings and its path, then what the sender and the server keep for it."""
 
 SESSION = _record(
-    """lane number phase next_waiting in_service verb slot service_ns free next rcpts_left reset mail last
+    """lane number phase in_service verb slot service_ns free next rcpts_left reset mail last
     written_at command_ns delay up_free up_last is_closed sleep_ns state stops stop_seen buffered unflushed
     sure sure_answer unnoted
     standing_accepted standing_over standing_on_connection standing_transactions standing_errors
@@ -69,6 +69,10 @@ SESSION = _record(
 `sure` RCPTs will all get `sure_answer`; the last `unnoted` did. `block` and the words are the last block of random
 numbers."""
 
+WAIT = _record("next who service_ns")
+"""A session in line for a worker: who comes after it, the second part of its event's key, how long it will take.
+Apart from the session, which is large and need not be looked at until it is served."""
+
 MESSAGE = _record(
     "number arrival_ns size recipients first jobs transactions generation resend_of origin open holds next"
 )
@@ -80,7 +84,7 @@ JOB = _record(
 )
 """The recipients of one message that go to one destination, as linked lists of slots in ascending order."""
 
-EVENT = _record("at who index what")
+EVENT = _record("at who what")
 """`who` is the kind and the session's key, `what` the record it concerns."""
 
 READY = _record("at number job")
@@ -158,6 +162,7 @@ ARRAYS: dict[str, np.dtype[np.void]] = {
     "events": EVENT,  # heap
     "ready": READY,  # destination, heap
     "sessions": SESSION,
+    "waits": WAIT,  # session
     "in_domain": DOMAIN,  # session, domain: stamp and count
     "messages": MESSAGE,
     "jobs": JOB,

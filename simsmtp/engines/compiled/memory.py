@@ -31,6 +31,8 @@ def _record_at(name: str) -> Any:
             begin = builder.bitcast(values[0], ir.IntType(8).as_pointer())
             held = builder.gep(begin, [_WORD(offset)])
             address = builder.load(builder.bitcast(held, _WORD.as_pointer()))
+            # Arrays move only between two calls of the loop: whatever is stored meanwhile, this need not be read again.
+            address.set_metadata("invariant.load", builder.module.add_metadata([]))
             index = context.cast(builder, values[1], signature.args[1], types.int64)
             address = builder.add(address, builder.mul(index, _WORD(item)))
             return builder.inttoptr(address, context.get_value_type(signature.return_type))
@@ -44,8 +46,8 @@ settings_at, run_at = _record_at("settings"), _record_at("run")
 lane_at, spoken_at, service_at, verb_at = (_record_at(name) for name in ("lanes", "spoken", "service", "verbs"))
 sampler_record_at, number_at, trace_at = (_record_at(name) for name in ("samplers", "table", "trace"))
 class_at, bucket_at, block_at = (_record_at(name) for name in ("ledger", "delays", "slot_free"))
-event_at, ready_entry_at, session_at, domain_at = (
-    _record_at(name) for name in ("events", "ready", "sessions", "in_domain")
+event_at, ready_entry_at, session_at, wait_at, domain_at = (
+    _record_at(name) for name in ("events", "ready", "sessions", "waits", "in_domain")
 )
 message_at, job_at, slot_at, extra_at, row_at = (
     _record_at(name) for name in ("messages", "jobs", "slots", "extras", "rows")

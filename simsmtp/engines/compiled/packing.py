@@ -12,6 +12,7 @@ from simsmtp.engines.compiled.layout import (
     ARRAYS,
     CLASSES,
     LANE,
+    NEVER_NS,
     NONE,
     ROOMS,
     RUN,
@@ -37,7 +38,7 @@ _RESEND = {"none": 0, "all": RESEND_ALL, "failed": RESEND_FAILED}
 _ROWS = 65_536
 _START = 32
 _SLOTS = 1024
-_SESSIONS = 2
+_SESSIONS, _MOST = 2, 4096
 _BUCKETS = bucket_of(2**63 - 1) + 1
 
 
@@ -83,6 +84,8 @@ def world_of(plan: Plan, *, seed: int, replication: int, rows: bool, settle_addr
     none = ("resume", "resend_due", "session_free", "job_free", "message_free", "finished", "finished_tail")
     _fill(run, dict.fromkeys((*none, "first_connect_ns", "last_final_ns", "highest_bucket"), NONE))
     _fill(run, {"lowest_bucket": _BUCKETS})
+    # What a run grows into is known best at its beginning; memory that nobody has written to yet costs nothing.
+    sessions = min(max(_SESSIONS, int(lanes["connections_limit"].sum())), plan.client.connections_total + 1, _MOST)
     domains = plan.workload.domains if lanes["counts_domains"].any() else 1
     extras = keep_attempts or settings["keep_origins"][0] or keep_first_seen or len(lanes) > 1
     arrays = {
@@ -98,18 +101,20 @@ def world_of(plan: Plan, *, seed: int, replication: int, rows: bool, settle_addr
             "trace", [(one.arrival_ns, one.recipients, one.size or 0) for one in plan.workload.trace] or [(0, 0, 0)]
         ),
         "slot_free": np.full(SLOT_CLASSES, NONE, np.int64).view(ARRAYS["slot_free"]),
-        "ready": np.zeros((len(lanes), _START), ARRAYS["ready"]),
-        "in_domain": np.zeros((_SESSIONS, domains), ARRAYS["in_domain"]),
+        "ready": np.zeros((len(lanes), max(_START, 2 * sessions)), ARRAYS["ready"]),
+        "in_domain": np.zeros((sessions, domains), ARRAYS["in_domain"]),
     }
+    slots = max(_SLOTS, 64 * sessions)
     sizes = {
         "ledger": CLASSES,
         "delays": _BUCKETS,
-        "events": _START,
-        "sessions": _SESSIONS,
-        "messages": _START,
-        "jobs": max(_START, 2 * len(lanes)),
-        "slots": _SLOTS,
-        "extras": _SLOTS if extras else 1,
+        "events": max(_START, 4 * sessions),
+        "sessions": sessions,
+        "waits": sessions,
+        "messages": max(_START, 2 * sessions),
+        "jobs": max(_START, 2 * sessions, 2 * len(lanes)),
+        "slots": slots,
+        "extras": slots if extras else 1,
         "rows": _ROWS if rows else 1,
     }
     return World(arrays | {name: np.zeros(size, ARRAYS[name]) for name, size in sizes.items()})
@@ -123,7 +128,8 @@ def grow(w: World) -> None:
     if (a["lanes"]["ready"] + 2 > a["ready"].shape[1]).any():
         a["ready"] = np.concatenate([a["ready"], np.zeros_like(a["ready"])], axis=1)
     if run["session_free"] < 0 and run["sessions_used"] == len(a["sessions"]):
-        a["sessions"] = _longer(a["sessions"], 2 * len(a["sessions"]))
+        for name in ("sessions", "waits"):
+            a[name] = _longer(a[name], 2 * len(a[name]))
         a["in_domain"] = np.concatenate([a["in_domain"], np.zeros_like(a["in_domain"])])
     if run["message_free"] < 0 and run["messages_used"] == len(a["messages"]):
         a["messages"] = _longer(a["messages"], 2 * len(a["messages"]))
@@ -158,7 +164,7 @@ def _settings(plan: Plan, settle_address: int) -> NDArray[np.void]:
         "resends": workload.resends,
         "resend_after_ns": workload.resend_after_ns,
         "keep_origins": workload.resend != "none",
-        "horizon_ns": plan.horizon_ns,
+        "horizon_ns": plan.horizon_ns or NEVER_NS,
     }
     settings = np.zeros(1, SETTINGS)
     _fill(settings, {name: value for name, value in client._asdict().items() if name in (SETTINGS.names or ())} | given)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.heaps import is_next, plan_session_event, schedule, who_of
+from simsmtp.engines.compiled.heaps import is_next, schedule, who_of
 from simsmtp.engines.compiled.jit import inlined
 from simsmtp.engines.compiled.layout import NONE
-from simsmtp.engines.compiled.memory import lane_at, run_of, session_at, settings_of
+from simsmtp.engines.compiled.memory import lane_at, run_of, settings_of, wait_at
 from simsmtp.engines.kind import Kind
 
 
@@ -18,7 +18,7 @@ def ask_for_worker(w: Any, session: Any, S: Any, at: Any) -> Any:
     S.in_service = 1
     who = who_of(Kind.REQUEST.value, S.lane, S.number)
     if not _may_jump(w, at, who):
-        schedule(w, at, who, 0, session)
+        schedule(w, at, who, session)
         return False
     R.now = at
     R.bypassed += 1
@@ -29,19 +29,20 @@ def ask_for_worker(w: Any, session: Any, S: Any, at: Any) -> Any:
 def take_worker(w: Any, session: Any, S: Any, L: Any) -> Any:
     """Take a free worker now or wait in line; return True if it has already done its work, without an event."""
     R = run_of(w)
+    who = who_of(Kind.SERVED.value, S.lane, S.number)
     if L.busy >= L.workers:
-        S.next_waiting = NONE
+        wait = wait_at(w, session)
+        wait.next, wait.who, wait.service_ns = NONE, who, S.service_ns
         if L.last_waiting >= 0:
-            session_at(w, L.last_waiting).next_waiting = session
+            wait_at(w, L.last_waiting).next = session
         else:
             L.first_waiting = session
         L.last_waiting = session
         return False
     L.busy += 1
     done_at = R.now + S.service_ns
-    who = who_of(Kind.SERVED.value, S.lane, S.number)
     if not _may_jump(w, done_at, who):
-        schedule(w, done_at, who, 0, session)
+        schedule(w, done_at, who, session)
         return False
     R.now = done_at
     R.bypassed += 1
@@ -56,18 +57,18 @@ def leave_worker(w: Any, L: Any) -> None:
     L.busy -= 1
     session = L.first_waiting
     if session >= 0:
-        S = session_at(w, session)
-        L.first_waiting = S.next_waiting
+        wait = wait_at(w, session)
+        L.first_waiting = wait.next
         if L.first_waiting < 0:
             L.last_waiting = NONE
         L.busy += 1
-        plan_session_event(w, session, S, Kind.SERVED.value, run_of(w).now + S.service_ns)
+        schedule(w, run_of(w).now + wait.service_ns, wait.who, session)
 
 
 @inlined
 def _may_jump(w: Any, at: Any, who: Any) -> Any:
     """Tell whether time may go on to an event without putting it among the others."""
-    R, horizon = run_of(w), settings_of(w).horizon_ns
-    if R.staff_due != 0 or R.to_start != 0 or (horizon > 0 and at >= horizon):
+    R = run_of(w)
+    if R.staff_due != 0 or R.to_start != 0 or at >= settings_of(w).horizon_ns:
         return False
-    return is_next(w, at, who, 0)
+    return is_next(w, at, who)
