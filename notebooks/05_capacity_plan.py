@@ -51,7 +51,8 @@ Markdown("\n".join(f"- {one['sentence']}" for one in found["searches"]))
 # ## The answer, and what it rests on
 
 # %%
-Markdown("\n".join([plan.answer(), "", *(f"- {one}" for one in found["assumptions"])]))
+answers, assumptions = ("\n".join(f"- {one}" for one in found[part]) for part in ("answers", "assumptions"))
+Markdown(f"{answers}\n\nWhat this rests on:\n\n{assumptions}")
 
 # %% [markdown]
 # ## How much room is there?

@@ -23,7 +23,7 @@ def _exit_code() -> int:
     from simsmtp.errors import InputError  # noqa: PLC0415
 
     try:
-        return simsmtp(standalone_mode=False, prog_name="simsmtp") or 0
+        return _told(simsmtp(standalone_mode=False, prog_name="simsmtp") or 0)
     except click.UsageError as error:
         where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
         return _say(f"{error.format_message()}{where}", 2)
@@ -33,8 +33,9 @@ def _exit_code() -> int:
         return _say(str(error), 2)
     except (click.Abort, KeyboardInterrupt) as error:
         return _say(str(error.__cause__ or "") or "interrupted", 130)
-    except BrokenPipeError:
-        return _quiet()
+    except BrokenPipeError:  # as click ends where it meets one first: a verdict that was not told is no 0
+        _quiet()
+        return 1
     except Exception:  # noqa: BLE001 - the last resort
         traceback.print_exc()
         return 1
@@ -45,12 +46,20 @@ def _say(message: str, code: int) -> int:
     return code
 
 
-def _quiet() -> int:
-    """Leave without the complaint that Python makes when it flushes a closed pipe at exit."""
+def _told(code: int) -> int:
+    """Write out what is left to be written, whether or not somebody reads it, and return the code."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _quiet()
+    return code
+
+
+def _quiet() -> None:
+    """Spare the user the complaint that Python makes when it flushes a closed pipe at exit."""
     import os  # noqa: PLC0415
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
 
 
 if __name__ == "__main__":

@@ -150,6 +150,14 @@ def test_where_results_come_from_is_kept_and_reported(done: tuple[Path, str]) ->
     assert noted["digest"] in (folder / "results/small/report.html").read_text(encoding="utf-8")
 
 
+def test_the_engine_is_told_and_kept(done: tuple[Path, str]) -> None:
+    folder, out = done
+    assert "\nengine" in out
+    kept = json.loads((folder / "results/small/provenance.json").read_text(encoding="utf-8"))
+    assert set(kept["engines"]) <= {"reference", "compiled"}
+    assert sum(kept["engines"].values()) == kept["computed"]
+
+
 def test_a_strategy_of_ones_own_is_planned_for(tmp_path: Path) -> None:
     quick = ("--workers", 1, "--no-figure", "--json", "--slo", "delay p(95) < 10 s")
     alone = SMALL.partition("[capacity.search]")[0].replace("curve_points = 2", "curve_points = 0")

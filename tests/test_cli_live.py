@@ -83,7 +83,11 @@ def test_a_server_that_is_stopped_leaves_whole_rows(tmp_path: Path, sign: signal
         (["nowhere"], ["not a place", "HOST:PORT"]),
         (["127.0.0.1:2525", "--preset", "windows-203-rtm"], ["windows-2003-rtm"]),
         (["127.0.0.1:2525", "--set", "client.strategi=corrected"], ["client.strategi: unknown key", "strategy"]),
-        (["127.0.0.1:2525", "--rows", "/nowhere/rows.csv"], ["no connection"]),
+        (["127.0.0.1:1", "--rows", "/nowhere/rows.csv"], ["--rows", "cannot be written", "/nowhere"]),
+        (["::1:2525"], ["not a place", "[::1]:2525"]),
+        (["a..b:25", "--allow-remote", "a..b"], ["not a place"]),
+        (["nosuch.invalid:25", "--allow-remote", "nosuch.invalid"], ["no connection", "nosuch.invalid:25"]),
+        (["127.0.0.1:1", "--tls-ca", "/nowhere/ca.pem"], ["--tls-ca", "cannot be used"]),
     ],
 )
 def test_bad_input_is_explained_and_exits_with_2(arguments: list[str], parts: list[str]) -> None:
@@ -94,9 +98,15 @@ def test_bad_input_is_explained_and_exits_with_2(arguments: list[str], parts: li
         assert part in done.stderr
 
 
-def test_a_port_that_is_taken_is_explained(tmp_path: Path) -> None:
+def test_a_run_that_cannot_begin_leaves_files_as_they_were(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    assert send("127.0.0.1:1", "--rows", str(rows), "--quiet").returncode == 2
+    assert not rows.exists()
+    rows.write_text("of an earlier run\n", encoding="utf-8")
+    assert send("127.0.0.1:1", "--rows", str(rows), "--quiet").returncode == 2
     with serving() as (_, place):
-        command = [*PROGRAM, "serve", "--listen", place, "--rows", str(tmp_path / "rows.csv")]
+        command = [*PROGRAM, "serve", "--listen", place, "--rows", str(rows)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 2
     assert "cannot listen" in done.stderr
+    assert rows.read_text(encoding="utf-8") == "of an earlier run\n"

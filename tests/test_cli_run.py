@@ -50,6 +50,13 @@ def test_json_is_one_document_and_results_are_reused(tmp_path: Path) -> None:
     assert (elsewhere["computed"], elsewhere["digest"]) == (12, first["digest"])
 
 
+def test_brackets_are_printed_as_they_are(tmp_path: Path) -> None:
+    written(tmp_path, TINY.replace('"Tiny"', '"Limits [1, 2] of [red]one[/red]"'))
+    done = cli(tmp_path, "run", "study.toml", "--no-figure", "--output", "kept [bold]")
+    assert "Limits [1, 2] of [red]one[/red]" in done.stdout
+    assert "kept [bold]: summary.csv" in done.stdout
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     written(tmp_path, TINY)
     done = cli(tmp_path, "run", "study.toml", "--dry-run")
@@ -254,6 +261,28 @@ def test_a_closed_pipe_is_no_drama(tmp_path: Path) -> None:
     assert done.stdout.startswith("{")
     assert "Traceback" not in done.stderr
     assert "Broken" not in done.stderr
+
+
+@pytest.mark.parametrize("shape", ["", "--json", "--to=junit"])
+def test_a_verdict_that_nobody_reads_is_never_a_pass(tmp_path: Path, shape: str) -> None:
+    written(tmp_path, TINY)
+    options = ("--no-figure", "--replications", 12, "--write-baseline", "base.csv")
+    assert cli(tmp_path, "run", "study.toml", *options).returncode == 0
+    rows = [line.split(",") for line in (tmp_path / "base.csv").read_text(encoding="utf-8").splitlines()]
+    place = next(row.index("makespan_s") for row in rows if row[0] == "point")
+    for row in rows:
+        if row[0].isdigit():
+            row[place] = repr(float(row[place]) / 2)
+    written(tmp_path, "".join(f"{','.join(row)}\n" for row in rows), "base.csv")
+    line = " ".join(command("compare", "base.csv", "results/tiny", "--response", "makespan_s", shape))
+    done = subprocess.run(  # noqa: S602 - a pipe is what this is about
+        f"{{ {line}; echo $? > code; }} | true", shell=True, cwd=tmp_path, env=environment(), capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    # 3, or 1 where it was cut short while there was more to say than a pipe holds.
+    ended = (tmp_path / "code").read_text(encoding="utf-8").strip()
+    assert ended in ({"3", "1"} if shape else {"3"}), done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_an_unexpected_error_is_a_crash_with_its_traceback(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_the_engine_that_ran_is_told(tmp_path: Path) -> None:
 
 def test_long_replications_of_the_compiled_engine_run_in_threads() -> None:
     pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
-    scenario = Scenario(workload={"messages": 1000})
+    scenario = Scenario(workload={"messages": 4000})
     tasks = [Task(1, scenario, number) for number in range(4)]
     results = [
         sorted(

@@ -141,6 +141,9 @@ def test_pytest_benchmark_compares_them(found: Comparison, tmp_path: Path) -> No
 def test_junit_counts_add_up(found: Comparison) -> None:
     root = ET.fromstring(export(found, "junit")[""].partition("\n")[2])  # noqa: S314 - own output
     (suite,) = root
+    # What the schema of Jenkins' xunit plugin (junit-10.xsd) lets a root and a suite have.
+    assert set(root.attrib) <= {"name", "time", "tests", "failures", "errors"}
+    assert set(suite.attrib) >= {"name", "tests", "failures", "errors"}
     cases = suite.findall("testcase")
     assert len(cases) == len(found.rows) == int(suite.attrib["tests"])
     failures = [case for case in cases if case.find("failure") is not None]

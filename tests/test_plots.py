@@ -19,6 +19,7 @@ from simsmtp.analysis.plots import plot_study, save_figure
 from simsmtp.analysis.style import line_styles
 from simsmtp.errors import InputError
 from simsmtp.model.responses import COLUMNS
+from simsmtp.strategies.registry import strategies
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -224,7 +225,45 @@ def test_styles_differ_in_marker_and_dashes() -> None:
     assert max(style.step for style in styles) <= 6
 
 
+def test_a_strategy_looks_alike_in_every_figure() -> None:
+    def looks(levels: list[object]) -> dict[object, tuple[object, ...]]:
+        styles = line_styles(len(levels), 8.0, joined=True, levels=levels)
+        return {
+            level: (one.color, one.marker, str(one.dashes), one.filled)
+            for level, one in zip(levels, styles, strict=True)
+        }
+
+    shipped = [name for name, one in strategies().items() if one.builtin]
+    every = looks([*shipped, "bounce"])
+    assert len(set(every.values())) == len(every)
+    some = looks(["budget", "my-own", "corrected", None, 7])
+    assert (some["budget"], some["corrected"]) == (every["budget"], every["corrected"])
+    assert looks([3, 1])[3] == every["corrected"]  # nothing is kept free for what is not shown
+    assert len(set(some.values())) == len(some)
+
+
+def test_many_panels_stand_below_each_other() -> None:
+    figure = draw(summary(rtts=[1, 2, 5, 10, 20]), marks={})
+    grid = np.array(figure.axes).reshape(5, 2)
+    assert [axes.get_title() for axes in grid[0]] == ["delivered recipients per second", "false-NDR rate"]
+    assert [axes.texts[0].get_text() for axes in grid[:, -1]] == [f"RTT {rtt} ms" for rtt in (1, 2, 5, 10, 20)]
+    assert {axes.get_xlabel() for axes in grid[-1]} == {"batch size (recipients per transaction)"}
+    assert not any(axes.get_xlabel() or axes.get_title() for axes in grid[1:-1].ravel())
+    assert len({axes.get_ylim() for axes in grid[:, 0]}) == 1
+    assert {len(bars(axes)) for axes in grid.ravel()} == {len(SENDERS)}
+
+
+def test_a_scale_of_many_decades_is_not_crowded() -> None:
+    mean = np.geomspace(1, 50_000, len(summary()))
+    figure = draw(summary().assign(mean=mean, low=mean, high=mean), y_scale=["log", "linear"])
+    figure.canvas.draw()
+    shown = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert "100" in shown
+    assert "200" not in shown
+
+
 def test_labels() -> None:
+    assert level_label("server.overflow_reply", "452 4.5.3") == "over-limit reply 452 4.5.3"
     assert factor_label("network.rtt_ms") == "round-trip time (ms)"
     assert factor_label("server.error_sleep_ms") == "error sleep (ms)"
     assert factor_label("sender") == "sender"

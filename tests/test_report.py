@@ -229,6 +229,24 @@ def test_a_capacity_plan_is_answered_first(bare: Path) -> None:
     assert "plan low" not in shown.text
 
 
+def test_a_capacity_plan_is_told_in_the_words_of_its_figure(bare: Path) -> None:
+    change = {"response": "delay_p99_s", "factor": "destinations.1.network.rtt_ms", "level": 100.0, "base_level": 20.0,
+              "base_mean": 3.0, "n": 4, "mean": 5.0, "difference": 2.0, "low": 1.5, "high": 2.5}  # fmt: skip
+    found = {
+        "title": "Plan", "answer": "One. Two.", "answers": ["One.", "Two."],
+        "scenario": {"destinations": [{"name": "near"}, {"name": "far"}]},
+        "tornado": [change, change | {"factor": "destinations.7.network.rtt_ms"}],
+        "curve": [{"messages_per_s": 2.0, "delay_p99_s": 3.25, "delay_p99_s_low": 3.0, "delay_p99_s_high": 3.5}],
+    }  # fmt: skip
+    written(bare, json.dumps(found), "capacity.json")
+    shown = page(bare)
+    for words in ("One.", "Two.", "round-trip time of far", "round-trip time of destination 7", "1.5 … 2.5",
+                  "99th percentile of delay (s), from 3 as written", "3 … 3.5"):  # fmt: skip
+        assert words in shown.text
+    assert "One. Two." not in shown.text
+    assert "delay_p99_s low" not in shown.text
+
+
 def test_what_is_left_after_the_warmup_is_shown(bare: Path) -> None:
     shutil.copy(bare / "summary.csv", bare / "summary_steady.csv")
     written(bare, "point,sender,cut,length,late\n1,right,15,200,False\n", "warmup.csv")

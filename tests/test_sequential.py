@@ -151,6 +151,12 @@ def test_bad_precision_writes_nothing(here: Path, wanted: dict[str, float]) -> N
     assert not (here / "results").exists()
 
 
+def test_a_budget_too_small_for_an_interval_writes_nothing(here: Path) -> None:
+    with pytest.raises(InputError, match="an interval needs two"):
+        run_to_precision(written(here, STUDY), response=SPEED, relative=0.05, budget=1)
+    assert not (here / "results").exists()
+
+
 def test_the_command_line(here: Path) -> None:
     path = written(here, RANDOM)
     done = cli(here, "run", path, "--precision", "makespan_s ±20%", "--budget", "60", "--no-figure", "--workers", "1")
@@ -169,5 +175,6 @@ def test_the_command_line(here: Path) -> None:
 def test_options_that_exclude_each_other(here: Path) -> None:
     path = written(here, RANDOM)
     assert cli(here, "run", path, "--budget", "5").returncode == 2
+    assert cli(here, "run", path, "--precision", "makespan_s ±5%", "--budget", "1").returncode == 2
     bad = cli(here, "run", path, "--precision", "speed ±5%")
     assert (bad.returncode, (here / "results").exists()) == (2, False)

@@ -19,9 +19,12 @@ from simsmtp.model.plan import plan_of
 from simsmtp.model.records import Output
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.wire import AddressBook
+from simsmtp.study.experiment import load_experiment
 from simsmtp.trace.ndr import write_ndrs
 from simsmtp.trace.pcap import write_pcap
 
+EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.toml"))
+BAD = "tcp.analysis.flags || _ws.malformed || tcp.checksum.status == 0 || ip.checksum.status == 0"
 RTM = {"preset": "windows-2003-rtm"}
 CASES: dict[str, dict[str, Any]] = {
     "KB 822105": {"client": RTM},
@@ -57,8 +60,7 @@ def test_tshark_dissects_a_capture_without_a_mark(tmp_path: Path, tables: dict[s
     scenario, output, addresses = ran(tables)
     path = tmp_path / "session.pcap"
     write_pcap(path, output, plan_of(scenario), addresses)
-    bad = "tcp.analysis.flags || _ws.malformed || tcp.checksum.status == 0 || ip.checksum.status == 0"
-    assert tshark(path, "-Y", bad) == []
+    assert tshark(path, "-Y", BAD) == []
     fields = ("-T", "fields", "-E", "aggregator=|", "-e")
     told = "|".join(tshark(path, "-Y", "smtp.req.command", *fields, "smtp.req.command")).split("|")
     texts = (Verb.TEXT, Verb.BDAT)  # which tshark shows as the data they are
@@ -71,6 +73,25 @@ def test_tshark_dissects_a_capture_without_a_mark(tmp_path: Path, tables: dict[s
     assert len(set(tshark(path, *fields, "tcp.stream"))) == output.responses["connections"]
     last = float(tshark(path, *fields, "frame.time_relative")[-1])
     assert last >= output.responses["makespan_s"]
+
+
+@pytest.mark.mta
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed (Debian package tshark)")
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_shipped_experiments_are_dissected_without_a_mark(
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simsmtp.trace.pcap._FIRST_PORT", 65_533)  # so that further clients are needed for more
+    scenario = load_experiment(path).points[-1].scenario
+    few = {"workload.messages": 3} | ({"workload.trace_messages": 20} if scenario.workload.trace else {})
+    few |= {"workload.recipients_per_message": 300} if path.stem == "newsletter" else {}
+    scenario = scenario.replace(few)
+    output = run_replication(scenario, dialogue=True)
+    workload = scenario.workload
+    write_pcap(tmp_path / "x.pcap", output, plan_of(scenario), AddressBook(workload.address_chars, workload.domains))
+    assert tshark(tmp_path / "x.pcap", "-Y", BAD) == []
+    streams = tshark(tmp_path / "x.pcap", "-T", "fields", "-e", "tcp.stream")
+    assert len(set(streams)) == output.responses["connections"]
 
 
 def test_an_encrypted_session_is_refused(tmp_path: Path) -> None:
@@ -134,7 +155,85 @@ def test_trace_writes_both(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["responses"]["false_ndr"] == 149
     assert (tmp_path / "one.pcap").stat().st_size > 10_000
     assert [path.name for path in (tmp_path / "bounces").iterdir()] == ["ndr-0.eml"]
-    command[-4:] = ["nowhere/one.pcap"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key"),
+    [
+        (["--pcap", "nowhere/one.pcap", "--ndr", "bounces"], "--pcap"),
+        (["--pcap", "one.pcap", "--ndr", "one.toml"], "--ndr"),
+        (["--pcap", "one.pcap", "--set", "client.starttls=true"], "client.starttls"),
+    ],
+)
+def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path, arguments: list[str], key: str) -> None:
+    (tmp_path / "one.toml").write_text('[scenario.client]\npreset = "windows-2003-rtm"\n', encoding="utf-8")
+    command = [sys.executable, "-m", "simsmtp", "trace", "one.toml", *arguments]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
-    assert "--pcap" in done.stderr
+    assert key in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["one.toml"]
+
+
+def blocks_of(path: Path) -> dict[str, tuple[str, str | None]]:
+    """Return status and diagnostic code of each recipient of a report."""
+    status = message_from_bytes(path.read_bytes()).get_payload(1)
+    assert not isinstance(status, str)
+    return {
+        block["Final-Recipient"].removeprefix("rfc822; "): (block["Status"], block["Diagnostic-Code"])
+        for block in status.get_payload()[1:]
+    }
+
+
+def causes(folder: Path, tables: dict[str, Any]) -> set[tuple[str, str | None]]:
+    """Return the causes that a run's NDRs give."""
+    scenario, output, addresses = ran(tables)
+    paths = write_ndrs(folder, output, plan_of(scenario), addresses)
+    return {cause for path in paths for cause in blocks_of(path).values()}
+
+
+def test_the_text_of_another_transaction_is_nobody_elses_cause(tmp_path: Path) -> None:
+    """Texts are refused now and then, mailboxes too, and the sender gives the latter to the recipient behind."""
+    tables = {
+        "workload": {"recipients_per_message": 20, "messages": 8, "unknown_share": 0.1},
+        "client": {"batch_size": 10, "strategy": "shifted"},
+        "server": {"data_failure_share": 0.5, "data_failure_reply": "554 5.6.0"},
+    }
+    scenario, output, addresses = ran(tables)
+    own: dict[tuple[int, int], int] = {}
+    text: dict[tuple[int, int], int] = {}
+    for row in output.dialogue:
+        if row.kind == "reply" and row.verb == Verb.RCPT:
+            own[row.message, row.recipient] = row.code
+        if row.kind == "reply" and row.verb == Verb.TEXT:
+            text.update((who, row.code) for who in own if who[0] == row.message and who not in text)
+    found = {}
+    for path in write_ndrs(tmp_path, output, plan_of(scenario), addresses):
+        for who, cause in blocks_of(path).items():
+            found[int(path.stem.removeprefix("ndr-")), who] = cause
+    words = {550: "smtp; 550 5.1.1 User unknown", 554: "smtp; 554 5.6.0 Message refused"}
+    expected = {}
+    for row in output.recipients:
+        if row.ndr:
+            who = row.message, row.recipient
+            code = own[who] if own[who] >= 400 else text[who]
+            expected[row.message, addresses.recipient(row.recipient)] = words.get(code)
+    assert {who: diagnostic for who, (_, diagnostic) in found.items()} == expected
+    assert set(expected.values()) == {*words.values(), None}
+
+
+def test_421_is_the_cause_of_all_that_the_transaction_had_named(tmp_path: Path) -> None:
+    tables = {
+        "client": {"expiry_s": 30},
+        "server": {"overflow_reply": "421 4.3.2"},
+        "workload": {"recipients_per_message": 260},
+    }
+    assert causes(tmp_path, tables) == {("4.4.7", "smtp; 421 4.3.2 Too many recipients")}
+
+
+def test_who_never_got_a_connection_expired(tmp_path: Path) -> None:
+    tables = {
+        "client": {"expiry_s": 30, "connections": 2},
+        "server": {"sessions": 1, "text_service_ms": 1e9},
+        "workload": {"messages": 2, "recipients_per_message": 2},
+    }
+    assert causes(tmp_path, tables) == {("4.4.7", None)}

@@ -122,10 +122,18 @@ def test_figure_names_the_cut() -> None:
     assert "cut at 50" in [text.get_text() for text in legend.get_texts()]
 
 
+def test_a_cut_is_told_as_it_is() -> None:
+    assert Warmup(0, 400, False).text() == "warm-up: none of 400 messages is cut (MSER-5)"
+    assert Warmup(25, 400, False).text() == "warm-up: the first 25 of 400 messages are cut (MSER-5)"
+    assert "WARNING: past half the run" in Warmup(300, 400, True).text()
+
+
 def test_a_study_of_steady_state_writes_its_cut_and_says_it(here: Path) -> None:
     done = cli(here, "run", written(here, STEADY_STUDY), "--workers", "1")
     assert done.returncode == 0, done.stderr
-    assert "messages are cut (MSER-5)" in done.stderr
+    assert "cut (MSER-5)" in done.stderr
+    longer = ("--set", "workload.messages=600", "--output", "longer", "--workers", "1", "--no-figure")
+    assert "the other design point is cut no later" in cli(here, "run", "study.toml", *longer).stderr
     folder = here / "results" / "tiny"
     cuts = pd.read_csv(folder / "warmup.csv")
     assert (len(cuts), cuts["length"].tolist()) == (2, [120, 120])

@@ -101,13 +101,18 @@ def figure(table: pd.DataFrame) -> mpl.figure.Figure:
     return drawn
 
 
+def _three(value: float) -> str:
+    """Return three significant digits, thousands apart."""
+    return f"{float(f'{value:.3g}'):,.6g}"
+
+
 def markdown(table: pd.DataFrame) -> str:
     """Return the table and what it says."""
     median = table.groupby("change", sort=False)["ratio"].median()
-    ends = [f"{median[name]:.3g} ({name})" for name in (median.idxmin(), median.idxmax())]
+    ends = [f"{_three(median[name])} ({name})" for name in (median.idxmin(), median.idxmax())]
     text = TEXT.format(replications=table["replications"].iloc[0], least=ends[0], most=ends[1])
     return text + "".join(
-        f"| {one.change} | `{one.response}` | {one.ratio:.3g} | {one.low:.3g} … {one.high:.3g} "
+        f"| {one.change} | `{one.response}` | {_three(one.ratio)} | {_three(one.low)} … {_three(one.high)} "
         f"| {one.correlation:.4f} | {one.sd_independent:.4g} | {one.sd_paired:.4g} |\n"
         for one in table.itertuples()
     )

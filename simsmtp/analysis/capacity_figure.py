@@ -131,7 +131,8 @@ def _delays(axes: Axes, curve: DataFrame, late: str, ceiling: Ceiling | None) ->
         _label(axes, ceiling.threshold, ceiling.text)
     axes.set_ylabel("delay (s), mean over replications")
     axes.set_title("How late", fontweight="bold", pad=24)
-    axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none")
+    # Where the objective is easily met its line is the highest thing, else the curves are: matplotlib finds the gap.
+    axes.legend(loc="best", frameon=True, framealpha=0.9, edgecolor="none")
 
 
 def _with_bars(axes: Axes, curve: DataFrame, response: str, style: LineStyle, label: str) -> None:

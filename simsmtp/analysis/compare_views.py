@@ -18,11 +18,12 @@ _COLOURS = {OK: "#2e7d32", IDENTICAL: "#2e7d32", CHANGED: "#555", INCONCLUSIVE: 
 
 def headline(found: Comparison) -> str:
     """Return the verdict with what it counts, in one line."""
-    cells = len(found.rows)
+    points = found.rows["point"].nunique()
+    cells = f"{len(found.rows)} responses at {points} design point{'s' * (points != 1)}"
     if found.verdict == IDENTICAL:
-        return f"{IDENTICAL}: {cells} responses at {found.rows['point'].nunique()} design points, to the last bit"
+        return f"{IDENTICAL}: {cells}, to the last bit"
     counts = ", ".join(f"{count} {verdict}" for verdict, count in found.counts.items())
-    return f"{found.verdict}: {counts} (of {cells} responses at design points); behaviour changed"
+    return f"{found.verdict}: {counts} (of {cells}); behaviour changed"
 
 
 def explanation(found: Comparison) -> str:

@@ -109,7 +109,8 @@ def level_label(factor: str, level: object) -> str:
         return f"no {named.name}"
     unit = "" if level is None else named.suffix
     name = named.short or named.name
-    return f"{name}: {level}" if isinstance(level, str) else f"{name} {level_text(level)} {unit}".rstrip()
+    spoken = isinstance(level, str) and not level[:1].isdigit()  # "452 4.5.3" reads as the number 552 does
+    return f"{name}: {level}" if spoken else f"{name} {level_text(level)} {unit}".rstrip()
 
 
 def level_text(level: object) -> str:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+_ABREAST = 4  # panels beside each other that are still legible on a page
+
+
 class FigureSpec(Protocol):
     """What a figure shows: the ``[figure]`` table of an experiment, or any object with these attributes."""
 
@@ -74,6 +77,17 @@ class Layout(NamedTuple):
         """Width of a panel without its labels, in points."""
         return _inner_pt(self.panel_in)
 
+    @property
+    def upright(self) -> bool:
+        """True where there are so many panels that they stand one below the other, responses side by side."""
+        return len(self.panels) > _ABREAST
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the grid on paper."""
+        responses, panels = len(self.figure.y), len(self.panels)
+        return (panels, responses) if self.upright else (responses, panels)
+
 
 class Points(NamedTuple):
     """What one line shows in one panel, in x order: arrays of equal length, nan where there is nothing."""
@@ -130,7 +144,7 @@ def lay_out(summary: DataFrame, figure: FigureSpec) -> tuple[Layout, DataFrame]:
     axis = x_axis(list(shown["x"]), figure.x_scale, figure.x)
     width = _panel_width(axis, len(panels))
     room = max(4.0, 0.7 * axis.gap() * _inner_pt(width))
-    styles = line_styles(len(lines), room, joined=axis.joined())
+    styles = line_styles(len(lines), room, joined=axis.joined(), levels=lines)
     return Layout(figure, axis, lines, panels, styles, width), shown
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simsmtp.analysis.labels import level_label, level_text
+from simsmtp.analysis.labels import level_label, level_text, response_label
 from simsmtp.analysis.layout import Layout, Points, points
 from simsmtp.analysis.style import THEORY, LineStyle
 from simsmtp.analysis.summary import natural_range
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 _BEYOND = "0.955"
 _LIMIT = "0.25"
+_LABEL_CHARS = 31  # of an axis label beside the lowest row
+_TITLE_CHARS = 36
+_SIDE_CHARS = 18  # of what stands beside a row
+_MANY_FOLD = 3_000
 
 
 def draw_panel(
@@ -71,10 +76,12 @@ def scale_y(axes: Axes, rows: DataFrame, response: str, scale: str) -> None:
 
 
 def _log_ticks(axes: Axes, scale: str) -> None:
-    """Label 1, 2 and 5 of each decade as plain numbers: readers should not have to take powers."""
+    """Label 1, 2 and 5 of each decade, or 1 alone of many, as plain numbers: readers should not take powers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, SymmetricalLogLocator  # noqa: PLC0415
 
-    locator = LogLocator(subs=(1.0, 2.0, 5.0), numticks=20)
+    low, high = axes.get_ylim()
+    many = scale == "log" and high > _MANY_FOLD * low
+    locator = LogLocator(subs=(1.0,) if many else (1.0, 2.0, 5.0), numticks=20)
     from_zero = SymmetricalLogLocator(base=10, linthresh=1)
     axes.yaxis.set_major_locator(locator if scale == "log" else from_zero)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: level_text(value)))
@@ -122,10 +129,27 @@ def limit_of(marks: Mapping[object, float | None], panel: object) -> float | Non
     return marks[panel] if panel in marks else marks.get(None)
 
 
+def name_response(axes: Axes, layout: Layout, response: str) -> None:
+    """Write beside the first panel of a response what it is; above it, where panels stand upright."""
+    name = response_label(response)
+    if layout.upright:
+        axes.set_title(fill(name, _TITLE_CHARS), pad=14, fontweight="bold")
+    else:
+        axes.set_ylabel(fill(name, _LABEL_CHARS))
+
+
 def panel_title(axes: Axes, layout: Layout, panel: object) -> None:
-    """Write above a panel which level it shows."""
-    if layout.figure.panel is not None:
-        axes.set_title(level_label(layout.figure.panel, panel), pad=14, fontweight="bold")
+    """Write which level a panel shows: above it, or to the right of an upright row."""
+    if layout.figure.panel is None:
+        return
+    name = level_label(layout.figure.panel, panel)
+    if layout.upright:
+        axes.annotate(
+            fill(name, _SIDE_CHARS), (1, 0.5), xycoords="axes fraction", xytext=(6, 0), textcoords="offset points",
+            rotation=270, ha="left", va="center", fontsize=9, fontweight="bold",
+        )  # fmt: skip
+    else:
+        axes.set_title(name, pad=14, fontweight="bold")
 
 
 def _draw_line(axes: Axes, shown: Points, style: LineStyle) -> None:

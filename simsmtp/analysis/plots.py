@@ -7,9 +7,18 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from simsmtp.analysis.labels import factor_label, factor_name, level_text, plain_level, response_label
+from simsmtp.analysis.labels import factor_label, factor_name, level_text, plain_level
 from simsmtp.analysis.layout import FigureSpec, Layout, lay_out, tidy
-from simsmtp.analysis.panels import draw_panel, fit_to_scale, limit_of, mark_limit, panel_title, scale_x, scale_y
+from simsmtp.analysis.panels import (
+    draw_panel,
+    fit_to_scale,
+    limit_of,
+    mark_limit,
+    name_response,
+    panel_title,
+    scale_x,
+    scale_y,
+)
 from simsmtp.analysis.style import RC, THEORY
 
 if TYPE_CHECKING:
@@ -71,16 +80,18 @@ def plot_study(
     closed = None if theory is None else tidy(theory, figure)
     with mpl.rc_context(RC):
         drawn = new_figure(*_size(layout))
-        grid = drawn.subplots(len(figure.y), len(layout.panels), sharex=True, sharey="row", squeeze=False)
+        grid = _grid(drawn, layout)
         for row, response in enumerate(figure.y):
             scale = (figure.y_scale or ["linear"] * len(figure.y))[row]
             fitting = fit_to_scale(rows, response, scale)
             for column, panel in enumerate(layout.panels):
                 draw_panel(grid[row, column], layout, fitting, closed, response=response, panel=panel)
             scale_y(grid[row, 0], fitting, response, scale)
-            grid[row, 0].set_ylabel(response_label(response))
+            name_response(grid[row, 0], layout, response)
         for column, panel in enumerate(layout.panels):
             _frame(grid[:, column], layout, panel, limit_of(marked, panel))
+        for axes in grid[:, -1] if layout.upright else grid[-1]:
+            axes.set_xlabel(factor_label(figure.x))
         _legend(drawn, layout, _note(rows, summary, level), theory=theory is not None)
         drawn.suptitle(fill(title, int(drawn.get_figwidth() * _TITLE_CHARS_PER_INCH)), fontsize=11)
     return drawn
@@ -93,23 +104,29 @@ def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Pa
     return canvas.save_figure(figure, folder, name)
 
 
+def _grid(drawn: Figure, layout: Layout) -> Any:
+    """Return the axes, one row for each response and one column for each panel, however they stand on paper."""
+    if layout.upright:
+        return drawn.subplots(*layout.shape, sharex=True, sharey="col", squeeze=False).T
+    return drawn.subplots(*layout.shape, sharex=True, sharey="row", squeeze=False)
+
+
 def _size(layout: Layout) -> tuple[float, float]:
-    rows, columns = len(layout.figure.y), len(layout.panels)
+    rows, columns = layout.shape
     legend_rows = -(-(len(layout.lines) + 1) // _legend_columns(layout))
     height = _ROW_IN if rows < 3 else _MANY_ROWS_IN
     return layout.panel_in * columns + 0.5, height * rows + 1.15 + 0.18 * legend_rows
 
 
 def _legend_columns(layout: Layout) -> int:
-    return max(3, int(layout.panel_in * len(layout.panels) / 1.65))
+    return max(3, int(layout.panel_in * layout.shape[1] / 1.65))
 
 
 def _frame(column: Any, layout: Layout, panel: object, mark: float | None) -> None:
-    panel_title(column[0], layout, panel)
+    panel_title(column[-1 if layout.upright else 0], layout, panel)
     for row, axes in enumerate(column):
         scale_x(axes, layout.x, mark, layout.inner_pt)
         mark_limit(axes, layout.x, mark, label=row == 0)
-    column[-1].set_xlabel(factor_label(layout.figure.x))
 
 
 def _note(rows: DataFrame, summary: DataFrame, level: float) -> str:

@@ -19,7 +19,7 @@ body { margin: 0 auto; max-width: 76rem; padding: 1rem clamp(.8rem, 3vw, 2rem) 4
 h1 { font-size: clamp(1.4rem, 4vw, 2rem); line-height: 1.2; margin: 1rem 0 .4rem; }
 h2 { font-size: 1.25rem; margin: 2.2rem 0 .6rem; padding-top: .6rem; border-top: 1px solid var(--line); }
 h3, h4, h5, h6 { font-size: 1rem; margin: 1.2rem 0 .3rem; }
-p, ul, dl { max-width: 46rem; margin: .5rem 0; }
+p, ul, dl { max-width: 52rem; margin: .5rem 0; }
 li { margin: .3rem 0; }
 .lead { font-size: 1.08rem; }
 .soft, small, caption { color: var(--soft); }
@@ -27,14 +27,16 @@ nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1rem; list-style: none; padd
 a { color: var(--mark); }
 .note { border-left: 4px solid var(--mark); background: var(--card); padding: .5rem .8rem; max-width: 46rem; }
 .glance { background: var(--card); border-radius: .6rem; padding: .3rem 1rem .6rem; }
-.glance ul { padding-left: 1.1rem; max-width: none; }
+.glance ul, .glance .lead { padding-left: 1.1rem; max-width: 62rem; }
+.glance .lead { padding-left: 0; }
 .scroll { overflow: auto; max-height: 34rem; margin: .8rem 0; border: 1px solid var(--line); border-radius: .4rem; }
 table { border-collapse: collapse; font-size: .875rem; min-width: 100%; }
 th, td { padding: .3rem .6rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { position: sticky; top: 0; background: var(--card); font-weight: 600; min-width: 5.5rem; overflow-wrap: normal; }
 td { white-space: nowrap; }
 td.long { white-space: normal; min-width: 14rem; }
-td.n { font-variant-numeric: tabular-nums; }
+td { font-variant-numeric: tabular-nums; }
+.n { text-align: right; }
 td small { display: block; }
 .sorts th { cursor: pointer; }
 .sorts th:focus-visible { outline: 2px solid var(--mark); outline-offset: -2px; }
@@ -50,7 +52,7 @@ pre, code { font: .875rem/1.45 ui-monospace, monospace; }
 pre { background: var(--card); padding: .7rem; overflow-x: auto; border-radius: .4rem; }
 code { background: var(--card); border-radius: .2rem; padding: 0 .2rem; }
 dl { display: grid; grid-template-columns: minmax(7rem, auto) 1fr; gap: .2rem 1rem; }
-dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
+dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; white-space: pre-line; }
 blockquote { margin: .4rem 0; padding-left: .8rem; border-left: 3px solid var(--line); color: var(--soft); }
 summary { cursor: pointer; color: var(--mark); padding: .4rem 0; }
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; }

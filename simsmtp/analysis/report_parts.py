@@ -131,7 +131,9 @@ def means_table(means: Means, responses: Sequence[str]) -> str:
 def method(record: Record) -> str:
     """Return design, base scenario, replications and intervals in words."""
     words = [_simulated(record), _replicated(record), _INTERVALS, _COMMON, _MECHANISMS]
-    parts = [list_html(words), "<h3>Factors</h3>", _factors(record)]
+    parts = [list_html(words)]
+    if not record.capacity:  # a plan has none: its table of results lists what was tried
+        parts += ["<h3>Factors</h3>", _factors(record)]
     if scenario := record.experiment.get("scenario"):
         given = [(key, _value(value)) for key, value in _flat(scenario)]
         parts += ["<h3>Base scenario</h3>", "<p>All else has simsmtp's defaults.</p>", pairs_html(given)]
@@ -172,7 +174,7 @@ def _flat(table: dict[str, Any], path: str = "") -> list[tuple[str, Any]]:
 
 def _value(value: Any) -> str:
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return "; ".join(", ".join(f"{key} {_value(one)}" for key, one in _flat(part)) for part in value)
+        return "\n".join(", ".join(f"{key} {_value(one)}" for key, one in _flat(part)) for part in value)
     return level_text(plain_level(value))
 
 
@@ -187,7 +189,9 @@ def provenance(record: Record) -> str:
     commit = f"{noted['commit']} ({clean})" if noted.get("commit") else "unknown"
     order = ("simsmtp", "seed", "digest", "code", "started", "duration_s", "computed", "reused", "failed", "python")
     pairs = [("commit", commit), *((key, str(noted[key])) for key in order if noted.get(key) is not None)]
-    pairs += [("packages", known)] if known else []
+    engines = noted.get("engines")
+    ran = ", ".join(f"{name} {count}" for name, count in engines.items()) if isinstance(engines, dict) else ""
+    pairs += [(name, text) for name, text in (("engines", ran), ("packages", known)) if text]
     return pairs_html([*pairs, *((key, str(noted[key])) for key in ("platform", "cpus") if key in noted)])
 
 

@@ -47,10 +47,12 @@ def table_html(heads: Sequence[str], rows: Sequence[Sequence[Cell]], titles: Seq
         What a head says when pointed at.
     """
     said = [*titles, *([""] * len(heads))]
+    kinds = [' class="n"' if _is_numeric(column) else "" for column in zip(*rows, strict=True)] or [""] * len(heads)
     head = "".join(
-        f'<th scope="col"{_title(title)}>{escape(one)}</th>' for one, title in zip(heads, said, strict=False)
+        f'<th scope="col"{kind}{_title(title)}>{escape(one)}</th>'
+        for one, title, kind in zip(heads, said, kinds, strict=False)
     )
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(map(_cell, row, kinds))}</tr>" for row in rows)
     return (
         f'<div class="scroll"><table class="sortable"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
@@ -60,15 +62,26 @@ def _title(text: str) -> str:
     return f' title="{escape(text)}"' if text else ""
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: Cell, kind: str) -> str:
     text, key = cell
     first, _, second = text.partition("\n")
-    small = f"<small>{escape(second)}</small>" if second else ""
-    shown = key.item() if hasattr(key, "item") else key
-    if isinstance(shown, int | float) and not isinstance(shown, bool):
-        return f'<td class="n" data-v="{shown!r}">{escape(first)}{small}</td>'
-    long = ' class="long"' if len(first) > _LONG else ""
+    small = f" <small>{escape(second)}</small>" if second else ""
+    if _is_number(key):
+        shown = key.item() if hasattr(key, "item") else key
+        return f'<td{kind} data-v="{shown!r}">{escape(first)}{small}</td>'
+    long = ' class="long"' if len(first) > _LONG else kind
     return f"<td{long}>{escape(first)}{small}</td>"
+
+
+def _is_numeric(column: Sequence[Cell]) -> bool:
+    """Tell whether a column holds numbers and otherwise nothing."""
+    keys = [key for _, key in column if key != ""]
+    return bool(keys) and all(map(_is_number, keys))
+
+
+def _is_number(key: Any) -> bool:
+    shown = key.item() if hasattr(key, "item") else key
+    return isinstance(shown, int | float) and not isinstance(shown, bool)
 
 
 def list_html(items: Sequence[str]) -> str:

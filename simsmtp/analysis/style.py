@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 _YELLOW = "#F0E442"
@@ -19,6 +20,18 @@ _DASHES: tuple[Any, ...] = (
     (0, (4, 1, 1, 1, 1, 1)),
     "-",
     (0, (1, 0.6)),
+)
+# A sender looks the same in every figure: readers carry colours from one to the next.
+_FIXED = (
+    "corrected",
+    "one-stop",
+    "per-read",
+    "send-cursor",
+    "send-cursor-silent",
+    "aggregate",
+    "budget",
+    "shifted",
+    "bounce",
 )
 _MARKER_PT = 4.6
 _STEP_PT = (1.5, 7.0)
@@ -90,11 +103,12 @@ class LineStyle(NamedTuple):
         }
 
 
-def line_styles(count: int, room_pt: float, *, joined: bool) -> list[LineStyle]:
+def line_styles(count: int, room_pt: float, *, joined: bool, levels: Sequence[object] = ()) -> list[LineStyle]:
     """Return `count` line styles, no two alike in colour, marker and dashes.
 
-    Lines that coincide stay legible: each is set a little aside, and later ones are thinner, so that the
-    earlier ones shine through their gaps.
+    A shipped counting strategy has its own style in every figure; others take what is free, in order. Lines that
+    coincide stay legible: each is set a little aside, and later ones are thinner, so that the earlier ones shine
+    through their gaps.
 
     Parameters
     ----------
@@ -104,20 +118,30 @@ def line_styles(count: int, room_pt: float, *, joined: bool) -> list[LineStyle]:
         Points of paper over which the markers of one level may spread.
     joined : bool
         Whether levels are joined by lines; without, markers stand wider apart.
+    levels : sequence, optional
+        What the lines show.
     """
     widest = _STEP_PT[0] if joined else _STEP_PT[1]
     step = min(widest, room_pt / max(count - 1, 1))
-    return [_style(i, (i - (count - 1) / 2) * step, joined=joined) for i in range(count)]
+    looks = _looks([*levels, *[None] * (count - len(levels))])
+    return [_style(look, i, (i - (count - 1) / 2) * step, joined=joined) for i, look in enumerate(looks)]
 
 
-def _style(i: int, step: float, *, joined: bool) -> LineStyle:
+def _looks(levels: Sequence[object]) -> list[int]:
+    """Return for each level the number of its look."""
+    fixed = {level: _FIXED.index(str(level)) for level in levels if level in _FIXED}
+    free = (look for look in range(len(levels) + len(_FIXED)) if look not in fixed.values())
+    return [fixed[level] if level in fixed else next(free) for level in levels]
+
+
+def _style(i: int, place: int, step: float, *, joined: bool) -> LineStyle:
     marker = _MARKERS[i % len(_MARKERS)]
     return LineStyle(
         COLOURS[i % len(COLOURS)],
         marker,
         _DASHES[(i + i // len(COLOURS)) % len(_DASHES)] if joined else "none",
         i % 2 == 0 or COLOURS[i % len(COLOURS)] == _YELLOW,
-        max(1.0, 1.9 - 0.1 * i),
+        max(1.0, 1.9 - 0.1 * place),
         _MARKER_PT * _SIZES.get(marker, 1.0),
         step,
     )

@@ -47,7 +47,10 @@ class Warmup(NamedTuple):
 
     def text(self) -> str:
         """Return the cut in words."""
-        said = f"warm-up: the first {self.cut} of {self.length} messages are cut (MSER-5)"
+        cut = (
+            f"the first {self.cut} of {self.length} messages are" if self.cut else f"none of {self.length} messages is"
+        )
+        said = f"warm-up: {cut} cut (MSER-5)"
         return f"{said}; WARNING: past half the run, so make it several times longer" if self.late else said
 
 

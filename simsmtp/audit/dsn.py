@@ -9,6 +9,9 @@ from email.message import Message
 LONGEST = 4_000_000
 """Octets of a notification that are read."""
 
+MOST_BOUNDARIES = 50
+"""Mentions of a boundary in a notification that is read: each costs a look at every line after it."""
+
 
 def failed_recipients(octets: bytes) -> set[str]:
     """Return the recipients that a message reports as failed, in lower case.
@@ -24,12 +27,15 @@ def failed_recipients(octets: bytes) -> set[str]:
     ``multipart/mixed``, so the status alone decides. Only ``Action: failed`` counts, because a delay is no failure.
     Anything else reports nobody.
     """
+    octets = octets[:LONGEST]
+    if octets.lower().count(b"boundary") > MOST_BOUNDARIES:
+        return set()
     try:
-        message = message_from_bytes(octets[:LONGEST])
+        message = message_from_bytes(octets)
         parts = [part for part in message.walk() if part.get_content_type() == "message/delivery-status"]
         return {who for part in parts for block in _blocks(part) if (who := _failed(block))}
-    except (MessageError, ValueError, LookupError, TypeError, AttributeError):
-        return set()
+    except (MessageError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return set()  # the last is for parts within parts without end
 
 
 def _blocks(part: Message) -> list[Message]:

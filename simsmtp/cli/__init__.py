@@ -19,6 +19,8 @@ _COMMANDS = {
     "serve": "Answer SMTP clients on a real port, under a recipient limit.",
     "send": "Send to a real SMTP server, counting by any strategy.",
     "audit": "Find out whether a real mail program loses recipients at a limit.",
+    "keys": "List the keys of a scenario with units, defaults and meaning.",
+    "lab": "Measure sessions of real mail servers over a line with a delay.",
     "calibrate": "Fit the model's times to measured sessions.",
     "validate": "Predict measured sessions, and say how far the predictions err.",
     "presets": "List the presets with their values and sources.",

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
-from simsmtp.cli.tables import number_text
-from simsmtp.study.capacity_answer import above_offered, assumptions, utilisation
+from simsmtp.cli.console import PlainConsole
+from simsmtp.cli.tables import duration_text, engine_text, number_text
+from simsmtp.study.capacity_answer import above_offered, answers, assumptions, utilisation
 
 if TYPE_CHECKING:
     from simsmtp.study.capacity import Capacity
@@ -23,10 +23,13 @@ _WIDTH = 120
 
 def print_capacity(capacity: Capacity, written: Sequence[Path]) -> None:
     """Print answer, assumptions and tables."""
-    console = Console(highlight=False, markup=False)
-    console.width = max(console.width if console.is_terminal else _WIDTH, 100)
+    console = PlainConsole(_WIDTH)
     console.print(capacity.plan.experiment.title, style="bold")
-    console.print(f"\n{capacity.answer()}\n")
+    first, *others = answers(capacity)
+    console.print(f"\n{first}")
+    for one in others:
+        console.print(f"- {one}")
+    console.print()
     console.print("What this rests on:")
     for one in assumptions(capacity):
         console.print(f"- {one}")
@@ -35,7 +38,9 @@ def print_capacity(capacity: Capacity, written: Sequence[Path]) -> None:
         console.print(table)
     if note := above_offered(capacity):
         console.print(note)
-    console.print(f"{capacity.computed} replications computed, {capacity.reused} reused")
+    console.print(f"{capacity.computed} replications computed, {capacity.reused} reused, in "
+                  f"{duration_text(capacity.duration_s)}", soft_wrap=True)  # fmt: skip
+    console.print(engine_text(capacity.engines, capacity.plan.scenario, capacity.plan.settings.engine), soft_wrap=True)
     console.print(f"{capacity.plan.settings.folder}: {', '.join(path.name for path in written)}", soft_wrap=True)
 
 

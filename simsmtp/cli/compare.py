@@ -133,14 +133,13 @@ def _write(found: Comparison, kind: str, output: Path | None) -> None:
 def print_comparison(found: Comparison) -> None:
     """Print the verdict, then what changed, the gravest first."""
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     from simsmtp.analysis.compare_views import cells_of, explanation, headline  # noqa: PLC0415
+    from simsmtp.cli.console import PlainConsole  # noqa: PLC0415
 
-    console = Console(highlight=False)
-    console.width = max(console.width if console.is_terminal else 160, 100)
+    console = PlainConsole(160)
     console.print(Text(f"{found.name}: {headline(found)}", style="bold"), soft_wrap=True)
     rows = found.worst_first().to_dict("records")
     if rows:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from simsmtp.cli.outputs import require_writable
+
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
 
@@ -32,25 +34,45 @@ def case_of(file: Path | None, settings: Sequence[str], point: int) -> tuple[Sce
 
 
 class RowFile:
-    """A CSV file of rows, whose first line names the columns; an `InputError` if it cannot be written."""
+    """A CSV file of rows, whose first line names the columns; made by `open`, not before.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is to be.
+    columns : sequence of str
+        Names of the columns.
+
+    Raises
+    ------
+    InputError
+        It could not be made there; said at once, so that nobody sends mail and then cannot keep what came of it.
+    """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self._path, self._columns = path, columns
+        self._file: TextIO | None = None
+        require_writable(path, "--rows")
+
+    def open(self) -> None:
+        """Make the file, in the place of one that may be there."""
         from simsmtp.errors import InputError  # noqa: PLC0415
 
         try:
-            self._file: TextIO = path.open("w", encoding="utf-8", newline="", buffering=1)
+            self._file = self._path.open("w", encoding="utf-8", newline="", buffering=1)
         except OSError as error:
-            raise InputError(f"cannot be written: {error.strerror}", key="--rows", given=str(path)) from None
+            raise InputError(f"cannot be written: {error.strerror}", key="--rows", given=str(self._path)) from None
         self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerow(columns)
+        self._writer.writerow(self._columns)
 
     def write(self, row: Sequence[object]) -> None:
         """Write one row."""
         self._writer.writerow(row)
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file, if it was made."""
+        if self._file is not None:
+            self._file.close()
 
 
 class LiveCounter:

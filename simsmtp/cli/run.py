@@ -48,7 +48,7 @@ Exit codes: 0 all done; 1 some replications failed; 2 bad input, and nothing was
 @click.option("--precision", "precisions", multiple=True, metavar="'RESPONSE ±WIDTH'",
               help="Run until the 95 % interval of every mean is that narrow: 'delivered_per_s ±5%', "
                    "'false_ndr_rate ±0.01'. May be repeated.")  # fmt: skip
-@click.option("--budget", type=click.IntRange(1), metavar="N",
+@click.option("--budget", type=click.IntRange(2), metavar="N",
               help="With --precision, most replications of every design point; by default 1000.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Key of all random draws.")
 @click.option("--workers", type=click.IntRange(1), metavar="N",

@@ -94,15 +94,16 @@ def send(
         progress=lambda sending: counter.show(_state(sending)) if counter.is_due else None,
         tls=client_context(tls_ca),
     )
+    file_of_rows = RowFile(rows, RecipientRow._fields) if rows else None
     delivery = Delivery(scenario, where, how)
     delivered = asyncio.run(_until_stopped(delivery))
     counter.close()
-    if rows is not None:
-        file_of_rows = RowFile(rows, RecipientRow._fields)
+    _print(scenario, delivered, as_json=as_json)
+    if file_of_rows:
+        file_of_rows.open()
         for row in delivered.output.recipients:
             file_of_rows.write(row)
         file_of_rows.close()
-    _print(scenario, delivered, as_json=as_json)
     if delivered.was_interrupted:
         raise click.Abort
 

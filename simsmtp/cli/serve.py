@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 if TYPE_CHECKING:
-    from simsmtp.cli.live_case import LiveCounter
+    from simsmtp.cli.live_case import LiveCounter, RowFile
     from simsmtp.live.listener import Listener
     from simsmtp.live.served import Served
 
@@ -93,7 +93,7 @@ def serve(
     listener = Listener(scenario, place, terms)
     counter = LiveCounter(is_quiet=quiet)
     try:
-        asyncio.run(_serve(listener, counter, sessions, seconds))
+        asyncio.run(_serve(listener, counter, file_of_rows, Until(sessions, seconds)))
     finally:
         if file_of_rows:
             file_of_rows.close()
@@ -101,7 +101,14 @@ def serve(
     _print(listener.served, as_json=as_json)
 
 
-async def _serve(listener: Listener, counter: LiveCounter, sessions: int | None, seconds: float | None) -> None:
+class Until(NamedTuple):
+    """When to end of oneself: after so many sessions, or seconds; None for never."""
+
+    sessions: int | None
+    seconds: float | None
+
+
+async def _serve(listener: Listener, counter: LiveCounter, rows: RowFile | None, until: Until) -> None:
     """Serve until so many sessions are over, so much time has passed, or a signal comes."""
     import asyncio  # noqa: PLC0415
     import contextlib  # noqa: PLC0415
@@ -110,11 +117,13 @@ async def _serve(listener: Listener, counter: LiveCounter, sessions: int | None,
 
     is_over = asyncio.Event()
     async with listener:
+        if rows:
+            rows.open()  # not where another server has the port: its rows may be in that file
         print(f"listening on {listener.place}", file=sys.stderr, flush=True)
-        if seconds is not None:
-            asyncio.get_running_loop().call_later(seconds, is_over.set)
+        if until.seconds is not None:
+            asyncio.get_running_loop().call_later(until.seconds, is_over.set)
         with on_signals(is_over.set):
-            while not is_over.is_set() and (sessions is None or listener.ended < sessions):
+            while not is_over.is_set() and (until.sessions is None or listener.ended < until.sessions):
                 if counter.is_due:
                     counter.show(_state(listener))
                 with contextlib.suppress(TimeoutError):

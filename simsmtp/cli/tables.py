@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
+
+from simsmtp.cli.console import PlainConsole
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+    from rich.console import Console
 
+    from simsmtp.model.scenario import Scenario
     from simsmtp.study.study import Study
 
 _MOST_ROWS = 40
@@ -22,8 +25,8 @@ _CELL = 18
 
 def print_study(study: Study, written: Sequence[Path]) -> None:
     """Print mean ± half-width of the 95 % interval per design point, or a pivot of means if that is long."""
-    console = _console()
-    console.print(f"[bold]{study.experiment.title}[/bold]", soft_wrap=True)
+    console = PlainConsole(120)
+    console.print(study.experiment.title, style="bold", soft_wrap=True)
     summary = study.summary()
     if len(study.points) > _MOST_ROWS and _axis(study) is not None:
         _print_pivots(console, study, summary)
@@ -35,26 +38,20 @@ def print_study(study: Study, written: Sequence[Path]) -> None:
         f"{study.computed} computed, {study.reused} reused{failed}, in {duration_text(study.duration_s)}",
         soft_wrap=True,
     )
-    console.print(_engine_text(study), soft_wrap=True)
+    console.print(engine_text(study.engines, study.points[0].scenario), soft_wrap=True)
     console.print(f"{study.folder}: {', '.join(path.name for path in written)}", soft_wrap=True)
 
 
-def _engine_text(study: Study) -> str:
+def engine_text(engines: Mapping[str, int], scenario: Scenario, asked: str = "auto") -> str:
+    """Return which engine ran so many replications, and why where the choice can still be told."""
     from simsmtp.engines import choose_engine  # noqa: PLC0415
 
-    if len(study.engines) != 1:
-        return "engines: " + ", ".join(f"{name} {count}" for name, count in sorted(study.engines.items()))
-    (name,) = study.engines
-    choice = choose_engine(study.points[0].scenario)
+    if len(engines) != 1:
+        return "engines: " + ", ".join(f"{name} {count}" for name, count in sorted(engines.items()))
+    (name,) = engines
+    choice = choose_engine(scenario, asked)
     why = f": {choice.reason}" if choice.engine == name else ""
     return f"engine {name}{why}"
-
-
-def _console() -> Console:
-    """Return a console of at least 100 columns: a long line is better wrapped than cut."""
-    console = Console(highlight=False)
-    console.width = max(console.width if console.is_terminal else 120, 100)
-    return console
 
 
 def duration_text(seconds: float) -> str:

@@ -55,6 +55,7 @@ def trace(
     as_json: bool,
 ) -> None:
     """Parse, call, print."""
+    from simsmtp.cli.outputs import require_writable  # noqa: PLC0415
     from simsmtp.engines import run_replication  # noqa: PLC0415
     from simsmtp.model.plan import plan_of  # noqa: PLC0415
     from simsmtp.protocol.wire import AddressBook  # noqa: PLC0415
@@ -64,6 +65,10 @@ def trace(
     from simsmtp.trace.pcap import write_pcap  # noqa: PLC0415
     from simsmtp.trace.transcript import Style, transcript  # noqa: PLC0415
 
+    if pcap is not None:
+        require_writable(pcap, "--pcap")
+    if ndr is not None:
+        require_writable(ndr, "--ndr", is_folder=True)
     for path in strategies:
         load_strategies(path)
     scenario, own_seed = load_case(file, settings, point=point)

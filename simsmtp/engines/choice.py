@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -77,7 +79,7 @@ def choose_engine(scenario: Scenario, engine: str = "auto", *, dialogue: bool = 
         raise InputError("unknown engine", key="engine", given=engine, allowed=ENGINES)
     if engine == "reference":
         return Choice(engine, "it was asked for")
-    if any(find_spec(name) is None for name in _NEEDS):
+    if _lacks_something(find_spec):
         if engine == "compiled":
             raise InputError(
                 "numba is not installed", key="engine", given=engine, allowed="pip install 'simsmtp[fast]'"
@@ -90,6 +92,12 @@ def choose_engine(scenario: Scenario, engine: str = "auto", *, dialogue: bool = 
             raise InputError(reason, key="engine", given=engine, allowed="reference")
         return Choice("reference", reason)
     return Choice("compiled", "it was asked for" if engine == "compiled" else "it gives the same bits faster")
+
+
+@cache
+def _lacks_something(find: Callable[[str], object]) -> bool:
+    """Look once: looking takes longer than a small replication."""
+    return any(find(name) is None for name in _NEEDS)
 
 
 def _not_worth_it(scenario: Scenario) -> str:

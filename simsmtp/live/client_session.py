@@ -69,6 +69,8 @@ class ClientSession:
         Why it ended, if that was neither QUIT nor a 421.
     has_greeted : bool
         The banner was a reply.
+    lacks_tls : bool
+        It ended because it could not be encrypted.
     needs_reset : bool
         The last transaction was left open, so RSET comes before the next.
     waits, transactions : int
@@ -88,7 +90,7 @@ class ClientSession:
     ) -> None:
         self.heard: list[Heard] = []
         self.offered: Capabilities = NOTHING_OFFERED
-        self.is_closed = self.is_over = self.needs_reset = self.has_greeted = False
+        self.is_closed = self.is_over = self.needs_reset = self.has_greeted = self.lacks_tls = False
         self.fault = ""
         self.waits = 2  # for the TCP handshake and the banner
         self.transactions = self.committed = 0
@@ -128,6 +130,11 @@ class ClientSession:
         if not self.is_closed:
             self.fault, self.is_closed = fault, True
 
+    def fail_tls(self, fault: str) -> None:
+        """Give the session up because it cannot be encrypted."""
+        self.lacks_tls |= not self.is_closed
+        self.fail(fault)
+
     def open(self) -> Steps:
         """Read the banner and greet; `is_closed` tells afterwards whether the server refused."""
         yield from self._wait()
@@ -153,8 +160,26 @@ class ClientSession:
         self.heard = []
         self.waits += 1
         self._first_read, self._rcpts = self._reads, 0
+        if self.is_closed:  # so nothing is written, and no recipient tried
+            self.heard = [Heard(one.verb, NOBODY, 0, 0, self._reads) for one in flight if one.verb != Verb.RCPT]
+            return
+        yield from self._write(flight, stops)
+        yield from self._wait()
+
+    def quit(self) -> Steps:
+        """Leave; the reply to QUIT is not waited for."""
+        if not self.is_closed:
+            yield Write(b"QUIT\r\n")
+        self.is_closed = True
+        self.message = NOBODY
+        if self._dialogue:
+            self._dialogue.close(self.place, self.fault)
+
+    def _write(self, flight: Sequence[Command], stops: Stops | None) -> Steps:
         buffer = bytearray()
         for command in flight:
+            if self.is_closed:
+                break
             if stops and command.verb == Verb.RCPT:
                 yield from _written(buffer)
                 yield Poll()
@@ -170,16 +195,6 @@ class ClientSession:
                 yield from _written(buffer)
                 yield from (Write(piece) for piece in command.body)
         yield from _written(buffer)
-        yield from self._wait()
-
-    def quit(self) -> Steps:
-        """Leave; the reply to QUIT is not waited for."""
-        if not self.is_closed:
-            yield Write(b"QUIT\r\n")
-        self.is_closed = True
-        self.message = NOBODY
-        if self._dialogue:
-            self._dialogue.close(self.place, self.fault)
 
     def _greet(self) -> Steps:
         yield from self.exchange([_line(Verb.EHLO)])
@@ -192,14 +207,14 @@ class ClientSession:
 
     def _start_tls(self) -> Steps:
         if not self.offered.starttls:
-            self.fail("the server does not offer STARTTLS")
+            self.fail_tls("the server does not offer STARTTLS")
             return
         yield from self.exchange([_line(Verb.STARTTLS)])
         yield Poll()
         if not self.is_closed and self.heard[0].code != 220:
-            self.fail("the server refuses STARTTLS")
+            self.fail_tls("the server refuses STARTTLS")
         if not self.is_closed and self._replies.has_rest:
-            self.fail("the server sent something between STARTTLS and the handshake")
+            self.fail_tls("the server sent something between STARTTLS and the handshake")
         if self.is_closed:
             return
         self.waits += 1
@@ -216,7 +231,7 @@ class ClientSession:
         for command in self._awaited:
             self.heard.append(Heard(command.verb, command.recipient, 0, 0, self._read_of(command.verb)))
         self._awaited.clear()
-        if self._by_hand:
+        if self._by_hand and self.heard:
             self._reads = self.heard[-1].read + 1
 
     def _hear(self, reply: ServerReply) -> bool:
@@ -228,7 +243,7 @@ class ClientSession:
         if not self._awaited:
             return False
         command = self._awaited.popleft()
-        if command.verb == Verb.DATA and reply.code < 300:
+        if command.verb == Verb.DATA and reply.code < 400 and reply.code != 354:
             self.fail("a reply to DATA that is none")  # whether a text may follow is anybody's guess
         heard = Heard(command.verb, command.recipient, reply.code, reply.status, self._read_of(command.verb))
         self._rcpts += command.verb == Verb.RCPT

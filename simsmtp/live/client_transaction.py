@@ -107,6 +107,9 @@ class ClientTransaction:
             flight = self._next_flight(script)
             yield from self._session.exchange(flight, stops=self._is_reason_to_stop if self._window.drain else None)
             self._read_replies()
+            if self.refused_at_mail and self._data_code == 354:
+                # Whatever came next, the server would take it for a text of nobody's.
+                self._session.fail("the server asks for a text after it refused MAIL")
             if self._session.is_closed or self.refused_at_mail:
                 return
             if script and self.tally.over and stops_sending(self._plan.stop_on_overflow, self.overflow):

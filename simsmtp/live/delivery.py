@@ -98,7 +98,7 @@ class Delivery:
         Raises
         ------
         InputError
-            The first connection cannot be had, or the peer speaks no SMTP.
+            The first connection cannot be had or encrypted, or the peer speaks no SMTP.
         """
         if self._horizon_s:
             asyncio.get_running_loop().call_later(self._horizon_s, self._stop)
@@ -185,6 +185,13 @@ class Delivery:
             self._starting -= 1
             if is_first and session.fault and not session.has_greeted:
                 raise InputError(f"speaks no SMTP: {session.fault}", key="HOST:PORT", given=str(self._place))
+            if is_first and session.lacks_tls:
+                raise InputError(
+                    session.fault,
+                    key="client.starttls",
+                    given=True,
+                    allowed="false, or a server that offers it and whose certificate --tls-ca vouches for",
+                )
             is_willing = not session.is_closed
             while self.sending.may_go_on(session):
                 await self._drive(session, self.sending.transaction(session), wire)
@@ -255,13 +262,13 @@ class Delivery:
 
     async def _start_tls(self, session: ClientSession, wire: Wire) -> None:
         if wire.has_input:
-            session.fail("the server sent something between STARTTLS and the handshake")
+            session.fail_tls("the server sent something between STARTTLS and the handshake")
             return
         context = self._how.tls or client_context(None)
         try:
             await wire.start_tls(context, server_side=False, timeout=self._how.timeout_s, name=self._place.host)
         except (OSError, TimeoutError) as error:
-            session.fail(f"no TLS: {error}")
+            session.fail_tls(f"no TLS: {reason_of(error)}")
 
     def _now(self) -> int:
         return time.monotonic_ns() - self._began_ns

@@ -5,6 +5,8 @@ from __future__ import annotations
 from simsmtp.live.lines import Lines
 from simsmtp.live.text import TextEnd
 
+_LAST_LINE = b".\r\n"
+_END = b"\r\n" + _LAST_LINE
 _PIECE = 4096
 """A peer has made progress when it has sent so many octets."""
 
@@ -46,8 +48,11 @@ class IncomingText:
         return self._end.octets // _PIECE - before // _PIECE
 
     def unstuffed(self) -> bytes:
-        """Return what was kept without the client's dots (RFC 5321 section 4.5.2)."""
-        return bytes(self._kept).replace(b"\r\n..", b"\r\n.")
+        """Return what was kept without the client's dots and the last line (RFC 5321 section 4.5.2)."""
+        lines = b"\r\n" + bytes(self._kept)
+        if lines.endswith(_END):
+            lines = lines[: -len(_LAST_LINE)]
+        return lines.replace(b"\r\n.", b"\r\n")[2:]
 
 
 class IncomingChunk:

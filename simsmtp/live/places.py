@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from simsmtp.errors import InputError
 
+_MOST_DIGITS = 5
+
 
 class Place(NamedTuple):
     """Where to listen or to connect."""
@@ -37,9 +39,10 @@ def place_in(text: str, *, key: str, allow_remote: str | None = None) -> Place:
         If it has another form, or names another machine that was not allowed.
     """
     host, _, port = text.rpartition(":")
-    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise InputError("not a place", key=key, given=text, allowed="HOST:PORT, for example 127.0.0.1:2525")
+    host = host[1:-1] if (is_bracketed := host.startswith("[") and host.endswith("]")) else host
+    is_port = port.isascii() and port.isdigit() and len(port) <= _MOST_DIGITS and int(port) <= 65535
+    if not is_port or not _may_be_host(host) or is_bracketed != (":" in host):
+        raise InputError("not a place", key=key, given=text, allowed="HOST:PORT, such as 127.0.0.1:2525 or [::1]:2525")
     if not is_loopback(host) and host != allow_remote:
         raise InputError(
             "this machine only, because mail that reaches a stranger cannot be taken back",
@@ -48,6 +51,14 @@ def place_in(text: str, *, key: str, allow_remote: str | None = None) -> Place:
             allowed=f"127.0.0.1, [::1] or localhost; another host that is yours with --allow-remote {host}",
         )
     return Place(host, int(port))
+
+
+def _may_be_host(host: str) -> bool:
+    """Tell whether a resolver can be asked for this: not empty, no blanks, labels of a length."""
+    try:
+        return bool(host.encode("idna")) and host.isprintable() and " " not in host
+    except UnicodeError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

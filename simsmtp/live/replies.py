@@ -67,7 +67,8 @@ def _problem(text: str, is_too_long: bool, begun: list[str]) -> str:
         return "a reply of too many lines"
     if any(mark in text for mark in "\r\n\0"):
         return "a reply with a bare CR, LF or NUL"
-    if not text[:3].isascii() or text[3:4] not in {"", " ", "-"}:
+    code = text[:3]  # at the very beginning: where a code may stand is not left to whoever parses it
+    if not (code.isascii() and code.isdigit()) or text[3:4] not in {"", " ", "-"}:
         return "a line that is no reply"
     try:
         parse_reply(text)

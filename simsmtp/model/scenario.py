@@ -289,6 +289,7 @@ class Scenario(Table):
     server: Server = Server()
     destinations: tuple[Destination, ...] = Field(default=(), strict=False)
     horizon_s: Annotated[Annotated[float, Field(gt=0)] | None, _unlimited] = None
+    """The run stops here and what is unfinished counts as queued."""
 
     _given: dict[str, Any] = PrivateAttr(default_factory=dict)
 

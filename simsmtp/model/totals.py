@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from simsmtp.errors import ConservationError
-from simsmtp.model.histogram import percentile_ns
+from simsmtp.model.histogram import percentiles_ns
 from simsmtp.model.records import Responses
 from simsmtp.model.responses import COLUMNS
 from simsmtp.protocol.ledger import LEDGER_NAMES, Ledger
+
+_DELAYS = ("delay_p50_s", "delay_p95_s", "delay_p99_s")
 
 
 class Totals(NamedTuple):
@@ -67,7 +69,7 @@ def responses_of(totals: Totals, delays: Mapping[int, int]) -> Responses:
         "connections": totals.connections,
         "round_trips": totals.round_trips,
         **_times(totals),
-        **{f"delay_p{percent}_s": percentile_ns(delays, percent / 100) / 1e9 for percent in (50, 95, 99)},
+        **dict(zip(_DELAYS, (ns / 1e9 for ns in percentiles_ns(delays, (0.5, 0.95, 0.99))), strict=True)),
     }
     return {column: values[column] for column in COLUMNS}
 

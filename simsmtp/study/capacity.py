@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,8 @@ class Capacity:
         Everything that was run.
     computed, reused : int
         Replications computed now, and found in the store.
+    engines : dict
+        Engine → replications that it ran.
     started : datetime
         When this run began.
     duration_s : float
@@ -69,6 +72,7 @@ class Capacity:
     looks: Sequence[Look] = field(repr=False)
     computed: int
     reused: int
+    engines: Mapping[str, int]
     started: datetime
     duration_s: float
 
@@ -88,6 +92,14 @@ class Capacity:
         from simsmtp.study.capacity_answer import answer  # noqa: PLC0415
 
         return answer(self)
+
+    def _repr_html_(self) -> str:
+        """Return the answer, what it assumes and its tables, as notebooks show it."""
+        from simsmtp.analysis.report_capacity import capacity_answer, capacity_tables  # noqa: PLC0415
+        from simsmtp.study.capacity_export import document_of_capacity  # noqa: PLC0415
+
+        found = document_of_capacity(self)
+        return f"<h3>{escape(found['title'])}</h3>{capacity_answer(found)}{capacity_tables(found)}"
 
 
 def plan_capacity(path: str | Path, **options: Any) -> Capacity:
@@ -119,7 +131,7 @@ def run_capacity(plan: CapacityPlan) -> Capacity:
         plan, written, findings, curve,
         percentile_table(written.rows, at_edge, messages, plan.table.level), tornado, late,
         bounds_of(plan.scenario), cost_of(plan.scenario, plan.table, written.rows),
-        inquiry.looks, evaluator.computed, evaluator.reused, started, time.perf_counter() - began,
+        inquiry.looks, evaluator.computed, evaluator.reused, evaluator.engines, started, time.perf_counter() - began,
     )  # fmt: skip
 
 

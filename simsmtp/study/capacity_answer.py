@@ -1,4 +1,4 @@
-"""The answer to a capacity plan in words: one paragraph, and what it assumes."""
+"""The answer to a capacity plan in words, point by point, and what it assumes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,16 @@ if TYPE_CHECKING:
 
 def answer(capacity: Capacity) -> str:
     """Return the answer as one paragraph."""
+    return " ".join(answers(capacity))
+
+
+def answers(capacity: Capacity) -> list[str]:
+    """Return the answer point by point: the plan as written, each search, the bottleneck, the cost."""
     parts = [text for text in (overload_text(capacity.plan.scenario, capacity.bounds), _as_written(capacity)) if text]
-    for one in capacity.findings.values():
-        parts += [text for text in (finding_text(capacity.plan.scenario, one), _beyond_bound(capacity, one)) if text]
+    parts += [
+        " ".join([finding_text(capacity.plan.scenario, one), *_beyond_bound(capacity, one)])
+        for one in capacity.findings.values()
+    ]
     parts += _thin_percentiles(capacity)
     if text := bottleneck_text(capacity.plan.scenario, capacity.bounds):
         parts.append(text)
@@ -35,7 +42,7 @@ def answer(capacity: Capacity) -> str:
             f"A run costs {cost.run:.4g} {cost.currency}, {cost.per_million:.4g} {cost.currency} per million "
             "delivered recipients.".replace("  ", " ")
         )
-    return " ".join(parts)
+    return parts
 
 
 def assumptions(capacity: Capacity) -> list[str]:
@@ -167,14 +174,15 @@ def _thin_percentiles(capacity: Capacity) -> list[str]:
     return [f"Mind that delay {row['percentile']} is not carried by runs of this size ({row['note']})." for row in thin]
 
 
-def _beyond_bound(capacity: Capacity, finding: Finding) -> str:
+def _beyond_bound(capacity: Capacity, finding: Finding) -> list[str]:
     """Say so where a rate passes only because the run ends."""
     rate = None if finding.value is None else messages_per_s(with_value(capacity.plan.scenario, RATE, finding.value))
     if finding.key != RATE or rate is None or not capacity.bounds or rate <= capacity.bounds[0].messages_per_s:
-        return ""
+        return []
     bound = capacity.bounds[0].messages_per_s
-    return (
+    text = (
         f"Mind that {rate:.4g} messages/s is above the long-run bound of {bound:.3g} messages/s: the queue grows as "
         "long as messages arrive, and what is met is met by runs of this size, which end; for traffic that goes on, "
         "stay below."
     )
+    return [text]

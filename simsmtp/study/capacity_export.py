@@ -14,7 +14,7 @@ import simsmtp
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.address import code_hash
 from simsmtp.study.bounds import Bound
-from simsmtp.study.capacity_answer import above_offered, answer, assumptions, utilisation
+from simsmtp.study.capacity_answer import above_offered, answer, answers, assumptions, utilisation
 from simsmtp.study.capacity_table import RATE
 from simsmtp.study.factors import label_of
 from simsmtp.study.finding_text import finding_text, value_text
@@ -66,6 +66,7 @@ def _provenance(capacity: Capacity, digest: str, command: str | None) -> dict[st
         "computed": capacity.computed,
         "reused": capacity.reused,
         "failed": 0,  # one that fails ends the search
+        "engines": dict(capacity.engines),
         **circumstances(command, capacity.started, capacity.duration_s),
     }
 
@@ -88,6 +89,7 @@ def document_of_capacity(capacity: Capacity) -> dict[str, Any]:
         "title": plan.experiment.title,
         "verdict": capacity.verdict,
         "answer": answer(capacity),
+        "answers": answers(capacity),
         "assumptions": assumptions(capacity),
         "objectives": [_judgement(one) for one in capacity.written.judgements],
         "searches": [_finding(capacity, one) for one in capacity.findings.values()],

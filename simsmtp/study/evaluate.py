@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -52,6 +53,7 @@ class Evaluator:
 
     def __init__(self, name: str, settings: Settings, expected: int) -> None:
         self.computed = self.reused = 0
+        self._engine_of: dict[tuple[int, int], str] = {}
         self._settings = settings
         self._bar = progress_bar(name, expected, settings.progress)
         self._advance: Callable[[int], Any] = lambda _: None
@@ -88,7 +90,14 @@ class Evaluator:
         tasks = self._missing(ids, scenarios, replications)
         self._note(len(set(ids)) * replications - len(tasks), len(tasks))
         self._compute(tasks, seed)
-        return [_table(self._store.rows(one, replications)) for one in ids]
+        found = {one: self._store.rows(one, replications) for one in ids}
+        self._engine_of |= {(one, row.replication): row.engine for one, rows in found.items() for row in rows}
+        return [_table(found[one]) for one in ids]
+
+    @property
+    def engines(self) -> dict[str, int]:
+        """Engine → replications that it ran, those found in the store included."""
+        return dict(sorted(Counter(self._engine_of.values()).items()))
 
     def say(self, text: str) -> None:
         """Tell what was found on standard error, above the progress bar."""

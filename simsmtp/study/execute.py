@@ -10,7 +10,7 @@ from simsmtp.study.chunks import Chunk, Pace, Stored, Task, chunks_of
 from simsmtp.study.executors import LOCAL, Executor, started
 from simsmtp.study.user_strategies import Travelling
 
-_WORTH_A_THREAD = 100_000
+_WORTH_A_THREAD = 1_000_000
 """Recipients of a replication from which on nearly all its time goes by in compiled code, beside other threads."""
 
 

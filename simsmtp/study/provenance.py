@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from simsmtp.study.study import Study
 
 PROVENANCE = "provenance.json"
-_PACKAGES = ("joblib", "matplotlib", "numpy", "pandas", "pydantic", "scipy", "simpy")
+_PACKAGES = ("joblib", "matplotlib", "numba", "numpy", "pandas", "pydantic", "scipy", "simpy")
 
 
 def provenance(study: Study, command: str | None = None) -> dict[str, Any]:

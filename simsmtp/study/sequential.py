@@ -79,7 +79,7 @@ class PreciseStudy(Study):
         if None in needed:
             return "a mean of 0 has no relative precision: state an absolute one, such as 'false_ndr_rate ±0.01'"
         most = max(one or 0 for one in needed)
-        return f"about {most} replications may do: give a larger budget than {self.budget}, or ask for less"
+        return f"about {most:,} replications may do: give a larger budget than {self.budget}, or ask for less"
 
 
 def _reached_text(one: Decision) -> str:
@@ -150,6 +150,8 @@ def run_until(precisions: Sequence[Precision], plan: Plan, *, progress: bool | s
     if not precisions:
         raise InputError("is required", key="precision", allowed="at least one")
     budget = plan.experiment.replications
+    if budget < 2:
+        raise InputError("an interval needs two replications", key="budget", given=budget, allowed="2 or more")
     done: list[Study] = []
     count = min(_FIRST, budget)
     while count:

@@ -151,7 +151,9 @@ def _notes(found: list[SteadyPoint]) -> list[str]:
     late = [one for one in found if one.warmup.late]
     shown = late or [max(found, key=lambda one: one.warmup.cut / one.warmup.length)]
     notes = [f"{_place(one.point) or 'base'}: {one.warmup.text()}" for one in shown[:10]]
-    return notes if late or len(found) == 1 else [*notes, f"the other {len(found) - 1} design points are cut earlier"]
+    others = len(found) - 1
+    rest = f"the other {others} design points are" if others > 1 else "the other design point is"
+    return notes if late or not others else [*notes, f"{rest} cut no later"]
 
 
 def _place(point: DesignPoint) -> str:

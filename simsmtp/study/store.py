@@ -152,7 +152,7 @@ def _row(columns: Sequence[object]) -> Row:
 def _unusable(path: Path, error: Exception) -> InputError:
     return InputError(
         f"cannot be used as a store of replications: {error}",
-        file=path.name,
+        file=str(path),
         allowed="a store of simsmtp or no file; --output names another folder",
     )
 
@@ -175,7 +175,7 @@ def _check_schema(base: sqlite3.Connection, path: Path) -> bool:
     if tables and (version != SCHEMA or not {"scenario", "replication"} <= tables):
         raise InputError(
             "the store was written by another version of simsmtp",
-            file=path.name,
+            file=str(path),
             given=version,
             allowed=f"schema {SCHEMA}; delete the file, or name another folder with --output",
         )

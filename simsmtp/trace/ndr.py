@@ -21,6 +21,7 @@ from simsmtp.trace.said import reply_lines
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _REPORTER = "mail.example.test"
+_FINAL, _GO_ON, _HANGS_UP = (Verb.DATA, Verb.TEXT, Verb.BDAT), 354, 421
 _EXPIRED, _UNKNOWN_CAUSE = "4.4.7", "5.0.0"
 
 
@@ -72,13 +73,27 @@ def ndrs(output: Output, plan: Plan, addresses: AddressBook) -> Iterator[tuple[i
 
 
 def _last_replies(dialogue: list[DialogueRow]) -> dict[tuple[int, int], DialogueRow]:
-    """Return of each message and recipient the last reply to its RCPT; for recipient -1 the last final reply."""
+    """Return of each message and recipient the last reply about it.
+
+    That is the one to its RCPT or, where RCPT was accepted, the one to DATA or to the text of that transaction: no
+    other transaction of the message says anything about it. 421 is about all whom the transaction had named.
+    """
     found: dict[tuple[int, int], DialogueRow] = {}
+    named: dict[tuple[str, int], list[tuple[int, int]]] = {}  # of each connection, in its open transaction
     for row in dialogue:
-        if row.kind == "reply" and row.verb == Verb.RCPT:
-            found[row.message, row.recipient] = row
-        elif row.kind == "reply" and row.verb in (Verb.DATA, Verb.TEXT, Verb.BDAT) and row.code >= 400:
-            found[row.message, -1] = row
+        who, session = (row.message, row.recipient), (row.destination, row.connection)
+        if row.kind == "command" and row.verb == Verb.MAIL:
+            named[session] = []
+        elif row.kind == "command" and row.verb == Verb.RCPT:
+            named[session].append(who)
+        elif row.kind != "reply":
+            continue
+        elif row.code == _HANGS_UP:
+            found.update(dict.fromkeys(named.get(session, []), row))
+        elif row.verb == Verb.RCPT:
+            found[who] = row
+        elif row.verb in _FINAL and row.code != _GO_ON:
+            found.update({one: row for one in named[session] if found[one].code < 400})
     return found
 
 
@@ -127,13 +142,14 @@ def _status(arrival_s: float, about: list[tuple[str, str, str]]) -> MIMEMessage:
 def _cause(row: RecipientRow, last: dict[tuple[int, int], DialogueRow], plan: Plan) -> tuple[str, str]:
     """Return the status code and the reply that caused an NDR.
 
-    That is the reply to the recipient's own RCPT, or to the text. Where neither refused, the sender took another
+    That is the reply to the recipient's own RCPT, or to its text. Where neither refused, the sender took another
     recipient's reply for it: then no reply is given.
     """
-    replies = [one for key in (row.recipient, -1) if (one := last.get((row.message, key))) and one.code >= 400]
-    if not replies:
+    reply = last.get((row.message, row.recipient))
+    if row.attempts == 0:
+        return _EXPIRED, ""  # no connection was to be had
+    if reply is None or reply.code < 400:
         return _UNKNOWN_CAUSE, ""
-    reply = replies[0]
     if reply.code < 500:
         return _EXPIRED, reply_lines(reply, plan)[0]
     return status_text(reply.status) or _UNKNOWN_CAUSE, reply_lines(reply, plan)[0]

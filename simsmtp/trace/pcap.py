@@ -25,7 +25,7 @@ EPOCH_S = 946_684_800
 _MAGIC_NS, _VERSION, _RAW_IP, _SNAP = 0xA1B23C4D, (2, 4), 101, 65_535
 _SMTP, _FIRST_PORT, _MSS = 25, 32_768, 1460
 _FIN, _SYN, _PSH, _ACK = 0x01, 0x02, 0x08, 0x10
-_CLIENT, _FIRST_SERVER = ipaddress.IPv4Address("192.0.2.1"), ipaddress.IPv4Address("198.51.100.1")  # RFC 5737
+_FIRST_CLIENT, _FIRST_SERVER = ipaddress.IPv4Address("192.0.2.1"), ipaddress.IPv4Address("198.51.100.1")  # RFC 5737
 # A SYN offers the segment size and a window scale so large that no window is ever full.
 _OPTIONS = struct.pack("!BBHBBBB", 2, 4, _MSS, 1, 3, 3, 14)
 
@@ -67,8 +67,9 @@ def write_pcap(path: Path, output: Output, plan: Plan, addresses: AddressBook) -
     for number, (_, session) in enumerate(groupby(rows, key=lambda row: (row.destination, row.connection))):
         told = list(session)
         server = _FIRST_SERVER + names.index(told[0].destination)
-        port = _FIRST_PORT + number % (65_536 - _FIRST_PORT)
-        packets += _packets(list(_segments(told, plan, addresses)), server, port)
+        more, port = divmod(number, 65_536 - _FIRST_PORT)  # no port is used twice: a further client is
+        client = (_FIRST_CLIENT + more, _FIRST_PORT + port)
+        packets += _packets(list(_segments(told, plan, addresses)), client, server)
     packets.sort(key=lambda packet: packet[0])
     head = struct.pack("<IHHiIII", _MAGIC_NS, *_VERSION, 0, 0, _SNAP, _RAW_IP)
     try:
@@ -133,8 +134,11 @@ def _cut(at_ns: int, octets: bytes, server_ns: int, *, by_client: bool) -> Itera
         begin = end
 
 
-def _packets(segments: list[Segment], server: ipaddress.IPv4Address, port: int) -> list[tuple[int, bytes]]:
+def _packets(
+    segments: list[Segment], at_client: tuple[ipaddress.IPv4Address, int], server: ipaddress.IPv4Address
+) -> list[tuple[int, bytes]]:
     """Return the packets, numbered; a server acknowledges what had reached it when it wrote."""
+    client, port = at_client
     packets: list[tuple[int, bytes]] = []
     client_next = server_next = 0
     on_the_way: list[tuple[int, int]] = []  # when it is at the server, and the number of the octet after it
@@ -142,13 +146,13 @@ def _packets(segments: list[Segment], server: ipaddress.IPv4Address, port: int) 
     for one in segments:
         length = len(one.octets) + bool(one.flags & (_SYN | _FIN))
         if one.by_client:
-            packet = _packet(one, _CLIENT, server, (port, _SMTP), (client_next, server_next))
+            packet = _packet(one, client, server, (port, _SMTP), (client_next, server_next))
             client_next += length
             on_the_way.append((one.server_ns, client_next))
         else:
             while on_the_way and on_the_way[0][0] <= one.server_ns:
                 at_server = on_the_way.pop(0)[1]
-            packet = _packet(one, server, _CLIENT, (_SMTP, port), (server_next, at_server))
+            packet = _packet(one, server, client, (_SMTP, port), (server_next, at_server))
             server_next += length
         packets.append((one.at_ns, packet))
     return packets

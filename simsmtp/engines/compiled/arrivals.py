@@ -31,7 +31,7 @@ def note_arrivals(w: Any) -> None:
     while R.arrived < G.messages:
         at_ns, clock = arrival_of(w, R.arrived, R.arrived_ns)
         if at_ns > R.now:
-            schedule(w, at_ns, who_of(Kind.ARRIVAL.value, 0, 0), R.arrived, R.arrived)
+            schedule(w, at_ns, who_of(Kind.ARRIVAL.value, 0, R.arrived), R.arrived)
             return
         R.arrived, R.arrived_ns = R.arrived + 1, clock
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.jit import compiled
+from simsmtp.engines.compiled.jit import compiled, rare
 from simsmtp.engines.compiled.memory import (
     extra_at,
     lane_at,
@@ -58,8 +58,11 @@ def whole_of_message(w: Any, which: Any, purpose: Any, message: Any) -> Any:
 def next_up(w: Any, S: Any) -> Any:
     """Return the delay of a client's next write."""
     delay = lane_at(w, S.lane).delay_ns
-    if delay >= 0:
-        return delay
+    return delay if delay >= 0 else _drawn_up(w, S)
+
+
+@rare
+def _drawn_up(w: Any, S: Any) -> Any:
     S.ups += 1
     u = uniform(w, Purpose.DELAY_UP.value, S.number, S.lane, S.ups - 1)
     return int(sample(sampler_at(w, PER_RUN + S.lane * PER_LANE), u))
@@ -69,8 +72,11 @@ def next_up(w: Any, S: Any) -> Any:
 def next_down(w: Any, S: Any) -> Any:
     """Return the delay of a server's next flush."""
     delay = lane_at(w, S.lane).delay_ns
-    if delay >= 0:
-        return delay
+    return delay if delay >= 0 else _drawn_down(w, S)
+
+
+@rare
+def _drawn_down(w: Any, S: Any) -> Any:
     S.downs += 1
     u = uniform(w, Purpose.DELAY_DOWN.value, S.number, S.lane, S.downs - 1)
     return int(sample(sampler_at(w, PER_RUN + S.lane * PER_LANE), u))
@@ -137,8 +143,11 @@ def rcpt_uniform(w: Any, S: Any, entity: Any, sub: Any, index: Any) -> Any:
 def service_of(w: Any, S: Any, verb: Any, slot: Any) -> Any:
     """Return the service time of a command in nanoseconds."""
     constant = service_at(w, S.lane * VERBS + verb).ns
-    if constant >= 0:
-        return constant
+    return constant if constant >= 0 else _drawn_service_of(w, S, verb, slot)
+
+
+@rare
+def _drawn_service_of(w: Any, S: Any, verb: Any, slot: Any) -> Any:
     sampler = sampler_at(w, PER_RUN + S.lane * PER_LANE + 1 + verb)
     if S.message < 0:
         S.greetings += 1

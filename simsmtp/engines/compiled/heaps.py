@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
 from simsmtp.engines.compiled.jit import compiled, inlined
 from simsmtp.engines.compiled.memory import event_at, job_at, lane_at, message_at, ready_at, run_of
 
@@ -13,21 +17,36 @@ DESTINATION_BITS = 32
 
 @inlined
 def who_of(kind: Any, destination: Any, number: Any) -> Any:
-    """Return the second part of an event's key: its kind, then the session it belongs to."""
+    """Return the second part of an event's key: its kind, then the session it belongs to.
+
+    Of an event that belongs to none, the destination stands for the first of what tells it from others.
+    """
     return (kind << KIND_BITS) + (destination << DESTINATION_BITS) + number
 
 
-@inlined
-def _before(at: Any, who: Any, index: Any, other: Any) -> Any:
-    if at != other.at:
-        return at < other.at
-    if who != other.who:
-        return who < other.who
-    return index < other.index
+@intrinsic
+def _is_less(typing_context: Any, at: Any, who: Any, other_at: Any, other_who: Any) -> Any:
+    """Compare two keys as one number of 128 bits each: whichever is less, no branch is taken."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        wide = ir.IntType(128)
+        first, second, third, fourth = (builder.zext(value, wide) for value in values)
+        ours, theirs = (
+            builder.or_(builder.shl(high, wide(64)), low) for high, low in ((first, second), (third, fourth))
+        )
+        return builder.zext(builder.icmp_unsigned("<", ours, theirs), ir.IntType(64))
+
+    return types.int64(types.int64, types.int64, types.int64, types.int64), generate
 
 
 @inlined
-def schedule(w: Any, at: Any, who: Any, index: Any, what: Any) -> None:
+def _before(at: Any, who: Any, other: Any) -> Any:
+    """Return 1 if a key is before that of an event, else 0."""
+    return _is_less(at, who, other.at, other.who)
+
+
+@inlined
+def schedule(w: Any, at: Any, who: Any, what: Any) -> None:
     """Add an event."""
     R = run_of(w)
     place = R.events
@@ -35,24 +54,24 @@ def schedule(w: Any, at: Any, who: Any, index: Any, what: Any) -> None:
     while place > 0:
         above = (place - 1) // 2
         parent = event_at(w, above)
-        if not _before(at, who, index, parent):
+        if _before(at, who, parent) == 0:
             break
         _copy_event(parent, event_at(w, place))
         place = above
     put = event_at(w, place)
-    put.at, put.who, put.index, put.what = at, who, index, what
+    put.at, put.who, put.what = at, who, what
 
 
 @inlined
 def plan_session_event(w: Any, session: Any, S: Any, kind: Any, at: Any) -> None:
     """Schedule an event of a session."""
-    schedule(w, at, who_of(kind, S.lane, S.number), 0, session)
+    schedule(w, at, who_of(kind, S.lane, S.number), session)
 
 
 @inlined
-def is_next(w: Any, at: Any, who: Any, index: Any) -> Any:
+def is_next(w: Any, at: Any, who: Any) -> Any:
     """Tell whether an event with this key would come before all others."""
-    return run_of(w).events == 0 or _before(at, who, index, event_at(w, 0))
+    return run_of(w).events == 0 or _before(at, who, event_at(w, 0)) != 0
 
 
 @inlined
@@ -61,28 +80,27 @@ def drop_first(w: Any) -> None:
     R = run_of(w)
     R.events -= 1
     last = event_at(w, R.events)
-    at, who, index, what = last.at, last.who, last.index, last.what
+    at, who, what = last.at, last.who, last.what
     place, size = 0, R.events
     while True:
         below = 2 * place + 1
         if below >= size:
             break
-        child = event_at(w, below)
         if below + 1 < size:
             other = event_at(w, below + 1)
-            if _before(other.at, other.who, other.index, child):
-                below, child = below + 1, other
-        if not _before(child.at, child.who, child.index, last):
+            below += _before(other.at, other.who, event_at(w, below))
+        child = event_at(w, below)
+        if _before(child.at, child.who, last) == 0:
             break
         _copy_event(child, event_at(w, place))
         place = below
     put = event_at(w, place)
-    put.at, put.who, put.index, put.what = at, who, index, what
+    put.at, put.who, put.what = at, who, what
 
 
 @inlined
 def _copy_event(source: Any, target: Any) -> None:
-    target.at, target.who, target.index, target.what = source.at, source.who, source.index, source.what
+    target.at, target.who, target.what = source.at, source.who, source.what
 
 
 @compiled

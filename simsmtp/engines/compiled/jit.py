@@ -8,7 +8,7 @@ from typing import Any
 from numba import njit
 from numba.extending import register_jitable
 
-from simsmtp.engines.compiled.one_module import PartCompiler
+from simsmtp.engines.compiled.one_module import PartCompiler, RarePartCompiler
 from simsmtp.model import distributions, histogram, streams
 from simsmtp.network import pipe, tcp
 from simsmtp.policies import recipients, reply_policy, transactions
@@ -118,3 +118,8 @@ def compiled(function: Callable[..., Any]) -> Any:
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile into every caller: for what runs once per RCPT, where a call costs as much as its work."""
     return njit(**OPTIONS, forceinline=True)(function)
+
+
+def rare(function: Callable[..., Any]) -> Any:
+    """Compile a function that stays a call: for what seldom runs, or only after a decision that it is needed."""
+    return njit(**OPTIONS | {"pipeline_class": RarePartCompiler})(function)

@@ -20,7 +20,7 @@ DONE, GROW, ROWS, OVERFLOW = range(4)
 VALID, SETTLED, NDR = 1, 2, 4
 """Bits of a recipient's `flags`."""
 
-LONGEST_NS = 2**61
+LONGEST_NS, NEVER_NS = 2**61, 2**63 - 1
 SLOT_CLASSES = 40
 
 
@@ -90,7 +90,7 @@ JOB = _record(
 )
 """The recipients of one message that go to one destination, as linked lists of slots in ascending order."""
 
-EVENT = _record("at who index what")
+EVENT = _record("at who what")
 """`who` is the kind and the session's key, `what` the record it concerns."""
 
 READY = _record("at number job")

@@ -47,15 +47,15 @@ _PER_EVENT = 8
 def run(w: Any) -> Any:
     """Go on with a run until it is done or has to wait for Python; return which."""
     R = run_of(w)
+    left_to_do = True
     while R.ending == 0:
-        if not _finish_step(w):
+        if left_to_do and not _finish_step(w):
             return GROW
-        if R.finished >= 0 and not write_rows(w):
+        if left_to_do and R.finished >= 0 and not write_rows(w):
             return ROWS
         if R.events + _PER_EVENT > w.events_room:
             return GROW
-        horizon = settings_of(w).horizon_ns
-        if R.events == 0 or (horizon > 0 and event_at(w, 0).at >= horizon):
+        if R.events == 0 or event_at(w, 0).at >= settings_of(w).horizon_ns:
             R.ending = 1
             break
         first = event_at(w, 0)
@@ -65,9 +65,9 @@ def run(w: Any) -> Any:
             return GROW
         R.now = first.at
         R.handled += 1
-        who, index, what = first.who, first.index, first.what
+        who, what = first.who, first.what
         drop_first(w)
-        _handle(w, who >> KIND_BITS, who & ((1 << DESTINATION_BITS) - 1), index, what)
+        left_to_do = _handle(w, who, what)
     return _end(w)
 
 
@@ -117,18 +117,21 @@ def _ready_is_full(w: Any) -> Any:
 
 
 @inlined
-def _handle(w: Any, kind: Any, number: Any, index: Any, what: Any) -> None:
-    R = run_of(w)
+def _handle(w: Any, who: Any, what: Any) -> Any:
+    """Work off an event; return whether it may have left something to do."""
+    R, kind = run_of(w), who >> KIND_BITS
     if kind == Kind.SERVED:
         S = session_at(w, what)
         leave_worker(w, lane_at(w, S.lane))
         S.free = R.now
         _served(w, what)
-    elif kind == Kind.REQUEST:
+        return False
+    if kind == Kind.REQUEST:
         S = session_at(w, what)
         if take_worker(w, what, S, lane_at(w, S.lane)):
             _served(w, what)
-    elif kind == Kind.READ:
+        return False
+    if kind == Kind.READ:
         if not _read(w, what):
             R.resume = what
     elif kind == Kind.ACCEPT:
@@ -136,15 +139,16 @@ def _handle(w: Any, kind: Any, number: Any, index: Any, what: Any) -> None:
     elif kind == Kind.HANG_UP:
         lane_at(w, what).sessions -= 1
     elif kind == Kind.ARRIVAL:
-        if number == 0:
+        if (who >> DESTINATION_BITS) & 1 == 0:
             note_arrivals(w)
             R.read_due = 1
         else:
-            R.resend_due, R.resend_number = what, index
+            R.resend_due, R.resend_number = what, who & ((1 << DESTINATION_BITS) - 1)
     elif kind == Kind.RETRY:
         retry(w, what)
     else:
         R.resume = what  # a client that was refused, or has paused, goes on
+    return True
 
 
 @inlined

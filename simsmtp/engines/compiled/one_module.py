@@ -17,6 +17,8 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 class _Part(JITCodeLibrary):
     """One function's code as it was lowered."""
 
+    is_rare = False
+
     def finalize(self) -> None:
         """Leave it at that."""
         self._raise_if_finalized()
@@ -37,6 +39,12 @@ class _Part(JITCodeLibrary):
     def codegen(self) -> Any:
         """Return what is told of the function's environment, for which it has no use: it never calls Python."""
         return _NO_ENVIRONMENT
+
+
+class _RarePart(_Part):
+    """The code of a function that is no part of its callers, for it would take their registers and seldom runs."""
+
+    is_rare = True
 
 
 class _NoEnvironment:
@@ -71,7 +79,11 @@ def _link_parts(module: Any, library: Any, linkage: Linkage) -> None:
         module.link_in(other._get_module_for_linking(), preserve=True)
     for part in parts:
         for function in part.get_defined_functions():
-            module.get_function(function.name).linkage = linkage
+            linked = module.get_function(function.name)
+            linked.linkage = linkage
+            if part.is_rare:
+                linked.add_function_attribute("noinline")
+                linked.add_function_attribute("cold")
 
 
 def _needs_of(library: Any) -> tuple[list[Any], list[Any]]:
@@ -100,6 +112,12 @@ class PartCompiler(CompilerBase):
             self.state.library = self.library_class(codegen, name)
             self.state.library.enable_object_caching()
         return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
+
+class RarePartCompiler(PartCompiler):
+    """Lowers a function that seldom runs."""
+
+    library_class = _RarePart
 
 
 class WholeCompiler(PartCompiler):

@@ -12,6 +12,7 @@ from simsmtp.engines.compiled.layout import (
     ARRAYS,
     CLASSES,
     LANE,
+    NEVER_NS,
     NONE,
     ROOMS,
     RUN,
@@ -173,7 +174,7 @@ def _settings(plan: Plan, settle_address: int) -> NDArray[np.void]:
         "resends": workload.resends,
         "resend_after_ns": workload.resend_after_ns,
         "keep_origins": workload.resend != "none",
-        "horizon_ns": plan.horizon_ns,
+        "horizon_ns": plan.horizon_ns or NEVER_NS,
         "pauses": _constant(client.pause) != 0,
     }
     settings = np.zeros(1, SETTINGS)

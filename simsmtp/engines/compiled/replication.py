@@ -18,7 +18,7 @@ from simsmtp.model.records import Output, RecipientRow, Responses
 from simsmtp.model.scenario import Scenario
 from simsmtp.model.totals import Totals, responses_of
 from simsmtp.protocol.ledger import LEDGER_NAMES
-from simsmtp.strategies.registry import Settle
+from simsmtp.strategies.registry import Settle, find_strategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 def run(scenario: Scenario, *, seed: int, replication: int, recipients: bool = False) -> Output:
     """Run one replication; see `simsmtp.engines.run_replication`."""
-    plan = plan_of(scenario)
+    # A trace is a file, and may change between two replications.
+    strategy = find_strategy(scenario.client.strategy)
+    plan = _plan(scenario, strategy.settle) if scenario.workload.trace is None else plan_of(scenario)
     address = 0 if plan.client.settle in BUILT_IN else compiled_strategy(plan.client.settle).address
     world = world_of(plan, seed=seed, replication=replication, rows=recipients, settle_address=address)
     rows: list[RecipientRow] = []
@@ -36,6 +38,20 @@ def run(scenario: Scenario, *, seed: int, replication: int, recipients: bool = F
         rows += _rows(chunk, plan)
     rows.sort(key=lambda row: (row.message, row.recipient))
     return Output(_responses(world), rows, [], "compiled")
+
+
+_plans: dict[int, tuple[Scenario, Settle, Plan]] = {}
+_MOST_PLANS = 256
+
+
+def _plan(scenario: Scenario, settle: Settle) -> Plan:
+    """Return a scenario's plan: replications of one point share it, as long as its strategy stays the same."""
+    kept = _plans.get(id(scenario))  # by identity: not every scenario can be hashed
+    if kept is None or kept[0] is not scenario or kept[1] is not settle:
+        if len(_plans) >= _MOST_PLANS:
+            _plans.clear()
+        kept = _plans[id(scenario)] = (scenario, settle, plan_of(scenario))
+    return kept[2]
 
 
 @lru_cache(maxsize=16)
@@ -62,7 +78,8 @@ def _responses(world: World) -> Responses:
     run = world["run"][0]
     low, high = int(run["lowest_bucket"]), int(run["highest_bucket"])
     counts = world["delays"]["recipients"][low : high + 1]
-    delays = {low + int(place): int(counts[place]) for place in np.flatnonzero(counts)}
+    places = np.flatnonzero(counts)
+    delays = dict(zip((low + places).tolist(), counts[places].tolist(), strict=True))
     totals = Totals(
         int(run["recipients"]),
         world["ledger"]["recipients"].tolist(),

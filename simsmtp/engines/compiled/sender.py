@@ -86,7 +86,7 @@ def greeted(w: Any, session: Any) -> Any:
     S.refusals += 1
     S.phase = REFUSED
     again_at = R.now + backoff(schedule_of(w), S.refusals)
-    schedule(w, again_at, who_of(Kind.WAIT.value, 0, S.lane), S.number, session)
+    schedule(w, again_at, who_of(Kind.WAIT.value, S.lane, S.number), session)
     return True
 
 
@@ -161,7 +161,7 @@ def _pause(w: Any, session: Any, S: Any) -> Any:
     if pause == 0:
         return False
     S.phase = PAUSED
-    schedule(w, run_of(w).now + pause, who_of(Kind.WAIT.value, 0, S.lane), S.number, session)
+    schedule(w, run_of(w).now + pause, who_of(Kind.WAIT.value, S.lane, S.number), session)
     return True
 
 
@@ -224,7 +224,7 @@ def after_transaction(w: Any, job: Any) -> None:
     if J.deferred_count > 0:
         due_at = next_attempt(waiting, arrival_ns, R.now, J.attempt)
         number = message_at(w, J.message).number
-        schedule(w, due_at, who_of(Kind.RETRY.value, 0, J.lane), number, job)
+        schedule(w, due_at, who_of(Kind.RETRY.value, J.lane, number), job)
         return
     message = J.message
     drop_job(w, job)
@@ -249,8 +249,8 @@ def _end_message(w: Any, message: Any) -> None:
         number = G.messages + R.resends
         R.resends += 1
         at_ns = R.now + G.resend_after_ns
-        # A resend is told from an original by its key, and knows its own number by its index.
-        schedule(w, at_ns, who_of(Kind.ARRIVAL.value, 0, 1), number, message)
+        # A resend is told from an original, and knows its own number, by its key.
+        schedule(w, at_ns, who_of(Kind.ARRIVAL.value, 1, number), message)
     close(w, message)
 
 

@@ -150,4 +150,4 @@ def leave_server(w: Any, S: Any, at: Any) -> None:
     if S.admitted != 0:
         S.admitted = 0
         who = who_of(Kind.HANG_UP.value, S.lane, S.number)
-        schedule(w, max(at, run_of(w).now), who, 0, S.lane)
+        schedule(w, max(at, run_of(w).now), who, S.lane)

@@ -18,7 +18,7 @@ def ask_for_worker(w: Any, session: Any, S: Any, at: Any) -> Any:
     S.in_service = 1
     who = who_of(Kind.REQUEST.value, S.lane, S.number)
     if not _may_jump(w, at, who):
-        schedule(w, at, who, 0, session)
+        schedule(w, at, who, session)
         return False
     R.now = at
     R.bypassed += 1
@@ -42,7 +42,7 @@ def take_worker(w: Any, session: Any, S: Any, L: Any) -> Any:
     L.busy += 1
     done_at = R.now + S.service_ns
     if not _may_jump(w, done_at, who):
-        schedule(w, done_at, who, 0, session)
+        schedule(w, done_at, who, session)
         return False
     R.now = done_at
     R.bypassed += 1
@@ -62,13 +62,13 @@ def leave_worker(w: Any, L: Any) -> None:
         if L.first_waiting < 0:
             L.last_waiting = NONE
         L.busy += 1
-        schedule(w, run_of(w).now + wait.service_ns, wait.who, 0, session)
+        schedule(w, run_of(w).now + wait.service_ns, wait.who, session)
 
 
 @inlined
 def _may_jump(w: Any, at: Any, who: Any) -> Any:
     """Tell whether time may go on to an event without putting it among the others."""
-    R, horizon = run_of(w), settings_of(w).horizon_ns
-    if R.staff_due != 0 or R.to_start != 0 or (horizon > 0 and at >= horizon):
+    R = run_of(w)
+    if R.staff_due != 0 or R.to_start != 0 or at >= settings_of(w).horizon_ns:
         return False
-    return is_next(w, at, who, 0)
+    return is_next(w, at, who)

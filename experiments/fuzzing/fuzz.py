@@ -1,0 +1,104 @@
+"""Throw octets at one of the package's readers, guided by which of its lines and branches they reach.
+
+Needs atheris (``pip install atheris``) in an environment that can import simsmtp; tests and CI do not. What must hold
+is in ``tests/fuzz_targets.py``. Example, fifteen minutes and then the figures::
+
+    python experiments/fuzzing/fuzz.py server --seconds 900 --work /tmp/fuzzing
+    python experiments/fuzzing/figures.py --work /tmp/fuzzing
+
+The work folder keeps a corpus for each target, so that a further run goes on from there, a line for each run in
+``runs.jsonl``, and an input for each fault. The corpus of the tests is where a first run begins.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+TARGETS = ("server", "client", "replies", "texts", "experiment")
+LONGEST, LONGEST_FILE = 1500, 3000
+
+
+def main() -> None:
+    """Parse, then fuzz until the time is over or a fault is found."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("target", choices=TARGETS)
+    parser.add_argument("--work", type=Path, default=Path("fuzzing"), help="folder of corpora, logs and faults")
+    parser.add_argument("--seconds", type=int, default=900, help="how long")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)  # the process that is measured
+    arguments = parser.parse_args()
+    if arguments.inside:
+        fuzz(arguments.target, options(arguments.target, arguments.work, arguments.seconds))
+    else:
+        sys.exit(measure(arguments.target, arguments.work, arguments.seconds))
+
+
+def options(target: str, work: Path, seconds: int) -> list[str]:
+    """Return libFuzzer's options; its corpus begins with that of the tests, and with the shipped experiments."""
+    corpus = work / target
+    if not corpus.is_dir():
+        known = ROOT / "tests" / "fuzz_corpus" / target
+        corpus.mkdir(parents=True)
+        for path in (*known.glob("*"), *(ROOT.glob("experiments/*.toml") if target == "experiment" else ())):
+            shutil.copy(path, corpus)
+    return [
+        f"-max_total_time={seconds}",
+        f"-max_len={LONGEST_FILE if target == 'experiment' else LONGEST}",
+        "-timeout=20",
+        "-rss_limit_mb=1500",
+        "-print_final_stats=1",
+        f"-dict={HERE / 'words.dict'}",
+        f"-artifact_prefix={work}/{target}-",
+        str(corpus),
+    ]
+
+
+def fuzz(target: str, arguments: list[str]) -> None:
+    """Fuzz; does not return."""
+    import atheris  # noqa: PLC0415
+
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+    with atheris.instrument_imports(include=["simsmtp", "email"]):
+        from fuzz_targets import TARGETS  # noqa: PLC0415
+    atheris.Setup([sys.argv[0], *arguments], TARGETS[target])
+    atheris.Fuzz()
+
+
+def measure(target: str, work: Path, seconds: int) -> int:
+    """Fuzz in a process of its own, show its log and note what it came to; return its exit status."""
+    work.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, __file__, target, "--inside", "--work", str(work), "--seconds", str(seconds)]
+    log = ""
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace") as child:
+        assert child.stderr is not None
+        for line in child.stderr:
+            print(line, end="")
+            log += line
+    before = os.times()
+    states = re.findall(r"cov: (\d+) ft: (\d+) corp: (\d+)", log)
+    inputs = re.search(r"number_of_executed_units:\s*(\d+)", log)
+    artifact = re.search(r"Test unit written to (\S+)", log)
+    row = {
+        "target": target,
+        "inputs": int(inputs[1]) if inputs else 0,
+        "cpu_s": round(before.children_user + before.children_system, 1),
+        "edges": int(states[-1][0]) if states else 0,
+        "features": int(states[-1][1]) if states else 0,
+        "corpus": int(states[-1][2]) if states else 0,
+        "fault": Path(artifact[1]).name if artifact else "",
+    }
+    with (work / "runs.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+    return child.returncode
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""``simsmtp keys``: every key that a scenario may set, with unit, default and meaning."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from simsmtp.study.key_list import Key
+
+_WIDTH = 100
+
+
+@click.command()
+@click.argument("words", nargs=-1, metavar="[WORD]...")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def keys(words: tuple[str, ...], as_json: bool) -> None:
+    """List the keys of a scenario, or those with a WORD in their name.
+
+    They stand in the tables [scenario.*] of an experiment file, and go into --set and [factors] as they are. With a
+    WORD, the keys of [study], [figure], [design] and [capacity] are looked through as well.
+
+    \b
+    Examples:
+      simsmtp keys
+      simsmtp keys server
+      simsmtp keys rtt connections --json
+    """  # noqa: D301 - click's mark for a paragraph that is not wrapped
+    from simsmtp.study.key_list import distribution_text, list_keys  # noqa: PLC0415
+
+    found = list_keys(words)
+    if as_json:
+        print(json.dumps([one._asdict() for one in found], indent=1))
+        return
+    _print(found)
+    if any("distribution" in one.allowed for one in found):
+        click.echo(f'{click.style("distribution", bold=True)}  {{ dist = "lognormal", mean = 50, cv = 0.4 }}')
+        click.echo(_wrapped(distribution_text(), 2))
+
+
+def _print(found: Sequence[Key]) -> None:
+    for table in dict.fromkeys(one.table for one in found):
+        click.echo(click.style(table, bold=True))
+        for one in found:
+            if one.table == table:
+                unit = f"  ({one.unit})" if one.unit else ""
+                default = f" = {one.default}" if one.default not in {"", "required"} else f"  {one.default}".rstrip()
+                click.echo(f"  {click.style(one.key, fg='cyan')}{default}{unit}")
+                allowed = "" if one.default in {"true", "false"} else f" {one.allowed[:1].upper()}{one.allowed[1:]}."
+                click.echo(_wrapped(f"{one.meaning}{allowed}", 6))
+        click.echo()
+
+
+def _wrapped(text: str, indent: int) -> str:
+    space = " " * indent
+    return textwrap.fill(text, _WIDTH, initial_indent=space, subsequent_indent=space, break_on_hyphens=False)

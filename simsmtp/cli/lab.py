@@ -1,0 +1,214 @@
+"""``simsmtp lab``: sessions of real mail servers, measured over a line with a delay."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from simsmtp.lab.settings import Setting
+
+_HELP = """Measure sessions of a real Postfix that sends to a real receiver, over real TCP, on a line with a delay.
+
+Sender and receiver run on this machine, each in a network namespace of its own, started from their packages in a
+temporary folder and gone afterwards; nothing reaches any network. Needs root, Linux and Postfix, for Exim its package
+or its unpacked files (--programs).
+
+Options with LIST take values divided by commas. Every combination is measured; with --design around only the first
+value of each, changed in one option at a time. What FILE already holds is not measured again: start it again after an
+interruption, or with more repeats. Round trips below 30 ms are measured one at a time, others --lanes at a time.
+Queues are in the temporary folder: on a busy disk, TMPDIR=/dev/shm leaves its delays out.
+
+\b
+Examples:
+  simsmtp lab -o measured.jsonl
+  simsmtp lab -o measured.jsonl --design around --batch 50,5,100 --size 1000,100000 --cache on,off
+  simsmtp lab -o exim.jsonl --receiver exim --programs unpacked --rtt 2,20,100
+"""
+
+
+def _values(read: Callable[[str], Any], allowed: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
+    """Return a callback that reads values divided by commas, each once, with a function that raises ValueError."""
+
+    def read_all(ctx: click.Context, param: click.Parameter, value: str) -> list[Any]:
+        try:
+            return list(dict.fromkeys(read(one.strip()) for one in value.split(",")))
+        except ValueError:
+            raise click.BadParameter(f"{value!r} is no list of {allowed}", ctx, param) from None
+
+    return read_all
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 10_000_000:
+        raise ValueError
+    return value
+
+
+def _milliseconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 10_000:
+        raise ValueError
+    return value
+
+
+def _on_off(text: str) -> str:
+    if text not in {"on", "off"}:
+        raise ValueError
+    return text
+
+
+_COUNTS = _values(_positive, "whole numbers from 1")
+_TIMES = _values(_milliseconds, "milliseconds from 0 to 10000")
+_SWITCHES = _values(_on_off, "'on' and 'off'")
+
+
+@click.command(help=_HELP)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.jsonl",
+              help="Rows are appended here, one JSON object a line.")  # fmt: skip
+@click.option("--receiver", type=click.Choice(["postfix", "exim"]), default="postfix", show_default=True,
+              help="Who receives.")  # fmt: skip
+@click.option("--rtt", metavar="LIST", callback=_TIMES, default="2,20,40,100,200", show_default=True,
+              help="Round trips of the line in milliseconds.")  # fmt: skip
+@click.option(
+    "--recipients",
+    metavar="LIST",
+    callback=_COUNTS,
+    default="200",
+    show_default=True,
+    help="Recipients of the one message.",
+)
+@click.option(
+    "--batch",
+    metavar="LIST",
+    callback=_COUNTS,
+    default="50",
+    show_default=True,
+    help="Recipients in a transaction, at most.",
+)
+@click.option(
+    "--limit",
+    metavar="LIST",
+    callback=_COUNTS,
+    default="100",
+    show_default=True,
+    help="Recipient limit of the receiver.",
+)
+@click.option(
+    "--size", metavar="LIST", callback=_COUNTS, default="1000", show_default=True, help="Octets of text in the message."
+)
+@click.option(
+    "--cache", metavar="LIST", callback=_SWITCHES, default="on", show_default=True, help="Use a connection again."
+)
+@click.option(
+    "--pipelining", metavar="LIST", callback=_SWITCHES, default="on", show_default=True, help="Let the sender pipeline."
+)
+@click.option("--design", type=click.Choice(["product", "around"]), default="product", show_default=True,
+              help="Which combinations.")  # fmt: skip
+@click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Sessions of each setting.")
+@click.option("--loss", type=click.FloatRange(0, 0.5), default=0.0, show_default=True, metavar="P",
+              help="Probability that the line loses a packet.")  # fmt: skip
+@click.option("--rate", "rate_mbit", type=click.FloatRange(0), default=0.0, show_default=True, metavar="MBIT",
+              help="Megabits a second that the line carries in each direction; 0 is all that comes.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**31), default=1, show_default=True, help="Key of the losses.")
+@click.option("--lanes", type=click.IntRange(1, 16), default=4, show_default=True, help="Pairs of servers at once.")
+@click.option("--timeout", "timeout_s", type=click.FloatRange(1), default=600.0, show_default=True, metavar="SECONDS",
+              help="Longest session.")  # fmt: skip
+@click.option("--programs", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
+              help="Where packages were unpacked that are not installed.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print a summary of each setting as one document.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def lab(
+    output: Path,
+    receiver: str,
+    design: str,
+    repeats: int,
+    loss: float,
+    rate_mbit: float,
+    seed: int,
+    lanes: int,
+    timeout_s: float,
+    programs: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **levels: Any,
+) -> None:
+    """Parse, call, print."""
+    from simsmtp.audit.programs import Found  # noqa: PLC0415
+    from simsmtp.errors import InputError  # noqa: PLC0415
+    from simsmtp.lab.ends import why_not  # noqa: PLC0415
+    from simsmtp.lab.rows import Rows  # noqa: PLC0415
+    from simsmtp.lab.schedule import Job, Lab, measure_all  # noqa: PLC0415
+    from simsmtp.lab.sessions import need_programs  # noqa: PLC0415
+    from simsmtp.lab.settings import Medium, settings  # noqa: PLC0415
+    from simsmtp.study.progress import progress_bar  # noqa: PLC0415
+
+    if reason := why_not():
+        raise InputError(reason, key="lab")
+    found = Found(programs)
+    need_programs(found, receiver)
+    kept = Rows(output)
+    levels["N"], levels["rtt_ms"] = levels.pop("recipients"), levels.pop("rtt")
+    levels["pipelining"] = [one == "on" for one in levels["pipelining"]]
+    wanted, medium = settings(levels, design), Medium(loss, rate_mbit)
+    jobs = [Job(one, repeat) for one in wanted for repeat in range(len(kept.of(one, receiver, medium)), repeats)]
+    lab_of = Lab(found, receiver, medium, seed, timeout_s, lanes)
+    with progress_bar("lab", len(jobs), False if quiet else None, unit="session") as advance:
+
+        def done(row: dict[str, Any]) -> None:
+            kept.add(row)
+            advance(1)
+
+        measure_all(lab_of, jobs, done)
+    _print(output, [_summary(one, kept.of(one, receiver, medium)) for one in wanted], len(jobs), as_json=as_json)
+
+
+def _summary(setting: Setting, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    durations = [row["duration_s"] for row in rows]
+    return {
+        **setting._asdict(),
+        "receiver": rows[-1]["receiver"],
+        "repeats": len(rows),
+        **{name: rows[-1][name] for name in ("sent", "deferred", "bounced", "connections", "client_turns")},
+        "median_s": statistics.median(durations),
+        "low_s": min(durations),
+        "high_s": max(durations),
+    }
+
+
+def _print(output: Path, found: Sequence[dict[str, Any]], measured: int, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"file": str(output), "measured": measured, "settings": found}, indent=1))
+        return
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from simsmtp.cli.tables import number_text  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    console.width = max(console.width if console.is_terminal else 160, 100)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    settings = ("rtt_ms", "N", "batch", "limit", "size", "cache", "pipelining")
+    counts = ("repeats", "sent", "deferred", "bounced", "connections", "client_turns")
+    for name in (*settings, *counts, "median_s"):
+        table.add_column(name.replace("_", " "), justify="right")
+    table.add_column("lowest to highest", no_wrap=True)
+    for one in found:
+        span = f"{number_text(one['low_s'])} to {number_text(one['high_s'])}"
+        table.add_row(*(_text(one[name]) for name in (*settings, *counts)), number_text(one["median_s"]), span)
+    console.print(table)
+    receivers = ", ".join(dict.fromkeys(one["receiver"] for one in found))
+    console.print(f"{measured} sessions measured with {receivers}; all are in {output}", soft_wrap=True)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
