@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,11 @@ class Kept:
     def has(self, sender: str, cell: str) -> bool:
         """Tell whether a cell is done."""
         return any(row["sender"] == sender and row["name"] == cell for row in self.rows)
+
+    def in_order(self, senders: Sequence[str], cells: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the rows of some senders and cells, in that order."""
+        found = {(row["sender"], row["name"]): row for row in self.rows}
+        return [found[key] for key in product(senders, cells) if key in found]
 
     def add(self, row: Row) -> None:
         """Keep a row."""

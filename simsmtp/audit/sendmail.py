@@ -42,6 +42,7 @@ class Sendmail:
     def __init__(self, found: Found) -> None:
         need_root(self.name)
         self.version = ""
+        self._folder = found.folder
         self._program = self._found(found, "sendmail-bin", "**/libexec/sendmail/sendmail", "**/sm.bin/sendmail")
         macros = Path(self._found(found, "sendmail-cf", "**/sendmail/cf/m4/cf.m4"))
         self._macros = macros.parent.parent
@@ -50,7 +51,7 @@ class Sendmail:
     def start(self, place: Place, work: Path) -> None:
         """Write its configuration."""
         self._work = work
-        self._world = own_world(work, {})
+        self._world = own_world(work, {}, folder=self._folder)
         binary = work / "sendmail"
         shutil.copy(self._program, binary)
         binary.chmod(0o755)

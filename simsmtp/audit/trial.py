@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
 from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from simsmtp.audit.cells import Cell
@@ -17,7 +21,7 @@ from simsmtp.live.served import ServedRow
 
 SENDER = "sender@orig.example.test"
 TEXT = "From: <sender@orig.example.test>\r\nSubject: audit\r\nMessage-ID: <{name}@orig.example.test>\r\n\r\nHello.\r\n"
-_LOOK_S, _RETRY_S, _QUIET_S = 0.1, 3.0, 1.0
+_LOOK_S, _RETRY_S, _QUIET_S = 0.2, 2.0, 1.0
 _NOTICE_S = 8.0  # a program that dropped somebody may still be writing the notification
 _MOST_ROUNDS = 3  # transactions without any progress, after which none is expected
 
@@ -111,21 +115,20 @@ async def tried(sender: Sender, cell: Cell, place: Place, *, timeout_s: float) -
     Parameters
     ----------
     sender : Sender
-        A program that has been started for this place.
+        Not started yet.
     cell : Cell
         What to try.
     place : Place
-        Where to listen.
+        Where to listen; port 0 takes any.
     timeout_s : float
         How long to wait for the last recipient.
     """
-    recipients = cell.addresses()
-    account = _Account(recipients)
-    begin = time.monotonic()
+    account = _Account(cell.addresses())
     terms = Terms(timeout_s=timeout_s, enter=account.enter, report=account.report)
-    async with Listener(cell.scenario(), place, terms):
+    async with Listener(cell.scenario(), place, terms) as listener, _started(sender, listener.place):
+        begin = account.changed = time.monotonic()
         text = TEXT.format(name=cell.name)
-        told = await asyncio.to_thread(sender.submit, SENDER, recipients, text)
+        told = await asyncio.to_thread(sender.submit, SENDER, cell.addresses(), text)
         account.failed |= {who.lower() for who in told} & account.known
         queued = await _settled(sender, account, begin + timeout_s)
     seen = list(account.seen(queued).values())
@@ -143,6 +146,17 @@ async def tried(sender: Sender, cell: Cell, place: Place, *, timeout_s: float) -
         time.monotonic() - begin,
         judged(seen, asked_again=asked_again, keeps_queue=sender.keeps_queue),
     )
+
+
+@asynccontextmanager
+async def _started(sender: Sender, place: Place) -> AsyncIterator[None]:
+    with tempfile.TemporaryDirectory(prefix="simsmtp-audit-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # mail programs give up their rights
+        try:
+            await asyncio.to_thread(sender.start, place, Path(folder))
+            yield
+        finally:
+            await asyncio.shield(asyncio.to_thread(sender.stop))
 
 
 async def _settled(sender: Sender, account: _Account, until: float) -> set[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from simsmtp.audit.sender import Sender
     from simsmtp.audit.trial import Row
     from simsmtp.live.places import Place
+
+    Senders = dict[str, Callable[[], Sender]]
 
 _HELP = """Run real mail programs as senders against a server with a recipient limit, and file every recipient.
 
@@ -41,6 +44,15 @@ Exit codes: 0 unaffected; 2 bad input; 3 affected, or worse than the baseline; 4
 """
 
 
+class Manner(NamedTuple):
+    """How to go through the cells."""
+
+    place: Place | None
+    timeout_s: float
+    parallel: int
+    quiet: bool
+
+
 @click.command(help=_HELP)
 @click.argument("senders", nargs=-1, metavar="[SENDER]...")
 @click.option("--quick", is_flag=True, help="Only the cells that tell most.")
@@ -48,8 +60,11 @@ Exit codes: 0 unaffected; 2 bad input; 3 affected, or worse than the baseline; 4
               help="Only cells with this over-limit reply. May be repeated.")  # fmt: skip
 @click.option("--recipients", "numbers", multiple=True, type=int, metavar="N",
               help="Only cells with so many recipients. May be repeated.")  # fmt: skip
-@click.option("--programs", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
-              help="Where Debian packages were unpacked, each in a folder of its own.")  # fmt: skip
+@click.option("--programs", type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
+              metavar="DIR", envvar="SIMSMTP_PROGRAMS",
+              help="Where programs were unpacked, each in a folder of its own; also from SIMSMTP_PROGRAMS.")  # fmt: skip
+@click.option("--parallel", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N",
+              help="Cells at once.")  # fmt: skip
 @click.option("--listen", metavar="HOST:PORT", help="Judge what your own server relays to this place.")
 @click.option("--allow-remote", metavar="HOST", help="Allow this host, which is not this machine.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(1), default=60.0, show_default=True, metavar="SECONDS",
@@ -69,6 +84,7 @@ def audit(
     replies: tuple[int, ...],
     numbers: tuple[int, ...],
     programs: Path | None,
+    parallel: int,
     listen: str | None,
     allow_remote: str | None,
     timeout_s: float,
@@ -91,12 +107,12 @@ def audit(
     if listen:
         _refuse(senders, "--listen")
         place: Place | None = place_in(listen, key="--listen", allow_remote=allow_remote)
-        chosen: list[Sender] = [Yours(output or Path("audit"), lambda text: click.echo(text, err=True))]
+        yours = Yours(output or Path("audit"), lambda text: click.echo(text, err=True))
+        chosen: Senders = {yours.name: lambda: yours}
     else:
         place, chosen = None, _senders(senders, programs)
-    _run(chosen, cells, kept, place, timeout_s, quiet=quiet)
-    names, wanted = {one.name for one in chosen}, {cell.name for cell in cells}
-    rows = [row for row in kept.rows if row["sender"] in names and row["name"] in wanted]
+    _run(chosen, cells, kept, Manner(place, timeout_s, parallel, quiet))
+    rows = kept.in_order(list(chosen), [cell.name for cell in cells])
     found = verdicts.verdicts_of(rows)
     if write_baseline:
         verdicts.write_baseline(write_baseline, found)
@@ -135,40 +151,42 @@ def _refuse(senders: Sequence[str], option: str) -> None:
         raise InputError("names a sender of its own", key=option, given=senders[0], allowed="it without SENDER")
 
 
-def _senders(names: Sequence[str], programs: Path | None) -> list[Sender]:
-    """Return those named, or all that are there; who is not is said."""
+def _senders(names: Sequence[str], programs: Path | None) -> Senders:
+    """Return how to make those named, or all that are there; who is not is said."""
     from simsmtp.audit.matrix import SENDERS, sender_named  # noqa: PLC0415
     from simsmtp.audit.programs import Found  # noqa: PLC0415
     from simsmtp.errors import InputError  # noqa: PLC0415
 
     found = Found(programs)
-    if names:
-        return [sender_named(name, found) for name in dict.fromkeys(names)]
-    chosen = []
-    for name in SENDERS:
+    chosen: Senders = {}
+    for name in dict.fromkeys(names or SENDERS):
         try:
-            chosen.append(sender_named(name, found))
+            sender_named(name, found)
         except InputError as error:
+            if names:
+                raise
             print(f"left out: {error}", file=sys.stderr)
+        else:
+            chosen[name] = partial(sender_named, name, found)
     return chosen
 
 
-def _run(
-    chosen: Sequence[Sender], cells: Sequence[Cell], kept: Kept, place: Place | None, timeout_s: float, *, quiet: bool
-) -> None:
+def _run(chosen: Senders, cells: Sequence[Cell], kept: Kept, manner: Manner) -> None:
     from simsmtp.audit.matrix import audited  # noqa: PLC0415
     from simsmtp.study.progress import progress_bar  # noqa: PLC0415
 
-    todo = {one.name: [cell for cell in cells if not kept.has(one.name, cell.name)] for one in chosen}
+    todo = {name: [cell for cell in cells if not kept.has(name, cell.name)] for name in chosen}
     total = sum(map(len, todo.values()))
 
     def done(row: Row) -> None:
         kept.add(row)
         advance(1)
 
-    with progress_bar("audit", total, False if quiet else None, unit="cell") as advance:
-        for one in chosen:
-            audited(one, todo[one.name], timeout_s=timeout_s, place=place, done=done)
+    with progress_bar("audit", total, False if manner.quiet else None, unit="cell") as advance:
+        for name, make in chosen.items():
+            audited(
+                make, todo[name], timeout_s=manner.timeout_s, place=manner.place, parallel=manner.parallel, done=done
+            )
 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:
