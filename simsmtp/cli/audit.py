@@ -62,12 +62,12 @@ class Manner(NamedTuple):
               help="Only cells with so many recipients. May be repeated.")  # fmt: skip
 @click.option("--programs", type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
               metavar="DIR", envvar="SIMSMTP_PROGRAMS",
-              help="Where programs were unpacked, each in a folder of its own; also from SIMSMTP_PROGRAMS.")  # fmt: skip
+              help="Where programs were unpacked, each in a folder of its own; else SIMSMTP_PROGRAMS.")  # fmt: skip
 @click.option("--parallel", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N",
               help="Cells at once.")  # fmt: skip
 @click.option("--listen", metavar="HOST:PORT", help="Judge what your own server relays to this place.")
 @click.option("--allow-remote", metavar="HOST", help="Allow this host, which is not this machine.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(1), default=60.0, show_default=True, metavar="SECONDS",
+@click.option("--timeout", "timeout_s", type=click.FloatRange(1), default=120.0, show_default=True, metavar="SECONDS",
               help="Longest time for one cell.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Keep rows in DIR/audit.jsonl; those that are there are not done again.")  # fmt: skip
