@@ -38,6 +38,8 @@ CLIENT = {
     "strategy": list(STRATEGIES),
     "budget": [1, 4],
     "overflow": [*OVERFLOWS, {"452": "defer", "552": "bounce"}, {"452": "same-session", "552": "new-connection"}],
+    "over_limit_seen": ["any", "452-in-company"],
+    "give_up_after_refusals": [None, 2, 5],
     "batch_size": [1, 10, 1000],
     "sizing": ["fixed", "rcptmax", "adaptive"],
     "sizing_forget_s": [None, 5.0],
@@ -52,7 +54,7 @@ CLIENT = {
     "connections_total": [None, 3],
     "transactions_per_connection": [None, 1, 3],
     "retry_initial_s": [1.0, 300.0],
-    "expiry_s": [5.0, 3600.0, 432_000.0],
+    "expiry_s": [0.0, 5.0, 3600.0, 432_000.0],
     "starttls": [False, True],
 }
 NETWORK = {

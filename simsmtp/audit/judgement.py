@@ -28,10 +28,9 @@ MEANINGS = {
     Verdict.CUT_OFF: "still queued, because the server hung up on it (421) each time; no program tried does better",
     Verdict.INCONCLUSIVE: "still queued, and the server was not asked again in the time given",
 }
-WORST = tuple(Verdict[name] for name in "MISCOUNTED BOUNCED NO_PROGRESS CUT_OFF INCONCLUSIVE UNAFFECTED".split())
+AFFECTED = (Verdict.MISCOUNTED, Verdict.BOUNCED, Verdict.NO_PROGRESS)
+WORST = (*AFFECTED, Verdict.CUT_OFF, Verdict.INCONCLUSIVE, Verdict.UNAFFECTED)
 """From the worst verdict to the best."""
-AFFECTED = WORST[:3]
-
 
 _UNSOUND = (Ledger.LOST, Ledger.DUPLICATE, Ledger.CONTRADICTORY_NDR)
 

@@ -29,7 +29,9 @@ define(`confTO_IDENT', `0')dnl
 define(`confSERVICE_SWITCH_FILE', `{work}/switch')dnl
 MAILER(`smtp')dnl
 """
-_OKAY = tuple(range(80))
+_OKAY = (-6, *range(80))
+"""Exit codes that say only that something is still queued; 8.17.1.9 may abort when it was cut off in a pipelined group
+(``SM_REQUIRE`` failed, findfp.c), and what it leaves in its queue is what counts."""
 _VERSION = re.compile(r"Version (\S+)")
 
 

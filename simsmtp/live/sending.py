@@ -206,7 +206,10 @@ class Sending:
             parcel.requeue(again)
         else:
             parcel.deferred += again
-        if not session.is_closed:
+        if transaction.gave_up and not session.is_closed:
+            session.is_over = True
+            parcel.deferred += transaction.unsent
+        elif not session.is_closed:
             parcel.requeue(transaction.unsent)
 
     def _after_transaction(self, parcel: Parcel) -> None:

@@ -62,6 +62,8 @@ class ClientPlan(NamedTuple):
     for_452: Overflow
     for_552: Overflow
     stop_on_overflow: bool
+    needs_company: bool
+    most_refusals: int
     batch_size: int
     sizing: Sizing
     forget_ns: int
@@ -189,6 +191,8 @@ def _client(client: Client, address_chars: int) -> ClientPlan:
         for_452=_OVERFLOW[by_class.get("452", every)],
         for_552=_OVERFLOW[by_class.get("552", every)],
         stop_on_overflow=client.stop_on_overflow,
+        needs_company=client.over_limit_seen == "452-in-company",
+        most_refusals=_bound(client.give_up_after_refusals),
         batch_size=client.batch_size,
         sizing=_SIZING[client.sizing],
         forget_ns=ns_of_s(client.sizing_forget_s or 0.0),

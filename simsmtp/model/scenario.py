@@ -101,6 +101,12 @@ class Client(Table):
     """What happens to a re-queued recipient; one policy, or one per reply class:
     ``{ "452" = "same-session", "552" = "bounce" }``. Every other over-limit code belongs to the class
     of its first digit."""
+    over_limit_seen: Literal["any", "452-in-company"] = "any"
+    """Which refusals are taken as over the limit: ``any`` of 452, 552 and X.5.3; ``452-in-company``: only 452, and only
+    if a reply before it in its flight accepted or failed a recipient (Exim); others defer or fail as usual."""
+    give_up_after_refusals: Limit = None
+    """So many refused RCPTs in a row end the transaction and the connection; all of its recipients that did not fail
+    are deferred, also those accepted and those not tried yet (OpenSMTPD: 25). Only without pipelining."""
     batch_size: Positive = 1000
     """Most recipients in one transaction."""
     sizing: Literal["fixed", "rcptmax", "adaptive"] = "fixed"
@@ -133,8 +139,9 @@ class Client(Table):
     """Each further wait is this many times the last one."""
     retry_max_s: Annotated[float, Field(gt=0)] = 4000.0
     """Longest wait of the retry schedule."""
-    expiry_s: Annotated[float, Field(gt=0)] = 432_000.0
-    """Age of a message at which what is still queued fails with an NDR, after one last attempt."""
+    expiry_s: Duration = 432_000.0
+    """Age of a message at which what is still queued fails with an NDR, after one last attempt; 0 is no queue: what is
+    deferred fails at once, as with a library, which tells its caller."""
     starttls: bool = False
     """Use STARTTLS: one command, the handshake's round trips and a second EHLO per connection."""
 

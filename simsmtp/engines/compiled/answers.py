@@ -9,13 +9,14 @@ from typing import Any
 
 from simsmtp.engines.compiled.draws import VERBS, next_down
 from simsmtp.engines.compiled.jit import compiled, inlined
+from simsmtp.engines.compiled.layout import COMPANY, NDR, SETTLED, VALID
 from simsmtp.engines.compiled.memory import lane_at, service_at, settings_of, slot_at, spoken_at
 from simsmtp.engines.compiled.server import ANSWERS
 from simsmtp.network.pipe import arrives, departs
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
 from simsmtp.strategies.overflow import overflow_for, stops_sending
-from simsmtp.strategies.seen import Seen, classify
+from simsmtp.strategies.seen import Seen, classify, classify_among, is_company
 from simsmtp.strategies.tally import Tally, observe
 
 
@@ -129,7 +130,13 @@ def _note(w: Any, S: Any, verb: Any, slot: Any, answer: Any, code: Any, status: 
     S.last_read = read
     if verb == Verb.RCPT:
         slot_at(w, slot).answer = answer
-        _note_rcpts(S, answer, classify(code, status, S.tried + S.flight_rcpts == 0), code, read, 1)
+        needs_company, has_company = settings_of(w).needs_company != 0, S.has_company != 0
+        seen = classify_among(code, status, S.tried + S.flight_rcpts == 0, needs_company, has_company)
+        if needs_company:
+            kept = slot_at(w, slot).flags & (VALID | SETTLED | NDR)
+            slot_at(w, slot).flags = kept + COMPANY if has_company else kept
+            S.has_company = 1 if has_company or is_company(seen) else 0
+        _note_rcpts(S, answer, seen, code, read, 1)
     elif verb == Verb.MAIL:
         S.mail_seen = classify(code, status, True).value
         S.refused_at_mail = 1 if answer != Answer.MAIL_OK else 0

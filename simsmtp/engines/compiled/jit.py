@@ -41,6 +41,8 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     transactions.sleeps_before_reply,
     transactions.hangs_up,
     seen.classify,
+    seen.classify_among,
+    seen.is_company,
     tally.empty_tally,
     tally.observe,
     counting.by_own_reply,

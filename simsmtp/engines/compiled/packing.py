@@ -212,7 +212,7 @@ def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
         "workers": server.workers,
         "sessions_limit": server.sessions,
         "reply_buffer": server.reply_buffer,
-        "are_alike": _are_alike(destination),
+        "are_alike": _are_alike(destination) and not plan.client.needs_company,
         "in_bulk": _is_in_bulk(plan, destination),
         "counts_domains": server.policy.limit_kind != LimitKind.TRANSACTION,
         "delay_ns": _constant(path.one_way),

@@ -208,7 +208,10 @@ class Sender:
             job.requeue(again)
         else:
             job.deferred += again
-        if not session.is_closed:
+        if transaction.gave_up and not session.is_closed:
+            session.is_over = True
+            job.deferred += transaction.unsent
+        elif not session.is_closed:
             job.requeue(transaction.unsent)
 
     def _learn(self, lane: Lane, transaction: Transaction) -> None:
