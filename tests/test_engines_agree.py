@@ -38,6 +38,7 @@ CLIENT = {
     "strategy": list(STRATEGIES),
     "budget": [1, 4],
     "overflow": [*OVERFLOWS, {"452": "defer", "552": "bounce"}, {"452": "same-session", "552": "new-connection"}],
+    "sorts_by_domain": [False, True],
     "over_limit_seen": ["any", "452-in-company"],
     "give_up_after_refusals": [None, 2, 5],
     "batch_size": [1, 10, 1000],

@@ -101,10 +101,12 @@ class _Account:
     def seen(self, queued: set[str]) -> dict[str, Seen]:
         accepted: Counter[str] = Counter()
         codes: dict[str, list[int]] = defaultdict(list)
+        cut_off = {(row.session, row.transaction) for row in self.rows if row.code == 421}
         for row in sorted(self.rows, key=lambda row: (row.session, row.transaction, row.position)):
             accepted[row.recipient.lower()] += row.accepted
-            # Accepted by RCPT and then never by a final reply: the whole transaction failed.
-            code = row.code if row.accepted or row.code >= 400 else row.final_code or 421
+            # Accepted by RCPT and then never by a final reply: the whole transaction failed, or was cut off.
+            cut = 421 if (row.session, row.transaction) in cut_off else 0
+            code = row.code if row.accepted or row.code >= 400 else row.final_code or cut
             codes[row.recipient.lower()].append(code)
         return {who: Seen(accepted[who], who in self.failed, who in queued, tuple(codes[who])) for who in self.known}
 

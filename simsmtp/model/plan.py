@@ -62,6 +62,7 @@ class ClientPlan(NamedTuple):
     for_452: Overflow
     for_552: Overflow
     stop_on_overflow: bool
+    sorts_by_domain: bool
     needs_company: bool
     most_refusals: int
     batch_size: int
@@ -191,6 +192,7 @@ def _client(client: Client, address_chars: int) -> ClientPlan:
         for_452=_OVERFLOW[by_class.get("452", every)],
         for_552=_OVERFLOW[by_class.get("552", every)],
         stop_on_overflow=client.stop_on_overflow,
+        sorts_by_domain=client.sorts_by_domain,
         needs_company=client.over_limit_seen == "452-in-company",
         most_refusals=_bound(client.give_up_after_refusals),
         batch_size=client.batch_size,

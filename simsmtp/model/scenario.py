@@ -101,6 +101,8 @@ class Client(Table):
     """What happens to a re-queued recipient; one policy, or one per reply class:
     ``{ "452" = "same-session", "552" = "bounce" }``. Every other over-limit code belongs to the class
     of its first digit."""
+    sorts_by_domain: bool = False
+    """The recipients of a message are sent domain by domain (Postfix), not in the order given."""
     over_limit_seen: Literal["any", "452-in-company"] = "any"
     """Which refusals are taken as over the limit: ``any`` of 452, 552 and X.5.3; ``452-in-company``: only 452, and only
     if a reply before it in its flight accepted or failed a recipient (Exim); others defer or fail as usual."""

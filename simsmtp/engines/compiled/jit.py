@@ -12,7 +12,7 @@ from simsmtp.model import distributions, histogram, streams
 from simsmtp.network import pipe
 from simsmtp.policies import recipients, reply_policy, transactions
 from simsmtp.protocol import commands, ledger, replies, states
-from simsmtp.strategies import counting, overflow, retry, seen, sizing, tally, window
+from simsmtp.strategies import counting, order, overflow, retry, seen, sizing, tally, window
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
@@ -54,6 +54,7 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     counting.aggregate,
     counting.budget,
     counting.shifted,
+    order.number_at,
     overflow.overflow_for,
     overflow.disposition,
     overflow.after_final_reply,

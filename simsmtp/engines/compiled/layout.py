@@ -33,7 +33,7 @@ def _record(whole: str, floats: str = "", words: str = "") -> np.dtype[np.void]:
 
 SETTINGS = _record(
     """strategy settle_address budget for_452 for_552 stop_on_overflow batch_size sizing forget_ns pipelining
-    needs_company most_refusals
+    sorts_by_domain needs_company most_refusals
     chunking starttls window_recipients window_octets drain command_ns connections_total transactions_per_connection
     retry_initial_ns retry_max_ns expiry_ns messages domains traced trace_arrivals recipient_factor
     resend resends resend_after_ns horizon_ns keep_rows keep_attempts keep_origins keep_first_seen""",

@@ -157,7 +157,7 @@ def _settings(plan: Plan, settle_address: int) -> NDArray[np.void]:
         "resend": _RESEND[workload.resend],
         "resends": workload.resends,
         "resend_after_ns": workload.resend_after_ns,
-        "keep_origins": workload.resend != "none",
+        "keep_origins": workload.resend != "none" or client.sorts_by_domain,
         "horizon_ns": plan.horizon_ns,
     }
     settings = np.zeros(1, SETTINGS)
