@@ -13,6 +13,8 @@ DOMAINS = 2
 REPLIES = ("452 4.5.3", "552 5.5.3", "451 4.5.3", "455 4.5.3", "550 5.5.3", "421 4.3.2")
 KINDS = ("transaction", "domain", "first-domain-only")
 LIMIT = 100
+NO_CAP = 1000
+RETRY_S = 2.0
 COUNTS = {
     # At the limit, one above it, and two counts between which OpenSMTPD gives up: 25 refusals in a row.
     "transaction": (LIMIT, LIMIT + 1, LIMIT + 24, LIMIT + 25, LIMIT * 5 // 2),
@@ -51,7 +53,12 @@ class Cell(NamedTuple):
         return f"{self.reply.split()[0]}-{self.recipients}-{self.limit}-{self.kind}-{how}"
 
     def scenario(self, client: str | None = None) -> Scenario:
-        """Return the cell as the simulator takes it; with a client preset, or for its server only."""
+        """Return the cell as the simulator takes it; with a client preset, or for its server only.
+
+        As in the audit, the client has no cap on its batches, one connection, no delay on the way to its server, and
+        tries again every few seconds.
+        """
+        lifted = {"batch_size": NO_CAP, "connections": 1, "retry_initial_s": RETRY_S, "retry_max_s": RETRY_S}
         return Scenario.from_dict(
             {
                 "workload": {
@@ -59,7 +66,8 @@ class Cell(NamedTuple):
                     "domains": DOMAINS,
                     "address_chars": ADDRESS_CHARS,
                 },
-                "client": {"preset": client} if client else {},
+                "client": {"preset": client, **lifted} if client else {},
+                "network": {"rtt_ms": 0.0},
                 "server": {
                     "recipient_limit": self.limit,
                     "limit_kind": self.kind,
