@@ -52,6 +52,11 @@ class Cell(NamedTuple):
         how = "pipelining" if self.pipelining else "stop-and-wait"
         return f"{self.reply.split()[0]}-{self.recipients}-{self.limit}-{self.kind}-{how}"
 
+    @property
+    def sender(self) -> str:
+        """Envelope sender of the cell's message."""
+        return f"audit-{self.name}@orig.example.test"
+
     def scenario(self, client: str | None = None) -> Scenario:
         """Return the cell as the simulator takes it; with a client preset, or for its server only.
 

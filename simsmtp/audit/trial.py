@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -19,8 +20,8 @@ from simsmtp.live.listener import Listener, Terms
 from simsmtp.live.places import Place
 from simsmtp.live.served import ServedRow
 
-SENDER = "sender@orig.example.test"
-TEXT = "From: <sender@orig.example.test>\r\nSubject: audit\r\nMessage-ID: <{name}@orig.example.test>\r\n\r\nHello.\r\n"
+TEXT = "From: <{sender}>\r\nSubject: audit\r\nMessage-ID: <{name}@orig.example.test>\r\n\r\nHello.\r\n"
+_SENDERS = re.compile(rb"audit-[a-z0-9-]+@orig\.example\.test")
 _LOOK_S, _RETRY_S, _QUIET_S = 0.2, 2.0, 1.0
 _NOTICE_S = 8.0  # a program that dropped somebody may still be writing the notification
 _MOST_ROUNDS = 3  # transactions without any progress, after which none is expected
@@ -73,9 +74,10 @@ class Row(NamedTuple):
 
 
 class _Account:
-    """What the server hears of one message."""
+    """What the server hears of one message; a cell's sender tells its message from what other cells have left."""
 
-    def __init__(self, recipients: list[str]) -> None:
+    def __init__(self, sender: str, recipients: list[str]) -> None:
+        self.sender = sender
         self.known = set(recipients)
         self.rows: list[ServedRow] = []
         self.failed: set[str] = set()
@@ -83,12 +85,13 @@ class _Account:
         self.changed = time.monotonic()
 
     def enter(self, row: ServedRow) -> None:
-        if row.sender == SENDER:
+        if row.sender.lower() == self.sender:
             self.rows.append(row)
             self.changed = time.monotonic()
 
     def report(self, octets: bytes) -> None:
-        named = failed_recipients(octets) & self.known
+        about = _SENDERS.findall(octets.lower())
+        named = set() if about and self.sender.encode() not in about else failed_recipients(octets) & self.known
         self.failed |= named
         self.notifications += bool(named)
         self.changed = time.monotonic()
@@ -125,12 +128,12 @@ async def tried(sender: Sender, cell: Cell, place: Place, *, timeout_s: float) -
     timeout_s : float
         How long to wait for the last recipient.
     """
-    account = _Account(cell.addresses())
+    account = _Account(cell.sender, cell.addresses())
     terms = Terms(timeout_s=timeout_s, enter=account.enter, report=account.report)
     async with Listener(cell.scenario(), place, terms) as listener, _started(sender, listener.place):
         begin = account.changed = time.monotonic()
-        text = TEXT.format(name=cell.name)
-        told = await asyncio.to_thread(sender.submit, SENDER, cell.addresses(), text)
+        text = TEXT.format(name=cell.name, sender=cell.sender)
+        told = await asyncio.to_thread(sender.submit, cell.sender, cell.addresses(), text)
         account.failed |= {who.lower() for who in told} & account.known
         queued = await _settled(sender, account, begin + timeout_s)
     seen = list(account.seen(queued).values())

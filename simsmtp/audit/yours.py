@@ -40,8 +40,10 @@ class Yours:
         addresses = self._folder / f"recipients-{len(recipients)}.txt"
         addresses.write_text("\n".join([*recipients, ""]), encoding="utf-8")
         self._say(
-            f"Relay to {self._place}: one message from {sender} to the {len(recipients)} addresses in {addresses}, "
-            f"for example:\n  printf 'Subject: audit\\n\\nHello.\\n' | sendmail -i -f {sender} $(cat {addresses})"
+            f"Let your server relay everything for d0.test, d1.test and orig.example.test to {self._place}, more than "
+            f"{len(recipients)} recipients at a time, and try again soon. Now send one message from {sender} to the "
+            f"{len(recipients)} addresses in {addresses}, for example:\n"
+            f"  printf 'Subject: audit\\n\\nHello.\\n' | sendmail -i -f {sender} $(cat {addresses})"
         )
         return set()
 

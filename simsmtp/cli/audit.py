@@ -31,7 +31,8 @@ that is there is tried.
   postfix  exim  sendmail  opensmtpd        from Debian packages, installed or unpacked below --programs; as root
   smtplib  aiosmtplib  nodemailer           libraries: what they tell their caller is judged
 
-Your own server: --listen HOST:PORT says what to relay there, and judges what arrives.
+Your own server: --listen HOST:PORT says what to relay there, and judges what arrives; only the cells that tell most
+are asked for, unless --reply or --recipients names others.
 
 \b
 Examples:
@@ -102,7 +103,7 @@ def audit(
     from simsmtp.live.places import place_in  # noqa: PLC0415
 
     known = verdicts.read_baseline(baseline) if baseline else None
-    cells = _cells(quick, replies, numbers)
+    cells = _cells(quick or bool(listen and not replies and not numbers), replies, numbers)
     kept = Kept(output)
     if listen:
         _refuse(senders, "--listen")
