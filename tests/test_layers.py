@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "analysis": {"model"},
     "study": {"analysis", "engines", "model", "protocol", "strategies", "_version"},
     "live": {"model", "protocol", "policies", "strategies"},
-    "audit": {"live", "model", "protocol"},
+    "audit": {"engines", "live", "model", "protocol"},
     "cli": {"analysis", "audit", "engines", "live", "model", "presets", "protocol", "study", "trace", "_version"},
 }
 # Heavy package → the rooms and files that may import it.

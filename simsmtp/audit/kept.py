@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from simsmtp.audit.judgement import Verdict
 from simsmtp.audit.trial import Row
 from simsmtp.errors import InputError
 
@@ -58,7 +59,7 @@ class Kept:
         for number, line in enumerate(whole.splitlines(), 1):
             try:
                 row = json.loads(line)
-                row["sender"], row["name"], row["verdict"]
+                row["sender"], row["name"], Verdict(row["verdict"])
             except (ValueError, KeyError, TypeError):
                 raise InputError("no row of an audit", file=str(path), line=number, given=line[:60]) from None
             self.rows.append(row)

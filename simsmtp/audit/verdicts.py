@@ -39,14 +39,15 @@ def exit_code(found: Verdicts, baseline: Verdicts | None = None) -> int:
     Returns
     -------
     int
-        3 if a cell is affected, or worse than in the baseline; else 4 if nothing was found or, without a baseline,
-        a cell is inconclusive; else 0. Being cut off is told and, without a baseline, forgiven: it is the server's
-        doing, and loses nobody.
+        3 if a cell is affected, or worse than in the baseline; else 4 if nothing was found or a cell is inconclusive
+        that is not so in the baseline; else 0. Being cut off is told and, without a baseline, forgiven: it is the
+        server's doing, and loses nobody.
     """
     if not found:
         return 4
     if baseline is not None:
-        return 3 if worse(found, baseline) else 0
+        regressed = {found[key] for key in worse(found, baseline)}
+        return 0 if not regressed else 4 if regressed == {Verdict.INCONCLUSIVE} else 3
     if any(one in AFFECTED for one in found.values()):
         return 3
     return 4 if Verdict.INCONCLUSIVE in found.values() else 0
@@ -88,6 +89,7 @@ def junit(rows: Sequence[Mapping[str, Any]], baseline: Verdicts | None = None) -
     """Return rows as JUnit XML: what makes the exit code 3 is a failure, inconclusive is skipped."""
     found = verdicts_of(rows)
     failed = set(worse(found, baseline)) if baseline is not None else {k for k, v in found.items() if v in AFFECTED}
+    failed -= {key for key, one in found.items() if one == Verdict.INCONCLUSIVE}
     root = ET.Element("testsuites", name="simsmtp audit")
     for sender in sorted({row["sender"] for row in rows}):
         own = [row for row in rows if row["sender"] == sender]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -41,7 +41,7 @@ Examples:
   simsmtp audit --listen 127.0.0.1:2525 --reply 552 --recipients 250
 
 \b
-Exit codes: 0 unaffected; 2 bad input; 3 affected, or worse than the baseline; 4 inconclusive.
+Exit codes: 0 unaffected; 2 bad input; 3 affected, or worse than the baseline; 4 inconclusive; 5 there is no baseline.
 """
 
 
@@ -75,6 +75,7 @@ class Manner(NamedTuple):
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Fail only for what is worse.")
 @click.option("--write-baseline", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdicts.")
 @click.option("--junit", "junit_file", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
+@click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), metavar="FILE", help="Write a table.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as one document.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.pass_context
@@ -93,16 +94,25 @@ def audit(
     baseline: Path | None,
     write_baseline: Path | None,
     junit_file: Path | None,
+    markdown_file: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Parse, call, print."""
     from simsmtp.audit import verdicts  # noqa: PLC0415
     from simsmtp.audit.kept import Kept  # noqa: PLC0415
+    from simsmtp.audit.table import LEGEND, markdown  # noqa: PLC0415
     from simsmtp.audit.yours import Yours  # noqa: PLC0415
     from simsmtp.live.places import place_in  # noqa: PLC0415
 
+    if baseline and not baseline.exists():
+        print(
+            f"simsmtp: --baseline: there is no such file; given: '{baseline}'; --write-baseline makes one",
+            file=sys.stderr,
+        )
+        ctx.exit(5)
     known = verdicts.read_baseline(baseline) if baseline else None
+    _check_writable({"--write-baseline": write_baseline, "--junit": junit_file, "--markdown": markdown_file})
     cells = _cells(quick or bool(listen and not replies and not numbers), replies, numbers)
     kept = Kept(output)
     if listen:
@@ -119,6 +129,8 @@ def audit(
         verdicts.write_baseline(write_baseline, found)
     if junit_file:
         junit_file.write_text(verdicts.junit(rows, known), encoding="utf-8")
+    if markdown_file:
+        markdown_file.write_text(f"{markdown(rows)}\n{LEGEND}\n", encoding="utf-8")
     if as_json:
         print(json.dumps({"rows": rows, "exit_code": verdicts.exit_code(found, known)}, indent=1))
     else:
@@ -143,6 +155,15 @@ def _cells(quick: bool, replies: Sequence[int], numbers: Sequence[int]) -> list[
     if not cells:
         raise InputError("no cell is left", key="--reply", given=list(replies), allowed="other filters")
     return cells
+
+
+def _check_writable(files: Mapping[str, Path | None]) -> None:
+    """Say before the audit, not after it, that a file cannot be written."""
+    from simsmtp.errors import InputError  # noqa: PLC0415
+
+    for key, path in files.items():
+        if path and (path.is_dir() or not path.absolute().parent.is_dir()):
+            raise InputError("not a file in a folder that is there", key=key, given=str(path))
 
 
 def _refuse(senders: Sequence[str], option: str) -> None:
