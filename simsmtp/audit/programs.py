@@ -18,7 +18,7 @@ _SBIN = os.pathsep.join(("/usr/sbin", "/sbin"))
 
 
 class Found(NamedTuple):
-    """Programs by name; `folder` is where packages were unpacked, if anywhere."""
+    """Programs by name; `folder` is where packages were unpacked or programs were built, if anywhere."""
 
     folder: Path | None
 
@@ -33,7 +33,16 @@ class Found(NamedTuple):
         places = [os.environ.get("PATH", ""), "/usr/sbin", "/usr/lib/sendmail-bin"]
         if self.folder:
             roots = [self.folder, *sorted(one for one in self.folder.iterdir() if one.is_dir())]
-            inside = ("usr/sbin", "usr/bin", "usr/libexec/sendmail", "usr/lib/sm.bin", "usr/lib/sendmail-bin")
+            inside = (
+                ".",
+                "sbin",
+                "bin",
+                "usr/sbin",
+                "usr/bin",
+                "usr/libexec/sendmail",
+                "usr/lib/sm.bin",
+                "usr/lib/sendmail-bin",
+            )
             places = [str(root / part) for root in roots for part in inside] + places
         for name in names:
             if path := shutil.which(name, path=os.pathsep.join(places)):
@@ -60,6 +69,8 @@ def run(
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise InputError(f"did not end within {_LONGEST_S} s", key="audit", given=command[0]) from None
+    except OSError as error:
+        raise InputError(f"cannot be run: {error.strerror}", key="audit", given=command[0]) from None
     if done.returncode not in okay:
         words = (done.stderr or done.stdout).strip().splitlines()[-3:]
         raise InputError(f"ended with {done.returncode}: {' / '.join(words)}", key="audit", given=command[0])

@@ -24,6 +24,8 @@ define(`SMART_HOST', `relay:[{place.host}]')dnl
 define(`RELAY_MAILER_ARGS', `TCP $h {place.port}')dnl
 define(`SMTP_MAILER_MAXRCPTS', `1000')dnl
 define(`confMIN_QUEUE_AGE', `0')dnl
+define(`confQUEUE_LA', `9999')dnl
+define(`confREFUSE_LA', `9999')dnl
 define(`confDONT_BLAME_SENDMAIL', `GroupWritableDirPathSafe')dnl
 define(`confTO_IDENT', `0')dnl
 define(`confSERVICE_SWITCH_FILE', `{work}/switch')dnl

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -39,6 +40,7 @@ Examples:
   simsmtp audit smtplib --quick
   simsmtp audit postfix --baseline audit.json --junit audit.xml
   simsmtp audit --listen 127.0.0.1:2525 --reply 552 --recipients 250
+  simsmtp audit --listen 127.0.0.1:2525 --send ./submit.sh --baseline audit.json
 
 \b
 Exit codes: 0 unaffected; 2 bad input; 3 affected, or worse than the baseline; 4 inconclusive; 5 there is no baseline.
@@ -67,6 +69,9 @@ class Manner(NamedTuple):
 @click.option("--parallel", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N",
               help="Cells at once.")  # fmt: skip
 @click.option("--listen", metavar="HOST:PORT", help="Judge what your own server relays to this place.")
+@click.option("--send", "command", metavar="COMMAND",
+              help="With --listen: what hands your server the message on its standard input; AUDIT_SENDER and the file "
+              "AUDIT_RECIPIENTS stand in its environment. Without it you are asked to.")  # fmt: skip
 @click.option("--allow-remote", metavar="HOST", help="Allow this host, which is not this machine.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(1), default=120.0, show_default=True, metavar="SECONDS",
               help="Longest time for one cell.")  # fmt: skip
@@ -88,6 +93,7 @@ def audit(
     programs: Path | None,
     parallel: int,
     listen: str | None,
+    command: str | None,
     allow_remote: str | None,
     timeout_s: float,
     output: Path | None,
@@ -116,11 +122,12 @@ def audit(
     cells = _cells(quick or bool(listen and not replies and not numbers), replies, numbers)
     kept = Kept(output)
     if listen:
-        _refuse(senders, "--listen")
+        _refuse(senders, "--listen", "it without SENDER")
         place: Place | None = place_in(listen, key="--listen", allow_remote=allow_remote)
-        yours = Yours(output or Path("audit"), lambda text: click.echo(text, err=True))
+        yours = Yours(output or Path("audit"), lambda text: click.echo(text, err=True), _words(command))
         chosen: Senders = {yours.name: lambda: yours}
     else:
+        _refuse([command] if command else [], "--send", "--listen HOST:PORT beside it")
         place, chosen = None, _senders(senders, programs)
     _run(chosen, cells, kept, Manner(place, timeout_s, parallel, quiet))
     rows = kept.in_order(list(chosen), [cell.name for cell in cells])
@@ -166,11 +173,20 @@ def _check_writable(files: Mapping[str, Path | None]) -> None:
             raise InputError("not a file in a folder that is there", key=key, given=str(path))
 
 
-def _refuse(senders: Sequence[str], option: str) -> None:
+def _refuse(given: Sequence[str], option: str, allowed: str) -> None:
     from simsmtp.errors import InputError  # noqa: PLC0415
 
-    if senders:
-        raise InputError("names a sender of its own", key=option, given=senders[0], allowed="it without SENDER")
+    if given:
+        raise InputError("means your own server", key=option, given=given[0], allowed=allowed)
+
+
+def _words(command: str | None) -> list[str]:
+    from simsmtp.errors import InputError  # noqa: PLC0415
+
+    try:
+        return shlex.split(command or "")
+    except ValueError as error:
+        raise InputError(f"no command line: {error}", key="--send", given=command) from None
 
 
 def _senders(names: Sequence[str], programs: Path | None) -> Senders:
