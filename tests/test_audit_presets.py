@@ -49,7 +49,7 @@ def test_all_cells_of_the_matrix_were_measured() -> None:
 def test_the_simulator_reaches_what_the_real_program_reached(name: str) -> None:
     rows = [row for row in MEASURED[name] if is_predictable(row)]
     assert {row["name"]: found for row in rows if (found := differences(row))} == {}
-    assert len(rows) >= len(matrix()) * 2 // 3
+    assert len(rows) > len(matrix()) // 2
 
 
 def test_where_the_order_is_not_known_nothing_is_lost_either() -> None:

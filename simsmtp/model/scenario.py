@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from simsmtp.model.combinations import check_combinations
 from simsmtp.model.complaints import complaints_as_input_errors
 from simsmtp.model.distribution_table import Distribution
+from simsmtp.model.nested import inherit, plain, set_keys, with_preset
 from simsmtp.presets import client_preset, server_preset
 
 
@@ -278,18 +279,18 @@ class Scenario(Table):
         """Check and keep the tables; see the class for what they are and which errors are raised."""
         with complaints_as_input_errors():
             super().__init__(**tables)
-        self._given = {key: _plain(value) for key, value in tables.items()}
+        self._given = {key: plain(value) for key, value in tables.items()}
 
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, tables: Any) -> Any:
         if not isinstance(tables, Mapping):
             return tables
-        filled = {key: _plain(value) for key, value in tables.items()}
+        filled = {key: plain(value) for key, value in tables.items()}
         for name, preset in (("client", client_preset), ("server", server_preset)):
-            filled[name] = _with_preset(filled.get(name, {}), preset)
+            filled[name] = with_preset(filled.get(name, {}), preset)
         if isinstance(listed := filled.get("destinations"), list | tuple):
-            filled["destinations"] = [_inherit(one, filled) for one in listed]
+            filled["destinations"] = [inherit(one, filled) for one in listed]
         return filled
 
     @model_validator(mode="after")
@@ -318,37 +319,3 @@ class Scenario(Table):
         tables = copy.deepcopy(self._given)
         set_keys(tables, changes)
         return type(self).from_dict(tables)
-
-
-def set_keys(tables: dict[str, Any], changes: Mapping[str, object]) -> None:
-    """Set dotted keys in nested tables, in place."""
-    for dotted, value in changes.items():
-        *path, last = dotted.split(".")
-        table: Any = tables
-        for part in path:
-            table = table[int(part)] if isinstance(table, list | tuple) else table.setdefault(part, {})
-        table[last] = value
-
-
-def _plain(value: object) -> object:
-    return value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
-
-
-def _with_preset(table: Any, preset: Any) -> Any:
-    if not isinstance(table, Mapping) or not isinstance(name := table.get("preset"), str):
-        return table
-    return {**preset(name), **table}
-
-
-def _inherit(one: object, scenario: Mapping[str, Any]) -> object:
-    one = _plain(one)
-    if not isinstance(one, Mapping):
-        return one
-    filled = dict(one)
-    for name in ("network", "server"):
-        base, own = scenario.get(name, {}), filled.get(name, {})
-        if isinstance(base, Mapping) and isinstance(own, Mapping):
-            if name == "server":
-                own = _with_preset(own, server_preset)
-            filled[name] = {**base, **own}
-    return filled

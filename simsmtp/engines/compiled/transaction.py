@@ -7,6 +7,7 @@ from typing import Any
 from simsmtp.engines.compiled.answers import keep_tally, tally_of
 from simsmtp.engines.compiled.books import accept, note_delay, settle
 from simsmtp.engines.compiled.jit import compiled
+from simsmtp.engines.compiled.jobs import defer, requeue
 from simsmtp.engines.compiled.layout import COMPANY, NONE
 from simsmtp.engines.compiled.memory import (
     extra_at,
@@ -22,7 +23,6 @@ from simsmtp.engines.compiled.memory import (
 )
 from simsmtp.engines.compiled.server import ANSWERS
 from simsmtp.engines.compiled.session import FLIGHT, TEXT, start_flight, start_lone_command
-from simsmtp.engines.compiled.slots import merged
 from simsmtp.engines.compiled.user import call_user
 from simsmtp.protocol.commands import Verb, ends_group
 from simsmtp.strategies import counting
@@ -232,7 +232,7 @@ def file_outcomes(w: Any, session: Any) -> None:
     committed = 200 <= S.final_code < 300
     S.committed = 0
     if S.is_closed != 0 and not committed:
-        _defer(w, job_at(w, S.job), S.head, S.tail, S.count)  # 421, or a connection gone: nothing was committed
+        defer(w, job_at(w, S.job), S.head, S.tail, S.count)  # 421, or a connection gone: nothing was committed
     else:
         _file_tried(w, S, committed)
     if S.final_code > 0 or S.data_code >= 400:
@@ -283,74 +283,21 @@ def _file_tried(w: Any, S: Any, committed: Any) -> None:
         slot_at(w, deferred_tail).next = NONE
     if S.committed > 0:
         note_delay(w, S.message, S.committed)
-    _defer(w, J, deferred, deferred_tail, deferred_count)
+    defer(w, J, deferred, deferred_tail, deferred_count)
     # Without progress an immediate retry would go round for ever; accepted again is no progress.
     if S.committed > 0:
-        _requeue(w, J, again, again_tail, again_count)
+        requeue(w, J, again, again_tail, again_count)
     else:
-        _defer(w, J, again, again_tail, again_count)
+        defer(w, J, again, again_tail, again_count)
     if S.gave_up != 0:
         S.is_over = 1
-        _defer(w, J, slot, S.tail, S.count - S.tried)
+        defer(w, J, slot, S.tail, S.count - S.tried)
     elif S.is_closed == 0 and S.count > S.tried:
-        _requeue(w, J, slot, S.tail, S.count - S.tried)
+        requeue(w, J, slot, S.tail, S.count - S.tried)
 
 
 @compiled
 def requeue_all(w: Any, session: Any) -> None:
     """Put all recipients of a transaction back to be sent at once."""
     S = session_at(w, session)
-    _requeue(w, job_at(w, S.job), S.head, S.tail, S.count)
-
-
-@compiled
-def _requeue(w: Any, J: Any, head: Any, tail: Any, count: Any) -> None:
-    if count > 0:
-        J.requeued, J.requeued_tail = merged(w, J.requeued, J.requeued_tail, head, tail)
-        J.requeued_count += count
-
-
-@compiled
-def _defer(w: Any, J: Any, head: Any, tail: Any, count: Any) -> None:
-    if count > 0:
-        J.deferred, J.deferred_tail = merged(w, J.deferred, J.deferred_tail, head, tail)
-        J.deferred_count += count
-
-
-@compiled
-def retry_deferred(w: Any, job: Any) -> None:
-    """Make the deferred recipients of a job ready for a further attempt."""
-    J = job_at(w, job)
-    _requeue(w, J, J.deferred, J.deferred_tail, J.deferred_count)
-    J.deferred = J.deferred_tail = NONE
-    J.deferred_count = 0
-    J.ready_ns = run_of(w).now
-    J.attempt += 1
-
-
-@compiled
-def defer_pending(w: Any, job: Any) -> None:
-    """Move all that a job has to send to what it has deferred."""
-    J = job_at(w, job)
-    _defer(w, J, J.requeued, J.requeued_tail, J.requeued_count)
-    J.requeued = J.requeued_tail = NONE
-    J.requeued_count = 0
-    if J.unsent_count > 0:
-        tail = J.unsent
-        for _ in range(J.unsent_count - 1):
-            tail = slot_at(w, tail).next
-        slot_at(w, tail).next = NONE
-        _defer(w, J, J.unsent, tail, J.unsent_count)
-        J.unsent_count = 0
-
-
-@compiled
-def fail_deferred(w: Any, job: Any) -> None:
-    """Give up what a job has deferred, with NDRs."""
-    J = job_at(w, job)
-    slot = J.deferred
-    while slot >= 0:
-        settle(w, slot, True)
-        slot = slot_at(w, slot).next
-    J.deferred = J.deferred_tail = NONE
-    J.deferred_count = 0
+    requeue(w, job_at(w, S.job), S.head, S.tail, S.count)
