@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from simsmtp.audit.cells import Cell
 from simsmtp.audit.exim import Exim
@@ -96,8 +99,22 @@ async def _audited(
 
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(parallel + 1))
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(cell)) for cell in cells]
+        with _ended_like_ctrl_c():
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(cell)) for cell in cells]
     except* InputError as errors:
         raise errors.exceptions[0] from None
     return [task.result() for task in tasks]
+
+
+@contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Let whoever ends this process also end the mail servers that it has started."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

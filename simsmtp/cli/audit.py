@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     Senders = dict[str, Callable[[], Sender]]
 
+_GIVEN_S, _ASKED_S = 120.0, 600.0
+
 _HELP = """Run real mail programs as senders against a server with a recipient limit, and file every recipient.
 
 Each SENDER gets one message per cell of a matrix: over-limit reply, kind of limit, recipients around the limit,
@@ -73,8 +75,8 @@ class Manner(NamedTuple):
               help="With --listen: what hands your server the message on its standard input; AUDIT_SENDER and the file "
               "AUDIT_RECIPIENTS stand in its environment. Without it you are asked to.")  # fmt: skip
 @click.option("--allow-remote", metavar="HOST", help="Allow this host, which is not this machine.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(1), default=120.0, show_default=True, metavar="SECONDS",
-              help="Longest time for one cell.")  # fmt: skip
+@click.option("--timeout", "timeout_s", type=click.FloatRange(1), metavar="SECONDS",
+              help="Longest time for one cell: by default 120, or 600 where you are asked to send.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Keep rows in DIR/audit.jsonl; those that are there are not done again.")  # fmt: skip
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Fail only for what is worse.")
@@ -95,7 +97,7 @@ def audit(
     listen: str | None,
     command: str | None,
     allow_remote: str | None,
-    timeout_s: float,
+    timeout_s: float | None,
     output: Path | None,
     baseline: Path | None,
     write_baseline: Path | None,
@@ -129,7 +131,8 @@ def audit(
     else:
         _refuse([command] if command else [], "--send", "--listen HOST:PORT beside it")
         place, chosen = None, _senders(senders, programs)
-    _run(chosen, cells, kept, Manner(place, timeout_s, parallel, quiet))
+    longest_s = timeout_s or (_ASKED_S if listen and not command else _GIVEN_S)
+    _run(chosen, cells, kept, Manner(place, longest_s, parallel, quiet))
     rows = kept.in_order(list(chosen), [cell.name for cell in cells])
     found = verdicts.verdicts_of(rows)
     if write_baseline:
@@ -235,7 +238,7 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
     from simsmtp.audit.judgement import MEANINGS, Verdict  # noqa: PLC0415
 
     console = Console(highlight=False)
-    console.width = max(console.width if console.is_terminal else 160, 100)
+    console.width = max(console.width if console.is_terminal else 180, 100)
     numbers = ("delivered", "false_ndr", "queued", "lost", "duplicate", "transactions", "rcpt_commands")
     table = Table("sender", "reply", "N", "limit", "pipelining", box=SIMPLE_HEAD, pad_edge=False)
     for name in (*numbers, "verdict"):
