@@ -130,12 +130,11 @@ def _note(w: Any, S: Any, verb: Any, slot: Any, answer: Any, code: Any, status: 
     S.last_read = read
     if verb == Verb.RCPT:
         slot_at(w, slot).answer = answer
-        needs_company, has_company = settings_of(w).needs_company != 0, S.has_company != 0
-        seen = classify_among(code, status, S.tried + S.flight_rcpts == 0, needs_company, has_company)
-        if needs_company:
-            kept = slot_at(w, slot).flags & (VALID | SETTLED | NDR)
-            slot_at(w, slot).flags = kept + COMPANY if has_company else kept
-            S.has_company = 1 if has_company or is_company(seen) else 0
+        is_first = S.tried + S.flight_rcpts == 0
+        if settings_of(w).needs_company == 0:
+            seen = classify(code, status, is_first)
+        else:
+            seen = _note_company(w, S, slot, code, status, is_first)
         _note_rcpts(S, answer, seen, code, read, 1)
     elif verb == Verb.MAIL:
         S.mail_seen = classify(code, status, True).value
@@ -144,6 +143,17 @@ def _note(w: Any, S: Any, verb: Any, slot: Any, answer: Any, code: Any, status: 
         S.final_code = code
     elif verb == Verb.DATA:
         S.data_code = code
+
+
+@compiled
+def _note_company(w: Any, S: Any, slot: Any, code: Any, status: Any, is_first: Any) -> Any:
+    """Return what a reply means among its neighbours, and keep what they were for when the recipient is filed."""
+    has_company = S.has_company != 0
+    seen = classify_among(code, status, is_first, True, has_company)
+    kept = slot_at(w, slot).flags & (VALID | SETTLED | NDR)
+    slot_at(w, slot).flags = kept + COMPANY if has_company else kept
+    S.has_company = 1 if has_company or is_company(seen) else 0
+    return seen
 
 
 @inlined
