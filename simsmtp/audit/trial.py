@@ -157,10 +157,12 @@ async def tried(sender: Sender, cell: Cell, place: Place, *, timeout_s: float) -
 async def _started(sender: Sender, place: Place) -> AsyncIterator[None]:
     with tempfile.TemporaryDirectory(prefix="simsmtp-audit-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # mail programs give up their rights
+        starting = asyncio.ensure_future(asyncio.to_thread(sender.start, place, Path(folder)))
         try:
-            await asyncio.to_thread(sender.start, place, Path(folder))
+            await asyncio.shield(starting)
             yield
         finally:
+            await asyncio.wait([starting])  # a start that has begun goes on, even where nobody waits for it any more
             await asyncio.shield(asyncio.to_thread(sender.stop))
 
 
