@@ -193,6 +193,44 @@ def test_no_progress_ends_with_expiry(server: dict[str, Any]) -> None:
     assert "false_ndr" in {row.ledger for row in found.recipients}
 
 
+def of_preset(preset: str, client: dict[str, Any], **server: object) -> Scenario:
+    """Return 25 recipients in three domains, sent as a program does, to a server that takes ten."""
+    return Scenario.from_dict(
+        {
+            "workload": {"recipients_per_message": 25, "message_bytes": 600, "domains": 3},
+            "client": {"preset": preset, "batch_size": 1000, "connections": 1} | client,
+            "server": {"recipient_limit": 10} | server,
+        }
+    )
+
+
+@pytest.mark.parametrize("reply", ["452 4.5.3", "552 5.5.3", "451 4.5.3"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("preset", ["postfix", "exim", "sendmail", "opensmtpd", "mox"])
+def test_presets_of_mail_servers_agree(preset: str, kind: str, reply: str) -> None:
+    quick = {"retry_initial_s": 0.02, "retry_max_s": 0.05, "expiry_s": 30.0}
+    one = of_preset(preset, quick, limit_kind=kind, overflow_reply=reply)
+    same(on_loopback(one), simulated(one))
+
+
+@pytest.mark.parametrize("reply", ["452 4.5.3", "421 4.3.2"])
+@pytest.mark.parametrize("preset", ["smtplib", "aiosmtplib", "nodemailer"])
+def test_presets_of_libraries_agree(preset: str, reply: str) -> None:
+    one = of_preset(preset, {}, overflow_reply=reply)
+    found = on_loopback(one)
+    same(found, simulated(one))
+    assert {row.ledger for row in found.recipients} <= {"delivered", "false_ndr"}
+
+
+def test_who_gives_up_after_refusals_in_a_row_makes_no_progress() -> None:
+    slow = {"retry_initial_s": 0.5, "retry_max_s": 0.5, "expiry_s": 0.75, "give_up_after_refusals": 5}
+    one = of_preset("opensmtpd", slow, overflow_reply="452 4.5.3").replace({"network.rtt_ms": 0.0})
+    found = on_loopback(one)
+    same(found, simulated(one))
+    assert {row.ledger for row in found.recipients} == {"false_ndr"}
+    assert found.responses["rcpt_commands"] == 3 * 15
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_unknown_mailboxes_agree(strategy: str) -> None:
     one = scenario(strategy, "new-connection", workload={"unknown_share": 0.3, "messages": 3})

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "analysis": {"model"},
     "study": {"analysis", "engines", "model", "presets", "protocol", "strategies", "_version"},
     "live": {"model", "protocol", "policies", "strategies"},
-    "audit": {"live", "model", "protocol"},
+    "audit": {"engines", "live", "model", "protocol"},
     "calibration": {"engines", "model", "protocol", "_version"},
     "lab": {"audit"},
     "cli": {

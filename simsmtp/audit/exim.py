@@ -43,6 +43,7 @@ class Exim:
 
     def __init__(self, found: Found) -> None:
         need_root(self.name)
+        self._folder = found.folder
         self._exim = found.program("exim4", "exim", package="exim4-daemon-light")
         self.version = ""
 
@@ -54,7 +55,7 @@ class Exim:
         binary.chmod(0o4755)
         (work / "spool").mkdir()
         shutil.chown(work / "spool", _NUMBER, _NUMBER)
-        self._world = own_world(work, {_USER: _NUMBER})
+        self._world = own_world(work, {_USER: _NUMBER}, folder=self._folder)
         text = _CONFIGURATION.format(work=work, place=place, exim=binary)
         (work / "exim.conf").write_text(text, encoding="utf-8")
         self.version = self._run("--version").split()[2]

@@ -16,19 +16,22 @@ class Verdict(StrEnum):
     BOUNCED = "bounced"
     MISCOUNTED = "miscounted"
     NO_PROGRESS = "no progress"
+    CUT_OFF = "cut off"
     INCONCLUSIVE = "inconclusive"
 
 
 MEANINGS = {
-    Verdict.UNAFFECTED: "every recipient was delivered once, or failed because its own RCPT was refused for good",
+    Verdict.UNAFFECTED: "every recipient was delivered once, or failed because its own RCPT was refused for good; or a "
+    "library told its caller",
     Verdict.BOUNCED: "valid recipients over the limit got an NDR: 552 or 4yz was taken as permanent",
     Verdict.MISCOUNTED: "a recipient was lost, delivered twice, or failed for a reply that was not its own",
-    Verdict.NO_PROGRESS: "still queued, though the server was asked again",
+    Verdict.NO_PROGRESS: "still queued after the server was asked again and again, though it takes some every time",
+    Verdict.CUT_OFF: "still queued, because the server hung up on it (421) each time; no program tried does better",
     Verdict.INCONCLUSIVE: "still queued, and the server was not asked again in the time given",
 }
-WORST = (Verdict.MISCOUNTED, Verdict.BOUNCED, Verdict.NO_PROGRESS, Verdict.INCONCLUSIVE, Verdict.UNAFFECTED)
+AFFECTED = (Verdict.MISCOUNTED, Verdict.BOUNCED, Verdict.NO_PROGRESS)
+WORST = (*AFFECTED, Verdict.CUT_OFF, Verdict.INCONCLUSIVE, Verdict.UNAFFECTED)
 """From the worst verdict to the best."""
-
 
 _UNSOUND = (Ledger.LOST, Ledger.DUPLICATE, Ledger.CONTRADICTORY_NDR)
 
@@ -88,7 +91,9 @@ def judged(seen: Sequence[Seen], *, asked_again: bool, keeps_queue: bool = True)
     if any(one.ledger == Ledger.FALSE_NDR and not _was_refused_for_good(one) for one in seen):
         return Verdict.BOUNCED
     if any(one.ledger == Ledger.QUEUED for one in seen):
-        return Verdict.NO_PROGRESS if asked_again else Verdict.INCONCLUSIVE
+        if not asked_again:
+            return Verdict.INCONCLUSIVE
+        return Verdict.CUT_OFF if any(421 in one.codes for one in seen) else Verdict.NO_PROGRESS
     return Verdict.UNAFFECTED
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+from simsmtp.audit.judgement import Verdict
 from simsmtp.audit.trial import Row
 from simsmtp.errors import InputError
 
@@ -34,6 +37,11 @@ class Kept:
         """Tell whether a cell is done."""
         return any(row["sender"] == sender and row["name"] == cell for row in self.rows)
 
+    def in_order(self, senders: Sequence[str], cells: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the rows of some senders and cells, in that order."""
+        found = {(row["sender"], row["name"]): row for row in self.rows}
+        return [found[key] for key in product(senders, cells) if key in found]
+
     def add(self, row: Row) -> None:
         """Keep a row."""
         self.rows.append(row.document())
@@ -51,7 +59,7 @@ class Kept:
         for number, line in enumerate(whole.splitlines(), 1):
             try:
                 row = json.loads(line)
-                row["sender"], row["name"], row["verdict"]
+                row["sender"], row["name"], Verdict(row["verdict"])
             except (ValueError, KeyError, TypeError):
                 raise InputError("no row of an audit", file=str(path), line=number, given=line[:60]) from None
             self.rows.append(row)

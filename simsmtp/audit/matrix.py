@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import tempfile
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 from simsmtp.audit.cells import Cell
 from simsmtp.audit.exim import Exim
@@ -53,19 +53,20 @@ def sender_named(name: str, found: Found) -> Sender:
 
 
 def audited(
-    sender: Sender,
+    make: Callable[[], Sender],
     cells: Sequence[Cell],
     *,
     timeout_s: float,
     done: Callable[[Row], object],
     place: Place | None = None,
+    parallel: int = 1,
 ) -> list[Row]:
     """Run a sender through cells.
 
     Parameters
     ----------
-    sender : Sender
-        Not started yet; every cell finds it anew, with an empty queue and a port of its own.
+    make : callable
+        Returns a sender that is not started yet; every cell gets its own, with an empty queue.
     cells : sequence of Cell
         What to try.
     timeout_s : float
@@ -73,30 +74,47 @@ def audited(
     done : callable
         Is given each row as it is finished.
     place : Place, optional
-        Where to listen; by default a free port of this machine for every cell.
+        Where to listen, which only one cell can do at a time; by default a free port of this machine for every cell.
+    parallel : int
+        Cells at once: most of a cell's time is waiting.
     """
-    rows = []
-    for cell in cells:
-        with _started(sender, place) as where:
-            row = asyncio.run(tried(sender, cell, where, timeout_s=timeout_s))
-        done(row)
-        rows.append(row)
-    return rows
+    return asyncio.run(_audited(make, cells, timeout_s, done, place, 1 if place else parallel))
+
+
+async def _audited(
+    make: Callable[[], Sender],
+    cells: Sequence[Cell],
+    timeout_s: float,
+    done: Callable[[Row], object],
+    place: Place | None,
+    parallel: int,
+) -> list[Row]:
+    turns = asyncio.Semaphore(parallel)
+
+    async def one(cell: Cell) -> Row:
+        async with turns:
+            row = await tried(make(), cell, place or Place("127.0.0.1", 0), timeout_s=timeout_s)
+            done(row)
+            return row
+
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(parallel + 1))
+    try:
+        with _ended_like_ctrl_c():
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(cell)) for cell in cells]
+    except* InputError as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
 @contextmanager
-def _started(sender: Sender, place: Place | None) -> Iterator[Place]:
-    with tempfile.TemporaryDirectory(prefix="simsmtp-audit-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)  # mail programs give up their rights
-        where = place or _free_place()
-        try:
-            sender.start(where, Path(folder))
-            yield where
-        finally:
-            sender.stop()
-
-
-def _free_place() -> Place:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return Place("127.0.0.1", one.getsockname()[1])
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Let whoever ends this process also end the mail servers that it has started."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

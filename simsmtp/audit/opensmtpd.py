@@ -34,6 +34,7 @@ class OpenSmtpd:
 
     def __init__(self, found: Found) -> None:
         need_root(self.name)
+        self._folder = found.folder
         self._smtpd = found.program("smtpd", package="opensmtpd")
         self._smtpctl = found.program("smtpctl", package="opensmtpd")
         self.version = ""
@@ -50,7 +51,8 @@ class OpenSmtpd:
         shutil.chown(control, 0, _USERS["opensmtpq"])
         control.chmod(0o2755)
         (work / "smtpd.conf").write_text(_CONFIGURATION.format(port=self._port, place=place), encoding="utf-8")
-        command = [*own_world(work, _USERS, _MOUNTS), self._smtpd, "-d", "-f", str(work / "smtpd.conf")]
+        world = own_world(work, _USERS, folder=self._folder, more=_MOUNTS)
+        command = [*world, self._smtpd, "-d", "-f", str(work / "smtpd.conf")]
         with (work / "log").open("wb") as log:
             self._daemon = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - our own words
         self._await()

@@ -24,12 +24,16 @@ define(`SMART_HOST', `relay:[{place.host}]')dnl
 define(`RELAY_MAILER_ARGS', `TCP $h {place.port}')dnl
 define(`SMTP_MAILER_MAXRCPTS', `1000')dnl
 define(`confMIN_QUEUE_AGE', `0')dnl
+define(`confQUEUE_LA', `9999')dnl
+define(`confREFUSE_LA', `9999')dnl
 define(`confDONT_BLAME_SENDMAIL', `GroupWritableDirPathSafe')dnl
 define(`confTO_IDENT', `0')dnl
 define(`confSERVICE_SWITCH_FILE', `{work}/switch')dnl
 MAILER(`smtp')dnl
 """
-_OKAY = tuple(range(80))
+_OKAY = (-6, *range(80))
+"""Exit codes that say only that something is still queued; 8.17.1.9 may abort when it was cut off in a pipelined group
+(``SM_REQUIRE`` failed, findfp.c), and what it leaves in its queue is what counts."""
 _VERSION = re.compile(r"Version (\S+)")
 
 
@@ -42,6 +46,7 @@ class Sendmail:
     def __init__(self, found: Found) -> None:
         need_root(self.name)
         self.version = ""
+        self._folder = found.folder
         self._program = self._found(found, "sendmail-bin", "**/libexec/sendmail/sendmail", "**/sm.bin/sendmail")
         macros = Path(self._found(found, "sendmail-cf", "**/sendmail/cf/m4/cf.m4"))
         self._macros = macros.parent.parent
@@ -50,7 +55,7 @@ class Sendmail:
     def start(self, place: Place, work: Path) -> None:
         """Write its configuration."""
         self._work = work
-        self._world = own_world(work, {})
+        self._world = own_world(work, {}, folder=self._folder)
         binary = work / "sendmail"
         shutil.copy(self._program, binary)
         binary.chmod(0o755)

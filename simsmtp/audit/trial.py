@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import tempfile
 import time
 from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from simsmtp.audit.cells import Cell
@@ -15,9 +20,9 @@ from simsmtp.live.listener import Listener, Terms
 from simsmtp.live.places import Place
 from simsmtp.live.served import ServedRow
 
-SENDER = "sender@orig.example.test"
-TEXT = "From: <sender@orig.example.test>\r\nSubject: audit\r\nMessage-ID: <{name}@orig.example.test>\r\n\r\nHello.\r\n"
-_LOOK_S, _RETRY_S, _QUIET_S = 0.1, 3.0, 1.0
+TEXT = "From: <{sender}>\r\nSubject: audit\r\nMessage-ID: <{name}@orig.example.test>\r\n\r\nHello.\r\n"
+_SENDERS = re.compile(rb"audit-[a-z0-9-]+@orig\.example\.test")
+_LOOK_S, _RETRY_S, _QUIET_S = 0.2, 2.0, 1.0
 _NOTICE_S = 8.0  # a program that dropped somebody may still be writing the notification
 _MOST_ROUNDS = 3  # transactions without any progress, after which none is expected
 
@@ -69,9 +74,10 @@ class Row(NamedTuple):
 
 
 class _Account:
-    """What the server hears of one message."""
+    """What the server hears of one message; a cell's sender tells its message from what other cells have left."""
 
-    def __init__(self, recipients: list[str]) -> None:
+    def __init__(self, sender: str, recipients: list[str]) -> None:
+        self.sender = sender
         self.known = set(recipients)
         self.rows: list[ServedRow] = []
         self.failed: set[str] = set()
@@ -79,12 +85,13 @@ class _Account:
         self.changed = time.monotonic()
 
     def enter(self, row: ServedRow) -> None:
-        if row.sender == SENDER:
+        if row.sender.lower() == self.sender:
             self.rows.append(row)
             self.changed = time.monotonic()
 
     def report(self, octets: bytes) -> None:
-        named = failed_recipients(octets) & self.known
+        about = _SENDERS.findall(octets.lower())
+        named = set() if about and self.sender.encode() not in about else failed_recipients(octets) & self.known
         self.failed |= named
         self.notifications += bool(named)
         self.changed = time.monotonic()
@@ -97,10 +104,12 @@ class _Account:
     def seen(self, queued: set[str]) -> dict[str, Seen]:
         accepted: Counter[str] = Counter()
         codes: dict[str, list[int]] = defaultdict(list)
+        cut_off = {(row.session, row.transaction) for row in self.rows if row.code == 421}
         for row in sorted(self.rows, key=lambda row: (row.session, row.transaction, row.position)):
             accepted[row.recipient.lower()] += row.accepted
-            # Accepted by RCPT and then never by a final reply: the whole transaction failed.
-            code = row.code if row.accepted or row.code >= 400 else row.final_code or 421
+            # Accepted by RCPT and then never by a final reply: the whole transaction failed, or was cut off.
+            cut = 421 if (row.session, row.transaction) in cut_off else 0
+            code = row.code if row.accepted or row.code >= 400 else row.final_code or cut
             codes[row.recipient.lower()].append(code)
         return {who: Seen(accepted[who], who in self.failed, who in queued, tuple(codes[who])) for who in self.known}
 
@@ -111,21 +120,20 @@ async def tried(sender: Sender, cell: Cell, place: Place, *, timeout_s: float) -
     Parameters
     ----------
     sender : Sender
-        A program that has been started for this place.
+        Not started yet.
     cell : Cell
         What to try.
     place : Place
-        Where to listen.
+        Where to listen; port 0 takes any.
     timeout_s : float
         How long to wait for the last recipient.
     """
-    recipients = cell.addresses()
-    account = _Account(recipients)
-    begin = time.monotonic()
+    account = _Account(cell.sender, cell.addresses())
     terms = Terms(timeout_s=timeout_s, enter=account.enter, report=account.report)
-    async with Listener(cell.scenario(), place, terms):
-        text = TEXT.format(name=cell.name)
-        told = await asyncio.to_thread(sender.submit, SENDER, recipients, text)
+    async with Listener(cell.scenario(), place, terms) as listener, _started(sender, listener.place):
+        begin = account.changed = time.monotonic()
+        text = TEXT.format(name=cell.name, sender=cell.sender)
+        told = await asyncio.to_thread(sender.submit, cell.sender, cell.addresses(), text)
         account.failed |= {who.lower() for who in told} & account.known
         queued = await _settled(sender, account, begin + timeout_s)
     seen = list(account.seen(queued).values())
@@ -143,6 +151,19 @@ async def tried(sender: Sender, cell: Cell, place: Place, *, timeout_s: float) -
         time.monotonic() - begin,
         judged(seen, asked_again=asked_again, keeps_queue=sender.keeps_queue),
     )
+
+
+@asynccontextmanager
+async def _started(sender: Sender, place: Place) -> AsyncIterator[None]:
+    with tempfile.TemporaryDirectory(prefix="simsmtp-audit-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # mail programs give up their rights
+        starting = asyncio.ensure_future(asyncio.to_thread(sender.start, place, Path(folder)))
+        try:
+            await asyncio.shield(starting)
+            yield
+        finally:
+            await asyncio.wait([starting])  # a start that has begun goes on, even where nobody waits for it any more
+            await asyncio.shield(asyncio.to_thread(sender.stop))
 
 
 async def _settled(sender: Sender, account: _Account, until: float) -> set[str]:

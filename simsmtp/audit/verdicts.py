@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from simsmtp.audit.judgement import MEANINGS, WORST, Verdict
+from simsmtp.audit.judgement import AFFECTED, MEANINGS, WORST, Verdict
 from simsmtp.errors import InputError
 
 _FORMAT = "simsmtp audit baseline"
-_AFFECTED = (Verdict.MISCOUNTED, Verdict.BOUNCED)
 Verdicts = dict[tuple[str, str], Verdict]
 """Sender and cell → verdict."""
 
@@ -40,14 +39,16 @@ def exit_code(found: Verdicts, baseline: Verdicts | None = None) -> int:
     Returns
     -------
     int
-        3 if a cell is affected, or worse than in the baseline; else 4 if nothing was found or, without a baseline,
-        a cell is inconclusive; else 0. No progress is told and, without a baseline, forgiven: it loses nobody.
+        3 if a cell is affected, or worse than in the baseline; else 4 if nothing was found or a cell is inconclusive
+        that is not so in the baseline; else 0. Being cut off is told and, without a baseline, forgiven: it is the
+        server's doing, and loses nobody.
     """
     if not found:
         return 4
     if baseline is not None:
-        return 3 if worse(found, baseline) else 0
-    if any(one in _AFFECTED for one in found.values()):
+        regressed = {found[key] for key in worse(found, baseline)}
+        return 0 if not regressed else 4 if regressed == {Verdict.INCONCLUSIVE} else 3
+    if any(one in AFFECTED for one in found.values()):
         return 3
     return 4 if Verdict.INCONCLUSIVE in found.values() else 0
 
@@ -87,7 +88,8 @@ def read_baseline(path: Path) -> Verdicts:
 def junit(rows: Sequence[Mapping[str, Any]], baseline: Verdicts | None = None) -> str:
     """Return rows as JUnit XML: what makes the exit code 3 is a failure, inconclusive is skipped."""
     found = verdicts_of(rows)
-    failed = set(worse(found, baseline)) if baseline is not None else {k for k, v in found.items() if v in _AFFECTED}
+    failed = set(worse(found, baseline)) if baseline is not None else {k for k, v in found.items() if v in AFFECTED}
+    failed -= {key for key, one in found.items() if one == Verdict.INCONCLUSIVE}
     root = ET.Element("testsuites", name="simsmtp audit")
     for sender in sorted({row["sender"] for row in rows}):
         own = [row for row in rows if row["sender"] == sender]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from simsmtp.audit.programs import run
 from simsmtp.live.places import Place
 
 
@@ -17,14 +18,17 @@ class Yours:
         Where the addresses are written.
     say : callable
         Is given what to do, as text.
+    command : sequence of str
+        Is run instead of asking: with the message on its standard input, and in its environment ``AUDIT_PLACE``,
+        ``AUDIT_SENDER`` and ``AUDIT_RECIPIENTS``, the file of the addresses.
     """
 
     name = "yours"
     version = ""
     keeps_queue = True
 
-    def __init__(self, folder: Path, say: Callable[[str], object]) -> None:
-        self._folder, self._say = folder, say
+    def __init__(self, folder: Path, say: Callable[[str], object], command: Sequence[str] = ()) -> None:
+        self._folder, self._say, self._command = folder, say, command
         self._waited_for: set[str] = set()
 
     def start(self, place: Place, work: Path) -> None:
@@ -33,15 +37,20 @@ class Yours:
         self._place = place
 
     def submit(self, sender: str, recipients: Sequence[str], text: str) -> set[str]:
-        """Say what to send."""
-        del text
+        """Say what to send, or have it sent."""
         self._waited_for = {who.lower() for who in recipients}
         self._folder.mkdir(parents=True, exist_ok=True)
         addresses = self._folder / f"recipients-{len(recipients)}.txt"
         addresses.write_text("\n".join([*recipients, ""]), encoding="utf-8")
+        if self._command:
+            known = {"AUDIT_PLACE": str(self._place), "AUDIT_SENDER": sender, "AUDIT_RECIPIENTS": str(addresses)}
+            run(self._command, text=text.replace("\r\n", "\n"), environment=known)
+            return set()
         self._say(
-            f"Relay to {self._place}: one message from {sender} to the {len(recipients)} addresses in {addresses}, "
-            f"for example:\n  printf 'Subject: audit\\n\\nHello.\\n' | sendmail -i -f {sender} $(cat {addresses})"
+            f"Let your server relay everything for d0.test, d1.test and orig.example.test to {self._place}, more than "
+            f"{len(recipients)} recipients at a time, and try again soon. Now send one message from {sender} to the "
+            f"{len(recipients)} addresses in {addresses}, for example:\n"
+            f"  printf 'Subject: audit\\n\\nHello.\\n' | sendmail -i -f {sender} $(cat {addresses})"
         )
         return set()
 

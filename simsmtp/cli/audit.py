@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from simsmtp.audit.sender import Sender
     from simsmtp.audit.trial import Row
     from simsmtp.live.places import Place
+
+    Senders = dict[str, Callable[[], Sender]]
+
+_GIVEN_S, _ASKED_S = 120.0, 600.0
 
 _HELP = """Run real mail programs as senders against a server with a recipient limit, and file every recipient.
 
@@ -28,17 +34,28 @@ that is there is tried.
   postfix  exim  sendmail  opensmtpd        from Debian packages, installed or unpacked below --programs; as root
   smtplib  aiosmtplib  nodemailer           libraries: what they tell their caller is judged
 
-Your own server: --listen HOST:PORT says what to relay there, and judges what arrives.
+Your own server: --listen HOST:PORT says what to relay there, and judges what arrives; only the cells that tell most
+are asked for, unless --reply or --recipients names others.
 
 \b
 Examples:
   simsmtp audit smtplib --quick
   simsmtp audit postfix --baseline audit.json --junit audit.xml
   simsmtp audit --listen 127.0.0.1:2525 --reply 552 --recipients 250
+  simsmtp audit --listen 127.0.0.1:2525 --send ./submit.sh --baseline audit.json
 
 \b
-Exit codes: 0 unaffected; 2 bad input; 3 affected, or worse than the baseline; 4 inconclusive.
+Exit codes: 0 unaffected; 2 bad input; 3 affected, or worse than the baseline; 4 inconclusive; 5 there is no baseline.
 """
+
+
+class Manner(NamedTuple):
+    """How to go through the cells."""
+
+    place: Place | None
+    timeout_s: float
+    parallel: int
+    quiet: bool
 
 
 @click.command(help=_HELP)
@@ -48,17 +65,24 @@ Exit codes: 0 unaffected; 2 bad input; 3 affected, or worse than the baseline; 4
               help="Only cells with this over-limit reply. May be repeated.")  # fmt: skip
 @click.option("--recipients", "numbers", multiple=True, type=int, metavar="N",
               help="Only cells with so many recipients. May be repeated.")  # fmt: skip
-@click.option("--programs", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
-              help="Where Debian packages were unpacked, each in a folder of its own.")  # fmt: skip
+@click.option("--programs", type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
+              metavar="DIR", envvar="SIMSMTP_PROGRAMS",
+              help="Where programs were unpacked, each in a folder of its own; else SIMSMTP_PROGRAMS.")  # fmt: skip
+@click.option("--parallel", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N",
+              help="Cells at once.")  # fmt: skip
 @click.option("--listen", metavar="HOST:PORT", help="Judge what your own server relays to this place.")
+@click.option("--send", "command", metavar="COMMAND",
+              help="With --listen: what hands your server the message on its standard input; AUDIT_SENDER and the file "
+              "AUDIT_RECIPIENTS stand in its environment. Without it you are asked to.")  # fmt: skip
 @click.option("--allow-remote", metavar="HOST", help="Allow this host, which is not this machine.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(1), default=60.0, show_default=True, metavar="SECONDS",
-              help="Longest time for one cell.")  # fmt: skip
+@click.option("--timeout", "timeout_s", type=click.FloatRange(1), metavar="SECONDS",
+              help="Longest time for one cell: by default 120, or 600 where you are asked to send.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Keep rows in DIR/audit.jsonl; those that are there are not done again.")  # fmt: skip
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Fail only for what is worse.")
 @click.option("--write-baseline", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdicts.")
 @click.option("--junit", "junit_file", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
+@click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), metavar="FILE", help="Write a table.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as one document.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.pass_context
@@ -69,39 +93,54 @@ def audit(
     replies: tuple[int, ...],
     numbers: tuple[int, ...],
     programs: Path | None,
+    parallel: int,
     listen: str | None,
+    command: str | None,
     allow_remote: str | None,
-    timeout_s: float,
+    timeout_s: float | None,
     output: Path | None,
     baseline: Path | None,
     write_baseline: Path | None,
     junit_file: Path | None,
+    markdown_file: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Parse, call, print."""
     from simsmtp.audit import verdicts  # noqa: PLC0415
     from simsmtp.audit.kept import Kept  # noqa: PLC0415
+    from simsmtp.audit.table import LEGEND, markdown  # noqa: PLC0415
     from simsmtp.audit.yours import Yours  # noqa: PLC0415
     from simsmtp.live.places import place_in  # noqa: PLC0415
 
+    if baseline and not baseline.exists():
+        print(
+            f"simsmtp: --baseline: there is no such file; given: '{baseline}'; --write-baseline makes one",
+            file=sys.stderr,
+        )
+        ctx.exit(5)
     known = verdicts.read_baseline(baseline) if baseline else None
-    cells = _cells(quick, replies, numbers)
+    _check_writable({"--write-baseline": write_baseline, "--junit": junit_file, "--markdown": markdown_file})
+    cells = _cells(quick or bool(listen and not replies and not numbers), replies, numbers)
     kept = Kept(output)
     if listen:
-        _refuse(senders, "--listen")
+        _refuse(senders, "--listen", "it without SENDER")
         place: Place | None = place_in(listen, key="--listen", allow_remote=allow_remote)
-        chosen: list[Sender] = [Yours(output or Path("audit"), lambda text: click.echo(text, err=True))]
+        yours = Yours(output or Path("audit"), lambda text: click.echo(text, err=True), _words(command))
+        chosen: Senders = {yours.name: lambda: yours}
     else:
+        _refuse([command] if command else [], "--send", "--listen HOST:PORT beside it")
         place, chosen = None, _senders(senders, programs)
-    _run(chosen, cells, kept, place, timeout_s, quiet=quiet)
-    names, wanted = {one.name for one in chosen}, {cell.name for cell in cells}
-    rows = [row for row in kept.rows if row["sender"] in names and row["name"] in wanted]
+    longest_s = timeout_s or (_ASKED_S if listen and not command else _GIVEN_S)
+    _run(chosen, cells, kept, Manner(place, longest_s, parallel, quiet))
+    rows = kept.in_order(list(chosen), [cell.name for cell in cells])
     found = verdicts.verdicts_of(rows)
     if write_baseline:
         verdicts.write_baseline(write_baseline, found)
     if junit_file:
         junit_file.write_text(verdicts.junit(rows, known), encoding="utf-8")
+    if markdown_file:
+        markdown_file.write_text(f"{markdown(rows)}\n{LEGEND}\n", encoding="utf-8")
     if as_json:
         print(json.dumps({"rows": rows, "exit_code": verdicts.exit_code(found, known)}, indent=1))
     else:
@@ -128,47 +167,67 @@ def _cells(quick: bool, replies: Sequence[int], numbers: Sequence[int]) -> list[
     return cells
 
 
-def _refuse(senders: Sequence[str], option: str) -> None:
+def _check_writable(files: Mapping[str, Path | None]) -> None:
+    """Say before the audit, not after it, that a file cannot be written."""
     from simsmtp.errors import InputError  # noqa: PLC0415
 
-    if senders:
-        raise InputError("names a sender of its own", key=option, given=senders[0], allowed="it without SENDER")
+    for key, path in files.items():
+        if path and (path.is_dir() or not path.absolute().parent.is_dir()):
+            raise InputError("not a file in a folder that is there", key=key, given=str(path))
 
 
-def _senders(names: Sequence[str], programs: Path | None) -> list[Sender]:
-    """Return those named, or all that are there; who is not is said."""
+def _refuse(given: Sequence[str], option: str, allowed: str) -> None:
+    from simsmtp.errors import InputError  # noqa: PLC0415
+
+    if given:
+        raise InputError("means your own server", key=option, given=given[0], allowed=allowed)
+
+
+def _words(command: str | None) -> list[str]:
+    from simsmtp.errors import InputError  # noqa: PLC0415
+
+    try:
+        return shlex.split(command or "")
+    except ValueError as error:
+        raise InputError(f"no command line: {error}", key="--send", given=command) from None
+
+
+def _senders(names: Sequence[str], programs: Path | None) -> Senders:
+    """Return how to make those named, or all that are there; who is not is said."""
     from simsmtp.audit.matrix import SENDERS, sender_named  # noqa: PLC0415
     from simsmtp.audit.programs import Found  # noqa: PLC0415
     from simsmtp.errors import InputError  # noqa: PLC0415
 
     found = Found(programs)
-    if names:
-        return [sender_named(name, found) for name in dict.fromkeys(names)]
-    chosen = []
-    for name in SENDERS:
+    chosen: Senders = {}
+    for name in dict.fromkeys(names or SENDERS):
         try:
-            chosen.append(sender_named(name, found))
+            sender_named(name, found)
         except InputError as error:
+            if names:
+                raise
             print(f"left out: {error}", file=sys.stderr)
+        else:
+            chosen[name] = partial(sender_named, name, found)
     return chosen
 
 
-def _run(
-    chosen: Sequence[Sender], cells: Sequence[Cell], kept: Kept, place: Place | None, timeout_s: float, *, quiet: bool
-) -> None:
+def _run(chosen: Senders, cells: Sequence[Cell], kept: Kept, manner: Manner) -> None:
     from simsmtp.audit.matrix import audited  # noqa: PLC0415
     from simsmtp.study.progress import progress_bar  # noqa: PLC0415
 
-    todo = {one.name: [cell for cell in cells if not kept.has(one.name, cell.name)] for one in chosen}
+    todo = {name: [cell for cell in cells if not kept.has(name, cell.name)] for name in chosen}
     total = sum(map(len, todo.values()))
 
     def done(row: Row) -> None:
         kept.add(row)
         advance(1)
 
-    with progress_bar("audit", total, False if quiet else None, unit="cell") as advance:
-        for one in chosen:
-            audited(one, todo[one.name], timeout_s=timeout_s, place=place, done=done)
+    with progress_bar("audit", total, False if manner.quiet else None, unit="cell") as advance:
+        for name, make in chosen.items():
+            audited(
+                make, todo[name], timeout_s=manner.timeout_s, place=manner.place, parallel=manner.parallel, done=done
+            )
 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:
@@ -179,7 +238,7 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
     from simsmtp.audit.judgement import MEANINGS, Verdict  # noqa: PLC0415
 
     console = Console(highlight=False)
-    console.width = max(console.width if console.is_terminal else 160, 100)
+    console.width = max(console.width if console.is_terminal else 180, 100)
     numbers = ("delivered", "false_ndr", "queued", "lost", "duplicate", "transactions", "rcpt_commands")
     table = Table("sender", "reply", "N", "limit", "pipelining", box=SIMPLE_HEAD, pad_edge=False)
     for name in (*numbers, "verdict"):

@@ -20,7 +20,8 @@ _TERMINAL_S, _FILE_S = 0.1, 10.0
 
 def case_of(file: Path | None, settings: Sequence[str], point: int) -> tuple[Scenario, int]:
     """Return the scenario of a file, or the default one, with the settings applied, and its seed."""
-    from simsmtp.model.scenario import Scenario, set_keys  # noqa: PLC0415
+    from simsmtp.model.nested import set_keys  # noqa: PLC0415
+    from simsmtp.model.scenario import Scenario  # noqa: PLC0415
     from simsmtp.study.experiment import load_case  # noqa: PLC0415
     from simsmtp.study.settings import parse_setting  # noqa: PLC0415
 

@@ -34,4 +34,6 @@ def presets(names: tuple[str, ...], as_json: bool) -> None:
         click.echo("".join(f"  {one.note}\n" if one.note else ""), nl=False)
         for key, value in one.values.items():
             click.echo(f"    {key} = {json.dumps(value)}\n        {one.sources[key]}")
+            if key in one.verified:
+                click.echo(f"        seen: {one.verified[key]}")
         click.echo()

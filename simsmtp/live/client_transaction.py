@@ -15,7 +15,7 @@ from simsmtp.protocol.text import content_of, text_of
 from simsmtp.protocol.wire import command_line
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.overflow import Overflow, after_final_reply, becomes, overflow_for, stops_sending
-from simsmtp.strategies.seen import Seen, classify
+from simsmtp.strategies.seen import Seen, classify, classify_among, is_company
 from simsmtp.strategies.tally import empty_tally, observe
 from simsmtp.strategies.window import may_send, rcpts_that_fit, window_in_session
 
@@ -69,17 +69,20 @@ class ClientTransaction:
         Code of the final reply to the text, 0 if it never came to that.
     refused_at_mail : bool
         The server refused MAIL, so no recipient was tried.
+    gave_up : bool
+        So many refusals came in a row that the client left.
     """
 
     def __init__(self, plan: ClientPlan, session: ClientSession, mail: Addressed) -> None:
         self.tally = empty_tally()
         self.tried = self.final_code = 0
-        self.refused_at_mail = False
+        self.refused_at_mail = self.gave_up = False
         self._plan, self._session, self._mail = plan, session, mail
         pipelining = plan.pipelining and session.offered.pipelining
         self._window = window_in_session(pipelining, plan.window_recipients, plan.window_octets, plan.drain)
         self._data = Verb.BDAT if plan.chunking and session.offered.chunking else Verb.DATA
         self._flight = self._next = self._over_code = self._mail_code = self._data_code = 0
+        self._refused_in_a_row = 0
         self._answers: list[tuple[Seen, int, int]] = []  # what came back to the RCPTs: class, code, recipient
         self._mail_seen = Seen.CLOSED
 
@@ -110,7 +113,7 @@ class ClientTransaction:
             if self.refused_at_mail and self._data_code == 354:
                 # Whatever came next, the server would take it for a text of nobody's.
                 self._session.fail("the server asks for a text after it refused MAIL")
-            if self._session.is_closed or self.refused_at_mail:
+            if self._session.is_closed or self.refused_at_mail or self.gave_up:
                 return
             if script and self.tally.over and stops_sending(self._plan.stop_on_overflow, self.overflow):
                 script = deque([self._data])
@@ -182,9 +185,13 @@ class ClientTransaction:
 
     def _read_replies(self) -> None:
         self._flight += 1
+        has_company = False
         for verb, recipient, code, status, read in self._session.heard:
             if verb == Verb.RCPT:
-                seen = classify(code, status, not self._answers)
+                seen = classify_among(code, status, not self._answers, self._plan.needs_company, has_company)
+                has_company = has_company or is_company(seen)
+                self._refused_in_a_row = 0 if seen == Seen.ACCEPTED else self._refused_in_a_row + 1
+                self.gave_up = self.gave_up or self._refused_in_a_row >= self._plan.most_refusals
                 if seen == Seen.OVER and not self._over_code:
                     self._over_code = code
                 self.tally = observe(self.tally, seen, read, self._flight)

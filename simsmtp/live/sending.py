@@ -19,6 +19,7 @@ from simsmtp.model.scenario import Scenario
 from simsmtp.model.streams import Streams
 from simsmtp.model.workload import Arrival, arrivals, valid_mailboxes
 from simsmtp.strategies.counting import Verdict
+from simsmtp.strategies.order import number_at
 from simsmtp.strategies.overflow import keeps_connection
 from simsmtp.strategies.retry import backoff, is_expired, next_attempt
 from simsmtp.strategies.sizing import Sizing, learn, next_size, still_known
@@ -156,7 +157,7 @@ class Sending:
         session.message = parcel.number
         session.transactions += 1
         self.parcels.transactions += 1
-        addresses = [(one, self._addresses.recipient(one, exists=parcel.valid[one])) for one in recipients]
+        addresses = [(one, self._address(parcel, one)) for one in recipients]
         mail = Addressed(parcel.number, parcel.size, self._addresses.sender(parcel.number), addresses)
         transaction = ClientTransaction(self.client, session, mail)
         yield from transaction.run()
@@ -174,6 +175,11 @@ class Sending:
         parcel.in_flight -= 1
         self.parcels.push(parcel)
         self._after_transaction(parcel)
+
+    def _address(self, parcel: Parcel, recipient: int) -> str:
+        sorts, domains = self.client.sorts_by_domain, self._workload.domains
+        number = number_at(recipient, len(parcel.valid), domains) if sorts else recipient
+        return self._addresses.recipient(number, exists=parcel.valid[recipient])
 
     def _size(self) -> int:
         if not still_known(self._learned_at_ns, self._now(), self.client.forget_ns):
@@ -206,7 +212,10 @@ class Sending:
             parcel.requeue(again)
         else:
             parcel.deferred += again
-        if not session.is_closed:
+        if transaction.gave_up and not session.is_closed:
+            session.is_over = True
+            parcel.deferred += transaction.unsent
+        elif not session.is_closed:
             parcel.requeue(transaction.unsent)
 
     def _after_transaction(self, parcel: Parcel) -> None:

@@ -56,6 +56,15 @@ def _check_client(scenario: Scenario) -> None:
             key=f"client.{windows[1]}",
             allowed="one window at a time",
         )
+    if client.over_limit_seen != "any" and client.drain:
+        raise InputError("looks at flights, and drain has none", key="client.over_limit_seen", allowed="another window")
+    if client.give_up_after_refusals and client.pipelining:
+        raise InputError(
+            "counts refusals as they come, one by one",
+            key="client.give_up_after_refusals",
+            given=client.give_up_after_refusals,
+            allowed="client.pipelining = false",
+        )
     policies = set(client.overflow.values()) if isinstance(client.overflow, dict) else {client.overflow}
     if "same-session" in policies and client.transactions_per_connection == 1:
         raise InputError(

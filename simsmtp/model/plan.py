@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from simsmtp.model.distributions import Sampler, ns_of_ms, ns_of_s, sampler_of
-from simsmtp.model.scenario import Client, Destination, Network, Scenario, Server, Workload
+from simsmtp.model.path_plan import PathPlan, made_up, path_plan
+from simsmtp.model.scenario import Client, Destination, Scenario, Server, Workload
 from simsmtp.model.traces import TraceMessage, read_trace
 from simsmtp.policies.reply_policy import LimitKind, ReplyPolicy
 from simsmtp.protocol.answers import Spoken, spoken_answers
@@ -62,6 +63,9 @@ class ClientPlan(NamedTuple):
     for_452: Overflow
     for_552: Overflow
     stop_on_overflow: bool
+    sorts_by_domain: bool
+    needs_company: bool
+    most_refusals: int
     batch_size: int
     sizing: Sizing
     forget_ns: int
@@ -78,32 +82,6 @@ class ClientPlan(NamedTuple):
     schedule: RetrySchedule
     reset_before_reuse: bool
     pause: Sampler
-
-
-class TcpPlan(NamedTuple):
-    """Settings of the ``tcp`` profile; `losses` draws which segment with data is the next to be lost, if any is."""
-
-    mss: int
-    window: int
-    restart: bool
-    delayed_ack_ns: int
-    quick_acks: int
-    nagle_client: bool
-    nagle_server: bool
-    is_lossy: bool
-    losses: Sampler
-    read_buffer: int
-    wake: Sampler
-
-
-class PathPlan(NamedTuple):
-    """One path: delay of one way, bandwidth (0 is unlimited), replies per read (0 is by flush), tcp or None."""
-
-    one_way: Sampler
-    bits_per_s: int
-    replies_per_read: int
-    tls_round_trips: int
-    tcp: TcpPlan | None
 
 
 class ServerPlan(NamedTuple):
@@ -183,7 +161,7 @@ def _workload(workload: Workload) -> WorkloadPlan:
         size=sampler_of(workload.message_bytes),
         unknown_share=workload.unknown_share,
         domains=workload.domains,
-        interarrival=_made_up("exponential", mean_ns),
+        interarrival=made_up("exponential", mean_ns),
         trace=trace,
         trace_arrivals=bool(trace) and workload.arrivals in {None, "trace"},
         recipient_factor=workload.trace_recipient_factor,
@@ -192,12 +170,6 @@ def _workload(workload: Workload) -> WorkloadPlan:
         resends=workload.resends,
         resend_after_ns=ns_of_s(workload.resend_after_s),
     )
-
-
-def _made_up(dist: Literal["exponential", "geometric"], mean: float) -> Sampler:
-    from simsmtp.model.distribution_table import Distribution  # noqa: PLC0415 - only here
-
-    return sampler_of(Distribution(dist=dist, mean=mean)) if mean else sampler_of(0)
 
 
 def _client(client: Client, address_chars: int) -> ClientPlan:
@@ -209,6 +181,9 @@ def _client(client: Client, address_chars: int) -> ClientPlan:
         for_452=_OVERFLOW[by_class.get("452", every)],
         for_552=_OVERFLOW[by_class.get("552", every)],
         stop_on_overflow=client.stop_on_overflow,
+        sorts_by_domain=client.sorts_by_domain,
+        needs_company=client.over_limit_seen == "452-in-company",
+        most_refusals=_bound(client.give_up_after_refusals),
         batch_size=client.batch_size,
         sizing=_SIZING[client.sizing],
         forget_ns=ns_of_s(client.sizing_forget_s or 0.0),
@@ -245,36 +220,10 @@ def _destinations(scenario: Scenario) -> tuple[DestinationPlan, ...]:
             one.name,
             upto[number],
             _bound(one.connections or scenario.client.connections),
-            _path(one.network, one.server),
+            path_plan(one.network, one.server),
             _server(one.server, starttls=scenario.client.starttls),
         )
         for number, one in enumerate(listed)
-    )
-
-
-def _path(network: Network, server: Server) -> PathPlan:
-    return PathPlan(
-        one_way=sampler_of(network.rtt_ms, 0.5e6),
-        bits_per_s=round((network.bandwidth_mbit or 0.0) * 1e6),
-        replies_per_read=network.replies_per_read or 0,
-        tls_round_trips=network.tls_round_trips,
-        tcp=_tcp(network, server) if network.profile == "tcp" else None,
-    )
-
-
-def _tcp(network: Network, server: Server) -> TcpPlan:
-    return TcpPlan(
-        mss=network.mss,
-        window=network.initial_window,
-        restart=network.restart_after_idle,
-        delayed_ack_ns=ns_of_ms(network.delayed_ack_ms),
-        quick_acks=network.quick_acks,
-        nagle_client=network.nagle in {"both", "client"},
-        nagle_server=network.nagle in {"both", "server"},
-        is_lossy=network.loss > 0,
-        losses=_made_up("geometric", 1 / network.loss if network.loss else 0.0),
-        read_buffer=server.read_buffer_bytes,
-        wake=sampler_of(server.wake_ms, 1e6),
     )
 
 

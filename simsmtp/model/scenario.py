@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from simsmtp.model.combinations import check_combinations
 from simsmtp.model.complaints import complaints_as_input_errors
 from simsmtp.model.distribution_table import Distribution
+from simsmtp.model.nested import inherit, plain, set_keys, with_preset
 from simsmtp.presets import client_preset, server_preset
 
 
@@ -101,6 +102,14 @@ class Client(Table):
     """What happens to a re-queued recipient; one policy, or one per reply class:
     ``{ "452" = "same-session", "552" = "bounce" }``. Every other over-limit code belongs to the class
     of its first digit."""
+    sorts_by_domain: bool = False
+    """The recipients of a message are sent domain by domain (Postfix), not in the order given."""
+    over_limit_seen: Literal["any", "452-in-company"] = "any"
+    """Which refusals are taken as over the limit: ``any`` of 452, 552 and X.5.3; ``452-in-company``: only 452, and only
+    if a reply before it in its flight accepted or failed a recipient (Exim); others defer or fail as usual."""
+    give_up_after_refusals: Limit = None
+    """So many refused RCPTs in a row end the transaction and the connection; all of its recipients that did not fail
+    are deferred, also those accepted and those not tried yet (OpenSMTPD: 25). Only without pipelining."""
     batch_size: Positive = 1000
     """Most recipients in one transaction."""
     sizing: Literal["fixed", "rcptmax", "adaptive"] = "fixed"
@@ -133,8 +142,9 @@ class Client(Table):
     """Each further wait is this many times the last one."""
     retry_max_s: Annotated[float, Field(gt=0)] = 4000.0
     """Longest wait of the retry schedule."""
-    expiry_s: Annotated[float, Field(gt=0)] = 432_000.0
-    """Age of a message at which what is still queued fails with an NDR, after one last attempt."""
+    expiry_s: Duration = 432_000.0
+    """Age of a message at which what is still queued fails with an NDR, after one last attempt; 0 is no queue: what is
+    deferred fails at once, as with a library, which tells its caller."""
     starttls: bool = False
     """Use STARTTLS: one command, the handshake's round trips and a second EHLO per connection."""
     orcpt: bool = False
@@ -297,18 +307,18 @@ class Scenario(Table):
         """Check and keep the tables; see the class for what they are and which errors are raised."""
         with complaints_as_input_errors():
             super().__init__(**tables)
-        self._given = {key: _plain(value) for key, value in tables.items()}
+        self._given = {key: plain(value) for key, value in tables.items()}
 
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, tables: Any) -> Any:
         if not isinstance(tables, Mapping):
             return tables
-        filled = {key: _plain(value) for key, value in tables.items()}
+        filled = {key: plain(value) for key, value in tables.items()}
         for name, preset in (("client", client_preset), ("server", server_preset)):
-            filled[name] = _with_preset(filled.get(name, {}), preset)
+            filled[name] = with_preset(filled.get(name, {}), preset)
         if isinstance(listed := filled.get("destinations"), list | tuple):
-            filled["destinations"] = [_inherit(one, filled) for one in listed]
+            filled["destinations"] = [inherit(one, filled) for one in listed]
         return filled
 
     @model_validator(mode="after")
@@ -337,37 +347,3 @@ class Scenario(Table):
         tables = copy.deepcopy(self._given)
         set_keys(tables, changes)
         return type(self).from_dict(tables)
-
-
-def set_keys(tables: dict[str, Any], changes: Mapping[str, object]) -> None:
-    """Set dotted keys in nested tables, in place."""
-    for dotted, value in changes.items():
-        *path, last = dotted.split(".")
-        table: Any = tables
-        for part in path:
-            table = table[int(part)] if isinstance(table, list | tuple) else table.setdefault(part, {})
-        table[last] = value
-
-
-def _plain(value: object) -> object:
-    return value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
-
-
-def _with_preset(table: Any, preset: Any) -> Any:
-    if not isinstance(table, Mapping) or not isinstance(name := table.get("preset"), str):
-        return table
-    return {**preset(name), **table}
-
-
-def _inherit(one: object, scenario: Mapping[str, Any]) -> object:
-    one = _plain(one)
-    if not isinstance(one, Mapping):
-        return one
-    filled = dict(one)
-    for name in ("network", "server"):
-        base, own = scenario.get(name, {}), filled.get(name, {})
-        if isinstance(base, Mapping) and isinstance(own, Mapping):
-            if name == "server":
-                own = _with_preset(own, server_preset)
-            filled[name] = {**base, **own}
-    return filled

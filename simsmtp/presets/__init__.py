@@ -5,9 +5,8 @@
     [name]
     title = "what it is"
     note = "what to know before using it"
-    verified = "program, version and date: what confirmed it, if anything did"
     [name.values]
-    key = { value = …, source = "where that is documented" }
+    key = { value = …, source = "where that is documented", verified = "program, version and date, if confirmed" }
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ class Preset(NamedTuple):
         The scenario keys it sets.
     sources : dict
         For each key, where its value is documented.
-    verified : str
-        Program, version and date that confirmed it; empty if nothing did.
+    verified : dict
+        For each key that a real program confirmed: its name, its version and the date.
     """
 
     name: str
@@ -41,7 +40,7 @@ class Preset(NamedTuple):
     note: str
     values: dict[str, Any]
     sources: dict[str, str]
-    verified: str = ""
+    verified: dict[str, str]
 
 
 @cache
@@ -57,7 +56,7 @@ def _load(side: str) -> dict[str, Preset]:
             table.get("note", ""),
             {key: entry["value"] for key, entry in values.items()},
             {key: entry["source"] for key, entry in values.items()},
-            table.get("verified", ""),
+            {key: entry["verified"] for key, entry in values.items() if "verified" in entry},
         )
     return presets
 

@@ -43,3 +43,24 @@ def classify(code: int, status: int, first: bool) -> Seen:
     if code >= 500:
         return Seen.FAILED
     return Seen.DEFERRED
+
+
+def classify_among(code: int, status: int, first: bool, needs_company: bool, has_company: bool) -> Seen:
+    """Return what a reply to RCPT means to a sender that may look at its neighbours, too.
+
+    Parameters
+    ----------
+    code, status, first : int, int, bool
+        See `classify`.
+    needs_company : bool
+        Only 452 is over the limit, and only after `has_company`; see ``client.over_limit_seen``.
+    has_company : bool
+        A reply before it, to an RCPT of the same flight, accepted or failed a recipient; see `is_company`.
+    """
+    is_plain = needs_company and not (has_company and code == 452)
+    return classify(code, status, first or is_plain)
+
+
+def is_company(seen: Seen) -> bool:
+    """Tell whether a reply shows that the server still decides about single recipients."""
+    return seen == Seen.ACCEPTED or seen == Seen.FAILED  # noqa: PLR1714 - in the decision language

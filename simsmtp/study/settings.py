@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from simsmtp.errors import InputError
-from simsmtp.model.scenario import set_keys
+from simsmtp.model.nested import set_keys
 from simsmtp.study.keys import is_scenario_key, require_known
 
 TableKeys = dict[str, tuple[str, ...]]

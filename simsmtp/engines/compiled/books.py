@@ -32,6 +32,7 @@ from simsmtp.engines.compiled.slots import give_block, has_block, take_block
 from simsmtp.model.histogram import bucket_of
 from simsmtp.model.streams import Purpose
 from simsmtp.protocol.ledger import ledger_class
+from simsmtp.strategies.order import number_at
 
 
 @compiled
@@ -117,8 +118,9 @@ def enter_original(w: Any, number: Any, at_ns: Any, recipients: Any) -> Any:
             if uniform(w, Purpose.MAILBOX.value, number, 0, recipient) < G.unknown_share:
                 slot_at(w, M.first + recipient).flags = 0
     if G.keep_origins != 0:
-        for recipient in range(recipients):
-            extra_at(w, M.first + recipient).origin = recipient
+        for place in range(recipients):
+            origin = number_at(place, recipients, G.domains) if G.sorts_by_domain != 0 else place
+            extra_at(w, M.first + place).origin = origin
     queue_message(w, message)
     return message
 

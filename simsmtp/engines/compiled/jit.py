@@ -13,7 +13,7 @@ from simsmtp.model import distributions, histogram, streams
 from simsmtp.network import pipe, tcp
 from simsmtp.policies import recipients, reply_policy, transactions
 from simsmtp.protocol import commands, ledger, replies, states
-from simsmtp.strategies import counting, overflow, retry, seen, sizing, tally, window
+from simsmtp.strategies import counting, order, overflow, retry, seen, sizing, tally, window
 
 OPTIONS: dict[str, Any] = {
     "nogil": True,
@@ -48,6 +48,8 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     transactions.sleeps_before_reply,
     transactions.hangs_up,
     seen.classify,
+    seen.classify_among,
+    seen.is_company,
     tally.empty_tally,
     tally.observe,
     counting.by_own_reply,
@@ -59,6 +61,7 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     counting.aggregate,
     counting.budget,
     counting.shifted,
+    order.number_at,
     overflow.overflow_for,
     overflow.disposition,
     overflow.after_final_reply,

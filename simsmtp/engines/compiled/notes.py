@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from simsmtp.engines.compiled.jit import compiled, inlined
-from simsmtp.engines.compiled.memory import lane_at, slot_at, spoken_at
+from simsmtp.engines.compiled.layout import COMPANY, NDR, SETTLED, VALID
+from simsmtp.engines.compiled.memory import lane_at, settings_of, slot_at, spoken_at
 from simsmtp.engines.compiled.server import ANSWERS
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
-from simsmtp.strategies.seen import Seen, classify
+from simsmtp.strategies.seen import Seen, classify, classify_among, is_company
 from simsmtp.strategies.tally import Tally, observe
 
 
@@ -57,7 +58,12 @@ def note(w: Any, S: Any, verb: Any, slot: Any, answer: Any, code: Any, status: A
     S.last_read = read
     if verb == Verb.RCPT:
         slot_at(w, slot).answer = answer
-        _note_rcpts(S, answer, classify(code, status, S.tried + S.flight_rcpts == 0), code, read, 1)
+        is_first = S.tried + S.flight_rcpts == 0
+        if settings_of(w).needs_company == 0:
+            seen = classify(code, status, is_first)
+        else:
+            seen = _note_company(w, S, slot, code, status, is_first)
+        _note_rcpts(S, answer, seen, code, read, 1)
     elif verb == Verb.MAIL:
         S.mail_seen = classify(code, status, True).value
         S.refused_at_mail = 1 if answer != Answer.MAIL_OK else 0
@@ -65,6 +71,17 @@ def note(w: Any, S: Any, verb: Any, slot: Any, answer: Any, code: Any, status: A
         S.final_code = code
     elif verb == Verb.DATA:
         S.data_code = code
+
+
+@compiled
+def _note_company(w: Any, S: Any, slot: Any, code: Any, status: Any, is_first: Any) -> Any:
+    """Return what a reply means among its neighbours, and keep what they were for when the recipient is filed."""
+    has_company = S.has_company != 0
+    seen = classify_among(code, status, is_first, True, has_company)
+    kept = slot_at(w, slot).flags & (VALID | SETTLED | NDR)
+    slot_at(w, slot).flags = kept + COMPANY if has_company else kept
+    S.has_company = 1 if has_company or is_company(seen) else 0
+    return seen
 
 
 @inlined

@@ -26,7 +26,8 @@ from simsmtp.engines.compiled.sender import RESEND_ALL, RESEND_FAILED
 from simsmtp.engines.compiled.transaction import BUILT_IN
 from simsmtp.model.distributions import Sampler, is_constant, sample, sampler_of
 from simsmtp.model.histogram import bucket_of
-from simsmtp.model.plan import DestinationPlan, Plan, TcpPlan
+from simsmtp.model.path_plan import TcpPlan
+from simsmtp.model.plan import DestinationPlan, Plan
 from simsmtp.model.streams import key_word
 from simsmtp.network.pipe import departs
 from simsmtp.network.tcp import SIZE
@@ -173,7 +174,7 @@ def _settings(plan: Plan, settle_address: int) -> NDArray[np.void]:
         "resend": _RESEND[workload.resend],
         "resends": workload.resends,
         "resend_after_ns": workload.resend_after_ns,
-        "keep_origins": workload.resend != "none",
+        "keep_origins": workload.resend != "none" or client.sorts_by_domain,
         "horizon_ns": plan.horizon_ns or NEVER_NS,
         "pauses": _constant(client.pause) != 0,
     }
@@ -230,7 +231,7 @@ def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
         "sessions_limit": server.sessions,
         "reply_buffer": server.reply_buffer,
         "refusal_ns": server.refusal_ns,
-        "are_alike": _are_alike(destination),
+        "are_alike": _are_alike(destination) and not plan.client.needs_company,
         "in_bulk": _is_in_bulk(plan, destination),
         **_tcp(path.tcp),
         "counts_domains": server.policy.limit_kind != LimitKind.TRANSACTION,

@@ -17,6 +17,7 @@ from simsmtp.engines.compiled.books import (
 from simsmtp.engines.compiled.draws import pause_of
 from simsmtp.engines.compiled.heaps import keep_queued, pop_job, push_job, schedule, who_of
 from simsmtp.engines.compiled.jit import compiled
+from simsmtp.engines.compiled.jobs import defer_pending, fail_deferred, retry_deferred
 from simsmtp.engines.compiled.layout import NDR, NONE, VALID
 from simsmtp.engines.compiled.memory import (
     extra_at,
@@ -30,15 +31,7 @@ from simsmtp.engines.compiled.memory import (
     slot_at,
 )
 from simsmtp.engines.compiled.session import PAUSED, PROBE, REFUSED, connect, quit_session, start_lone_command
-from simsmtp.engines.compiled.transaction import (
-    begin_transaction,
-    defer_pending,
-    fail_deferred,
-    file_outcomes,
-    overflow_of,
-    requeue_all,
-    retry_deferred,
-)
+from simsmtp.engines.compiled.transaction import begin_transaction, file_outcomes, overflow_of, requeue_all
 from simsmtp.engines.kind import Kind
 from simsmtp.protocol.commands import Verb
 from simsmtp.strategies.overflow import keeps_connection

@@ -6,7 +6,8 @@ from typing import Any
 
 from simsmtp.engines.compiled.books import accept, note_delay, settle
 from simsmtp.engines.compiled.jit import compiled
-from simsmtp.engines.compiled.layout import NONE
+from simsmtp.engines.compiled.jobs import defer, requeue
+from simsmtp.engines.compiled.layout import COMPANY, NONE
 from simsmtp.engines.compiled.memory import (
     extra_at,
     job_at,
@@ -22,13 +23,12 @@ from simsmtp.engines.compiled.memory import (
 from simsmtp.engines.compiled.notes import keep_tally, tally_of
 from simsmtp.engines.compiled.server import ANSWERS
 from simsmtp.engines.compiled.session import FLIGHT, TEXT, start_flight, start_lone_command
-from simsmtp.engines.compiled.slots import merged
 from simsmtp.engines.compiled.user import call_user
 from simsmtp.protocol.commands import Verb, ends_group
 from simsmtp.strategies import counting
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.overflow import becomes, overflow_for, stops_sending
-from simsmtp.strategies.seen import Seen, classify
+from simsmtp.strategies.seen import Seen, classify_among
 from simsmtp.strategies.tally import empty_tally
 from simsmtp.strategies.window import Window, may_send, rcpts_that_fit, window_in_session
 
@@ -87,6 +87,7 @@ def begin_transaction(w: Any, session: Any, job: Any, size: Any) -> None:
     S.data = Verb.BDAT.value if G.chunking != 0 and L.chunking != 0 else Verb.DATA.value
     S.next, S.written, S.tried, S.flight = S.head, 0, 0, 0
     S.over_code = S.data_code = S.final_code = S.refused_at_mail = S.flight_rcpts = 0
+    S.refused_in_a_row = S.accepted_before = S.gave_up = 0
     S.mail_seen, S.block = Seen.CLOSED.value, NONE
     keep_tally(S, empty_tally())
     S.script = RESET_STEP if S.needs_reset != 0 else MAIL_STEP
@@ -128,7 +129,7 @@ def _write_next_flight(w: Any, session: Any, S: Any) -> None:
     """Take from the front of the script what may be unanswered at once, and write it."""
     G = settings_of(w)
     window = Window(S.stop_and_wait != 0, S.window_recipients, S.window_octets, S.window_drain != 0)
-    commands = rcpts = octets = 0
+    commands = rcpts = octets = S.has_company = 0
     while S.script < END:
         verb = _verb_of_step(S)
         size = verb_at(w, verb).octets
@@ -171,8 +172,9 @@ def _verb_of_step(S: Any) -> Any:
 def read_flight(w: Any, session: Any) -> Any:
     """Read the replies to a flight and write the next; return True when the transaction is over."""
     S, G = session_at(w, session), settings_of(w)
+    _count_refusals(S, G)
     _read_replies(w, S)
-    if S.is_closed != 0 or S.refused_at_mail != 0:
+    if S.is_closed != 0 or S.refused_at_mail != 0 or S.gave_up != 0:
         return True
     if S.script < END and S.tally_over > 0 and stops_sending(G.stop_on_overflow != 0, overflow_of(w, S)):
         S.script = DATA_STEP
@@ -184,6 +186,15 @@ def read_flight(w: Any, session: Any) -> Any:
         return False
     S.needs_reset = 1 if S.final_code == 0 else 0
     return True
+
+
+@compiled
+def _count_refusals(S: Any, G: Any) -> None:
+    """Count refusals in a row; who does so sends RCPTs one by one."""
+    S.refused_in_a_row = 0 if S.tally_accepted > S.accepted_before else S.refused_in_a_row + S.flight_rcpts
+    S.accepted_before = S.tally_accepted
+    if S.refused_in_a_row >= G.most_refusals:
+        S.gave_up = 1
 
 
 @compiled
@@ -221,7 +232,7 @@ def file_outcomes(w: Any, session: Any) -> None:
     committed = 200 <= S.final_code < 300
     S.committed = 0
     if S.is_closed != 0 and not committed:
-        _defer(w, job_at(w, S.job), S.head, S.tail, S.count)  # 421, or a connection gone: nothing was committed
+        defer(w, job_at(w, S.job), S.head, S.tail, S.count)  # 421, or a connection gone: nothing was committed
     else:
         _file_tried(w, S, committed)
     if S.final_code > 0 or S.data_code >= 400:
@@ -241,7 +252,8 @@ def _file_tried(w: Any, S: Any, committed: Any) -> None:
         following, answer = slot_at(w, slot).next, slot_at(w, slot).answer
         spoken = spoken_at(w, S.lane * ANSWERS + answer)
         code = spoken.code
-        seen = classify(code, spoken.status, position == 0).value
+        company = (slot_at(w, slot).flags & COMPANY) != 0
+        seen = classify_among(code, spoken.status, position == 0, G.needs_company != 0, company).value
         verdict = ask(G.settle_address, strategy, tally, Rcpt(position, seen, previous, over_rank), knobs)
         # The enumeration's members and their numbers are the same to a decision; one type suits the compiler.
         final = becomes(verdict, seen, code, S.over_code, final_code, G.for_452, G.for_552) + 0
@@ -271,71 +283,21 @@ def _file_tried(w: Any, S: Any, committed: Any) -> None:
         slot_at(w, deferred_tail).next = NONE
     if S.committed > 0:
         note_delay(w, S.message, S.committed)
-    _defer(w, J, deferred, deferred_tail, deferred_count)
+    defer(w, J, deferred, deferred_tail, deferred_count)
     # Without progress an immediate retry would go round for ever; accepted again is no progress.
     if S.committed > 0:
-        _requeue(w, J, again, again_tail, again_count)
+        requeue(w, J, again, again_tail, again_count)
     else:
-        _defer(w, J, again, again_tail, again_count)
-    if S.is_closed == 0 and S.count > S.tried:
-        _requeue(w, J, slot, S.tail, S.count - S.tried)
+        defer(w, J, again, again_tail, again_count)
+    if S.gave_up != 0:
+        S.is_over = 1
+        defer(w, J, slot, S.tail, S.count - S.tried)
+    elif S.is_closed == 0 and S.count > S.tried:
+        requeue(w, J, slot, S.tail, S.count - S.tried)
 
 
 @compiled
 def requeue_all(w: Any, session: Any) -> None:
     """Put all recipients of a transaction back to be sent at once."""
     S = session_at(w, session)
-    _requeue(w, job_at(w, S.job), S.head, S.tail, S.count)
-
-
-@compiled
-def _requeue(w: Any, J: Any, head: Any, tail: Any, count: Any) -> None:
-    if count > 0:
-        J.requeued, J.requeued_tail = merged(w, J.requeued, J.requeued_tail, head, tail)
-        J.requeued_count += count
-
-
-@compiled
-def _defer(w: Any, J: Any, head: Any, tail: Any, count: Any) -> None:
-    if count > 0:
-        J.deferred, J.deferred_tail = merged(w, J.deferred, J.deferred_tail, head, tail)
-        J.deferred_count += count
-
-
-@compiled
-def retry_deferred(w: Any, job: Any) -> None:
-    """Make the deferred recipients of a job ready for a further attempt."""
-    J = job_at(w, job)
-    _requeue(w, J, J.deferred, J.deferred_tail, J.deferred_count)
-    J.deferred = J.deferred_tail = NONE
-    J.deferred_count = 0
-    J.ready_ns = run_of(w).now
-    J.attempt += 1
-
-
-@compiled
-def defer_pending(w: Any, job: Any) -> None:
-    """Move all that a job has to send to what it has deferred."""
-    J = job_at(w, job)
-    _defer(w, J, J.requeued, J.requeued_tail, J.requeued_count)
-    J.requeued = J.requeued_tail = NONE
-    J.requeued_count = 0
-    if J.unsent_count > 0:
-        tail = J.unsent
-        for _ in range(J.unsent_count - 1):
-            tail = slot_at(w, tail).next
-        slot_at(w, tail).next = NONE
-        _defer(w, J, J.unsent, tail, J.unsent_count)
-        J.unsent_count = 0
-
-
-@compiled
-def fail_deferred(w: Any, job: Any) -> None:
-    """Give up what a job has deferred, with NDRs."""
-    J = job_at(w, job)
-    slot = J.deferred
-    while slot >= 0:
-        settle(w, slot, True)
-        slot = slot_at(w, slot).next
-    J.deferred = J.deferred_tail = NONE
-    J.deferred_count = 0
+    requeue(w, job_at(w, S.job), S.head, S.tail, S.count)

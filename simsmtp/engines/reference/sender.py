@@ -18,6 +18,7 @@ from simsmtp.model.streams import Streams
 from simsmtp.model.workload import Arrival, arrivals, split_by_destination, valid_mailboxes
 from simsmtp.protocol.commands import Verb
 from simsmtp.strategies.counting import Verdict
+from simsmtp.strategies.order import number_at
 from simsmtp.strategies.overflow import keeps_connection
 from simsmtp.strategies.retry import backoff, is_expired, next_attempt
 from simsmtp.strategies.sizing import Sizing, learn, next_size, still_known
@@ -78,7 +79,11 @@ class Sender:
 
     def _message(self, arrival: Arrival) -> Message:
         valid = valid_mailboxes(self._plan.workload, self._streams, arrival.number, arrival.recipients)
-        return Message(arrival.number, arrival.at_ns, arrival.size, arrival.recipients, valid)
+        message = Message(arrival.number, arrival.at_ns, arrival.size, arrival.recipients, valid)
+        if self._client.sorts_by_domain:
+            recipients, domains = arrival.recipients, self._plan.workload.domains
+            message.origin_recipients = [number_at(place, recipients, domains) for place in range(recipients)]
+        return message
 
     def _enter(self, message: Message) -> None:
         self._books.begin(message)
@@ -94,7 +99,7 @@ class Sender:
         if len(parts) == 1:
             return [list(range(len(message)))]
         place = {recipient: index for index, recipient in enumerate(origin)}
-        parts = [[place[recipient] for recipient in part if recipient in place] for part in parts]
+        parts = [sorted(place[recipient] for recipient in part if recipient in place) for part in parts]
         if self._books.keep_rows:
             message.destination_of = {
                 recipient: lane.plan.name for lane, part in zip(self._lanes, parts, strict=True) for recipient in part
@@ -223,7 +228,10 @@ class Sender:
             job.requeue(again)
         else:
             job.deferred += again
-        if not session.is_closed:
+        if transaction.gave_up and not session.is_closed:
+            session.is_over = True
+            job.deferred += transaction.unsent
+        elif not session.is_closed:
             job.requeue(transaction.unsent)
 
     def _learn(self, lane: Lane, transaction: Transaction) -> None:

@@ -17,7 +17,7 @@ from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets, ends_g
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.overflow import Overflow, becomes, overflow_for, stops_sending
 from simsmtp.strategies.registry import Settle
-from simsmtp.strategies.seen import Seen, classify
+from simsmtp.strategies.seen import Seen, classify, classify_among, is_company
 from simsmtp.strategies.tally import empty_tally, observe
 from simsmtp.strategies.window import may_send, rcpts_that_fit, window_in_session
 
@@ -64,6 +64,8 @@ class Transaction:
         Code of the final reply to the text, 0 if it never came to that.
     refused_at_mail : bool
         The server refused MAIL, so no recipient was tried.
+    gave_up : bool
+        So many refusals came in a row that the sender left.
     """
 
     def __init__(
@@ -72,14 +74,14 @@ class Transaction:
         self.recipients = recipients
         self.tally = empty_tally()
         self.final_code = 0
-        self.refused_at_mail = False
+        self.refused_at_mail = self.gave_up = False
         self._plan, self._books, self._session, self._message = plan, books, session, message
         pipelining = plan.pipelining and session.plan.server.offered.pipelining
         self._window = window_in_session(pipelining, plan.window_recipients, plan.window_octets, plan.drain)
         self._data = Verb.BDAT if plan.chunking and session.plan.server.offered.chunking else Verb.DATA
         self._data_code = 0
         self._flight = 0
-        self._over_code = 0
+        self._over_code = self._refused_in_a_row = 0
         self._next = 0  # place of the first recipient that no flight has held yet
         self._tried = 0  # recipients for whom RCPT was written
         self._runs: list[Run] = []  # what came back to the RCPTs, in order
@@ -110,7 +112,7 @@ class Transaction:
             stops = self._is_reason_to_stop if self._window.drain else None
             yield from self._session.exchange(flight, command_ns=self._plan.command_ns, stops=stops)
             self._read_replies()
-            if self._session.is_closed or self.refused_at_mail:
+            if self._session.is_closed or self.refused_at_mail or self.gave_up:
                 return
             if script and self._must_stop():
                 script = deque([self._data])
@@ -187,18 +189,21 @@ class Transaction:
 
     def _read_replies(self) -> None:
         self._flight += 1
-        attempts, rcpts = self._message.attempts, 0
+        attempts, rcpts, has_company = self._message.attempts, 0, False
         for verb, recipients, answer, code, status, read in self._session.heard:
             if verb != Verb.RCPT:
                 self._read_other(verb, answer, code, status)
                 continue
-            seen = classify(code, status, not self._runs)
+            seen = classify_among(code, status, not self._runs, self._plan.needs_company, has_company)
+            has_company = has_company or is_company(seen)
             if seen == Seen.OVER and not self._over_code:
                 self._over_code = code
             self.tally = observe(self.tally, seen, read, self._flight, len(recipients))
             if not self._runs or self._runs[-1][:2] != (seen, code):
                 self._runs.append(Run(seen, code, []))
             self._runs[-1].recipients.extend(recipients)
+            self._refused_in_a_row = 0 if seen == Seen.ACCEPTED else self._refused_in_a_row + len(recipients)
+            self.gave_up = self.gave_up or self._refused_in_a_row >= self._plan.most_refusals
             rcpts += len(recipients)
             for recipient in recipients:
                 attempts[recipient] += 1

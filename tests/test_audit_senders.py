@@ -1,0 +1,99 @@
+"""Real mail programs, a few cells each: they reach what their presets reach in the simulator.
+
+Postfix has to be installed; the others are taken where ``.ci/mail-programs`` has put them (``SIMSMTP_PROGRAMS``).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from simsmtp import presets
+from simsmtp.audit.cells import Cell
+from simsmtp.audit.likeness import differences, is_predictable
+from simsmtp.audit.matrix import SENDERS, audited, sender_named
+from simsmtp.audit.programs import Found
+from simsmtp.errors import InputError
+
+CELLS = [
+    Cell("452 4.5.3", 25, 10),
+    Cell("552 5.5.3", 25, 10),
+    Cell("421 4.3.2", 25, 10),
+    Cell("451 4.5.3", 24, 10, "first-domain-only"),
+    Cell("452 4.5.3", 25, 10, pipelining=False),
+]
+HEEDING_CTRL_C = """
+import signal
+from simsmtp.__main__ import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job does not
+main()
+"""
+FOUND = Found(Path(os.environ["SIMSMTP_PROGRAMS"]) if os.environ.get("SIMSMTP_PROGRAMS") else None)
+
+
+@pytest.mark.mta
+@pytest.mark.parametrize("name", SENDERS)
+def test_the_real_program_reaches_what_its_preset_reaches(name: str) -> None:
+    try:
+        sender_named(name, FOUND)
+    except InputError as error:
+        pytest.skip(str(error))
+    rows = audited(lambda: sender_named(name, FOUND), CELLS, timeout_s=60.0, done=lambda row: None, parallel=len(CELLS))
+    documents = [row.document() for row in rows]
+    assert {
+        one["name"]: different for one in documents if is_predictable(one) and (different := differences(one))
+    } == {}
+    assert all(one["lost"] == one["duplicate"] == one["contradictory_ndr"] == 0 for one in documents)
+    bounced = documents[1]
+    assert bounced["false_ndr"] == 15, "552 is taken as permanent by all of them, or told to the caller"
+    assert bounced["ndr_messages"] >= 1 or not sender_named(name, FOUND).keeps_queue, "and its notification came back"
+
+
+@pytest.mark.mta
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_ends_the_audit_ends_the_mail_server(how: signal.Signals) -> None:
+    try:
+        sender_named("postfix", FOUND)
+    except InputError as error:
+        pytest.skip(str(error))
+    command = [sys.executable, "-c", HEEDING_CTRL_C, "audit", "postfix", "--quiet", "--parallel", "2"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # the servers give up their rights
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": name}) as audit:
+            masters = _masters(folder, audit)
+            audit.send_signal(how)
+            assert audit.wait(60) == 130
+        assert list(folder.iterdir()) == []
+    assert not [pid for pid in masters if _runs(pid)]
+
+
+def _runs(pid: int) -> bool:
+    """Tell whether a process runs: one that has ended may wait for the system to take notice."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _masters(folder: Path, audit: subprocess.Popen[str]) -> list[int]:
+    """Wait until a Postfix runs; return the processes."""
+    until = time.monotonic() + 60
+    while not (found := [path.read_text() for path in folder.glob("simsmtp-audit-*/queue/pid/master.pid")]):
+        assert time.monotonic() < until
+        assert audit.poll() is None
+        time.sleep(0.05)
+    return [int(text) for text in found if text.strip()]
+
+
+def test_every_sender_has_a_preset_that_says_where_it_was_seen() -> None:
+    known = presets.clients()
+    for name in SENDERS:
+        assert known[name].verified
