@@ -129,7 +129,7 @@ def _check_path(network: Network, server: Server, where: str) -> None:
         return
     for table, name, keys in zip((network, server), ("network", "server"), _OF_TCP, strict=True):
         for key in keys:
-            if key in table.model_fields_set:
+            if key in table.model_fields_set and getattr(table, key) != type(table).model_fields[key].default:
                 raise InputError(
                     f"means nothing under the profile {network.profile}",
                     key=f"{where}{name}.{key}",
