@@ -190,8 +190,9 @@ ROOMS = ("lanes", "events", "ready", "sessions", "messages", "jobs", "slots", "r
 WORLD = _record(" ".join([*ARRAYS, *(f"{name}_room" for name in ROOMS)]))
 """All that compiled code is given: the address of each array, and how long some are."""
 
-TCP_WORLD = np.dtype([*WORLD.descr, ("has_tcp", np.int64)], align=True)
-"""The same where some path has the profile tcp: another type, for which that profile is compiled in."""
+TCP_WORLD = np.dtype([("has_tcp", np.int64), *WORLD.descr], align=True)
+"""The same where some path has the profile tcp: another type, for which that profile is compiled in. What is more comes
+first: a record that begins like another one passes for it with Numba."""
 
 
 CLASSES = len(Ledger)

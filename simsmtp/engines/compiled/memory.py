@@ -14,7 +14,7 @@ from numba import carray, from_dtype, types
 from numba.extending import intrinsic
 
 from simsmtp.engines.compiled.jit import compiled
-from simsmtp.engines.compiled.layout import ARRAYS, WORLD
+from simsmtp.engines.compiled.layout import ARRAYS
 from simsmtp.network.tcp import SIZE
 
 _WORD = ir.IntType(64)
@@ -24,13 +24,12 @@ def _record_at(name: str) -> Any:
     """Return compiled access to the records of one of the world's arrays: ``(world, place) -> record``."""
     dtype = ARRAYS[name]
     record, item = from_dtype(dtype), dtype.itemsize
-    offset = WORLD.fields[name][1]  # type: ignore[index]
 
     @intrinsic
     def at(typing_context: Any, world: Any, place: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
             begin = builder.bitcast(values[0], ir.IntType(8).as_pointer())
-            held = builder.gep(begin, [_WORD(offset)])
+            held = builder.gep(begin, [_WORD(signature.args[0].offset(name))])
             address = builder.load(builder.bitcast(held, _WORD.as_pointer()))
             # Arrays move only between two calls of the loop: whatever is stored meanwhile, this need not be read again.
             address.set_metadata("invariant.load", builder.module.add_metadata([]))
