@@ -23,6 +23,7 @@ NAMES = (
     "04_choosing_replications_and_warmup",
     "05_capacity_plan",
     "06_your_own_strategy",
+    "07_simulation_against_real_servers",
 )
 MOST_PNG = 120_000
 MOST_TEXT = 12_000

@@ -29,12 +29,12 @@ def pairs_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     from simsmtp.analysis.canvas import new_figure  # noqa: PLC0415
 
     with mpl.rc_context(RC):
-        figure = new_figure(7.2, 3.6)
+        figure = new_figure(7.2, 3.8)
         pairs, errors = figure.subplots(1, 2, width_ratios=(1, 1.05))
         levels = sorted({row["rtt_ms"] for row in rows})
         _draw_pairs(pairs, rows, levels)
         _draw_errors(errors, rows, levels)
-        figure.legend(loc="outside lower center", ncols=len(levels) + 1, frameon=False)
+        figure.legend(loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 

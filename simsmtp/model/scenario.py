@@ -148,7 +148,8 @@ class Client(Table):
     starttls: bool = False
     """Use STARTTLS: one command, the handshake's round trips and a second EHLO per connection."""
     orcpt: bool = False
-    """Name every recipient once more in RCPT, as ORCPT (RFC 3461), which Postfix does where DSN is offered."""
+    """Name every recipient once more in RCPT, as ORCPT (RFC 3461), which Postfix does where DSN is offered. Simulated
+    only: `simsmtp send` leaves it out."""
     reset_before_reuse: bool = False
     """Before a further transaction on a connection RSET is sent alone and its reply awaited (Postfix)."""
     pause_ms: Delay = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from simsmtp.protocol.commands import Verb, bdat_text_octets
+from simsmtp.protocol.commands import Verb, bdat_text_octets, command_octets
 
 _LONG_DOMAIN, _SHORT_DOMAIN = "example.test", "a.test"
 _ROOM_FOR_LONG = 20
@@ -43,12 +43,13 @@ class AddressBook(NamedTuple):
 
 
 def command_line(verb: Verb, address: str = "", octets: int = 0) -> str:
-    """Return a command as a client writes it; TEXT is shown as its length in brackets."""
+    """Return a command as a client writes it in so many octets; TEXT is shown as its length in brackets."""
     match verb:
         case Verb.MAIL:
             return f"MAIL FROM:<{address}>"
         case Verb.RCPT:
-            return f"RCPT TO:<{address}>"
+            has_orcpt = octets > 0 and octets == command_octets(verb, len(address), orcpt=True)
+            return f"RCPT TO:<{address}>" + (f" ORCPT=rfc822;{address}" if has_orcpt else "")
         case Verb.EHLO:
             return "EHLO mail.example.test"
         case Verb.BDAT:
