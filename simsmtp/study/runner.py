@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from simsmtp.engines import ENGINES
 from simsmtp.errors import InputError
 from simsmtp.study.address import canonical
-from simsmtp.study.chunks import Stored, Task
+from simsmtp.study.chunks import Task
 from simsmtp.study.execute import executed
 from simsmtp.study.executors import LOCAL, Executor, executor_of
 from simsmtp.study.experiment import Experiment, load_experiment
 from simsmtp.study.progress import progress_bar
-from simsmtp.study.store import Row, Store
+from simsmtp.study.store import Store
 from simsmtp.study.study import Study
 from simsmtp.study.traces import check_plans
 from simsmtp.study.user_strategies import Travelling, add_strategies, find_strategies, travelling
@@ -230,7 +230,6 @@ def _missing(plan: Plan, ids: Sequence[int], finished: Callable[[int, int], set[
 
 
 def _compute(plan: Plan, tasks: Sequence[Task], store: Store, total: int, progress: bool | str | None) -> None:
-    stored = total - len(tasks)
     chunks = executed(
         tasks, seed=plan.experiment.seed, engine=plan.engine, strategies=plan.strategies,
         workers=max(1, min(plan.workers, len(tasks))), executor=plan.executor,
@@ -239,11 +238,12 @@ def _compute(plan: Plan, tasks: Sequence[Task], store: Store, total: int, progre
         try:
             for rows in chunks:
                 store.add(rows)
-                stored += len(_good(rows))
                 advance(len(rows))
-        except KeyboardInterrupt:
-            raise StudyInterrupted(stored, total) from None
+        except KeyboardInterrupt:  # perhaps between storing and counting, so the store is asked
+            raise StudyInterrupted(total - len(_left(tasks, store)), total) from None
 
 
-def _good(rows: Iterable[Stored]) -> list[Row]:
-    return [row for _, row in rows if row.error is None]
+def _left(tasks: Sequence[Task], store: Store) -> list[Task]:
+    upto = 1 + max((task.replication for task in tasks), default=0)
+    done = {one: store.finished(one, upto) for one in {task.scenario_id for task in tasks}}
+    return [task for task in tasks if task.replication not in done[task.scenario_id]]
