@@ -84,7 +84,12 @@ unseen = {
     name: json.loads(Path(f"results/validation/{file}.json").read_text(encoding="utf-8"))["unseen"]
     for name, file in shown.items()
 }
-(100 * pd.DataFrame(unseen).T).round(1).add_suffix(", %")
+names = ["median error", "worst error", "pipe: median", "pipe: worst", "range covered"]
+(100 * pd.DataFrame(unseen).T).round(1).set_axis([f"{name}, %" for name in names], axis=1)
+
+# %% [markdown]
+# Where nothing stalls and windows suffice, delay and bandwidth alone do as well in the median; what they cannot know is
+# the worst case (long texts) and the slow lines.
 
 # %% [markdown]
 # ## One setting, all of it: the stall
@@ -104,6 +109,6 @@ spread = {
 pd.DataFrame({name: values.describe()[["min", "50%", "max"]] for name, values in spread.items()}).round(3)
 
 # %% [markdown]
-# **So:** trust the counts wherever a preset is marked as verified. Trust times of whole sessions to some per cent after a
+# **So:** trust the counts wherever a preset names the program that it was seen on (`simsmtp presets`). Trust times of whole sessions to some per cent after a
 # calibration on your own programs; where stalls come and go (a line on which segments are sometimes read apart) look at
 # the range, not at the median. Without a calibration the default service times are assumptions.

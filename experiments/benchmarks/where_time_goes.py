@@ -73,7 +73,7 @@ def _watched(spent: dict[str, float], worlds: list[Any]) -> Iterator[None]:
         for name, step in (("plan_of", "plan"), ("world_of", "packing"), ("grow", "growing")):
             setattr(compiled, name, timed(step, kept[name]))
         compiled._responses = timed("unpacking", kept["_responses"])
-        compiled.kernel = lambda: advance
+        compiled.kernel = lambda **_: advance
         yield
     finally:
         for name, function in kept.items():

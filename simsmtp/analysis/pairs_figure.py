@@ -21,8 +21,8 @@ def pairs_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     Parameters
     ----------
     rows : sequence of mapping
-        One per setting, as `simsmtp validate --json` has them: ``rtt_ms calibrated``; ``measured_s`` and
-        ``predicted_s`` with ``_low_s`` and ``_high_s``; ``error`` and ``pipe_error`` as fractions.
+        One per setting, as `simsmtp validate --json` has them: ``receiver rate_mbit loss rtt_ms calibrated``;
+        ``measured_s`` and ``predicted_s`` with ``_low_s`` and ``_high_s``; ``error`` and ``pipe_error`` as fractions.
     """
     import matplotlib as mpl  # noqa: PLC0415 - importing matplotlib is paid for only where something is drawn
 
@@ -34,8 +34,20 @@ def pairs_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         levels = sorted({row["rtt_ms"] for row in rows})
         _draw_pairs(pairs, rows, levels)
         _draw_errors(errors, rows, levels)
+        figure.suptitle(_title(rows), fontsize=9)
         figure.legend(loc="outside lower center", ncols=4, frameon=False)
     return figure
+
+
+def _title(rows: Sequence[Mapping[str, Any]]) -> str:
+    receivers = sorted({row["receiver"] for row in rows} - {""})
+    rates = sorted({row["rate_mbit"] for row in rows if row["rate_mbit"]})
+    losses = sorted({row["loss"] for row in rows if row["loss"]})
+    parts = ["Sessions predicted"]
+    parts += [f"with {' and '.join(receivers)}"] if receivers else []
+    parts += [f"at {', '.join(f'{rate:g}' for rate in rates)} Mbit/s"] if rates else []
+    parts += [f"with {', '.join(f'{loss:.0%}' for loss in losses)} of the packets lost"] if losses else []
+    return " ".join(parts)
 
 
 def _draw_pairs(axes: Axes, rows: Sequence[Mapping[str, Any]], levels: Sequence[float]) -> None:
@@ -74,7 +86,7 @@ def _draw_errors(axes: Axes, rows: Sequence[Mapping[str, Any]], levels: Sequence
         style = _style(place, calibrated=some[0]["calibrated"])
         axes.plot(steps, [100 * row["error"] for row in some], linestyle="none", **style)
     axes.set_xticks(range(len(levels)), [f"{rtt:g}" for rtt in levels])
-    axes.set_xlabel("round-trip time, ms (hollow: calibrated there)")
+    axes.set_xlabel("round-trip time, ms (hollow: one that was calibrated)")
     axes.set_ylabel("error of the median, %")
 
 

@@ -48,7 +48,10 @@ class Found(NamedTuple):
             if path := shutil.which(name, path=os.pathsep.join(places)):
                 return path
         raise InputError(
-            "the program is not installed", key="audit", given=names[0], allowed=f"Debian package {package}"
+            "the program is not installed",
+            key="audit",
+            given=names[0],
+            allowed=f"Debian package {package}, installed, or unpacked in a folder that --programs names",
         )
 
 

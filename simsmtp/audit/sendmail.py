@@ -98,7 +98,10 @@ class Sendmail:
                 if (path := next(iter(sorted(root.glob(pattern))), None)) is not None:
                     return str(path)
         raise InputError(
-            "the program is not installed", key="audit", given="sendmail", allowed=f"Debian package {package}"
+            "the program is not installed",
+            key="audit",
+            given="sendmail",
+            allowed=f"Debian package {package}, installed, or unpacked in a folder that --programs names",
         )
 
     def _run(self, *arguments: str, text: str = "", okay: Sequence[int] = (0,)) -> str:

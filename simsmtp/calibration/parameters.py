@@ -83,8 +83,8 @@ class Calibration(NamedTuple):
     worst_abs_error: float
 
 
-def write_calibration(calibration: Calibration, path: Path) -> None:
-    """Write a calibration file, whole or not at all."""
+def write_calibration(calibration: Calibration, path: Path, *, scenario: str = "") -> None:
+    """Write a calibration file, whole or not at all; `scenario` is TOML to be pasted into an experiment."""
     it = calibration
     lines = [
         "# What a simulated sender, receiver and path need to take as long as measured ones; see simsmtp calibrate.",
@@ -101,6 +101,7 @@ def write_calibration(calibration: Calibration, path: Path) -> None:
         "",
         "[parameters]",
         *(f"{name} = {value:.6g}" for name, value in it.parameters._asdict().items()),
+        *(["", scenario] if scenario else []),
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(path.name + ".part")
@@ -118,15 +119,19 @@ def read_calibration(path: Path) -> Calibration:
     """
     table = _table(path)
     version = table.get("version")
+    if version is None:
+        raise InputError(
+            "says no version", file=str(path), key="version", allowed="a file that simsmtp calibrate wrote"
+        )
     if version != VERSION:
         raise InputError("of another version", file=str(path), key="version", given=version, allowed=str(VERSION))
     fitted_to, given = table.get("fitted_to", {}), table.get("parameters", {})
-    values = {name: _number(path, given, name) for name in Parameters._fields}
     for name in given:
-        if name not in values:
+        if name not in Parameters._fields:
             raise InputError(
                 "unknown", file=str(path), key=f"parameters.{name}", given=name, allowed=Parameters._fields
             )
+    values = {name: _number(path, given, name) for name in Parameters._fields}
     whole = {name: int(values[name]) for name in Parameters._fields[len(TIMES) :]}
     return Calibration(
         Parameters(**(values | whole)),  # type: ignore[arg-type]
@@ -149,8 +154,7 @@ def _table(path: Path) -> dict[str, Any]:
 def _number(path: Path, given: Mapping[str, Any], name: str) -> float:
     value, low, high = given.get(name), getattr(LOW, name), getattr(HIGH, name)
     if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
-        shown = "nothing" if value is None else value
-        raise InputError(
-            "out of bounds", file=str(path), key=f"parameters.{name}", given=shown, allowed=f"{low:g} to {high:g}"
-        )
+        wrong, shown = ("missing", ...) if value is None else ("out of bounds", value)
+        allowed = f"{low:g} to {high:g}"
+        raise InputError(wrong, file=str(path), key=f"parameters.{name}", given=shown, allowed=allowed)
     return float(value)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from simsmtp.calibration.measured import Group
+from simsmtp.calibration.measured import Group, Setting
 from simsmtp.calibration.parameters import Parameters
 from simsmtp.model.scenario import Scenario
 
+_SAID = {
+    "workload": ("address_chars",),
+    "client": ("window_bytes", "orcpt", "reset_before_reuse", "pause_ms"),
+    "network": ("profile", "bandwidth_mbit"),
+    "server": (
+        "connect_service_ms", "ehlo_service_ms", "mail_service_ms", "rcpt_service_ms", "refusal_ms", "data_service_ms",
+        "text_service_ms", "wake_ms",
+    ),
+}  # fmt: skip
 _HORIZON_S = 290.0
 """A session is the first attempt; the retries of the refused, from 300 s on, are not measured."""
 WAKE_MS = {"dist": "lognormal", "mean": 0.08, "cv": 0.5}
@@ -69,6 +79,27 @@ def scenario_of(group: Group, parameters: Parameters, *, profile: str = "tcp") -
     return Scenario.from_dict(
         {"workload": workload, "client": client, "network": network, "server": server, "horizon_s": _HORIZON_S}
     )
+
+
+def keys_text(parameters: Parameters) -> str:
+    """Return, as TOML for an experiment, the scenario's keys that a calibration says something about."""
+    setting = Setting(100, 50, 100, 1000, True, True, 50.0, "", 0.0, 0.0)
+    tables = scenario_of(Group(setting, [], [], [], [], 452), parameters).to_dict()
+    lines = [
+        "# The same as keys of a scenario, for an experiment of your own. network.rtt_ms is the nominal round trip and",
+        f"# {parameters.rtt_extra_ms:.3g} ms; to text_service_ms add {parameters.idle_share:.3g} of it.",
+    ]
+    for table, names in _SAID.items():
+        lines += [f"[scenario.{table}]", *(f"{name} = {_toml(tables[table][name])}" for name in names)]
+    return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items() if one is not None) + " }"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return json.dumps(value)
 
 
 def _over_limit(code: int, octets: int) -> str:

@@ -11,7 +11,8 @@ _HELP = """Fit the times of a sender, a receiver and the path between them to me
 
 MEASURED.jsonl holds one session a line: N, batch, limit, size, cache, pipelining, rtt_ms, duration_s, and where known
 bytes_up, server_segments, codes and receiver, as 'simsmtp lab' writes them. Sessions at small round-trip times tell
-most, because there the time is the programs' own. How far the result carries is what 'simsmtp validate' says.
+most, because there the time is the programs' own. How far the result carries is what 'simsmtp validate' says. The
+file also holds the result as keys of a scenario, to be pasted into an experiment.
 
 \b
 Examples:
@@ -35,6 +36,7 @@ def calibrate(measured: Path, output: Path, max_rtt: float | None, as_json: bool
     from simsmtp.calibration.fit import fit, steps  # noqa: PLC0415
     from simsmtp.calibration.measured import read_measured  # noqa: PLC0415
     from simsmtp.calibration.parameters import write_calibration  # noqa: PLC0415
+    from simsmtp.calibration.settings import keys_text  # noqa: PLC0415
     from simsmtp.errors import InputError  # noqa: PLC0415
     from simsmtp.study.progress import progress_bar  # noqa: PLC0415
 
@@ -45,7 +47,7 @@ def calibrate(measured: Path, output: Path, max_rtt: float | None, as_json: bool
         raise InputError("leaves no sessions", key="--max-rtt", given=max_rtt, allowed=f"at least one of {known}")
     with progress_bar("calibrate", steps(), None, unit="step") as advance:
         found = fit(used, on_step=advance)
-    write_calibration(found, output)
+    write_calibration(found, output, scenario=keys_text(found.parameters))
     if as_json:
         fitted_to = {key: value for key, value in found._asdict().items() if key != "parameters"}
         print(json.dumps({"file": output.as_posix(), "parameters": found.parameters._asdict(), **fitted_to}, indent=1))

@@ -37,7 +37,8 @@ Examples:
 @click.option("--connections", type=click.IntRange(0), default=10, show_default=True, metavar="N",
               help="Connections shown; 0 shows all.")  # fmt: skip
 @click.option("--pcap", type=click.Path(path_type=Path), metavar="FILE",
-              help="Also write the sessions as a capture, for Wireshark and tshark.")  # fmt: skip
+              help="Also write the sessions as a capture, for Wireshark and tshark. Lines leave and come when they "
+                   "do in the model; acknowledgements and lost segments are not shown.")  # fmt: skip
 @click.option("--ndr", type=click.Path(path_type=Path), metavar="DIR",
               help="Also write the NDRs into a folder, as messages a bounce parser reads.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the dialogue as one JSON document.")

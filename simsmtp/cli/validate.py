@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,9 @@ Exit codes: 0 done, however large the errors are; 2 bad input.
 """
 
 
+_WIDTH = 130  # a narrower terminal wraps lines; cut columns would say nothing
+
+
 @click.command(help=_HELP)
 @click.argument("measured", type=click.Path(path_type=Path))
 @click.option("--calibration", "calibration_file", type=click.Path(path_type=Path), required=True, metavar="FILE",
@@ -46,6 +50,13 @@ def validate(measured: Path, calibration_file: Path, replications: int, figure: 
 
     calibration = read_calibration(calibration_file)
     groups = read_measured(measured)
+    receivers = sorted({group.setting.receiver for group in groups} - {"", calibration.receiver})
+    if calibration.receiver and receivers:
+        print(
+            f"simsmtp: {calibration_file} was fitted to {calibration.receiver}, these sessions are with "
+            f"{', '.join(receivers)}",
+            file=sys.stderr,
+        )
     with progress_bar("validate", len(groups), None, unit="setting") as advance:
         found = predict(groups, calibration.parameters, replications=replications, on_setting=advance)
     document = document_of(found, calibration.rtt_ms)
@@ -53,11 +64,13 @@ def validate(measured: Path, calibration_file: Path, replications: int, figure: 
         from simsmtp.analysis.canvas import save_figure  # noqa: PLC0415
         from simsmtp.analysis.pairs_figure import pairs_figure  # noqa: PLC0415
 
-        save_figure(pairs_figure(document["rows"]), figure.parent, figure.name)
+        drawn = save_figure(pairs_figure(document["rows"]), figure.parent, figure.name)
     if as_json:
         print(json.dumps(document, indent=1))
-    else:
-        _print(document)
+        return
+    _print(document)
+    if figure is not None:
+        print(", ".join(path.as_posix() for path in drawn))
 
 
 def document_of(found: Sequence[Prediction], fitted_ms: Sequence[float]) -> dict[str, Any]:
@@ -119,9 +132,10 @@ def _print(document: dict[str, Any]) -> None:
             f"{row['error']:+.1%}", f"{row['covered']:.0%}", f"{row['pipe_error']:+.1%}",
         )  # fmt: skip
     console = Console()
-    if not console.is_terminal:
-        console.width = 150
+    console.width = max(console.width, _WIDTH)
     console.print(table)
+    print("times: median (lowest-highest); reuse: transactions share a connection; covered: how much of the measured")
+    print("range lies in the simulated one; pipe: error of delay and bandwidth alone")
     print(f"all {len(document['rows'])} settings: {_summary(document)}")
     if document["unseen"]:
         rows = sum(not row["calibrated"] for row in document["rows"])

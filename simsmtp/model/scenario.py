@@ -181,7 +181,7 @@ class Network(Table):
     delayed_ack_ms: Duration = 40.0
     """Profile tcp: how long an acknowledgement may wait for data to ride with (40 ms in Linux)."""
     quick_acks: Annotated[int, Field(ge=0)] = 16
-    """Profile tcp: acknowledgements at the start of a connection that are not delayed (16 in Linux)."""
+    """Profile tcp: acknowledgements at the start that are not delayed, until an end first answers (16 in Linux)."""
     loss: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """Profile tcp: probability that a segment with data is lost; it is sent again when its timer runs out."""
 

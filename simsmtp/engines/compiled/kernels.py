@@ -67,7 +67,8 @@ def is_compiled(*, has_tcp: bool = False) -> bool:
 def kernel(*, has_tcp: bool = False) -> Advance:
     """Return the event loop; it is compiled at the first call unless it lies on disk."""
     if not is_compiled(has_tcp=has_tcp):
-        sys.stderr.write("simsmtp: compiling the fast engine, once for this version: ten to twenty seconds\n")
+        which = " for the profile tcp" if has_tcp else ""
+        sys.stderr.write(f"simsmtp: compiling the fast engine{which}, once for this version: ten to twenty seconds\n")
     advance: Advance = _module(kernel_folder(has_tcp=has_tcp)).advance
     return advance
 
