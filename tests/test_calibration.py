@@ -226,6 +226,7 @@ def test_the_file_holds_keys_that_an_experiment_takes(tmp_path: Path) -> None:
     assert scenario.network.profile == "tcp"
     assert scenario.server.rcpt_service_ms == TRUE.rcpt_ms
     assert scenario.client.orcpt
+    assert scenario.server.text_service_ms.mean == pytest.approx(TRUE.transaction_ms)  # type: ignore[union-attr]
 
 
 def test_sessions_with_another_receiver_are_remarked_upon(tmp_path: Path) -> None:

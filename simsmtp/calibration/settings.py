@@ -83,7 +83,7 @@ def scenario_of(group: Group, parameters: Parameters, *, profile: str = "tcp") -
 
 def keys_text(parameters: Parameters) -> str:
     """Return, as TOML for an experiment, the scenario's keys that a calibration says something about."""
-    setting = Setting(100, 50, 100, 1000, True, True, 50.0, "", 0.0, 0.0)
+    setting = Setting(100, 50, 100, 1000, True, True, 0.0, "", 0.0, 0.0)
     tables = scenario_of(Group(setting, [], [], [], [], 452), parameters).to_dict()
     lines = [
         "# The same as keys of a scenario, for an experiment of your own. network.rtt_ms is the nominal round trip and",
