@@ -86,7 +86,7 @@ def _draw_errors(axes: Axes, rows: Sequence[Mapping[str, Any]], levels: Sequence
         style = _style(place, calibrated=some[0]["calibrated"])
         axes.plot(steps, [100 * row["error"] for row in some], linestyle="none", **style)
     axes.set_xticks(range(len(levels)), [f"{rtt:g}" for rtt in levels])
-    axes.set_xlabel("round-trip time, ms (hollow: one that was calibrated)")
+    axes.set_xlabel("round-trip time, ms (hollow: calibrated)")
     axes.set_ylabel("error of the median, %")
 
 
