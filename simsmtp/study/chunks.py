@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,6 +33,27 @@ class Task(NamedTuple):
     scenario_id: int
     scenario: Scenario
     replication: int
+
+
+def tasks_of(scenarios: Mapping[int, Scenario], replications: int) -> list[Task]:
+    """Return the tasks of scenarios by id, replication by replication: what an interrupted study holds covers all."""
+    return [Task(one, scenario, number) for number in range(replications) for one, scenario in scenarios.items()]
+
+
+def unfinished(tasks: Sequence[Task], finished: Callable[[int, int], set[int]]) -> list[Task]:
+    """Return the tasks without a result, in their order.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        Any.
+    finished : callable
+        From the id of a scenario and a number of replications to those of them that have a result, as
+        `simsmtp.study.store.Store.finished`.
+    """
+    upto = 1 + max((task.replication for task in tasks), default=-1)
+    done = {one: finished(one, upto) for one in {task.scenario_id for task in tasks}}
+    return [task for task in tasks if task.replication not in done[task.scenario_id]]
 
 
 class Chunk(NamedTuple):

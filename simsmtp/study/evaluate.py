@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from simsmtp.errors import SimsmtpError
 from simsmtp.model.responses import COLUMNS
-from simsmtp.study.chunks import Task
+from simsmtp.study.chunks import Task, tasks_of, unfinished
 from simsmtp.study.execute import executed
 from simsmtp.study.progress import progress_bar
 from simsmtp.study.runner import STORE, StudyInterrupted
@@ -87,7 +87,7 @@ class Evaluator:
             On Ctrl-C; what was finished is stored.
         """
         ids = self._store.scenario_ids(scenarios, seed)
-        tasks = self._missing(ids, scenarios, replications)
+        tasks = unfinished(tasks_of(dict(zip(ids, scenarios, strict=True)), replications), self._store.finished)
         self._note(len(set(ids)) * replications - len(tasks), len(tasks))
         self._compute(tasks, seed)
         found = {one: self._store.rows(one, replications) for one in ids}
@@ -106,16 +106,6 @@ class Evaluator:
 
             tqdm.write(text, file=sys.stderr)
 
-    def _missing(self, ids: Sequence[int], scenarios: Sequence[Scenario], replications: int) -> list[Task]:
-        known = dict(zip(ids, scenarios, strict=True))
-        done = {one: self._store.finished(one, replications) for one in known}
-        return [
-            Task(one, scenario, replication)
-            for replication in range(replications)
-            for one, scenario in known.items()
-            if replication not in done[one]
-        ]
-
     def _note(self, reused: int, computed: int) -> None:
         self.reused += reused
         self.computed += computed
@@ -125,15 +115,13 @@ class Evaluator:
         workers = max(1, min(self._settings.workers, len(tasks)))
         engine, strategies = self._settings.engine, self._settings.strategies
         with closing(executed(tasks, seed=seed, engine=engine, strategies=strategies, workers=workers)) as chunks:
-            finished = 0
             try:
                 for rows in chunks:
                     self._store.add(rows)
-                    finished += len(rows)
                     self._advance(len(rows))
-            except KeyboardInterrupt:
+            except KeyboardInterrupt:  # perhaps between storing and counting, so the store is asked
                 total = self.reused + self.computed
-                raise StudyInterrupted(total - len(tasks) + finished, total) from None
+                raise StudyInterrupted(total - len(unfinished(tasks, self._store.finished)), total) from None
 
 
 def _table(rows: Sequence[Row]) -> DataFrame:

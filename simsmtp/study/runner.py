@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from simsmtp.engines import ENGINES
 from simsmtp.errors import InputError
 from simsmtp.study.address import canonical
-from simsmtp.study.chunks import Task
+from simsmtp.study.chunks import Task, tasks_of, unfinished
 from simsmtp.study.execute import executed
 from simsmtp.study.executors import LOCAL, Executor, executor_of
 from simsmtp.study.experiment import Experiment, load_experiment
@@ -217,16 +217,8 @@ def _own_ids(plan: Plan, known_id: Callable[[Scenario], int | None]) -> list[int
 
 
 def _missing(plan: Plan, ids: Sequence[int], finished: Callable[[int, int], set[int]]) -> list[Task]:
-    """Return the tasks, replication by replication: what an interrupted study holds covers all points."""
-    replications = plan.experiment.replications
     scenarios = {one: point.scenario for one, point in zip(ids, plan.experiment.points, strict=True)}
-    done = {one: finished(one, replications) for one in scenarios}
-    return [
-        Task(one, scenario, replication)
-        for replication in range(replications)
-        for one, scenario in scenarios.items()
-        if replication not in done[one]
-    ]
+    return unfinished(tasks_of(scenarios, plan.experiment.replications), finished)
 
 
 def _compute(plan: Plan, tasks: Sequence[Task], store: Store, total: int, progress: bool | str | None) -> None:
@@ -240,10 +232,4 @@ def _compute(plan: Plan, tasks: Sequence[Task], store: Store, total: int, progre
                 store.add(rows)
                 advance(len(rows))
         except KeyboardInterrupt:  # perhaps between storing and counting, so the store is asked
-            raise StudyInterrupted(total - len(_left(tasks, store)), total) from None
-
-
-def _left(tasks: Sequence[Task], store: Store) -> list[Task]:
-    upto = 1 + max((task.replication for task in tasks), default=0)
-    done = {one: store.finished(one, upto) for one in {task.scenario_id for task in tasks}}
-    return [task for task in tasks if task.replication not in done[task.scenario_id]]
+            raise StudyInterrupted(total - len(unfinished(tasks, store.finished)), total) from None
