@@ -15,13 +15,14 @@ from simsmtp.engines.compiled.draws import VERBS, next_down, next_up, service_of
 from simsmtp.engines.compiled.heaps import plan_session_event
 from simsmtp.engines.compiled.jit import OPTIONS, compiled, inlined
 from simsmtp.engines.compiled.layout import NONE
-from simsmtp.engines.compiled.memory import has_tcp, lane_at, message_at, run_of, service_at, session_at, slot_at
+from simsmtp.engines.compiled.memory import has_tcp, lane_at, run_of, service_at, session_at, slot_at
+from simsmtp.engines.compiled.octets import octets_of
 from simsmtp.engines.compiled.server import answer_command, greet, leave_server, repeat_answer
 from simsmtp.engines.compiled.tcp_session import fly_by_tcp, send_banner_by_tcp
 from simsmtp.engines.compiled.workers import ask_for_worker
 from simsmtp.engines.kind import Kind
 from simsmtp.network.pipe import arrives, departs
-from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets
+from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.states import State
 
 BANNER, GREETED, TLS, HANDSHAKE, GREETED_AGAIN, FLIGHT, TEXT, PROBE, PAUSED, REFUSED = range(10)
@@ -107,11 +108,7 @@ def sends_ns(w: Any, S: Any, verb: Any) -> Any:
     known = service_at(w, S.lane * VERBS + verb).sends_ns
     if known >= 0:
         return known
-    if verb == Verb.BDAT:
-        octets = bdat_octets(message_at(w, S.message).size)
-    else:
-        octets = message_at(w, S.message).size if S.tally_accepted > 0 else LONE_DOT_OCTETS
-    return departs(0, 0, octets, lane_at(w, S.lane).bits_per_s, 1)
+    return departs(0, 0, octets_of(w, S, verb), lane_at(w, S.lane).bits_per_s, 1)
 
 
 @inlined

@@ -11,12 +11,12 @@ from simsmtp.engines.compiled.jit import compiled
 from simsmtp.engines.compiled.layout import NONE
 from simsmtp.engines.compiled.memory import lane_at, session_at, slot_at, spoken_at, tcp_at
 from simsmtp.engines.compiled.notes import note
+from simsmtp.engines.compiled.octets import octets_of
 from simsmtp.engines.compiled.server import ANSWERS, answer_command, greet, leave_server
 from simsmtp.engines.compiled.tcp_wire import (
     catch_up,
     connect_wire,
     finish_writing,
-    octets_of,
     server_has_read,
     start_writing,
     wait_for_input,

@@ -11,8 +11,9 @@ from typing import Any
 from simsmtp.engines.compiled.draws import next_loss, next_up
 from simsmtp.engines.compiled.jit import compiled, inlined
 from simsmtp.engines.compiled.layout import NONE
-from simsmtp.engines.compiled.memory import lane_at, message_at, slot_at, spoken_at, verb_at
+from simsmtp.engines.compiled.memory import lane_at, slot_at, spoken_at
 from simsmtp.engines.compiled.notes import note
+from simsmtp.engines.compiled.octets import octets_of
 from simsmtp.engines.compiled.server import ANSWERS
 from simsmtp.model.streams import Purpose
 from simsmtp.network.tcp import (
@@ -30,7 +31,7 @@ from simsmtp.network.tcp import (
     step,
     write,
 )
-from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets
+from simsmtp.protocol.commands import Verb
 
 _CLIENT, _SERVER = at(CLIENT), at(SERVER)
 
@@ -43,20 +44,10 @@ def connect_wire(w: Any, S: Any, t: Any, now: Any) -> None:
         t, now, S.rtt_ns, L.mss, L.window, L.restart, L.delayed_ack_ns, L.quick_acks, L.bits_per_s,
         L.nagle_client, L.nagle_server,
     )  # fmt: skip
-    S.octets_written = S.octets_parsed = S.octets_answered = S.octets_noted = 0
+    S.octets_parsed = S.octets_answered = S.octets_noted = 0
     S.arrivals = S.wakes = S.losses_up = S.losses_down = 0
     S.write_due = NEVER
     _draw_losses(w, S, t)
-
-
-@compiled
-def octets_of(w: Any, S: Any, verb: Any) -> Any:
-    """Return the octets of a command, or of the text."""
-    if verb == Verb.BDAT:
-        return bdat_octets(message_at(w, S.message).size)
-    if verb == Verb.TEXT:
-        return message_at(w, S.message).size if S.tally_accepted > 0 else LONE_DOT_OCTETS
-    return verb_at(w, verb).octets
 
 
 @compiled
@@ -108,7 +99,6 @@ def _write_next(w: Any, S: Any, t: Any) -> None:
 
 @compiled
 def _send(w: Any, S: Any, t: Any, octets: Any) -> None:
-    S.octets_written += octets
     write(t, CLIENT, S.write_due, octets, next_up(w, S))
 
 

@@ -86,6 +86,8 @@ class Draws:
 
     def pause(self, sampler: Sampler, connection: int, transaction: int) -> int:
         """Return how long the sender pauses after a transaction of a connection, in nanoseconds."""
+        if is_constant(sampler):
+            return int(sample(sampler, 0.5))
         return int(sample(sampler, self._of_connection(Purpose.PAUSE, connection).at(transaction)))
 
     def session_service(self, verb: Verb, connection: int, nth: int) -> int:

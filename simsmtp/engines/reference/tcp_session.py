@@ -7,8 +7,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from simsmtp.engines.kind import Kind
+from simsmtp.engines.reference.books import Books
+from simsmtp.engines.reference.clock import Clock
+from simsmtp.engines.reference.draws import Draws
 from simsmtp.engines.reference.flight import Command, Heard, Stops
+from simsmtp.engines.reference.receiver import Receiver
 from simsmtp.engines.reference.session import Session, Steps
+from simsmtp.engines.reference.transcript import Transcript
 from simsmtp.engines.reference.wire import Wire
 from simsmtp.engines.reference.writer import FlightWriter, Written
 from simsmtp.model.streams import Purpose
@@ -30,9 +35,16 @@ class TcpSession(Session):
     every segment as it comes. What either does is known once the path has been stepped up to it.
     """
 
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
-        draws, number = self._draws, self.number
+    def __init__(
+        self,
+        clock: Clock,
+        books: Books,
+        draws: Draws,
+        receiver: Receiver,
+        number: int,
+        transcript: Transcript | None,
+    ) -> None:
+        super().__init__(clock, books, draws, receiver, number, transcript)
         losses = draws.losses(Purpose.LOSS_UP, number), draws.losses(Purpose.LOSS_DOWN, number)
         self._wire = Wire(self._up, self._down, losses)
         self._wakes = draws.wakes(number)

@@ -1,0 +1,19 @@
+"""How long what a client writes is, in compiled code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simsmtp.engines.compiled.jit import compiled
+from simsmtp.engines.compiled.memory import message_at, verb_at
+from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets
+
+
+@compiled
+def octets_of(w: Any, S: Any, verb: Any) -> Any:
+    """Return the octets of a command, or of the text."""
+    if verb == Verb.BDAT:
+        return bdat_octets(message_at(w, S.message).size)
+    if verb == Verb.TEXT:
+        return message_at(w, S.message).size if S.tally_accepted > 0 else LONE_DOT_OCTETS
+    return verb_at(w, verb).octets
