@@ -12,29 +12,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
+from simsmtp.audit.postfix import new_instance
 from simsmtp.live.places import Place
 
-_MAIN = """compatibility_level = 3.6
-queue_directory = {work}/queue
-data_directory = {work}/data
-command_directory = /usr/sbin
-daemon_directory = {daemons}
-maillog_file = {work}/maillog
-maillog_file_prefixes = /var, {work}
-myhostname = mx.example.test
-mydestination =
+_MAIN = """myhostname = mx.example.test
 mynetworks = 127.0.0.0/8
 inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-alias_maps =
-alias_database =
 default_transport = discard:
 smtpd_recipient_restrictions = permit_mynetworks, reject
 smtpd_client_connection_count_limit = 0
 disable_dns_lookups = yes
 """
 _MASTER = Path("/usr/share/postfix/master.cf.dist")
-_DAEMONS = Path("/usr/lib/postfix/sbin")
 
 
 def why_not() -> str:
@@ -61,18 +50,11 @@ class PostfixReceiver:
     def __enter__(self) -> PostfixReceiver:
         work = self._work
         work.chmod(0o755)
-        for name in ("conf", "queue", "data"):
-            (work / name).mkdir()
-        shutil.chown(work / "data", "postfix")
-        (work / "conf" / "main.cf").write_text(_MAIN.format(work=work, daemons=_DAEMONS), encoding="utf-8")
-        services = [line for line in _MASTER.read_text(encoding="utf-8").splitlines() if not line.startswith("smtp  ")
-                    or "inet" not in line]  # fmt: skip
-        unchrooted = [_without_chroot(line) for line in services]
         own = [
             f"127.0.0.1:{place.port} inet n - n - - smtpd -o smtpd_recipient_limit={limit}"
             for limit, place in self.places.items()
         ]
-        (work / "conf" / "master.cf").write_text("\n".join([*unchrooted, *own, ""]), encoding="utf-8")
+        new_instance(work, _MAIN, *own)
         self._postfix("start")
         for place in self.places.values():
             _await(place)
@@ -86,12 +68,6 @@ class PostfixReceiver:
 
     def _postfix(self, word: str) -> None:
         subprocess.run(["postfix", "-c", str(self._work / "conf"), word], check=True, capture_output=True, timeout=60)
-
-
-def _without_chroot(line: str) -> str:
-    fields = line.split()
-    is_service = len(fields) >= 8 and not line.startswith(("#", " ", "\t"))
-    return " ".join([*fields[:4], "n", *fields[5:]]) if is_service else line
 
 
 def _await(place: Place) -> None:

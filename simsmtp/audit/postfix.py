@@ -10,20 +10,21 @@ from pathlib import Path
 from simsmtp.audit.programs import Found, need_root, run
 from simsmtp.live.places import Place
 
-_MAIN = """compatibility_level = 3.6
+_COMMON = """compatibility_level = 3.6
 queue_directory = {work}/queue
 data_directory = {work}/data
 command_directory = /usr/sbin
 daemon_directory = /usr/lib/postfix/sbin
 maillog_file = {work}/maillog
 maillog_file_prefixes = /var, {work}
-myhostname = lab.example.test
-myorigin = orig.example.test
 mydestination =
-inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 alias_maps =
 alias_database =
+"""
+_MAIN = """myhostname = lab.example.test
+myorigin = orig.example.test
+inet_interfaces = 127.0.0.1
 relayhost = [{place.host}]:{place.port}
 smtp_host_lookup = native
 smtp_tls_security_level = none
@@ -51,14 +52,7 @@ class Postfix:
 
     def start(self, place: Place, work: Path) -> None:
         """Write its configuration and start it."""
-        self._conf = work / "conf"
-        for name in ("conf", "queue", "data"):
-            (work / name).mkdir()
-        shutil.chown(work / "data", "postfix")
-        main = _MAIN.format(work=work, place=place, batch=self._batch)
-        (self._conf / "main.cf").write_text(main, encoding="utf-8")
-        services = [_unchrooted(line) for line in _MASTER.read_text(encoding="utf-8").splitlines()]
-        (self._conf / "master.cf").write_text("\n".join([*services, ""]), encoding="utf-8")
+        self._conf = new_instance(work, _MAIN.format(place=place, batch=self._batch))
         run([self._postfix, "-c", str(self._conf), "start"])
 
     def submit(self, sender: str, recipients: Sequence[str], text: str) -> set[str]:
@@ -80,6 +74,27 @@ class Postfix:
     def stop(self) -> None:
         """Stop it."""
         run([self._postfix, "-c", str(self._conf), "stop"], okay=(0, 1))
+
+
+def new_instance(work: Path, main: str, *services: str) -> Path:
+    """Write what an instance of Postfix of its own needs; return its folder of configuration.
+
+    Parameters
+    ----------
+    work : Path
+        Folder for all of it; made if missing.
+    main : str
+        What its main.cf says beside what every such instance says.
+    services : str
+        Lines of its master.cf beside Debian's; nothing listens but for these.
+    """
+    for name in ("conf", "queue", "data"):
+        (work / name).mkdir(parents=True)
+    shutil.chown(work / "data", "postfix")
+    (work / "conf" / "main.cf").write_text(_COMMON.format(work=work) + main, encoding="utf-8")
+    usual = [_unchrooted(line) for line in _MASTER.read_text(encoding="utf-8").splitlines()]
+    (work / "conf" / "master.cf").write_text("\n".join([*usual, *services, ""]), encoding="utf-8")
+    return work / "conf"
 
 
 def _unchrooted(line: str) -> str:

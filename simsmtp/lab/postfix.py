@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 import smtplib
 import socket
 import time
 from collections import Counter
 from pathlib import Path
 
+from simsmtp.audit.postfix import new_instance
 from simsmtp.audit.programs import Found, run
 from simsmtp.errors import InputError
 from simsmtp.lab.ends import ADDRESSES, End
@@ -17,18 +17,7 @@ from simsmtp.lab.settings import Setting
 
 PORT = 2525
 _SUBMISSION = 2500
-_COMMON = """compatibility_level = 3.6
-queue_directory = {work}/queue
-data_directory = {work}/data
-command_directory = /usr/sbin
-daemon_directory = /usr/lib/postfix/sbin
-maillog_file = {work}/maillog
-maillog_file_prefixes = /var, {work}
-mydestination =
-inet_protocols = ipv4
-alias_maps =
-alias_database =
-disable_dns_lookups = yes
+_COMMON = """disable_dns_lookups = yes
 smtpd_client_connection_count_limit = 0
 """
 _SENDER = """myhostname = a.test
@@ -53,7 +42,6 @@ default_transport = discard:
 smtpd_recipient_limit = {limit}
 smtpd_peername_lookup = no
 """
-_MASTER = Path("/usr/share/postfix/master.cf.dist")
 _STATUS = re.compile(r"postfix/smtp\[\d+\]: (\w+): to=<.*status=(\w+)")
 _QUEUED = re.compile(rb"queued as (\w+)")
 
@@ -63,14 +51,7 @@ class _Instance:
 
     def __init__(self, found: Found, end: End, work: Path, main: str, listen: str) -> None:
         self._end, self._work = end, work
-        self._conf = work / "conf"
-        for name in ("conf", "queue", "data"):
-            (work / name).mkdir(parents=True)
-        shutil.chown(work / "data", "postfix")
-        (self._conf / "main.cf").write_text(_COMMON.format(work=work) + main, encoding="utf-8")
-        services = [_unchrooted(line) for line in _MASTER.read_text(encoding="utf-8").splitlines()]
-        own = f"{listen} inet n - n - - smtpd"
-        (self._conf / "master.cf").write_text("\n".join([*services, own, ""]), encoding="utf-8")
+        self._conf = new_instance(work, _COMMON + main, f"{listen} inet n - n - - smtpd")
         self.version = run([found.program("postconf", package="postfix"), "-d", "-h", "mail_version"]).strip()
         run([*end.start, found.program("postfix", package="postfix"), "-c", str(self._conf), "start"])
 
@@ -163,13 +144,3 @@ def await_port(end: End, host: str, port: int, timeout_s: float = 20.0) -> None:
 def _text(size: int) -> str:
     """Return a message with a text of lines of 72 octets, as many as go into the size."""
     return "Subject: t\r\n\r\n" + ("x" * 70 + "\r\n") * (size // 72)
-
-
-def _unchrooted(line: str) -> str:
-    """Return a service that runs in no chroot; without the one that listens."""
-    fields = line.split()
-    if len(fields) < 8 or line.startswith(("#", " ", "\t")):
-        return line
-    if fields[:2] == ["smtp", "inet"]:
-        return ""
-    return " ".join([*fields[:4], "n", *fields[5:]])
