@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -111,6 +111,7 @@ def audit(
     from simsmtp.audit.kept import Kept  # noqa: PLC0415
     from simsmtp.audit.table import LEGEND, markdown  # noqa: PLC0415
     from simsmtp.audit.yours import Yours  # noqa: PLC0415
+    from simsmtp.cli.outputs import require_writable  # noqa: PLC0415
     from simsmtp.live.places import place_in  # noqa: PLC0415
 
     if baseline and not baseline.exists():
@@ -120,7 +121,9 @@ def audit(
         )
         ctx.exit(5)
     known = verdicts.read_baseline(baseline) if baseline else None
-    _check_writable({"--write-baseline": write_baseline, "--junit": junit_file, "--markdown": markdown_file})
+    for key, path in (("--write-baseline", write_baseline), ("--junit", junit_file), ("--markdown", markdown_file)):
+        if path:
+            require_writable(path, key)
     cells = _cells(quick or bool(listen and not replies and not numbers), replies, numbers)
     kept = Kept(output)
     if listen:
@@ -165,15 +168,6 @@ def _cells(quick: bool, replies: Sequence[int], numbers: Sequence[int]) -> list[
     if not cells:
         raise InputError("no cell is left", key="--reply", given=list(replies), allowed="other filters")
     return cells
-
-
-def _check_writable(files: Mapping[str, Path | None]) -> None:
-    """Say before the audit, not after it, that a file cannot be written."""
-    from simsmtp.errors import InputError  # noqa: PLC0415
-
-    for key, path in files.items():
-        if path and (path.is_dir() or not path.absolute().parent.is_dir()):
-            raise InputError("not a file in a folder that is there", key=key, given=str(path))
 
 
 def _refuse(given: Sequence[str], option: str, allowed: str) -> None:
@@ -232,13 +226,12 @@ def _run(chosen: Senders, cells: Sequence[Cell], kept: Kept, manner: Manner) -> 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     from simsmtp.audit.judgement import MEANINGS, Verdict  # noqa: PLC0415
+    from simsmtp.cli.console import PlainConsole  # noqa: PLC0415
 
-    console = Console(highlight=False)
-    console.width = max(console.width if console.is_terminal else 180, 100)
+    console = PlainConsole(180)
     numbers = ("delivered", "false_ndr", "queued", "lost", "duplicate", "transactions", "rcpt_commands")
     table = Table("sender", "reply", "N", "limit", "pipelining", box=SIMPLE_HEAD, pad_edge=False)
     for name in (*numbers, "verdict"):

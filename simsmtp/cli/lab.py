@@ -64,9 +64,14 @@ def _on_off(text: str) -> str:
     return text
 
 
-_COUNTS = _values(_positive, "whole numbers from 1")
-_TIMES = _values(_milliseconds, "milliseconds from 0 to 10000")
-_SWITCHES = _values(_on_off, "'on' and 'off'")
+_WHOLE, _SWITCH = "whole numbers from 1", "'on' and 'off'"
+
+
+def _levels(name: str, read: Callable[[str], Any], allowed: str, default: str, meaning: str) -> Callable[[Any], Any]:
+    """Return an option that takes a list of levels."""
+    return click.option(
+        name, metavar="LIST", callback=_values(read, allowed), default=default, show_default=True, help=meaning
+    )
 
 
 @click.command(help=_HELP)
@@ -74,41 +79,19 @@ _SWITCHES = _values(_on_off, "'on' and 'off'")
               help="Rows are appended here, one JSON object a line.")  # fmt: skip
 @click.option("--receiver", type=click.Choice(["postfix", "exim"]), default="postfix", show_default=True,
               help="Who receives.")  # fmt: skip
-@click.option("--rtt", metavar="LIST", callback=_TIMES, default="2,20,40,100,200", show_default=True,
-              help="Round trips of the line in milliseconds.")  # fmt: skip
-@click.option(
-    "--recipients",
-    metavar="LIST",
-    callback=_COUNTS,
-    default="200",
-    show_default=True,
-    help="Recipients of the one message.",
+@_levels(
+    "--rtt",
+    _milliseconds,
+    "milliseconds from 0 to 10000",
+    "2,20,40,100,200",
+    "Round trips of the line in milliseconds.",
 )
-@click.option(
-    "--batch",
-    metavar="LIST",
-    callback=_COUNTS,
-    default="50",
-    show_default=True,
-    help="Recipients in a transaction, at most.",
-)
-@click.option(
-    "--limit",
-    metavar="LIST",
-    callback=_COUNTS,
-    default="100",
-    show_default=True,
-    help="Recipient limit of the receiver.",
-)
-@click.option(
-    "--size", metavar="LIST", callback=_COUNTS, default="1000", show_default=True, help="Octets of text in the message."
-)
-@click.option(
-    "--cache", metavar="LIST", callback=_SWITCHES, default="on", show_default=True, help="Use a connection again."
-)
-@click.option(
-    "--pipelining", metavar="LIST", callback=_SWITCHES, default="on", show_default=True, help="Let the sender pipeline."
-)
+@_levels("--recipients", _positive, _WHOLE, "200", "Recipients of the one message.")
+@_levels("--batch", _positive, _WHOLE, "50", "Recipients in a transaction, at most.")
+@_levels("--limit", _positive, _WHOLE, "100", "Recipient limit of the receiver.")
+@_levels("--size", _positive, _WHOLE, "1000", "Octets of text in the message.")
+@_levels("--cache", _on_off, _SWITCH, "on", "Use a connection again.")
+@_levels("--pipelining", _on_off, _SWITCH, "on", "Let the sender pipeline.")
 @click.option("--design", type=click.Choice(["product", "around"]), default="product", show_default=True,
               help="Which combinations.")  # fmt: skip
 @click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Sessions of each setting.")
@@ -187,13 +170,12 @@ def _print(output: Path, found: Sequence[dict[str, Any]], measured: int, *, as_j
         print(json.dumps({"file": str(output), "measured": measured, "settings": found}, indent=1))
         return
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
+    from simsmtp.cli.console import PlainConsole  # noqa: PLC0415
     from simsmtp.cli.tables import number_text  # noqa: PLC0415
 
-    console = Console(highlight=False)
-    console.width = max(console.width if console.is_terminal else 160, 100)
+    console = PlainConsole(160)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     settings = ("rtt_ms", "N", "batch", "limit", "size", "cache", "pipelining")
     counts = ("repeats", "sent", "deferred", "bounced", "connections", "client_turns")

@@ -29,7 +29,7 @@ Exit codes: 0 done, however large the errors are; 2 bad input.
 """
 
 
-_WIDTH = 130  # a narrower terminal wraps lines; cut columns would say nothing
+_WIDTH = 130
 
 
 @click.command(help=_HELP)
@@ -117,8 +117,9 @@ def _ranged(name: str, low_middle_high: tuple[float, float, float]) -> dict[str,
 
 def _print(document: dict[str, Any]) -> None:
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
+
+    from simsmtp.cli.console import PlainConsole  # noqa: PLC0415
 
     columns = ("RTT ms", "N", "batch", "limit", "octets", "reuse", "pipelining", "measured s", "predicted s",
                "error", "covered", "pipe")  # fmt: skip
@@ -131,9 +132,7 @@ def _print(document: dict[str, Any]) -> None:
             "on" if row["pipelining"] else "off", _span(row, "measured"), _span(row, "predicted"),
             f"{row['error']:+.1%}", f"{row['covered']:.0%}", f"{row['pipe_error']:+.1%}",
         )  # fmt: skip
-    console = Console()
-    console.width = max(console.width, _WIDTH)
-    console.print(table)
+    PlainConsole(_WIDTH).print(table)
     print("times: median (lowest-highest); reuse: transactions share a connection; covered: how much of the measured")
     print("range lies in the simulated one; pipe: error of delay and bandwidth alone")
     print(f"all {len(document['rows'])} settings: {_summary(document)}")
