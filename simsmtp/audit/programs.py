@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -90,6 +91,16 @@ def need_package(name: str) -> None:
     """Raise an `InputError` unless a Python package is there."""
     if find_spec(name) is None:
         raise InputError("the package is not installed", key="audit", given=name, allowed=f"pip install {name}")
+
+
+@cache
+def ahead() -> tuple[str, ...]:
+    """Return the beginning of a command that runs ahead of what else this machine does; empty where it may not."""
+    command = ("chrt", "-r", "1")
+    if shutil.which(command[0]) is None:
+        return ()
+    tried = subprocess.run([*command, "true"], check=False, capture_output=True, timeout=_LONGEST_S)  # noqa: S603 - our own words
+    return command if tried.returncode == 0 else ()
 
 
 def own_world(work: Path, users: Mapping[str, int], *, folder: Path | None = None, more: str = "") -> list[str]:

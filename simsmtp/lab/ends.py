@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from simsmtp.audit.programs import run
+from simsmtp.audit.programs import ahead, run
 from simsmtp.errors import InputError
 
 ADDRESSES = ("10.99.0.1", "10.99.0.2")
@@ -80,10 +80,7 @@ class End:
         )
         first = self._first_process()
         self.command = ["nsenter", "-t", str(first), "-n", "-m", "-p", "--"]
-        # Programs run ahead of what else this machine does, if it lets us: busy neighbours are not to be measured.
-        ahead = ["chrt", "-r", "1"]
-        may = subprocess.run([*ahead, "true"], check=False, capture_output=True, timeout=_START_S).returncode == 0  # noqa: S603 - our own words
-        self.start = [*self.command, *ahead] if may else self.command
+        self.start = [*self.command, *ahead()]  # busy neighbours are not to be measured
         self._network = os.open(f"/proc/{first}/ns/net", os.O_RDONLY)
         self.device = self.inside(_tun)
         steps = [
