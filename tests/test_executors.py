@@ -10,15 +10,16 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from study_files import LONG, TINY, cli, command, document, environment, written
 
 from simsmtp.errors import InputError
 from simsmtp.model.scenario import Scenario
-from simsmtp.study.chunks import Task
 from simsmtp.study.execute import executed
 from simsmtp.study.executors import executor_of
 from simsmtp.study.runner import run
+from simsmtp.study.tasks import Tasks
 
 
 def digest_of(folder: Path, *arguments: object) -> object:
@@ -44,7 +45,7 @@ def test_the_engine_that_ran_is_told(tmp_path: Path) -> None:
 def test_long_replications_of_the_compiled_engine_run_in_threads() -> None:
     pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
     scenario = Scenario(workload={"messages": 4000})
-    tasks = [Task(1, scenario, number) for number in range(4)]
+    tasks = Tasks({1: scenario}, 4, lambda *_: np.empty(0, dtype=np.int64))
     results = [
         sorted(
             pair for rows in executed(tasks, seed=3, engine="compiled", strategies=(), workers=workers) for pair in rows

@@ -13,11 +13,12 @@ from study_files import STRATEGY, TINY, FakeEngine, engine, here, own_registry, 
 import simsmtp
 from simsmtp.errors import InputError
 from simsmtp.model.responses import COLUMNS
-from simsmtp.study.chunks import ATTEMPTS, Chunk, Pace, Task, run_chunk
+from simsmtp.study.chunks import ATTEMPTS, Chunk, Pace, run_chunk
 from simsmtp.study.execute import executed
 from simsmtp.study.pilot import estimate
 from simsmtp.study.runner import StudyInterrupted, prepare, run
 from simsmtp.study.store import Row, Store
+from simsmtp.study.tasks import Task
 
 __all__ = ["engine", "here", "own_registry"]
 pytestmark = pytest.mark.usefixtures("own_registry")

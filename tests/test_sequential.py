@@ -126,7 +126,7 @@ def test_out_of_budget_says_what_was_reached_and_keeps_the_rows(here: Path, engi
     assert "larger budget than 20" in study.verdict()
     assert len(study.rows) == 20
     with Store(study.folder / "replications.sqlite", read_only=True) as store:
-        assert len(store.rows(1, 100)) == 20
+        assert store.count(1, 100) == 20
 
 
 def test_a_mean_of_zero_does_not_burn_the_budget(here: Path) -> None:

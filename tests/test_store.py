@@ -39,8 +39,8 @@ def test_rows_come_back_to_the_last_bit(tmp_path: Path) -> None:
         store.add([(number, good(1)), (number, good(0))])
     with Store(path) as store:
         assert store.scenario_id(SCENARIO, 1) == number
-        assert store.rows(number, 9) == [good(0), good(1)]
-        assert store.rows(number, 1) == [good(0)]
+        assert list(store.rows(number, 9)) == [good(0), good(1)]
+        assert list(store.rows(number, 1)) == [good(0)]
 
 
 def test_nan_is_kept_and_is_no_failure(tmp_path: Path) -> None:
@@ -50,17 +50,17 @@ def test_nan_is_kept_and_is_no_failure(tmp_path: Path) -> None:
         store.add([(number, good(0, values))])
         (row,) = store.rows(number, 9)
         assert row.responses[-1] != row.responses[-1]
-        assert store.finished(number, 9) == {0}
+        assert store.finished(number, 9).tolist() == [0]
 
 
 def test_a_failed_replication_is_not_finished_and_is_replaced(tmp_path: Path) -> None:
     with Store(tmp_path / "store.sqlite") as store:
         number = store.scenario_id(SCENARIO, 1)
         store.add([(number, failed(0)), (number, good(1))])
-        assert store.finished(number, 9) == {1}
-        assert store.rows(number, 9)[0] == failed(0)
+        assert store.finished(number, 9).tolist() == [1]
+        assert list(store.rows(number, 9)) == [failed(0), good(1)]
         store.add([(number, good(0))])
-        assert store.finished(number, 9) == {0, 1}
+        assert store.finished(number, 9).tolist() == [0, 1]
 
 
 def test_rows_of_a_chunk_are_stored_together_or_not_at_all(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_rows_of_a_chunk_are_stored_together_or_not_at_all(tmp_path: Path) -> No
         with pytest.raises(sqlite3.Error):
             store.add([(number, good(0)), (number, Row(1, VALUES, None, 0.5, None))])  # type: ignore[arg-type]
     with Store(tmp_path / "store.sqlite") as store:
-        assert store.rows(number, 9) == []
+        assert list(store.rows(number, 9)) == []
 
 
 def test_looking_into_a_store_leaves_no_trace(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_looking_into_a_store_leaves_no_trace(tmp_path: Path) -> None:
     with Store(path, read_only=True) as store:
         assert store.known_id(SCENARIO, 1) == number
         assert store.known_id(SCENARIO, 2) is None
-        assert store.finished(number, 9) == {0}
+        assert store.finished(number, 9).tolist() == [0]
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
@@ -91,7 +91,7 @@ def test_rows_are_visible_to_a_reader_while_the_store_is_written(tmp_path: Path)
         number = writer.scenario_id(SCENARIO, 1)
         writer.add([(number, good(0))])
         with Store(path, read_only=True) as reader:
-            assert reader.finished(number, 9) == {0}
+            assert reader.finished(number, 9).tolist() == [0]
 
 
 def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -142,10 +142,10 @@ def test_an_address_depends_on_the_content_of_a_trace_and_not_on_its_path(tmp_pa
     assert address(Scenario(workload={"trace": str(paths[0])}), 1) not in {one, other}
 
 
-def test_a_digest_depends_on_every_bit_and_not_on_the_order() -> None:
+def test_a_digest_depends_on_every_bit_and_not_on_who_computed_it_when() -> None:
     rows = [(1, good(0)), (1, good(1)), (2, good(0))]
     changed = (*VALUES[:-1], float(VALUES[-1]) * (1 + 1e-15))
-    assert digest(rows) == digest(rows[::-1])
+    assert digest(rows) == digest(iter(rows))
     assert digest(rows) != digest(rows[:2])
     assert digest([(1, good(0))]) != digest([(1, good(0, changed))])
     assert digest([(1, good(0))]) != digest([(1, failed(0))])

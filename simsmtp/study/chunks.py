@@ -7,53 +7,22 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from simsmtp import engines
 from simsmtp.model.responses import RESPONSES
 from simsmtp.study.store import Row
+from simsmtp.study.tasks import Task
 from simsmtp.study.user_strategies import Travelling, register_travelling
-
-if TYPE_CHECKING:
-    from simsmtp.model.scenario import Scenario
 
 ATTEMPTS = 3
 _CHUNK_S = 0.25
 _FAILED = (None,) * len(RESPONSES)
 
 Stored = tuple[int, Row]
-
-
-class Task(NamedTuple):
-    """One replication to run: the scenario with its id in the store."""
-
-    scenario_id: int
-    scenario: Scenario
-    replication: int
-
-
-def tasks_of(scenarios: Mapping[int, Scenario], replications: int) -> list[Task]:
-    """Return the tasks of scenarios by id, replication by replication: what an interrupted study holds covers all."""
-    return [Task(one, scenario, number) for number in range(replications) for one, scenario in scenarios.items()]
-
-
-def unfinished(tasks: Sequence[Task], finished: Callable[[int, int], set[int]]) -> list[Task]:
-    """Return the tasks without a result, in their order.
-
-    Parameters
-    ----------
-    tasks : sequence of Task
-        Any.
-    finished : callable
-        From the id of a scenario and a number of replications to those of them that have a result, as
-        `simsmtp.study.store.Store.finished`.
-    """
-    upto = 1 + max((task.replication for task in tasks), default=-1)
-    done = {one: finished(one, upto) for one in {task.scenario_id for task in tasks}}
-    return [task for task in tasks if task.replication not in done[task.scenario_id]]
 
 
 class Chunk(NamedTuple):
@@ -114,8 +83,8 @@ def chunks_of(tasks: Sequence[Task], pace: Pace, common: Chunk) -> Iterator[Chun
     """Cut tasks into chunks, each as large as the pace then allows."""
     begin = 0
     while begin < len(tasks):
-        end = begin + pace.size(len(tasks) - begin)
-        yield common._replace(tasks=tuple(tasks[begin:end]))
+        end = min(begin + pace.size(len(tasks) - begin), len(tasks))
+        yield common._replace(tasks=tuple(tasks[number] for number in range(begin, end)))
         begin = end
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from simsmtp.errors import SimsmtpError
 from simsmtp.model.responses import COLUMNS
-from simsmtp.study.chunks import Task, tasks_of, unfinished
 from simsmtp.study.execute import executed
 from simsmtp.study.progress import progress_bar
 from simsmtp.study.runner import STORE, StudyInterrupted
 from simsmtp.study.store import Row, Store
+from simsmtp.study.tasks import Tasks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,10 +87,10 @@ class Evaluator:
             On Ctrl-C; what was finished is stored.
         """
         ids = self._store.scenario_ids(scenarios, seed)
-        tasks = unfinished(tasks_of(dict(zip(ids, scenarios, strict=True)), replications), self._store.finished)
+        tasks = Tasks(dict(zip(ids, scenarios, strict=True)), replications, self._store.finished)
         self._note(len(set(ids)) * replications - len(tasks), len(tasks))
         self._compute(tasks, seed)
-        found = {one: self._store.rows(one, replications) for one in ids}
+        found = {one: list(self._store.rows(one, replications)) for one in ids}
         self._engine_of |= {(one, row.replication): row.engine for one, rows in found.items() for row in rows}
         return [_table(found[one]) for one in ids]
 
@@ -111,7 +111,7 @@ class Evaluator:
         self.computed += computed
         self._advance(reused)
 
-    def _compute(self, tasks: Sequence[Task], seed: int) -> None:
+    def _compute(self, tasks: Tasks, seed: int) -> None:
         workers = max(1, min(self._settings.workers, len(tasks)))
         engine, strategies = self._settings.engine, self._settings.strategies
         with closing(executed(tasks, seed=seed, engine=engine, strategies=strategies, workers=workers)) as chunks:
@@ -121,7 +121,7 @@ class Evaluator:
                     self._advance(len(rows))
             except KeyboardInterrupt:  # perhaps between storing and counting, so the store is asked
                 total = self.reused + self.computed
-                raise StudyInterrupted(total - len(unfinished(tasks, self._store.finished)), total) from None
+                raise StudyInterrupted(total - tasks.unfinished(self._store.finished), total) from None
 
 
 def _table(rows: Sequence[Row]) -> DataFrame:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 
 from simsmtp import engines
-from simsmtp.study.chunks import Chunk, Pace, Stored, Task, chunks_of
+from simsmtp.study.chunks import Chunk, Pace, Stored, chunks_of
 from simsmtp.study.executors import LOCAL, Executor, started
+from simsmtp.study.tasks import Tasks
 from simsmtp.study.user_strategies import Travelling
 
 _WORTH_A_THREAD = 1_000_000
@@ -15,7 +16,7 @@ _WORTH_A_THREAD = 1_000_000
 
 
 def executed(
-    tasks: Sequence[Task],
+    tasks: Tasks,
     *,
     seed: int,
     engine: str,
@@ -27,7 +28,7 @@ def executed(
 
     Parameters
     ----------
-    tasks : sequence of Task
+    tasks : Tasks
         What to run.
     seed, engine : int, str
         Passed to the engine.
@@ -46,7 +47,7 @@ def executed(
     """
     if not tasks:
         return
-    at_stake = _at_stake(tasks)
+    at_stake = tasks.recipients()
     engines.expect(at_stake)
     choice = engines.choose_engine(tasks[0].scenario, engine)
     if choice.engine == "compiled" and executor.name == "local" and workers > 1:
@@ -58,8 +59,3 @@ def executed(
         for rows in pool.map(chunks_of(tasks, pace, common)):
             pace.saw(rows)
             yield rows
-
-
-def _at_stake(tasks: Sequence[Task]) -> int:
-    scenarios = {task.scenario_id: task.scenario for task in tasks}
-    return len(tasks) * sum(map(engines.expected_recipients, scenarios.values())) // len(scenarios)

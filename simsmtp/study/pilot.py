@@ -6,7 +6,6 @@ import os
 import time
 from typing import NamedTuple
 
-from simsmtp import engines
 from simsmtp.study.address import canonical
 from simsmtp.study.chunks import Chunk, run_chunk
 from simsmtp.study.runner import Plan, missing_tasks
@@ -48,8 +47,7 @@ def estimate(plan: Plan) -> Estimate:
     points, replications = len(plan.experiment.points), plan.experiment.replications
     distinct = len({canonical(point.scenario) for point in plan.experiment.points})
     workers = min(plan.workers, len(tasks)) or 1
-    at_stake = sum(engines.expected_recipients(task.scenario) for task in tasks)
-    common = Chunk((), plan.experiment.seed, plan.engine, plan.strategies, os.getpid(), at_stake)
+    common = Chunk((), plan.experiment.seed, plan.engine, plan.strategies, os.getpid(), tasks.recipients())
     seconds, looked = 0.0, 0
     began = time.perf_counter()
     # A stride that is prime to most counts visits unlike design points early.

@@ -11,16 +11,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from simsmtp.engines import ENGINES
 from simsmtp.errors import InputError
 from simsmtp.study.address import canonical
-from simsmtp.study.chunks import Task, tasks_of, unfinished
 from simsmtp.study.execute import executed
 from simsmtp.study.executors import LOCAL, Executor, executor_of
 from simsmtp.study.experiment import Experiment, load_experiment
 from simsmtp.study.progress import progress_bar
 from simsmtp.study.store import Store
+from simsmtp.study.stored_rows import results_of
 from simsmtp.study.study import Study
+from simsmtp.study.tasks import Finished, Tasks
 from simsmtp.study.traces import check_plans
 from simsmtp.study.user_strategies import Travelling, add_strategies, find_strategies, travelling
 
@@ -140,10 +143,7 @@ def execute(plan: Plan, *, progress: bool | str | None = None) -> Study:
         tasks = _missing(plan, ids, store.finished)
         total = len(set(ids)) * experiment.replications
         _compute(plan, tasks, store, total, progress)
-        results = {
-            point.number: store.rows(one, experiment.replications)
-            for point, one in zip(experiment.points, ids, strict=True)
-        }
+        results = results_of(store, experiment, ids)
     return Study(experiment, plan.folder, results, len(tasks), total - len(tasks), started, time.perf_counter() - began)
 
 
@@ -197,11 +197,11 @@ def _count(key: str, value: object, least: int) -> int:
     return value
 
 
-def missing_tasks(plan: Plan) -> list[Task]:
+def missing_tasks(plan: Plan) -> Tasks:
     """Return the replications that a run would compute, by a look into the store that changes nothing."""
     path = plan.folder / STORE
     if not path.exists():
-        return _missing(plan, _own_ids(plan, lambda _: None), lambda *_: set())
+        return _missing(plan, _own_ids(plan, lambda _: None), lambda *_: np.empty(0, dtype=np.int64))
     with Store(path, read_only=True) as store:
         return _missing(plan, _own_ids(plan, lambda one: store.known_id(one, plan.experiment.seed)), store.finished)
 
@@ -216,12 +216,12 @@ def _own_ids(plan: Plan, known_id: Callable[[Scenario], int | None]) -> list[int
     return ids
 
 
-def _missing(plan: Plan, ids: Sequence[int], finished: Callable[[int, int], set[int]]) -> list[Task]:
+def _missing(plan: Plan, ids: Sequence[int], finished: Finished) -> Tasks:
     scenarios = {one: point.scenario for one, point in zip(ids, plan.experiment.points, strict=True)}
-    return unfinished(tasks_of(scenarios, plan.experiment.replications), finished)
+    return Tasks(scenarios, plan.experiment.replications, finished)
 
 
-def _compute(plan: Plan, tasks: Sequence[Task], store: Store, total: int, progress: bool | str | None) -> None:
+def _compute(plan: Plan, tasks: Tasks, store: Store, total: int, progress: bool | str | None) -> None:
     chunks = executed(
         tasks, seed=plan.experiment.seed, engine=plan.engine, strategies=plan.strategies,
         workers=max(1, min(plan.workers, len(tasks))), executor=plan.executor,
@@ -232,4 +232,4 @@ def _compute(plan: Plan, tasks: Sequence[Task], store: Store, total: int, progre
                 store.add(rows)
                 advance(len(rows))
         except KeyboardInterrupt:  # perhaps between storing and counting, so the store is asked
-            raise StudyInterrupted(total - len(unfinished(tasks, store.finished)), total) from None
+            raise StudyInterrupted(total - tasks.unfinished(store.finished), total) from None

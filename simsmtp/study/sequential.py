@@ -165,9 +165,8 @@ def run_until(precisions: Sequence[Precision], plan: Plan, *, progress: bool | s
 def _decisions(study: Study, precisions: Sequence[Precision]) -> dict[tuple[int, str], Decision]:
     from simsmtp.analysis.sequential import decide  # noqa: PLC0415
 
-    rows = study.rows
     return {
-        (point.number, one.response): decide(rows.loc[rows["point"] == point.number, one.response], one)
+        (point.number, one.response): decide(study.values(point.number, one.response), one)
         for point in study.points
         for one in precisions
     }

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
+
+import numpy as np
 
 from simsmtp.errors import InputError
 from simsmtp.model.responses import RESPONSES
 from simsmtp.study.address import SCHEMA, address, canonical, code_hash
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from simsmtp.model.scenario import Scenario
 
 Value = int | float | None
@@ -35,6 +39,9 @@ _SELECT = (
     f"SELECT replication, {_NAMES}, engine, duration_s, error FROM replication "  # noqa: S608
     "WHERE scenario = ? AND replication < ? ORDER BY replication"
 )
+
+_FIRST = "FROM replication WHERE scenario = ? AND replication < ?"
+_COUNT, _FINISHED = f"SELECT COUNT(*) {_FIRST}", f"SELECT replication {_FIRST} AND error IS NULL ORDER BY replication"
 
 
 class Row(NamedTuple):
@@ -125,9 +132,10 @@ class Store:
         found = self._base.execute("SELECT id FROM scenario WHERE address = ?", where).fetchone()
         return None if found is None else int(found[0])
 
-    def finished(self, scenario: int, replications: int) -> set[int]:
-        """Return which of the first `replications` have a result; failed ones have none."""
-        return {row.replication for row in self.rows(scenario, replications) if row.error is None}
+    def finished(self, scenario: int, replications: int) -> NDArray[np.int64]:
+        """Return which of the first `replications` have a result, ascending; failed ones have none."""
+        found = self._base.execute(_FINISHED, (scenario, replications))
+        return np.fromiter((number for (number,) in found), dtype=np.int64)
 
     def add(self, rows: Iterable[tuple[int, Row]]) -> None:
         """Store rows as (scenario id, row), in one commit: all of them or, if killed, none."""
@@ -136,10 +144,13 @@ class Store:
         self._base.executemany(_INSERT, values)
         self._base.execute("COMMIT")
 
-    def rows(self, scenario: int, replications: int) -> list[Row]:
-        """Return the rows of the first `replications` of a scenario, in order."""
-        found = self._base.execute(_SELECT, (scenario, replications)).fetchall()
-        return [_row(one) for one in found]
+    def rows(self, scenario: int, replications: int) -> Iterator[Row]:
+        """Yield the rows of the first `replications` of a scenario, in order."""
+        return map(_row, self._base.execute(_SELECT, (scenario, replications)))
+
+    def count(self, scenario: int, replications: int) -> int:
+        """Return how many rows `rows` yields."""
+        return int(self._base.execute(_COUNT, (scenario, replications)).fetchone()[0])
 
 
 def _row(columns: Sequence[object]) -> Row:
@@ -196,10 +207,13 @@ def digest(rows: Iterable[tuple[int, Row]]) -> str:
     Parameters
     ----------
     rows : iterable of (int, Row)
-        Number of the design point and row, in any order.
+        Number of the design point and row, by point, then by replication.
     """
-    lines = sorted((point, row.replication, _text_of(row)) for point, row in rows)
-    return hashlib.sha256("\n".join(f"{a} {b} {text}" for a, b, text in lines).encode()).hexdigest()
+    found, between = hashlib.sha256(), ""
+    for point, row in rows:
+        found.update(f"{between}{point} {row.replication} {_text_of(row)}".encode())
+        between = "\n"
+    return found.hexdigest()
 
 
 def _text_of(row: Row) -> str:

@@ -17,7 +17,9 @@ from simsmtp.study.keys import value_at
 from simsmtp.study.store import Row, digest
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
     from pandas import DataFrame
 
     from simsmtp.study.design import DesignPoint
@@ -53,8 +55,9 @@ class Study:
         What was run.
     folder : Path
         Where its store is.
-    results : dict
-        Number of the design point → its rows.
+    results : mapping
+        Number of the design point → its rows. Those of a large study are read from its store as they are gone
+        through, see `simsmtp.study.stored_rows`.
     computed, reused : int
         Replications that this run computed, and that were in the store.
     started : datetime
@@ -83,7 +86,7 @@ class Study:
 
     @cached_property
     def rows(self) -> DataFrame:
-        """One row per replication: ``point``, factors, ``replication``, responses, ``error``."""
+        """One row per replication: ``point``, factors, ``replication``, responses, ``error``; all in memory."""
         import pandas as pd  # noqa: PLC0415 - costs half a second
 
         columns = ["point", *self.experiment.columns, "replication", *COLUMNS, "error"]
@@ -106,22 +109,42 @@ class Study:
     @cached_property
     def engines(self) -> dict[str, int]:
         """Replications by the engine that ran them."""
-        return dict(Counter(row.engine for _, row in self._pairs() if row.error is None))
+        return self._outcomes[0]
 
     @cached_property
     def failures(self) -> list[Failure]:
         """Replications that failed; the next run tries them again."""
-        return [
-            Failure(point.number, row.replication, point.factors, row.error)
-            for point, row in self._pairs()
-            if row.error is not None
-        ]
+        return self._outcomes[1]
+
+    @cached_property
+    def _outcomes(self) -> tuple[dict[str, int], list[Failure]]:
+        engines: Counter[str] = Counter()
+        failures = []
+        for point, row in self._pairs():
+            if row.error is None:
+                engines[row.engine] += 1
+            else:
+                failures.append(Failure(point.number, row.replication, point.factors, row.error))
+        return dict(engines), failures
+
+    def values(self, point: int, response: str) -> NDArray[np.float64]:
+        """Return the values of a response at a design point, one per replication, nan for one that failed."""
+        from simsmtp.study.summarised import values_of  # noqa: PLC0415 - numpy costs a tenth of a second
+
+        return values_of(self.results[point], [response])[:, 0]
 
     def summary(self) -> DataFrame:
-        """Return mean, standard deviation and 95 % interval of every response at every design point."""
-        from simsmtp.analysis.summary import summarise  # noqa: PLC0415 - SciPy costs a second
+        """Return mean, standard deviation and 95 % interval of every response at every design point.
 
-        return summarise(self.rows, self.experiment.columns, COLUMNS)
+        See `simsmtp.analysis.summary.summarise`. Rows are gone through part by part: memory does not grow with them.
+        """
+        return self._summary.copy()
+
+    @cached_property
+    def _summary(self) -> DataFrame:
+        from simsmtp.study.summarised import summarised  # noqa: PLC0415 - SciPy costs a second
+
+        return summarised(self.points, self.results, self.experiment.columns)
 
     def plot(self) -> Figure:
         """Draw the experiment's figure.
