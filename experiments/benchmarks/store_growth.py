@@ -1,9 +1,10 @@
-"""Does the store slow down as it grows? Rows appended per second, memory and bytes a row, up to ten million rows.
+"""Does a study slow down as its store grows? Rows appended and read per second, and memory, up to ten million rows.
 
     python experiments/benchmarks/store_growth.py [--rows 10000000] [--output results/performance]
 
 Rows are those of a real replication under numbers of their own, added in chunks of 100 as a study adds them: every
-chunk is one durable commit. Then the rows of one design point are read back. Writes ``store_growth.csv`` and ``.md``.
+chunk is one durable commit. At every power of ten everything is done that a study does once all is computed: looking
+what is missing, digest, summary and figure. Writes ``store_growth.csv`` and ``.md``.
 """
 
 from __future__ import annotations
@@ -15,17 +16,25 @@ import time
 from pathlib import Path
 
 import pandas as pd
+from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the tree this file lies in, installed or not
 
 from fresh import peak_mib
 
-from simsmtp import Scenario
+from simsmtp import Experiment, Scenario
 from simsmtp.engines import run_replication
 from simsmtp.model.responses import RESPONSES
+from simsmtp.study.runner import STORE, execute, prepare
 from simsmtp.study.store import Row, Store
+from simsmtp.study.study import Study
 
 CHUNK, POINTS, WINDOW = 100, 100, 100_000
+EXPERIMENT = {
+    "study": {"name": "growth", "title": "The store as it grows", "seed": 0},
+    "factors": {"client.batch_size": list(range(1, POINTS + 1))},
+    "figure": {"x": "client.batch_size", "y": "delivered_per_s"},
+}
 
 
 def a_row() -> Row:
@@ -35,12 +44,12 @@ def a_row() -> Row:
 
 
 def measure(rows: int, folder: Path) -> list[dict[str, float]]:
-    """Append so many rows and measure the last 100,000 before every power of ten and at the end."""
-    row, path, found = a_row(), folder / "replications.sqlite", []
+    """Append so many rows, and measure the last 100,000 before every power of ten and what a study then does."""
+    row, found = a_row(), []
     marks = [size for size in (10**power for power in range(5, 10)) if size < rows] + [rows]
-    with Store(path) as store:
-        scenarios = [Scenario(client={"batch_size": size}) for size in range(1, POINTS + 1)]
-        ids = store.scenario_ids(scenarios, 0)
+    experiment = Experiment.from_dict(EXPERIMENT)
+    with Store(folder / STORE) as store, tqdm(total=rows, unit="row") as bar:
+        ids = store.scenario_ids([point.scenario for point in experiment.points], experiment.seed)
         window_began = time.perf_counter()
         for begin in range(0, rows, CHUNK):
             numbers = range(begin, begin + CHUNK)
@@ -48,19 +57,38 @@ def measure(rows: int, folder: Path) -> list[dict[str, float]]:
             held = begin + CHUNK
             if held in marks:
                 appended = WINDOW / (time.perf_counter() - window_began)
-                found.append({"rows": held, "appended_per_s": appended, **_read(store, path, ids[0], held)})
+                files = (store.path, store.path.with_name(f"{STORE}-wal"))
+                size = sum(one.stat().st_size for one in files if one.exists())
+                found.append(
+                    {"rows": held, "appended_per_s": appended, "bytes_per_row": size / held, **used(held, folder)}
+                )
             if held + WINDOW in marks:
                 window_began = time.perf_counter()
+            bar.update(CHUNK)
     return found
 
 
-def _read(store: Store, path: Path, scenario: int, held: int) -> dict[str, float]:
-    memory, began = peak_mib(), time.perf_counter()
-    read = len(store.rows(scenario, 1000))
-    seconds = time.perf_counter() - began
-    files = (path, path.with_name(f"{path.name}-wal"))
-    size = sum(one.stat().st_size for one in files if one.exists())
-    return {"read_per_s": read / seconds, "bytes_per_row": size / held, "peak_mib": memory}
+def used(held: int, folder: Path) -> dict[str, float]:
+    """Measure what a study of that many stored rows does, in seconds."""
+    began = time.perf_counter()
+    study = execute(
+        prepare(Experiment.from_dict(EXPERIMENT), replications=held // POINTS, output=folder), progress=False
+    )
+    if (study.computed, study.reused) != (0, held):
+        raise SystemExit(f"{held} rows were stored, {study.reused} found")
+    seconds = {"resume_s": time.perf_counter() - began}
+    for name, step in {"digest_s": digest, "summary_s": Study.summary, "figure_s": Study.plot}.items():
+        began = time.perf_counter()
+        step(study)
+        seconds[name] = time.perf_counter() - began
+    if set(study.summary()["n"]) != {held // POINTS}:
+        raise SystemExit("the summary does not count every row")
+    return {**seconds, "peak_mib": peak_mib()}
+
+
+def digest(study: Study) -> str:
+    """Work out the digest."""
+    return study.digest
 
 
 def markdown(found: list[dict[str, float]]) -> str:
@@ -68,14 +96,16 @@ def markdown(found: list[dict[str, float]]) -> str:
     lines = [
         "# The store as it grows\n",
         f"Chunks of {CHUNK} rows, each a durable commit, over {POINTS} design points; the rate is that of the last",
-        f"{WINDOW:,} rows, reading is of the first 1,000 replications of one point. Wall time.",
+        f"{WINDOW:,} rows. Then what a study does whose rows are all there: *resume* finds that nothing is missing,",
+        "*digest* and *summary* go through all rows, the *figure* is drawn from the summary. Beyond 100,000 rows none",
+        "is kept in memory; the peak is that of the whole process so far. Wall time.",
         "Made by `python experiments/benchmarks/store_growth.py`.\n",
-        "| rows held | appended per second | read per second | bytes per row | peak memory (MiB) |",
-        "|--:|--:|--:|--:|--:|",
+        "| rows held | appended per s | bytes per row | resume s | digest s | summary s | figure s | peak MiB |",
+        "|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     lines += [
-        f"| {one['rows']:,.0f} | {one['appended_per_s']:,.0f} | {one['read_per_s']:,.0f} "
-        f"| {one['bytes_per_row']:.0f} | {one['peak_mib']:.0f} |"
+        f"| {one['rows']:,.0f} | {one['appended_per_s']:,.0f} | {one['bytes_per_row']:.0f} | {one['resume_s']:.2f} "
+        f"| {one['digest_s']:.2f} | {one['summary_s']:.2f} | {one['figure_s']:.2f} | {one['peak_mib']:.0f} |"
         for one in found
     ]
     return "\n".join(lines) + "\n"

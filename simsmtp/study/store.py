@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
 
 Value = int | float | None
+_NAN = float("nan")
 _COLUMNS = ", ".join(f"{one.name} {'INTEGER' if one.whole else 'REAL'}" for one in RESPONSES)
 _NAMES = ", ".join(one.name for one in RESPONSES)
 _CREATE = f"""
@@ -155,9 +156,9 @@ class Store:
 
 def _row(columns: Sequence[object]) -> Row:
     replication, *values, engine, duration_s, error = columns
-    # SQLite keeps nan as NULL.
-    known = tuple(float("nan") if one is None and error is None else one for one in values)
-    return Row(replication, known, engine, duration_s, error)  # type: ignore[arg-type]
+    if None in values and error is None:  # SQLite keeps nan as NULL
+        values = [_NAN if one is None else one for one in values]
+    return Row(replication, tuple(values), engine, duration_s, error)  # type: ignore[arg-type]
 
 
 def _unusable(path: Path, error: Exception) -> InputError:
