@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 Responses = dict[str, int | float]
@@ -105,8 +106,9 @@ class Output(NamedTuple):
     ----------
     responses : dict
         One value per response column, see `simsmtp.model.responses`.
-    recipients : list of RecipientRow
-        Empty unless asked for.
+    recipients : sequence of RecipientRow
+        In order of message and recipient; empty unless asked for. Of an engine a
+        `simsmtp.model.recipient_rows.RecipientRows`, which does not lie in memory as a whole.
     dialogue : list of DialogueRow
         Empty unless asked for.
     engine : str
@@ -114,6 +116,6 @@ class Output(NamedTuple):
     """
 
     responses: Responses
-    recipients: list[RecipientRow]
+    recipients: Sequence[RecipientRow]
     dialogue: list[DialogueRow]
     engine: str = ""

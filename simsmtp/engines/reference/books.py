@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from operator import not_
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simsmtp.model.histogram import bucket_of
-from simsmtp.model.records import RecipientRow, Responses
+from simsmtp.model.recipient_records import RECORD
+from simsmtp.model.records import Responses
+from simsmtp.model.rows_in_order import RowWriter
 from simsmtp.model.totals import Totals, responses_of
-from simsmtp.protocol.ledger import LEDGER_NAMES, Ledger, ledger_class
+from simsmtp.protocol.ledger import Ledger, ledger_class
 
 _NEVER = -1
 
@@ -24,7 +28,7 @@ class Message:
         "accepted",
         "arrival_ns",
         "attempts",
-        "destination_of",
+        "destinations",
         "first_accepted_ns",
         "first_seen_ns",
         "generation",
@@ -50,7 +54,7 @@ class Message:
         self.attempts = array("I", bytes(4 * recipients))
         self.first_accepted_ns: dict[int, int] = {}
         self.first_seen_ns: dict[int, int] = {}
-        self.destination_of: dict[int, str] = {}
+        self.destinations: int | list[int] = 0
         self.transactions = 0
         self.generation = 0
         self.resend_of = -1
@@ -72,11 +76,11 @@ class Message:
 
 
 class Books:
-    """Counts of a run. With `keep_rows` false, memory does not grow with finished messages."""
+    """Counts of a run, and with `keep_rows` its rows. Memory does not grow with finished messages."""
 
-    def __init__(self, *, keep_rows: bool) -> None:
+    def __init__(self, destinations: Sequence[str], *, keep_rows: bool) -> None:
         self.keep_rows = keep_rows
-        self.rows: list[RecipientRow] = []
+        self.rows = RowWriter(destinations)
         self.open: dict[int, Message] = {}
         self.recipients = 0
         self.ledger = [0] * len(Ledger)
@@ -128,14 +132,12 @@ class Books:
         for fate, recipients in Counter(message.fates()).items():
             self.ledger[ledger_class(*fate)] += recipients
         if self.keep_rows:
-            fates = enumerate(message.fates())
-            self.rows += [_row(message, recipient, ledger_class(*fate)) for recipient, fate in fates]
+            self.rows.extend(_records(message))
 
     def responses(self) -> Responses:
         """Return one value per response column, after closing what is still open."""
         for message in list(self.open.values()):
             self.close(message)
-        self.rows.sort(key=lambda row: (row.message, row.recipient))
         totals = Totals(
             self.recipients,
             self.ledger,
@@ -150,19 +152,20 @@ class Books:
         return responses_of(totals, self.delays)
 
 
-def _row(message: Message, recipient: int, entry: Ledger) -> RecipientRow:
-    first = message.first_accepted_ns.get(recipient)
-    return RecipientRow(
-        message=message.number,
-        recipient=recipient,
-        resend_of=message.resend_of,
-        destination=message.destination_of.get(recipient, ""),
-        valid=message.is_valid(recipient),
-        ledger=LEDGER_NAMES[entry],
-        accepted=message.accepted[recipient],
-        ndr=bool(message.ndr[recipient]),
-        attempts=message.attempts[recipient],
-        arrival_s=message.arrival_ns / 1e9,
-        delay_s=math.nan if first is None else (first - message.arrival_ns) / 1e9,
-        origin=message.origin_recipients[recipient],
-    )
+def _records(message: Message) -> NDArray[np.void]:
+    """Return what is known of a message's recipients, see `simsmtp.model.recipient_rows`."""
+    records = np.empty(len(message), RECORD)
+    records["message"], records["resend_of"] = message.number, message.resend_of
+    records["recipient"], records["origin"] = np.arange(len(message)), message.origin_recipients
+    records["destination"] = message.destinations
+    records["valid"] = True if message.valid is None else message.valid
+    records["ledger"] = [ledger_class(*fate) for fate in message.fates()]
+    records["accepted"] = np.frombuffer(message.accepted, np.uint8)
+    records["ndr"] = np.frombuffer(message.ndr, np.bool_)
+    records["attempts"] = message.attempts
+    records["arrival_s"] = message.arrival_ns / 1e9
+    delays = records["delay_s"]
+    delays[:] = np.nan
+    for recipient, first_ns in message.first_accepted_ns.items():
+        delays[recipient] = (first_ns - message.arrival_ns) / 1e9
+    return records
