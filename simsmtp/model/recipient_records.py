@@ -92,7 +92,7 @@ class Records:
             return self._held[start:stop]
         records = np.empty(max(0, stop - start), RECORD)
         self._file.seek(start * RECORD.itemsize)
-        self._file.readinto(records.view(np.uint8))
+        self._file.readinto(records.view(np.uint8).data)
         return records
 
     def _batch(self) -> Batch:
@@ -103,7 +103,7 @@ class Records:
         if not self._used:
             return
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="simsmtp-")
+            self._file = tempfile.TemporaryFile(prefix="simsmtp-")  # noqa: SIM115 - it is read as long as we are there
             weakref.finalize(self, self._file.close)
         self.starts.append(self._written)
         self._file.write(self._batch().view(np.uint8).data)

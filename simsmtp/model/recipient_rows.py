@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -31,11 +31,16 @@ class RecipientRows(Sequence[RecipientRow]):
         Names of the destinations, in the order of their numbers. A single one is nameless in the rows.
     span : range, optional
         Which records; by default all.
+
+    Attributes
+    ----------
+    destinations : list of str
+        Names as they stand in the rows.
     """
 
     def __init__(self, records: Records, destinations: Sequence[str], span: range | None = None) -> None:
         self._records = records
-        self._destinations = list(destinations) if len(destinations) > 1 else [""]
+        self.destinations = list(destinations) if len(destinations) > 1 else [""]
         self._span = range(len(records)) if span is None else span
 
     @classmethod
@@ -63,7 +68,7 @@ class RecipientRows(Sequence[RecipientRow]):
 
     def __getitem__(self, index: int | slice) -> RecipientRow | RecipientRows:
         if isinstance(index, slice):
-            return RecipientRows(self._records, self._destinations, self._span[index])
+            return RecipientRows(self._records, self.destinations, self._span[index])
         at = self._span[index]
         return next(self._rows(self._records.read(at, at + 1)))
 
@@ -75,8 +80,6 @@ class RecipientRows(Sequence[RecipientRow]):
         if not isinstance(other, Sequence):
             return NotImplemented
         return len(self) == len(other) and all(map(_is_same, self, other))
-
-    __hash__ = None  # type: ignore[assignment] - as lists have none
 
     def __repr__(self) -> str:
         return f"<RecipientRows: {len(self):,} rows>"
@@ -101,16 +104,15 @@ class RecipientRows(Sequence[RecipientRow]):
 
     def _rows(self, records: Batch) -> Iterator[RecipientRow]:
         for *head, destination, valid, ledger, accepted, ndr, attempts, arrival_s, delay_s, origin in records.tolist():
-            yield RecipientRow(
-                *head, self._destinations[destination], valid, LEDGER_NAMES[ledger], accepted, ndr, attempts,
-                arrival_s, math.nan if delay_s != delay_s else delay_s, origin,
-            )  # fmt: skip
+            delay_s = math.nan if math.isnan(delay_s) else delay_s  # the one nan, so that equal tuples are equal
+            name, entry = self.destinations[destination], LEDGER_NAMES[ledger]
+            yield RecipientRow._make((*head, name, valid, entry, accepted, ndr, attempts, arrival_s, delay_s, origin))
 
     def _frame(self, records: Batch) -> DataFrame:
         import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
 
-        names = {"destination": self._destinations, "ledger": list(LEDGER_NAMES)}
-        columns = {}
+        names = {"destination": self.destinations, "ledger": list(LEDGER_NAMES)}
+        columns: dict[str, Any] = {}
         for field in RecipientRow._fields:
             values = records[field]
             if field in names:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from simsmtp.model.recipient_rows import RecipientRows
 
 Responses = dict[str, int | float]
 
@@ -106,9 +108,9 @@ class Output(NamedTuple):
     ----------
     responses : dict
         One value per response column, see `simsmtp.model.responses`.
-    recipients : sequence of RecipientRow
-        In order of message and recipient; empty unless asked for. Of an engine a
-        `simsmtp.model.recipient_rows.RecipientRows`, which does not lie in memory as a whole.
+    recipients : RecipientRows
+        A sequence of `RecipientRow` in order of message and recipient, which need not lie in memory as a whole. Empty
+        unless asked for.
     dialogue : list of DialogueRow
         Empty unless asked for.
     engine : str
@@ -116,6 +118,6 @@ class Output(NamedTuple):
     """
 
     responses: Responses
-    recipients: Sequence[RecipientRow]
+    recipients: RecipientRows
     dialogue: list[DialogueRow]
     engine: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -85,7 +86,7 @@ def _merge(records: Records) -> Iterator[Batch]:
         bound = int(last.argmin())
         taken = []
         for which in np.flatnonzero(first <= last[bound]).tolist():
-            side = "right" if which <= bound else "left"
+            side: Literal["left", "right"] = "right" if which <= bound else "left"
             upto = int(np.searchsorted(windows[which]["message"], last[bound], side))
             taken.append(windows[which][:upto])
             show(which, windows[which][upto:])
