@@ -81,6 +81,8 @@ class RecipientRows(Sequence[RecipientRow]):
             return NotImplemented
         return len(self) == len(other) and all(map(_is_same, self, other))
 
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
         return f"<RecipientRows: {len(self):,} rows>"
 
@@ -104,9 +106,9 @@ class RecipientRows(Sequence[RecipientRow]):
 
     def _rows(self, records: Batch) -> Iterator[RecipientRow]:
         for *head, destination, valid, ledger, accepted, ndr, attempts, arrival_s, delay_s, origin in records.tolist():
-            delay_s = math.nan if math.isnan(delay_s) else delay_s  # the one nan, so that equal tuples are equal
+            delay = math.nan if math.isnan(delay_s) else delay_s  # the one nan, so that equal rows are equal tuples
             name, entry = self.destinations[destination], LEDGER_NAMES[ledger]
-            yield RecipientRow._make((*head, name, valid, entry, accepted, ndr, attempts, arrival_s, delay_s, origin))
+            yield RecipientRow._make((*head, name, valid, entry, accepted, ndr, attempts, arrival_s, delay, origin))
 
     def _frame(self, records: Batch) -> DataFrame:
         import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used

@@ -83,11 +83,11 @@ def _merge(records: Records) -> Iterator[Batch]:
     while (first < _LAST).any():
         # What lies behind a window is not known yet, but it is no less than the last of that window. Part of a message
         # may stand at the end of a batch and the rest of it in the next one, which then has to wait.
-        bound = int(last.argmin())
-        taken = []
-        for which in np.flatnonzero(first <= last[bound]).tolist():
+        bound, taken = int(last.argmin()), []
+        known = last[bound]
+        for which in np.flatnonzero(first <= known).tolist():
             side: Literal["left", "right"] = "right" if which <= bound else "left"
-            upto = int(np.searchsorted(windows[which]["message"], last[bound], side))
+            upto = int(np.searchsorted(windows[which]["message"], known, side))
             taken.append(windows[which][:upto])
             show(which, windows[which][upto:])
         yield _sorted(np.concatenate(taken))
