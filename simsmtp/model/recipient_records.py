@@ -20,7 +20,7 @@ RECORD = np.dtype(
         ("destination", np.int32),
         ("valid", np.bool_),
         ("ledger", np.uint8),
-        ("accepted", np.uint8),
+        ("accepted", np.uint16),
         ("ndr", np.bool_),
         ("attempts", np.int32),
         ("arrival_s", np.float64),
