@@ -56,8 +56,8 @@ def record(message: int, recipient: int, draws: np.random.Generator) -> Recipien
     delay = float(draws.choice([0.0, 1 / 3, 1e9, NAN]))
     return RecipientRow(
         message, recipient, int(draws.integers(-1, 2**40)), str(draws.choice(NAMES)), bool(draws.integers(2)),
-        str(draws.choice(LEDGER_NAMES)), int(draws.integers(2**16)), bool(draws.integers(2)), int(draws.integers(2**31)),
-        float(draws.uniform(0, 1e12)), delay, recipient,
+        str(draws.choice(LEDGER_NAMES)), int(draws.integers(2**16)), bool(draws.integers(2)),
+        int(draws.integers(2**31)), float(draws.uniform(0, 1e12)), delay, recipient,
     )  # fmt: skip
 
 
