@@ -178,9 +178,9 @@ def test_a_time_past_64_bits_is_a_row_too() -> None:
     scenario = Scenario(
         workload={"messages": 3, "recipients_per_message": 2},
         client={"connections": 1},
-        server={"rcpt_service_ms": 9e12},
+        server={"rcpt_service_ms": 4e12},
     )
-    rows = run_replication(scenario, recipients=True).recipients
+    rows = run_replication(scenario, engine="reference", recipients=True).recipients
     assert max(row.delay_s for row in rows) > 2**63 / 1e9
     assert all(math.isfinite(row.delay_s) for row in rows)
 
