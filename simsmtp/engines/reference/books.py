@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import chain, repeat, starmap
 from operator import not_
 
 import numpy as np
@@ -19,6 +20,8 @@ from simsmtp.model.totals import Totals, responses_of
 from simsmtp.protocol.ledger import Ledger, ledger_class
 
 _NEVER = -1
+_AT_ONCE = 4096
+"""Recipients whose rows are written at once: one column costs as much for a single message."""
 
 
 class Message:
@@ -54,7 +57,7 @@ class Message:
         self.attempts = array("I", bytes(4 * recipients))
         self.first_accepted_ns: dict[int, int] = {}
         self.first_seen_ns: dict[int, int] = {}
-        self.destinations: int | list[int] = 0
+        self.destinations: Sequence[int] = ()
         self.transactions = 0
         self.generation = 0
         self.resend_of = -1
@@ -81,6 +84,8 @@ class Books:
     def __init__(self, destinations: Sequence[str], *, keep_rows: bool) -> None:
         self.keep_rows = keep_rows
         self.rows = RowWriter(destinations)
+        self._closed: list[Message] = []
+        self._closed_recipients = 0
         self.open: dict[int, Message] = {}
         self.recipients = 0
         self.ledger = [0] * len(Ledger)
@@ -132,12 +137,21 @@ class Books:
         for fate, recipients in Counter(message.fates()).items():
             self.ledger[ledger_class(*fate)] += recipients
         if self.keep_rows:
-            self.rows.extend(_records(message))
+            self._closed.append(message)
+            self._closed_recipients += len(message)
+            if self._closed_recipients >= _AT_ONCE:
+                self._write_rows()
+
+    def _write_rows(self) -> None:
+        if self._closed:
+            self.rows.extend(_records(self._closed))
+        self._closed, self._closed_recipients = [], 0
 
     def responses(self) -> Responses:
         """Return one value per response column, after closing what is still open."""
         for message in list(self.open.values()):
             self.close(message)
+        self._write_rows()
         totals = Totals(
             self.recipients,
             self.ledger,
@@ -152,20 +166,28 @@ class Books:
         return responses_of(totals, self.delays)
 
 
-def _records(message: Message) -> NDArray[np.void]:
-    """Return what is known of a message's recipients, see `simsmtp.model.recipient_rows`."""
-    records = np.empty(len(message), RECORD)
-    records["message"], records["resend_of"] = message.number, message.resend_of
-    records["recipient"], records["origin"] = np.arange(len(message)), message.origin_recipients
-    records["destination"] = message.destinations
-    records["valid"] = True if message.valid is None else message.valid
-    records["ledger"] = [ledger_class(*fate) for fate in message.fates()]
-    records["accepted"] = np.frombuffer(message.accepted, np.uint8)
-    records["ndr"] = np.frombuffer(message.ndr, np.bool_)
-    records["attempts"] = message.attempts
-    records["arrival_s"] = message.arrival_ns / 1e9
-    delays = records["delay_s"]
-    delays[:] = np.nan
-    for recipient, first_ns in message.first_accepted_ns.items():
-        delays[recipient] = (first_ns - message.arrival_ns) / 1e9
+def _records(messages: Sequence[Message]) -> NDArray[np.void]:
+    """Return what is known of the recipients of messages, see `simsmtp.model.recipient_records`."""
+    lengths = np.array([len(one) for one in messages])
+    records = np.empty(lengths.sum(), RECORD)
+    records["message"] = np.repeat([one.number for one in messages], lengths)
+    records["resend_of"] = np.repeat([one.resend_of for one in messages], lengths)
+    records["arrival_s"] = np.repeat([one.arrival_ns / 1e9 for one in messages], lengths)
+    records["recipient"] = np.arange(len(records)) - np.repeat(lengths.cumsum() - lengths, lengths)
+    records["accepted"] = np.frombuffer(b"".join(one.accepted for one in messages), np.uint8)
+    records["ndr"] = np.frombuffer(b"".join(one.ndr for one in messages), np.bool_)
+    records["attempts"] = np.frombuffer(b"".join(one.attempts for one in messages), np.uintc)
+    for name, column in (
+        ("destination", (one.destinations or repeat(0, len(one)) for one in messages)),
+        ("origin", (one.origin_recipients for one in messages)),
+        ("valid", (repeat(True, len(one)) if one.valid is None else one.valid for one in messages)),
+        ("ledger", (starmap(ledger_class, one.fates()) for one in messages)),
+        ("delay_s", map(_delays_s, messages)),
+    ):
+        records[name] = np.fromiter(chain.from_iterable(column), RECORD[name], len(records))
     return records
+
+
+def _delays_s(message: Message) -> Iterator[float]:
+    arrival_ns, first_ns = message.arrival_ns, message.first_accepted_ns
+    return ((first_ns[one] - arrival_ns) / 1e9 if one in first_ns else math.nan for one in range(len(message)))
