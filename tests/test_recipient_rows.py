@@ -139,7 +139,7 @@ def test_rows_equal_what_has_the_same_rows() -> None:
 
 
 @pytest.mark.parametrize("engine", ["reference", "compiled"])
-@pytest.mark.parametrize("in_memory", [1, 3, 50, 120])
+@pytest.mark.parametrize("in_memory", [1, 3, 50])
 def test_a_run_gives_the_same_rows_through_a_file(room: pytest.MonkeyPatch, engine: str, in_memory: int) -> None:
     if engine == "compiled":
         pytest.importorskip("numba", reason="numba is not installed (pip install 'simsmtp[fast]')")
