@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from numbers import Integral
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simsmtp.engines import ENGINES, run_replication
 from simsmtp.errors import InputError
-from simsmtp.model.records import Output, RecipientRow
+from simsmtp.model.kept_rows import KeptRows
+from simsmtp.model.records import Output, Responses
 from simsmtp.model.responses import COLUMNS
 from simsmtp.model.scenario import Scenario
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
+
+    from simsmtp.model.recipient_rows import RecipientRows
 
 
 class Result:
@@ -40,7 +44,7 @@ class Result:
         seed: int,
         engine: str,
         replications: DataFrame,
-        recipients: DataFrame | None = None,
+        recipients: KeptRows | None = None,
     ) -> None:
         self.scenario = scenario
         self.seed = seed
@@ -77,15 +81,47 @@ class Result:
         return pd.DataFrame([row])
 
     def recipients(self) -> DataFrame:
-        """Return one row per recipient: ``replication``, then the fields of `RecipientRow`.
+        """Return one row per recipient: ``replication``, then the fields of `simsmtp.model.records.RecipientRow`.
 
         Unless `simulate` was told to keep them, the replications are run once more: the same seed gives
-        the same rows.
+        the same rows. The table lies in memory; `write_recipients` does without it.
         """
+        import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
+
         if self._recipients is None:
-            outputs = _run(self.scenario, self.seed, len(self.replications), self.engine, recipients=True)
-            self._recipients = _recipient_table(outputs)
-        return self._recipients
+            kept = KeptRows()
+            for rows in self._run_again():
+                kept.add(rows)
+            kept.close()
+            self._recipients = kept
+        return pd.concat(_recipient_tables(self._recipients), ignore_index=True)
+
+    def write_recipients(self, path: str | Path) -> Path:
+        """Write what `recipients` returns into a file, in memory that does not grow with the rows.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in ``.csv``, ``.csv.gz`` or, with the extra ``parquet``, ``.parquet``; replaced if it is there.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written, which is found out before anything is run.
+        """
+        from simsmtp.analysis.recipient_files import write_recipients  # noqa: PLC0415
+
+        rows = self._run_again() if self._recipients is None else self._recipients
+        return write_recipients(path, _recipient_tables(rows))
+
+    def _run_again(self) -> Iterator[RecipientRows]:
+        outputs = _run(self.scenario, self.seed, len(self.replications), self.engine, recipients=True)
+        return (output.recipients for output in outputs)
 
     def plot(self) -> Figure:
         """Draw the ledger and the delays; needs `recipients`.
@@ -137,7 +173,8 @@ def simulate(
     engine : str
         ``"reference"``, or ``"auto"`` for the fastest one that can run the scenario.
     recipients : bool
-        Keep one row per recipient now, instead of running again when `Result.recipients` asks for it.
+        Keep one row per recipient now, instead of running again when `Result.recipients` asks for it. Many rows
+        are kept in an unnamed file in the folder for temporary files.
 
     Returns
     -------
@@ -160,30 +197,32 @@ def simulate(
     count = _whole(replications, "replications", 1)
     if engine not in ENGINES:
         raise InputError("unknown engine", key="engine", given=engine, allowed=ENGINES)
-    outputs = _run(wanted, seed, count, engine, recipients=recipients)
-    kept = _recipient_table(outputs) if recipients else None
-    return Result(wanted, seed, engine, _replication_table(outputs), kept)
+    responses: list[Responses] = []
+    kept = KeptRows()
+    for output in _run(wanted, seed, count, engine, recipients=recipients):
+        responses.append(output.responses)
+        kept.add(output.recipients)
+    kept.close()
+    return Result(wanted, seed, engine, _replication_table(responses), kept if recipients else None)
 
 
-def _run(scenario: Scenario, seed: int, count: int, engine: str, *, recipients: bool) -> list[Output]:
-    return [
-        run_replication(scenario, seed=seed, replication=replication, engine=engine, recipients=recipients)
-        for replication in range(count)
-    ]
+def _run(scenario: Scenario, seed: int, count: int, engine: str, *, recipients: bool) -> Iterator[Output]:
+    for replication in range(count):
+        yield run_replication(scenario, seed=seed, replication=replication, engine=engine, recipients=recipients)
 
 
-def _replication_table(outputs: list[Output]) -> DataFrame:
+def _replication_table(responses: list[Responses]) -> DataFrame:
     import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
 
-    rows = [{"replication": i, **output.responses} for i, output in enumerate(outputs)]
+    rows = [{"replication": i, **one} for i, one in enumerate(responses)]
     return pd.DataFrame(rows)[["replication", *COLUMNS]]
 
 
-def _recipient_table(outputs: list[Output]) -> DataFrame:
-    import pandas as pd  # noqa: PLC0415
-
-    rows = [(i, *recipient) for i, output in enumerate(outputs) for recipient in output.recipients]
-    return pd.DataFrame(rows, columns=["replication", *RecipientRow._fields])
+def _recipient_tables(replications: Iterable[RecipientRows]) -> Iterator[DataFrame]:
+    for number, rows in enumerate(replications):
+        for table in rows.frames():
+            table.insert(0, "replication", number)
+            yield table
 
 
 def _scenario(given: object) -> Scenario:

@@ -59,4 +59,4 @@ def test_a_transcript_changes_nothing(
     at_once = run_replication(scenario, recipients=True)
     one_by_one = run_replication(scenario, recipients=True, dialogue=True)
     assert repr(at_once.responses) == repr(one_by_one.responses)
-    assert repr(at_once.recipients) == repr(one_by_one.recipients)
+    assert at_once.recipients == one_by_one.recipients

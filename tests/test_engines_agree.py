@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import pytest
 from helpers import STRATEGIES, many
@@ -141,7 +142,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         raise
 
 
-def first_difference(ours: list[RecipientRow], theirs: list[RecipientRow]) -> str:
+def first_difference(ours: Sequence[RecipientRow], theirs: Sequence[RecipientRow]) -> str:
     """Tell the earliest event in which two engines differ: a recipient's first acceptance, else its end."""
     pairs = [(row, other) for row, other in itertools.zip_longest(ours, theirs) if repr(row) != repr(other)]
     if not pairs:

@@ -52,6 +52,7 @@ HOMES = {
     "sqlite3": {"study"},
     "joblib": {"study"},
     "click": {"cli", "__main__.py"},
+    "pyarrow": {"analysis/recipient_files.py"},
     "pydantic": {"model", "study"},
 }
 

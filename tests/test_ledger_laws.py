@@ -206,6 +206,7 @@ def test_the_ledger_sums_at_any_horizon(tables: Tables, horizon: float) -> None:
 def test_same_seed_same_bits(tables: Tables, seed: int) -> None:
     first, again = everything(tables, seed), everything(tables, seed)
     assert repr(first) == repr(again)
+    assert first.recipients == again.recipients
     bare = run_replication(Scenario.from_dict(tables), seed=seed)
     assert repr(bare.responses) == repr(first.responses)
     assert bare.recipients == bare.dialogue == []

@@ -10,6 +10,7 @@ import pytest
 
 import simsmtp.simulation as simulation_module
 from simsmtp.errors import InputError
+from simsmtp.model.recipient_rows import RecipientRows
 from simsmtp.model.records import Output, RecipientRow
 from simsmtp.model.responses import COLUMNS
 from simsmtp.model.scenario import Scenario
@@ -27,7 +28,7 @@ def fake_replication(
     responses["rcpt_per_delivered"] = float("nan") if replication == 0 else 2.0
     row = RecipientRow(0, 0, -1, "", True, "delivered", 1, False, 1, 0.0, 0.5 + seed)
     bounced = row._replace(recipient=1, ledger="false_ndr", accepted=0, ndr=True, delay_s=float("nan"))
-    return Output(responses, [row, bounced] if recipients else [], [])
+    return Output(responses, RecipientRows.of([row, bounced] if recipients else []), [])
 
 
 @pytest.fixture

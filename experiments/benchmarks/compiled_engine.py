@@ -40,6 +40,7 @@ def measure(*, quick: bool) -> Findings:
         "compiled and per-command": contests.against_per_command,
         "compiled and C": contests.against_c,
         "recipients": cost_curves.by_recipients,
+        "recipient rows": cost_curves.with_rows,
         "connections": cost_curves.by_sessions,
         "replications": cost_curves.over_processes,
         "startup": cost_curves.startup,

@@ -10,7 +10,7 @@ import matplotlib as mpl
 import queue_peers
 from compiled_report import Findings, memory_of, points, sessions
 from contests import C_O2, COMPILED, WITH_C
-from cost_curves import RECIPIENTS, SESSIONS, UNCONTENDED
+from cost_curves import RECIPIENTS, ROWS_KEPT, SESSIONS, UNCONTENDED
 from reference_engine import REFERENCE
 from side_by_side import Row, cost
 
@@ -42,7 +42,7 @@ def _times(axes: Any, rows: Sequence[Row], styles: Sequence[LineStyle]) -> None:
 
 
 def _memory(axes: Any, rows: Sequence[Row], styles: Sequence[LineStyle]) -> None:
-    for name, style in zip(ENGINES, styles, strict=False):
+    for name, style in zip((*ENGINES, ROWS_KEPT), styles, strict=True):
         sizes = [size for size, _ in points(rows, name)]
         axes.semilogx(sizes, [memory_of(rows, RECIPIENTS, name, size) for size in sizes], label=name, **style.kwargs())
     axes.set(xlabel="recipients, in messages of 250", ylabel="peak memory of the process (MiB)")

@@ -18,6 +18,7 @@ PER_MESSAGE = 250
 RECIPIENTS, SESSIONS, UNCONTENDED = "recipients", "connections", "connections, workers unlimited"
 HUNDRED_MILLION, STUDY, STARTUP = "100 million recipients", "study", "startup"
 WARM, AUTO, COLD = "warm cache, engine compiled", "warm cache, engine auto", "empty cache, engine compiled"
+ROWS_KEPT, ROWS_WRITTEN = f"{COMPILED}, rows on", f"{COMPILED}, rows written as CSV"
 _ENGINES = {"compiled": COMPILED, "reference": REFERENCE}
 
 _EXPERIMENT = """\
@@ -50,6 +51,19 @@ def by_recipients(*, quick: bool) -> list[Row]:
                 _demand(found, recipients)
                 name, memory = _ENGINES[engine], found["peak_mib"]
                 rows.append(measured("curve", RECIPIENTS, name, number, recipients, found["run_s"], peak_mib=memory))
+    return rows
+
+
+def with_rows(*, quick: bool) -> list[Row]:
+    """Measure time and memory with recipient rows: kept by a replication; simulated, run again and written."""
+    rows: list[Row] = []
+    for power in range(5, 7 if quick else 8):
+        recipients = 10**power
+        for name, kind in ((ROWS_KEPT, "kept"), (ROWS_WRITTEN, "written")):
+            found = Fresh(replication(headline(recipients), rows=kind)).wait()
+            _demand(found, recipients)
+            memory = found["peak_mib"]
+            rows.append(measured("curve", RECIPIENTS, name, 0, recipients, found["run_s"], peak_mib=memory))
     return rows
 
 

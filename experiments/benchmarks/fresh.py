@@ -10,6 +10,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def peak_mib() -> float:
 
 
 def child(task: dict[str, Any]) -> dict[str, Any]:
-    """Do what the task says: a replication, after one that loads the engine if `warm`, or a study."""
+    """Do what the task says: a replication, after one that loads the engine if `warm`, a file of rows, or a study."""
     sys.path.insert(0, str(ROOT))
     begin = time.perf_counter()
     import simsmtp  # noqa: PLC0415 - the import is part of what is timed
@@ -45,8 +46,15 @@ def child(task: dict[str, Any]) -> dict[str, Any]:
     if task["warm"]:
         run_replication(simsmtp.Scenario(), engine=task["engine"])
     ready = time.perf_counter()
-    output = run_replication(scenario, engine=task["engine"], replication=task["replication"])
+    output = run_replication(
+        scenario, engine=task["engine"], replication=task["replication"], recipients=task["rows"] == "kept"
+    )
     taken = time.perf_counter() - ready
+    if task["rows"] == "written":
+        with tempfile.TemporaryDirectory() as folder:
+            ready = time.perf_counter()
+            simsmtp.simulate(scenario, engine=task["engine"]).write_recipients(Path(folder, "recipients.csv"))
+            taken = time.perf_counter() - ready
     return {"responses": dict(output.responses), "ready_s": ready - begin, "run_s": taken, "peak_mib": peak_mib()}
 
 
@@ -77,10 +85,10 @@ class Fresh:
 
 
 def replication(
-    scenario: dict[str, Any], engine: str = "compiled", *, number: int = 0, warm: bool = True
+    scenario: dict[str, Any], engine: str = "compiled", *, number: int = 0, warm: bool = True, rows: str = "off"
 ) -> dict[str, Any]:
-    """Return the task of one replication."""
-    return {"scenario": scenario, "engine": engine, "replication": number, "warm": warm}
+    """Return the task of one replication; its recipient rows are ``off``, ``kept``, or ``written`` as CSV."""
+    return {"scenario": scenario, "engine": engine, "replication": number, "warm": warm, "rows": rows}
 
 
 if __name__ == "__main__":

@@ -107,11 +107,11 @@ def audit(
     quiet: bool,
 ) -> None:
     """Parse, call, print."""
+    from simsmtp.analysis.outputs import require_writable  # noqa: PLC0415
     from simsmtp.audit import verdicts  # noqa: PLC0415
     from simsmtp.audit.kept import Kept  # noqa: PLC0415
     from simsmtp.audit.table import LEGEND, markdown  # noqa: PLC0415
     from simsmtp.audit.yours import Yours  # noqa: PLC0415
-    from simsmtp.cli.outputs import require_writable  # noqa: PLC0415
     from simsmtp.live.places import place_in  # noqa: PLC0415
 
     if baseline and not baseline.exists():

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from simsmtp.cli.outputs import require_writable
+from simsmtp.analysis.outputs import require_writable
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario

@@ -56,7 +56,7 @@ def trace(
     as_json: bool,
 ) -> None:
     """Parse, call, print."""
-    from simsmtp.cli.outputs import require_writable  # noqa: PLC0415
+    from simsmtp.analysis.outputs import require_writable  # noqa: PLC0415
     from simsmtp.engines import run_replication  # noqa: PLC0415
     from simsmtp.model.plan import plan_of  # noqa: PLC0415
     from simsmtp.protocol.wire import AddressBook  # noqa: PLC0415

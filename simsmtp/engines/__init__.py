@@ -48,7 +48,7 @@ def run_replication(
         ``"reference"`` (SimPy), ``"compiled"`` (Numba, extra ``fast``), or ``"auto"``: the compiled one where it
         can run the scenario and there is enough to do to repay loading it. All give the same bits.
     recipients, dialogue : bool
-        Also return one row per recipient; every line the peers exchange.
+        Also return one row per recipient, of which many lie in a temporary file; every line the peers exchange.
 
     Returns
     -------

@@ -17,6 +17,7 @@ from simsmtp.live.places import Place, reason_of
 from simsmtp.live.sending import Sending
 from simsmtp.live.steps import Pause, Poll, Read, StartTls, Steps, Write
 from simsmtp.live.wire import Wire
+from simsmtp.model.recipient_rows import RecipientRows
 from simsmtp.model.records import Output
 from simsmtp.model.scenario import Scenario
 
@@ -114,7 +115,7 @@ class Delivery:
             await self._end_tasks()
         parcels = self.sending.parcels
         rows = self._dialogue.rows if self._dialogue else []
-        output = Output(parcels.responses(), parcels.rows(), rows, engine="live")
+        output = Output(parcels.responses(), RecipientRows.of(parcels.rows()), rows, engine="live")
         return Delivered(output, self.sending.faults, self._was_interrupted)
 
     def _stop(self) -> None:

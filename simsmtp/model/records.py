@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from simsmtp.model.recipient_rows import RecipientRows
 
 Responses = dict[str, int | float]
 
@@ -105,8 +108,9 @@ class Output(NamedTuple):
     ----------
     responses : dict
         One value per response column, see `simsmtp.model.responses`.
-    recipients : list of RecipientRow
-        Empty unless asked for.
+    recipients : RecipientRows
+        A sequence of `RecipientRow` in order of message and recipient, which need not lie in memory as a whole. Empty
+        unless asked for.
     dialogue : list of DialogueRow
         Empty unless asked for.
     engine : str
@@ -114,6 +118,6 @@ class Output(NamedTuple):
     """
 
     responses: Responses
-    recipients: list[RecipientRow]
+    recipients: RecipientRows
     dialogue: list[DialogueRow]
     engine: str = ""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp import engines
 from simsmtp.errors import InputError
-from simsmtp.model.records import RecipientRow
 from simsmtp.study.design import DesignPoint
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
     from simsmtp.analysis.warmup import Warmup
     from simsmtp.study.study import Study
-
-_RECIPIENT = RecipientRow._fields
 
 
 class SteadyPoint(NamedTuple):
@@ -86,11 +83,9 @@ def _recipients(study: Study, point: DesignPoint) -> DataFrame | None:
 
 
 def _run(study: Study, point: DesignPoint, replication: int) -> DataFrame:
-    import pandas as pd  # noqa: PLC0415
-
     seed = study.experiment.seed
     output = engines.run_replication(point.scenario, seed=seed, replication=replication, engine="auto", recipients=True)
-    table = pd.DataFrame(output.recipients, columns=list(_RECIPIENT))
+    table = output.recipients.frame()
     table.insert(0, "replication", replication)
     return table
 

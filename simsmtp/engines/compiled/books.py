@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from simsmtp.engines.compiled.draws import (
     INTERARRIVAL,
     RECIPIENTS,
@@ -283,6 +285,7 @@ def _write_row(w: Any, message: Any, recipient: Any) -> None:
     row.valid, row.ndr = valid, ndr
     row.ledger = ledger_class(valid, slot_at(w, slot).accepted, ndr, queued).value
     row.accepted, row.attempts = slot_at(w, slot).accepted, extra_at(w, slot).attempts
-    row.arrival_ns, row.first_accepted_ns = M.arrival_ns, extra_at(w, slot).first_accepted
+    first = extra_at(w, slot).first_accepted
+    row.arrival_s, row.delay_s = M.arrival_ns / 1e9, (first - M.arrival_ns) / 1e9 if first >= 0 else np.nan
     row.origin = origin_of(w, slot, M.first)
     R.rows += 1

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from simsmtp.model.recipient_records import RECORD
 from simsmtp.protocol.ledger import Ledger
 from simsmtp.strategies.tally import Tally
 
@@ -126,25 +127,6 @@ EXTRA = np.dtype(
 )
 """What is kept of a recipient only if something needs it: rows, greylisting, resends, several destinations."""
 
-ROW = np.dtype(
-    [
-        ("message", np.int64),
-        ("recipient", np.int32),
-        ("resend_of", np.int64),
-        ("destination", np.int32),
-        ("valid", np.bool_),
-        ("ledger", np.uint8),
-        ("accepted", np.uint8),
-        ("ndr", np.bool_),
-        ("attempts", np.int32),
-        ("arrival_ns", np.int64),
-        ("first_accepted_ns", np.int64),
-        ("origin", np.int32),
-    ],
-    align=True,
-)
-"""One recipient at the end of a run, before it becomes a `simsmtp.model.records.RecipientRow`."""
-
 RUN = _record(
     """now events resume staff_due to_start resend_due resend_number read_due ending closing
     arrived arrived_ns entered entered_ns connections resends
@@ -179,7 +161,7 @@ ARRAYS: dict[str, np.dtype[np.void]] = {
     "jobs": JOB,
     "slots": SLOT,
     "extras": EXTRA,  # slot, or one
-    "rows": ROW,
+    "rows": RECORD,
     "tcp": TCP_WORD,  # session, word; or one
 }
 """The arrays of a run and what an axis counts."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,10 @@ from simsmtp.engines.compiled.packing import World, grow, world_of
 from simsmtp.engines.compiled.transaction import BUILT_IN
 from simsmtp.engines.compiled.user import Compiled, compile_strategy
 from simsmtp.model.plan import Plan, plan_of
-from simsmtp.model.records import Output, RecipientRow, Responses
+from simsmtp.model.records import Output, Responses
+from simsmtp.model.rows_in_order import RowWriter
 from simsmtp.model.scenario import Scenario
 from simsmtp.model.totals import Totals, responses_of
-from simsmtp.protocol.ledger import LEDGER_NAMES
 from simsmtp.strategies.registry import Settle, find_strategy
 
 if TYPE_CHECKING:
@@ -33,11 +32,10 @@ def run(scenario: Scenario, *, seed: int, replication: int, recipients: bool = F
     plan = _plan(scenario, strategy.settle) if scenario.workload.trace is None else plan_of(scenario)
     address = 0 if plan.client.settle in BUILT_IN else compiled_strategy(plan.client.settle).address
     world = world_of(plan, seed=seed, replication=replication, rows=recipients, settle_address=address)
-    rows: list[RecipientRow] = []
+    rows = RowWriter([one.name for one in plan.destinations])
     for chunk in _chunks(kernel(has_tcp=world.has_tcp), world):
-        rows += _rows(chunk, plan)
-    rows.sort(key=lambda row: (row.message, row.recipient))
-    return Output(_responses(world), rows, [], "compiled")
+        rows.extend(chunk)
+    return Output(_responses(world), rows.finish(), [], "compiled")
 
 
 _plans: dict[int, tuple[Scenario, Settle, Plan]] = {}
@@ -92,15 +90,3 @@ def _responses(world: World) -> Responses:
         int(run["last_final_ns"]),
     )
     return responses_of(totals, delays)
-
-
-def _rows(chunk: NDArray[np.void], plan: Plan) -> Iterator[RecipientRow]:
-    names = [one.name for one in plan.destinations]
-    for row in chunk.tolist():
-        message, recipient, resend_of, lane, valid, ledger, accepted, ndr, attempts, arrival, first, origin = row
-        delay = math.nan if first < 0 else (first - arrival) / 1e9
-        name = LEDGER_NAMES[ledger]
-        yield RecipientRow(
-            message, recipient, resend_of, names[lane] if len(names) > 1 else "", valid, name, accepted, ndr, attempts,
-            arrival / 1e9, delay, origin,
-        )  # fmt: skip

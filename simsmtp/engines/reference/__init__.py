@@ -18,8 +18,8 @@ from simsmtp.model.streams import Streams
 def run(scenario: Scenario, *, seed: int, replication: int, recipients: bool = False, dialogue: bool = False) -> Output:
     """Run one replication; see `simsmtp.engines.run_replication`."""
     plan = plan_of(scenario)
-    books = Books(keep_rows=recipients)
+    books = Books([one.name for one in plan.destinations], keep_rows=recipients)
     transcript = Transcript() if dialogue else None
     sender = Sender(plan, Streams(seed, replication), books, transcript)
     sender.clock.env.run(until=plan.horizon_ns or None)
-    return Output(books.responses(), books.rows, transcript.rows if transcript else [], "reference")
+    return Output(books.responses(), books.rows.finish(), transcript.rows if transcript else [], "reference")

@@ -6,15 +6,22 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import chain, repeat, starmap
 from operator import not_
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simsmtp.model.histogram import bucket_of
-from simsmtp.model.records import RecipientRow, Responses
+from simsmtp.model.recipient_records import RECORD
+from simsmtp.model.records import Responses
+from simsmtp.model.rows_in_order import RowWriter
 from simsmtp.model.totals import Totals, responses_of
-from simsmtp.protocol.ledger import LEDGER_NAMES, Ledger, ledger_class
+from simsmtp.protocol.ledger import Ledger, ledger_class
 
 _NEVER = -1
+_AT_ONCE = 4096
+"""Recipients whose rows are written at once: one column costs as much for a single message."""
 
 
 class Message:
@@ -24,7 +31,7 @@ class Message:
         "accepted",
         "arrival_ns",
         "attempts",
-        "destination_of",
+        "destinations",
         "first_accepted_ns",
         "first_seen_ns",
         "generation",
@@ -50,7 +57,7 @@ class Message:
         self.attempts = array("I", bytes(4 * recipients))
         self.first_accepted_ns: dict[int, int] = {}
         self.first_seen_ns: dict[int, int] = {}
-        self.destination_of: dict[int, str] = {}
+        self.destinations: Sequence[int] = ()
         self.transactions = 0
         self.generation = 0
         self.resend_of = -1
@@ -72,11 +79,13 @@ class Message:
 
 
 class Books:
-    """Counts of a run. With `keep_rows` false, memory does not grow with finished messages."""
+    """Counts of a run, and with `keep_rows` its rows. Memory does not grow with finished messages."""
 
-    def __init__(self, *, keep_rows: bool) -> None:
+    def __init__(self, destinations: Sequence[str], *, keep_rows: bool) -> None:
         self.keep_rows = keep_rows
-        self.rows: list[RecipientRow] = []
+        self.rows = RowWriter(destinations)
+        self._closed: list[Message] = []
+        self._closed_recipients = 0
         self.open: dict[int, Message] = {}
         self.recipients = 0
         self.ledger = [0] * len(Ledger)
@@ -128,14 +137,21 @@ class Books:
         for fate, recipients in Counter(message.fates()).items():
             self.ledger[ledger_class(*fate)] += recipients
         if self.keep_rows:
-            fates = enumerate(message.fates())
-            self.rows += [_row(message, recipient, ledger_class(*fate)) for recipient, fate in fates]
+            self._closed.append(message)
+            self._closed_recipients += len(message)
+            if self._closed_recipients >= _AT_ONCE:
+                self._write_rows()
+
+    def _write_rows(self) -> None:
+        if self._closed:
+            self.rows.extend(_records(self._closed))
+        self._closed, self._closed_recipients = [], 0
 
     def responses(self) -> Responses:
         """Return one value per response column, after closing what is still open."""
         for message in list(self.open.values()):
             self.close(message)
-        self.rows.sort(key=lambda row: (row.message, row.recipient))
+        self._write_rows()
         totals = Totals(
             self.recipients,
             self.ledger,
@@ -150,19 +166,28 @@ class Books:
         return responses_of(totals, self.delays)
 
 
-def _row(message: Message, recipient: int, entry: Ledger) -> RecipientRow:
-    first = message.first_accepted_ns.get(recipient)
-    return RecipientRow(
-        message=message.number,
-        recipient=recipient,
-        resend_of=message.resend_of,
-        destination=message.destination_of.get(recipient, ""),
-        valid=message.is_valid(recipient),
-        ledger=LEDGER_NAMES[entry],
-        accepted=message.accepted[recipient],
-        ndr=bool(message.ndr[recipient]),
-        attempts=message.attempts[recipient],
-        arrival_s=message.arrival_ns / 1e9,
-        delay_s=math.nan if first is None else (first - message.arrival_ns) / 1e9,
-        origin=message.origin_recipients[recipient],
-    )
+def _records(messages: Sequence[Message]) -> NDArray[np.void]:
+    """Return what is known of the recipients of messages, see `simsmtp.model.recipient_records`."""
+    lengths = np.array([len(one) for one in messages])
+    records = np.empty(lengths.sum(), RECORD)
+    records["message"] = np.repeat([one.number for one in messages], lengths)
+    records["resend_of"] = np.repeat([one.resend_of for one in messages], lengths)
+    records["arrival_s"] = np.repeat([one.arrival_ns / 1e9 for one in messages], lengths)
+    records["recipient"] = np.arange(len(records)) - np.repeat(lengths.cumsum() - lengths, lengths)
+    records["accepted"] = np.frombuffer(b"".join(one.accepted for one in messages), np.uint8)
+    records["ndr"] = np.frombuffer(b"".join(one.ndr for one in messages), np.bool_)
+    records["attempts"] = np.frombuffer(b"".join(one.attempts for one in messages), np.uintc)
+    for name, column in (
+        ("destination", (one.destinations or repeat(0, len(one)) for one in messages)),
+        ("origin", (one.origin_recipients for one in messages)),
+        ("valid", (repeat(True, len(one)) if one.valid is None else one.valid for one in messages)),
+        ("ledger", (starmap(ledger_class, one.fates()) for one in messages)),
+        ("delay_s", map(_delays_s, messages)),
+    ):
+        records[name] = np.fromiter(chain.from_iterable(column), RECORD[name], len(records))
+    return records
+
+
+def _delays_s(message: Message) -> Iterator[float]:
+    arrival_ns, first_ns = message.arrival_ns, message.first_accepted_ns
+    return ((first_ns[one] - arrival_ns) / 1e9 if one in first_ns else math.nan for one in range(len(message)))

@@ -101,9 +101,8 @@ class Sender:
         place = {recipient: index for index, recipient in enumerate(origin)}
         parts = [sorted(place[recipient] for recipient in part if recipient in place) for part in parts]
         if self._books.keep_rows:
-            message.destination_of = {
-                recipient: lane.plan.name for lane, part in zip(self._lanes, parts, strict=True) for recipient in part
-            }
+            of = {recipient: number for number, part in enumerate(parts) for recipient in part}
+            message.destinations = [of[recipient] for recipient in range(len(message))]
         return parts
 
     # -- connections ----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Files and folders that a command is to write: looked at before the work, so that it is not done for nothing."""
+"""Files and folders to be written: looked at before the work, so that it is not done for nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def require_writable(path: Path, key: str, *, is_folder: bool = False) -> None:
     path : Path
         Where it is to be; nothing is made.
     key : str
-        Option named in the complaint.
+        Option or argument named in the complaint.
     is_folder : bool
         It is a folder, which may have to be made with those around it.
     """
