@@ -121,14 +121,15 @@ class _Parting(NamedTuple):
     def event(self, connections: set[tuple[int, int]]) -> Event | None:
         """Return the first event of the instant that has to do with what differs.
 
-        It planned what only one engine has to come, or is of a connection that this belongs to, or of one of the
-        `connections` that carry the recipients whose fates differ.
+        It planned what only the reference engine has to come; or it is of a connection that has something else to
+        come with the compiled engine, or of one of the `connections` that carry the recipients whose fates differ.
         """
         ours, theirs = self.planned()
         causes = {cause for event, cause in self.log.planned if event in ours}
-        concerned = connections | {event.connection for event in (*ours, *theirs) if event.connection}
+        others = connections | {event.connection for event in theirs}
+        others -= {None, *(cause.connection for cause in causes if cause)}
         events = self.events()
-        return next((one for one in events if one in causes or one.connection in concerned), next(iter(events), None))
+        return next((one for one in events if one in causes or one.connection in others), next(iter(events), None))
 
 
 def _is_late(pair: Pair) -> bool:
@@ -199,17 +200,17 @@ def first_event(scenario: Scenario, *, seed: int = 0, replication: int = 0) -> s
     # The first instant is 0, even if nothing is there but messages and clients that set out.
     instants = sorted({0, *(event.at_ns for event in end.log.happened)})
     at_ns = _first(instants, lambda at_ns: runs.parting(at_ns).is_one)
-    parting = end if at_ns is None else runs.parting(at_ns)
     book = AddressBook(scenario.workload.address_chars, scenario.workload.domains)
-    return "\n  ".join(_told(parting, end, runs, book))
+    return "\n  ".join(_told(runs.parting(at_ns), end, runs, book))
 
 
-def _first(instants: Sequence[int], differs: Callable[[int], bool]) -> int | None:
+def _first(instants: Sequence[int], differs: Callable[[int], bool]) -> int:
+    """Return the first instant that differs, given that the last one does."""
     low, high = 0, len(instants)
     while high - low > _ONE_BY_ONE:
         middle = (low + high) // 2
         low, high = (low, middle + 1) if differs(instants[middle]) else (middle + 1, high)
-    return next(filter(differs, instants[low:high]), None)
+    return next(filter(differs, instants[low : high - 1]), instants[high - 1])
 
 
 def _told(parting: _Parting, end: _Parting, runs: _Runs, book: AddressBook) -> Iterator[str]:
@@ -219,9 +220,7 @@ def _told(parting: _Parting, end: _Parting, runs: _Runs, book: AddressBook) -> I
     now = [row for row in dialogue if parting.at_ns in (row.client_ns, row.server_ns)]
     apart = _recipients(rows)
     event, events = parting.event({connection_of[row] for row in now if _recipient(row) in apart}), parting.events()
-    yield "the engines part " + (
-        f"at {event.told(plan)}" if event else "at the end" if parting is end else "from the start"
-    )
+    yield "the engines part " + (f"at {event.told(plan)}" if event else "from the start")
     if len(events) > 1:
         yield "at the same instant, in this order: " + "; ".join(_few(one.told(plan) for one in events))
     for name, planned in zip(("reference", "compiled"), parting.planned(), strict=True):
