@@ -260,9 +260,10 @@ def _row_told(pair: Pair) -> str:
 
 
 def _near(rows: list[DialogueRow], at_ns: int) -> list[DialogueRow]:
-    """Return what is said on a connection at an instant, and in the flight that has last begun by then."""
+    """Return what is said on a connection at an instant, then the rest of the flight that has last begun by then."""
     group = max((row.group for row in rows if row.client_ns <= at_ns), default=-1)
-    return [row for row in rows if row.group == group or at_ns in (row.client_ns, row.server_ns)]
+    now = [row for row in rows if at_ns in (row.client_ns, row.server_ns)]
+    return now + [row for row in rows if row.group == group and row not in now]
 
 
 def _said(row: DialogueRow, plan: Plan, book: AddressBook) -> str:
