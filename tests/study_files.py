@@ -67,11 +67,15 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def cli(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a folder."""
-    return subprocess.run(
-        command(*arguments), cwd=folder, env=environment(), capture_output=True, text=True, check=False
-    )
+def cli(folder: Path, *arguments: object, without: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a folder, perhaps as if a package were not installed."""
+    env = environment()
+    if without:
+        hidden = folder.parent / f"{folder.name}-without-{without}"
+        hidden.mkdir(exist_ok=True)
+        written(hidden, f"import sys; sys.modules[{without!r}] = None", "sitecustomize.py")
+        env["PYTHONPATH"] = os.pathsep.join([str(hidden), env["PYTHONPATH"]])
+    return subprocess.run(command(*arguments), cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
 def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Generator, Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from simsmtp import engines
 from simsmtp.study.chunks import Chunk, Pace, Stored, Task, chunks_of
 from simsmtp.study.executors import LOCAL, Executor, started
+from simsmtp.study.progress import note
 from simsmtp.study.user_strategies import Travelling
 
 if TYPE_CHECKING:
@@ -94,4 +94,4 @@ def _one_per_strategy(scenarios: Iterable[Scenario]) -> list[Scenario]:
 def _tell_fallback(choice: engines.Choice) -> None:
     """Say once why the faster engine cannot be had."""
     if choice.is_fallback:
-        sys.stderr.write(f"simsmtp: {choice.reason}; the reference engine runs it\n")
+        note(f"{choice.reason}; the reference engine runs it")

@@ -65,7 +65,8 @@ def compile_strategy(settle: Callable[..., Any]) -> Compiled:
 def _reason(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith(("Failed in", "During", "[1]", "File", "-"))]
-    return (telling or lines or [type(error).__name__])[0].removesuffix(" Raised from None").rstrip(".")
+    reason = (telling or lines or [type(error).__name__])[0].removesuffix(" Raised from None").rstrip(".:")
+    return re.sub(r" at 0x[0-9a-f]+", "", reason)
 
 
 def _place(settle: Callable[..., Any], error: Exception) -> tuple[str | None, int | None]:
