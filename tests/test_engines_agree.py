@@ -201,7 +201,7 @@ def test_a_strategy_of_ones_own_is_compiled_and_an_edited_one_is_compiled_anew()
     assert seen[0] != seen[1]
 
 
-def test_a_strategy_outside_the_decision_language_falls_back_and_says_so() -> None:
+def test_a_strategy_outside_the_decision_language_is_refused() -> None:
     register_strategy("own", talkative)
     with pytest.raises(InputError, match="outside the decision language"):
         run_replication(_own("own"), engine="compiled")
