@@ -170,6 +170,25 @@ def test_engines_agree_on_every_strategy_overflow_and_limit(strategy: str, overf
     )
 
 
+@pytest.mark.parametrize("overshoot", SERVER["overshoot_limit"])
+@pytest.mark.parametrize("reply", SERVER["overflow_reply"])
+def test_engines_agree_on_recipients_worked_out_together(reply: object, overshoot: object) -> None:
+    """Many RCPTs are sure of their answer here, as they hardly ever are in scenarios drawn at random."""
+    for octets, replies in itertools.product(SERVER["reply_buffer_bytes"], NETWORK["replies_per_read"]):
+        _agree(
+            Scenario.from_dict(
+                {
+                    "workload": {"recipients_per_message": 120},
+                    "network": {"replies_per_read": replies},
+                    "server": {
+                        "recipient_limit": 30, "overflow_reply": reply, "overshoot_limit": overshoot,
+                        "refusal_ms": 0.4, "reply_buffer_bytes": octets,
+                    },
+                }
+            )
+        )  # fmt: skip
+
+
 def optimist(tally, rcpt, knobs):  # type: ignore[no-untyped-def]
     """Take an over-limit refusal for an acceptance."""
     return Verdict.DONE if rcpt.seen == Seen.OVER else by_own_reply(rcpt.seen)
