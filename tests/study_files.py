@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from simsmtp import engines
@@ -16,6 +17,7 @@ from simsmtp.model.records import Output
 from simsmtp.model.responses import RESPONSES
 from simsmtp.model.scenario import Scenario
 from simsmtp.strategies import registry
+from simsmtp.study.tasks import Tasks
 
 ROOT = Path(__file__).parents[1]
 STUDY = '[study]\nname = "tiny"\ntitle = "Tiny"\nreplications = 3\nseed = 7\n'
@@ -67,11 +69,20 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def cli(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a folder."""
-    return subprocess.run(
-        command(*arguments), cwd=folder, env=environment(), capture_output=True, text=True, check=False
-    )
+def cli(folder: Path, *arguments: object, without: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a folder, perhaps as if a package were not installed."""
+    env = environment()
+    if without:
+        hidden = folder.parent / f"{folder.name}-without-{without}"
+        hidden.mkdir(exist_ok=True)
+        written(hidden, f"import sys; sys.modules[{without!r}] = None", "sitecustomize.py")
+        env["PYTHONPATH"] = os.pathsep.join([str(hidden), env["PYTHONPATH"]])
+    return subprocess.run(command(*arguments), cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+def all_of(scenario: Scenario, replications: int) -> Tasks:
+    """Return the tasks of a scenario of which nothing is stored."""
+    return Tasks({1: scenario}, replications, lambda *_: np.empty(0, dtype=np.int64))
 
 
 def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

@@ -7,19 +7,18 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-from study_files import LONG, TINY, cli, command, document, environment, written
+from study_files import LONG, TINY, all_of, cli, command, document, environment, written
 
 from simsmtp.errors import InputError
 from simsmtp.model.scenario import Scenario
 from simsmtp.study.execute import executed
 from simsmtp.study.executors import executor_of
 from simsmtp.study.runner import run
-from simsmtp.study.tasks import Tasks
 
 
 def digest_of(folder: Path, *arguments: object) -> object:
@@ -45,7 +44,7 @@ def test_the_engine_that_ran_is_told(tmp_path: Path) -> None:
 def test_long_replications_of_the_compiled_engine_run_in_threads() -> None:
     pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
     scenario = Scenario(workload={"messages": 4000})
-    tasks = Tasks({1: scenario}, 4, lambda *_: np.empty(0, dtype=np.int64))
+    tasks = all_of(scenario, 4)
     results = [
         sorted(
             pair for rows in executed(tasks, seed=3, engine="compiled", strategies=(), workers=workers) for pair in rows
@@ -98,14 +97,56 @@ def test_a_scheduler_that_does_not_answer_is_told_before_anything_is_written(tmp
     assert not (tmp_path / "results").exists()
 
 
-def test_wrong_executors_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def web_server(server: socket.socket) -> None:
+    """Answer the first client as a web server would."""
+    client = server.accept()[0]
+    client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    client.close()
+
+
+def test_another_program_at_the_address_is_no_scheduler(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
+    written(tmp_path, TINY)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        thread = threading.Thread(target=web_server, args=(server,))
+        thread.start()
+        done = cli(tmp_path, "run", "study.toml", "--executor", "dask", "--scheduler", address)
+        thread.join()
+    assert done.returncode == 2
+    assert "no Dask scheduler answers there: another program does" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "results").exists()
+
+
+def test_what_is_no_address_is_told_at_once_and_stored_results_stay(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
+    digest = digest_of(tmp_path / "kept", "--workers", 1)
+    began = time.monotonic()
+    done = cli(tmp_path / "kept", "run", "study.toml", "--executor", "dask", "--scheduler", "nowhere")
+    assert time.monotonic() - began < 10  # 2 s where nothing else runs
+    assert done.returncode == 2
+    assert done.stderr.startswith("simsmtp: scheduler: no Dask scheduler answers there: missing port")
+    assert done.stderr.count("\n") == 1
+    again = document(cli(tmp_path / "kept", "run", "study.toml", "--json", "--no-figure"))
+    assert (again["computed"], again["reused"], again["digest"]) == (0, 12, digest)
+
+
+def test_without_dask_the_way_to_it_is_told(tmp_path: Path) -> None:
+    written(tmp_path, TINY)
+    done = cli(tmp_path, "run", "study.toml", "--executor", "dask", without="distributed")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "simsmtp: executor: Dask is not installed; given: 'dask'; allowed: pip install 'simsmtp[cluster]'\n"
+    )
+    assert not (tmp_path / "results").exists()
+
+
+def test_wrong_executors_are_refused() -> None:
     with pytest.raises(InputError, match="unknown executor"):
         executor_of("slurm")
     with pytest.raises(InputError, match="belongs to the executor dask"):
         executor_of("local", "tcp://127.0.0.1:8786")
-    monkeypatch.setattr("simsmtp.study.executors.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"simsmtp\[cluster\]"):
-        executor_of("dask")
 
 
 def test_an_experiment_in_python_takes_an_executor_too(tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp.errors import InputError
-from simsmtp.strategies.registry import find_strategy
+from simsmtp.strategies.registry import Settle, find_strategy
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
@@ -23,10 +23,21 @@ _NEEDS = ("numba", "platformdirs")
 
 
 class Choice(NamedTuple):
-    """An engine and the reason for it, fit to end a sentence."""
+    """An engine and the reason for it, fit to end a sentence.
+
+    Attributes
+    ----------
+    engine : str
+        Its name.
+    reason : str
+        Why it is that one.
+    is_fallback : bool
+        The compiled engine would be worth it, and cannot run the scenario's strategy.
+    """
 
     engine: str
     reason: str
+    is_fallback: bool = False
 
 
 class _Asked:
@@ -87,10 +98,10 @@ def choose_engine(scenario: Scenario, engine: str = "auto", *, dialogue: bool = 
         return Choice("reference", "numba is not installed (pip install 'simsmtp[fast]')")
     if engine == "auto" and (reason := _not_worth_it(scenario)):
         return Choice("reference", reason)
-    if reason := _obstacle(scenario, dialogue):
+    if obstacle := _obstacle(scenario, dialogue):
         if engine == "compiled":
-            raise InputError(reason, key="engine", given=engine, allowed="reference")
-        return Choice("reference", reason)
+            raise obstacle
+        return Choice("reference", obstacle.message, is_fallback=not dialogue)
     return Choice("compiled", "it was asked for" if engine == "compiled" else "it gives the same bits faster")
 
 
@@ -111,17 +122,27 @@ def _not_worth_it(scenario: Scenario) -> str:
     return ""
 
 
-def _obstacle(scenario: Scenario, dialogue: bool) -> str:
-    if dialogue:
-        return "only the reference engine writes the dialogue"
+def _obstacle(scenario: Scenario, dialogue: bool) -> InputError | None:
+    """Return what keeps the compiled engine from running a scenario, as a complaint about who asked for it."""
     strategy = find_strategy(scenario.client.strategy)
-    if strategy.builtin:
-        return ""
+    if dialogue:
+        message, file, line = "only the reference engine writes the dialogue", None, None
+    elif strategy.builtin or (found := _outside_language(strategy.settle)) is None:
+        return None
+    else:
+        reason, file, line = found
+        message = f"the strategy {strategy.name} is outside the decision language: {reason}"
+    return InputError(message, file=file, line=line, key="engine", given="compiled", allowed="reference, or auto")
+
+
+@lru_cache(maxsize=16)
+def _outside_language(settle: Settle) -> tuple[str, str | None, int | None] | None:
+    """Return why a strategy cannot be compiled, its file and line; None if it can. To try costs half a second."""
     from simsmtp.engines.compiled.replication import compiled_strategy  # noqa: PLC0415 - needs the extra
     from simsmtp.engines.compiled.user import NotInDecisionLanguage  # noqa: PLC0415
 
     try:
-        compiled_strategy(strategy.settle)
+        compiled_strategy(settle)
     except NotInDecisionLanguage as error:
-        return f"the strategy {strategy.name} is outside the decision language: {error}"
-    return ""
+        return str(error), error.file, error.line
+    return None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import islice
 from typing import Any
 
-from distributed import Client, LocalCluster, as_completed
+from distributed import Client, LocalCluster, Security, as_completed
+from distributed.core import rpc
 from distributed.scheduler import KilledWorker
 
 from simsmtp.errors import InputError
@@ -23,15 +26,38 @@ Map = Callable[[Iterator[Chunk]], Iterator[list[Stored]]]
 
 
 def check_scheduler(address: str) -> None:
-    """See whether a scheduler answers.
+    """See whether a scheduler answers: a `Client` that finds none is slow to give up, and loud.
 
     Raises
     ------
     InputError
         If it does not.
     """
-    with _client(address):
-        pass
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    try:
+        with ThreadPoolExecutor(1) as thread:  # the caller may have an event loop of its own, as a notebook has
+            kind = thread.submit(asyncio.run, _kind_of(address)).result()
+    except (OSError, ValueError) as error:
+        raise _no_scheduler(address, str(error) or f"it says nothing in {_ANSWER_S} s") from None
+    except Exception:  # noqa: BLE001 - what a web server says may be taken for anything
+        raise _no_scheduler(address, "another program does") from None
+    if kind != "Scheduler":
+        raise _no_scheduler(address, f"a {kind} does")
+
+
+async def _kind_of(address: str) -> object:
+    async def ask() -> object:
+        async with rpc(address, timeout=_ANSWER_S, connection_args=Security().get_connection_args("client")) as there:
+            return (await there.identity())["type"]
+
+    return await asyncio.wait_for(ask(), _ANSWER_S + 1)
+
+
+def _no_scheduler(address: str, why: str) -> InputError:
+    return InputError(
+        f"no Dask scheduler answers there: {why}", key="scheduler", given=address,
+        allowed="the address that 'dask scheduler' prints, such as tcp://10.0.0.1:8786",
+    )  # fmt: skip
 
 
 @contextmanager
@@ -52,24 +78,17 @@ def connected(scheduler: str | None, workers: int) -> Iterator[tuple[int, Map]]:
             )  # host is loopback
             client = stack.enter_context(Client(stack.enter_context(cluster), set_as_default=False))
         else:
-            client = stack.enter_context(_client(scheduler))
-        client.wait_for_workers(1, timeout=_WORKERS_S)
+            check_scheduler(scheduler)
+            client = stack.enter_context(Client(scheduler, timeout=_ANSWER_S, set_as_default=False))
+        try:
+            client.wait_for_workers(1, timeout=_WORKERS_S)
+        except TimeoutError:
+            raise InputError(
+                f"no worker has come in {_WORKERS_S} s", key="scheduler", given=scheduler,
+                allowed="a scheduler with workers: 'dask worker ADDRESS'",
+            ) from None  # fmt: skip
         slots = sum(client.nthreads().values())
         yield slots, partial(_in_dask, client, slots)
-
-
-@contextmanager
-def _client(address: str) -> Iterator[Any]:
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    try:
-        client = Client(address, timeout=_ANSWER_S, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"no Dask scheduler answers there: {error}", key="scheduler", given=address,
-            allowed="the address that 'dask scheduler' prints, such as tcp://10.0.0.1:8786",
-        ) from None  # fmt: skip
-    with client:
-        yield client
 
 
 def _in_dask(client: Any, slots: int, chunks: Iterator[Chunk]) -> Iterator[list[Stored]]:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
+from functools import cache
+from typing import TYPE_CHECKING
 
 from simsmtp import engines
 from simsmtp.study.chunks import Chunk, Pace, Stored, chunks_of
 from simsmtp.study.executors import LOCAL, Executor, started
+from simsmtp.study.progress import note
 from simsmtp.study.tasks import Tasks
 from simsmtp.study.user_strategies import Travelling
 
+if TYPE_CHECKING:
+    from simsmtp.model.scenario import Scenario
+    from simsmtp.study.experiment import Experiment
+
 _WORTH_A_THREAD = 1_000_000
 """Recipients of a replication from which on nearly all its time goes by in compiled code, beside other threads."""
+
+
+def check_engine(experiment: Experiment, engine: str) -> None:
+    """Raise an `InputError` unless an engine can run every scenario of an experiment."""
+    if engine != "auto":
+        for scenario in _one_per_strategy(point.scenario for point in experiment.points):
+            engines.choose_engine(scenario, engine)
 
 
 def executed(
@@ -49,7 +63,10 @@ def executed(
         return
     at_stake = tasks.recipients()
     engines.expect(at_stake)
-    choice = engines.choose_engine(tasks[0].scenario, engine)
+    choices = [engines.choose_engine(one, engine) for one in _one_per_strategy(tasks.scenarios())]
+    for one in choices:
+        _tell_fallback(one)
+    choice = choices[0]
     if choice.engine == "compiled" and executor.name == "local" and workers > 1:
         engines.get_ready(tasks[0].scenario, engine)
     are_long = choice.engine == "compiled" and at_stake // len(tasks) >= _WORTH_A_THREAD
@@ -59,3 +76,18 @@ def executed(
         for rows in pool.map(chunks_of(tasks, pace, common)):
             pace.saw(rows)
             yield rows
+
+
+def _one_per_strategy(scenarios: Iterable[Scenario]) -> list[Scenario]:
+    """Return the first scenario of every strategy: what else they say is the same to the choice of an engine."""
+    found: dict[str, Scenario] = {}
+    for one in scenarios:
+        found.setdefault(one.client.strategy, one)
+    return list(found.values())
+
+
+@cache
+def _tell_fallback(choice: engines.Choice) -> None:
+    """Say once why the faster engine cannot be had."""
+    if choice.is_fallback:
+        note(f"{choice.reason}; the reference engine runs it")

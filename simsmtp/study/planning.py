@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simsmtp.engines import ENGINES
 from simsmtp.errors import InputError
 from simsmtp.study.capacity_table import RATE, CapacityTable
 from simsmtp.study.carried import carried_objectives
 from simsmtp.study.evaluate import Settings
+from simsmtp.study.execute import check_engine
 from simsmtp.study.experiment import Experiment, load_experiment
 from simsmtp.study.keys import changed
 from simsmtp.study.searched import messages_per_s, with_value
@@ -103,11 +103,15 @@ def prepare_capacity(
         experiment, seed=experiment.seed if seed is None else seed,
         replications=experiment.replications if replications is None else replications,
     )  # fmt: skip
-    _require(engine, experiment.replications)
+    if experiment.replications < 2:
+        raise InputError(
+            "an interval needs two", key="replications", given=experiment.replications, allowed="2 or more"
+        )
     folder = Path("results") / (experiment.name + ("-full" if full else "")) if output is None else Path(output)
     if folder.exists() and not folder.is_dir():
         raise InputError("is not a folder", key="output", given=str(folder), allowed="a folder, or a new name")
     check_plans(experiment)
+    check_engine(experiment, engine)
     known = travelling([experiment.scenario.client.strategy])
     how = Settings(folder, engine, workers or os.cpu_count() or 1, known, progress)
     plan = CapacityPlan(experiment, table, wanted, how, full)
@@ -141,13 +145,6 @@ def _changed(experiment: Experiment, part: str, changes: Mapping[str, Any]) -> S
         complaint = InputError(error.message, key=error.key, given=error.given, allowed=error.allowed)
         place = next((key for key in changes if (error.key or "").startswith(key)), next(iter(changes)))
         raise experiment.places.locate(complaint, f"capacity.{part}.{place}").at(key=error.key) from None
-
-
-def _require(engine: str, replications: int) -> None:
-    if engine not in ENGINES:
-        raise InputError("unknown engine", key="engine", given=engine, allowed=ENGINES)
-    if replications < 2:
-        raise InputError("an interval needs two", key="replications", given=replications, allowed="2 or more")
 
 
 def _check_searches(plan: CapacityPlan) -> None:

@@ -1,4 +1,4 @@
-"""The progress bar: replications done, and when the rest will be."""
+"""The progress bar: replications done, and when the rest will be; and notes that leave it whole."""
 
 from __future__ import annotations
 
@@ -40,6 +40,13 @@ def progress_bar(
         file=sys.stderr,
     ) as bar:
         yield bar.update
+
+
+def note(text: str) -> None:
+    """Write a line on standard error, above the bar if there is one."""
+    from tqdm import tqdm  # noqa: PLC0415
+
+    tqdm.write(f"simsmtp: {text}", file=sys.stderr)
 
 
 def _bar_type(notebook: bool) -> Any:

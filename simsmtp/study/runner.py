@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from simsmtp.engines import ENGINES
 from simsmtp.errors import InputError
 from simsmtp.study.address import canonical
-from simsmtp.study.execute import executed
+from simsmtp.study.execute import check_engine, executed
 from simsmtp.study.executors import LOCAL, Executor, executor_of
 from simsmtp.study.experiment import Experiment, load_experiment
 from simsmtp.study.progress import progress_bar
@@ -170,10 +169,9 @@ def prepare(
         experiment = load_experiment(path_or_experiment, settings)
     experiment = add_strategies(experiment, names) if names else experiment
     experiment = _overridden(experiment, replications, seed)
-    if engine not in ENGINES:
-        raise InputError("unknown engine", key="engine", given=engine, allowed=ENGINES)
     workers = _count("workers", (os.cpu_count() or 1) if workers is None else workers, 1)
     check_plans(experiment)
+    check_engine(experiment, engine)
     known = travelling(point.scenario.client.strategy for point in experiment.points)
     folder = Path("results") / experiment.name if output is None else Path(output)
     if folder.exists() and not folder.is_dir():

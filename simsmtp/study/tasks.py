@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, overload
 
 import numpy as np
@@ -68,8 +68,14 @@ class Tasks(Sequence[Task]):
         """Return how many of these tasks still have no result."""
         return int(np.isin(self._places, Tasks(dict(self._scenarios), self._replications, finished)._places).sum())
 
+    def scenarios(self) -> list[Scenario]:
+        """Return the scenarios that have a task here."""
+        return [scenario for scenario, count in self._counts() if count]
+
     def recipients(self) -> int:
         """Return about how many recipients all these tasks have."""
+        return sum(count * engines.expected_recipients(scenario) for scenario, count in self._counts())
+
+    def _counts(self) -> Iterator[tuple[Scenario, int]]:
         counts = np.bincount(self._places % len(self._scenarios), minlength=len(self._scenarios))
-        each = (engines.expected_recipients(scenario) for _, scenario in self._scenarios)
-        return sum(count * recipients for count, recipients in zip(counts.tolist(), each, strict=True))
+        return zip((scenario for _, scenario in self._scenarios), counts.tolist(), strict=True)

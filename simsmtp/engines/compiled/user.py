@@ -6,8 +6,10 @@ by what was compiled before.
 
 from __future__ import annotations
 
+import re
 import types as python_types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from llvmlite import ir
@@ -31,7 +33,11 @@ class Compiled(NamedTuple):
 
 
 class NotInDecisionLanguage(Exception):  # noqa: N818 - what the strategy is
-    """A strategy that cannot be compiled; says why."""
+    """A strategy that cannot be compiled; says why, and in which line of which file as far as that is known."""
+
+    def __init__(self, reason: str, file: str | None, line: int | None) -> None:
+        super().__init__(reason)
+        self.file, self.line = file, line
 
 
 def compile_strategy(settle: Callable[..., Any]) -> Compiled:
@@ -52,14 +58,25 @@ def compile_strategy(settle: Callable[..., Any]) -> Compiled:
     try:
         function = cfunc(_SIGNATURE, error_model="numpy")(wrapper)
     except (NumbaError, UnsupportedBytecodeError, AttributeError, TypeError, NotImplementedError) as error:
-        raise NotInDecisionLanguage(_reason(error)) from error
+        raise NotInDecisionLanguage(_reason(error), *_place(settle, error)) from error
     return Compiled(function.address, function)
 
 
 def _reason(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith(("Failed in", "During", "[1]", "File", "-"))]
-    return (telling or lines or [type(error).__name__])[0]
+    reason = (telling or lines or [type(error).__name__])[0].removesuffix(" Raised from None").rstrip(".:")
+    return re.sub(r" at 0x[0-9a-f]+", "", reason)
+
+
+def _place(settle: Callable[..., Any], error: Exception) -> tuple[str | None, int | None]:
+    """Return the file of a strategy, and the line that the compiler stopped at, else that where the strategy begins."""
+    code = getattr(settle, "__code__", None)
+    if code is None:
+        return None, None
+    named = re.findall(r'File "(.+)", line (\d+)', str(error))
+    lines = [int(line) for file, line in named if Path(file).name == Path(code.co_filename).name]
+    return code.co_filename, (lines or [code.co_firstlineno])[0]
 
 
 def _register_helpers(function: Callable[..., Any], seen: set[int]) -> None:

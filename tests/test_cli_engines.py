@@ -1,0 +1,109 @@
+"""An engine that cannot run a study is found out before anything is computed or written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from capacity_files import PLAN
+from study_files import STRATEGY, TINY, all_of, cli, document, own_registry, written
+
+from simsmtp.model.scenario import Scenario
+from simsmtp.study.execute import executed
+from simsmtp.study.user_strategies import load_strategies
+
+__all__ = ["own_registry"]
+
+NO_NUMBA = "simsmtp: engine: numba is not installed; given: 'compiled'; allowed: pip install 'simsmtp[fast]'\n"
+TALKATIVE = """
+import simsmtp
+from simsmtp import by_own_reply
+
+
+def talkative(tally, rcpt, knobs):
+    with open(__file__, encoding="utf-8") as file:
+        file.readline()
+    return by_own_reply(rcpt.seen)
+
+
+simsmtp.register_strategy("talkative", talkative)
+"""
+MIXED = """
+import simsmtp
+from simsmtp import by_own_reply
+
+
+def mixed(tally, rcpt, knobs):
+    seen = rcpt.seen
+    both = {"seen": [seen, "a word"]}
+    return by_own_reply(both[seen])
+
+
+simsmtp.register_strategy("mixed", mixed)
+"""
+OUTSIDE = "is outside the decision language: "
+RUN, TRY, PLAN_CAPACITY = ("run", "study.toml"), ("run", "study.toml", "--dry-run"), ("capacity", "plan.toml")
+PRECISELY = (*RUN, "--precision", "delivered_per_s ±5%")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a study, a capacity plan, and a strategy that is no pure decision."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    for text, name in ((TINY, "study.toml"), (PLAN, "plan.toml"), (TALKATIVE, "talkative.py"), (MIXED, "mixed.py")):
+        written(folder, text, name)
+    return folder
+
+
+@pytest.mark.parametrize("arguments", [RUN, TRY, PLAN_CAPACITY])
+def test_without_numba_the_compiled_engine_is_refused(folder: Path, arguments: tuple[str, ...]) -> None:
+    done = cli(folder, *arguments, "--engine", "compiled", without="numba")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", NO_NUMBA)
+    assert not (folder / "results").exists()
+
+
+def test_without_numba_the_reference_engine_runs_and_says_why(folder: Path) -> None:
+    done = cli(folder, "run", "study.toml", "--no-figure", without="numba")
+    assert done.returncode == 0, done.stderr
+    assert "engine reference: numba is not installed (pip install 'simsmtp[fast]')" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "line"), [(RUN, "talkative", 6), (PRECISELY, "mixed", 9), (PLAN_CAPACITY, "talkative", 6)]
+)
+def test_a_strategy_outside_the_decision_language_is_refused_with_its_line(
+    folder: Path, arguments: tuple[str, ...], name: str, line: int
+) -> None:
+    pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
+    done = cli(folder, *arguments, "--engine", "compiled", "--strategy", f"{name}.py")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"simsmtp: {name}.py:{line}: engine: the strategy {name} {OUTSIDE}")
+    assert done.stderr.count("\n") == 1
+    assert not (folder / "results").exists()
+
+
+def test_a_strategy_outside_the_decision_language_runs_slowly_and_says_so_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own_registry: None
+) -> None:
+    pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
+    monkeypatch.setattr("simsmtp.engines.choice.WORTH_LOADING", 0)
+    monkeypatch.setattr("simsmtp.engines.choice.WORTH_COMPILING", 0)
+    load_strategies(folder / "talkative.py")
+    tasks = all_of(Scenario(client={"strategy": "talkative"}), 3)
+    for _ in range(2):
+        rows = [row for rows in executed(tasks, seed=1, engine="auto", strategies=(), workers=1) for _, row in rows]
+        assert [(row.engine, row.error) for row in rows] == [("reference", None)] * 3
+    told = capsys.readouterr().err
+    assert told.startswith(f"simsmtp: the strategy talkative {OUTSIDE}")
+    assert told.endswith("; the reference engine runs it\n")
+    assert told.count(OUTSIDE) == 1
+
+
+def test_a_strategy_in_the_decision_language_is_compiled(folder: Path) -> None:
+    pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
+    written(folder, STRATEGY, "mine.py")
+    found = document(
+        cli(folder, "run", "study.toml", "--engine", "compiled", "--strategy", "mine.py", "--json", "--no-figure")
+    )
+    assert found["computed"] == 18
