@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsmtp.model.records import Output
+from simsmtp.network.pipe import sending_ns
 from simsmtp.protocol.answers import Answer, spoken_answers
 from simsmtp.protocol.capabilities import NOTHING_OFFERED, ehlo_lines
 from simsmtp.protocol.commands import Verb
@@ -471,3 +472,9 @@ def test_a_whole_message_follows_from_the_rules(
     assert (responses["false_ndr"], responses["lost"]) == (false_ndr, lost)
     assert (responses["rcpt_commands"], responses["transactions"]) == (commands, rounds)
     assert responses["delivered"] == n - false_ndr - lost
+
+
+@some
+@given(octets=st.integers(0, 10**13), bits_per_s=st.integers(1, 10**12))
+def test_a_line_is_kept_for_the_octets_by_the_bandwidth_rounded_down(octets: int, bits_per_s: int) -> None:
+    assert sending_ns(octets, bits_per_s) == octets * 8 * 10**9 // bits_per_s

@@ -102,7 +102,7 @@ def hundred_million() -> list[Row]:
 
 def over_processes(*, quick: bool) -> list[Row]:
     """Measure the replications of a study over one process and over two, from ``simsmtp.run`` to its rows."""
-    replications, messages = 300 if quick else 8000, 400
+    replications, messages = 300 if quick else 12_000, 400
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "speed.toml")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-_NS_BITS_PER_OCTET = 8 * 10**9
-
 
 def departs(written_ns: int, link_free_ns: int, octets: int, bits_per_s: int, count: int = 1) -> int:
     """Return when the last of `count` lines of `octets` each has left.
@@ -22,7 +20,14 @@ def departs(written_ns: int, link_free_ns: int, octets: int, bits_per_s: int, co
         Lines of that length written at once; each takes a whole number of nanoseconds.
     """
     start = max(link_free_ns, written_ns)
-    return start if bits_per_s == 0 else start + count * (octets * _NS_BITS_PER_OCTET // bits_per_s)
+    return start if bits_per_s == 0 else start + count * sending_ns(octets, bits_per_s)
+
+
+def sending_ns(octets: int, bits_per_s: int) -> int:
+    """Return how long octets keep a line, rounded down: a long division, for nanobits may not fit 64 bits."""
+    seconds, left = divmod(8 * octets, bits_per_s)
+    hundred_thousandths, left = divmod(10**5 * left, bits_per_s)
+    return 10**4 * (10**5 * seconds + hundred_thousandths) + 10**4 * left // bits_per_s
 
 
 def arrives(departed_ns: int, delay_ns: int, last_arrival_ns: int) -> int:

@@ -77,6 +77,7 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     retry.backoff,
     retry.is_expired,
     retry.next_attempt,
+    pipe.sending_ns,
     pipe.departs,
     pipe.arrives,
     tcp.at,
