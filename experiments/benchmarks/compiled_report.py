@@ -118,7 +118,7 @@ def _aims(rows: Sequence[Row]) -> str:
         lines.append(("contended: compiled ÷ C, per RCPT", "≤ 2", c_program.ABSENT, "not measured"))
     lines += _aims_of_scale(rows)
     replications = next(row["units"] for row in rows if row["case"] == STUDY)
-    at_least(f"a study of {replications:,} × 100,000 recipients, start of the workers included, wall time: "
+    at_least(f"a study of {replications:,} replications of 100,000 recipients, workers started for it, wall time: "
              "1 ÷ 2 workers", STUDY, "1 at a time", "2 at a time", 1.8)  # fmt: skip
     for what, name, aim in (
         ("default scenario in a fresh process, warm cache, wall time", WARM, 1.5),
