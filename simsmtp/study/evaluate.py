@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from simsmtp.errors import SimsmtpError
+from simsmtp.errors import UnfinishedError
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.execute import executed
 from simsmtp.study.progress import progress_bar
@@ -81,7 +81,7 @@ class Evaluator:
 
         Raises
         ------
-        SimsmtpError
+        UnfinishedError
             If a replication failed.
         StudyInterrupted
             On Ctrl-C; what was finished is stored.
@@ -129,5 +129,5 @@ def _table(rows: Sequence[Row]) -> DataFrame:
 
     for row in rows:
         if row.error is not None:
-            raise SimsmtpError(f"replication {row.replication} failed: {row.error}; the same command tries it again")
+            raise UnfinishedError(f"replication {row.replication} failed: {row.error}; the same command tries it again")
     return pd.DataFrame([(row.replication, *row.responses) for row in rows], columns=["replication", *COLUMNS])
