@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -20,9 +21,12 @@ from simsmtp.study.user_strategies import Travelling, register_travelling
 
 ATTEMPTS = 3
 _CHUNK_S = 0.25
+_MOST = 2000
 _FAILED = (None,) * len(RESPONSES)
 
 Stored = tuple[int, Row]
+Map = Callable[[Iterator["Chunk"]], Iterator[list[Stored]]]
+"""Runs chunks, and yields the rows of each as it finishes, in any order."""
 
 
 class Chunk(NamedTuple):
@@ -59,10 +63,10 @@ class Chunk(NamedTuple):
 class Pace:
     """Sizes chunks by how long replications took so far.
 
-    A chunk of a quarter second makes the cost of handing it out negligible, and little is lost when one is.
+    A chunk of a quarter second makes the cost of handing it out negligible, and little is lost when one is. Until the
+    first is back, replications travel alone.
     """
 
-    workers: int
     replications: int = 0
     seconds: float = 0.0
 
@@ -71,19 +75,18 @@ class Pace:
         self.replications += len(rows)
         self.seconds += sum(row.duration_s for _, row in rows)
 
-    def size(self, left: int) -> int:
-        """Return how many of the `left` replications the next chunk takes."""
+    def size(self) -> int:
+        """Return how many replications the next chunk takes."""
         if not self.replications:
             return 1
-        fit = int(_CHUNK_S * self.replications / max(self.seconds, 1e-9))
-        return max(1, min(fit, -(-left // (2 * self.workers)), 1000))
+        return min(math.ceil(_CHUNK_S * self.replications / max(self.seconds, 1e-9)), _MOST)
 
 
 def chunks_of(tasks: Sequence[Task], pace: Pace, common: Chunk) -> Iterator[Chunk]:
     """Cut tasks into chunks, each as large as the pace then allows."""
     begin = 0
     while begin < len(tasks):
-        end = min(begin + pace.size(len(tasks) - begin), len(tasks))
+        end = min(begin + pace.size(), len(tasks))
         yield common._replace(tasks=tuple(tasks[number] for number in range(begin, end)))
         begin = end
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -16,13 +16,11 @@ from distributed.core import rpc
 from distributed.scheduler import KilledWorker
 
 from simsmtp.errors import InputError, UnfinishedError
-from simsmtp.study.chunks import Chunk, Stored, died, run_chunk
+from simsmtp.study.chunks import Chunk, Map, Stored, died, run_chunk
 
 _ANSWER_S = 10
 _WORKERS_S = 300
 """How long to wait for the scheduler's answer, and for its first worker: a job may be in a queue."""
-
-Map = Callable[[Iterator[Chunk]], Iterator[list[Stored]]]
 
 
 def check_scheduler(address: str) -> None:
@@ -62,8 +60,8 @@ def _no_scheduler(address: str, why: str) -> InputError:
 
 
 @contextmanager
-def connected(scheduler: str | None, workers: int) -> Iterator[tuple[int, Map]]:
-    """Have a cluster for a while: how many chunks it runs at a time, and what runs them.
+def connected(scheduler: str | None, workers: int) -> Iterator[Map]:
+    """Have a cluster for a while: what runs chunks there.
 
     Parameters
     ----------
@@ -88,8 +86,7 @@ def connected(scheduler: str | None, workers: int) -> Iterator[tuple[int, Map]]:
                 f"no worker has come in {_WORKERS_S} s", key="scheduler", given=scheduler,
                 allowed="a scheduler with workers: 'dask worker ADDRESS'",
             ) from None  # fmt: skip
-        slots = sum(client.nthreads().values())
-        yield slots, partial(_in_dask, client, slots)
+        yield partial(_in_dask, client, sum(client.nthreads().values()))
 
 
 def _in_dask(client: Any, slots: int, chunks: Iterator[Chunk]) -> Iterator[list[Stored]]:

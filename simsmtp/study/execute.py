@@ -71,9 +71,9 @@ def executed(
         engines.get_ready(tasks[0].scenario, engine)
     are_long = choice.engine == "compiled" and at_stake // len(tasks) >= _WORTH_A_THREAD
     common = Chunk((), seed, engine, strategies, os.getpid(), at_stake)
-    with started(executor, workers, threads=are_long) as pool:
-        pace = Pace(pool.workers)
-        for rows in pool.map(chunks_of(tasks, pace, common)):
+    with started(executor, workers, threads=are_long) as run:
+        pace = Pace()
+        for rows in run(chunks_of(tasks, pace, common)):
             pace.saw(rows)
             yield rows
 

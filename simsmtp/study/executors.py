@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
@@ -11,7 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from simsmtp.errors import InputError
-from simsmtp.study.chunks import Chunk, Stored, run_chunk
+from simsmtp.study.chunks import Chunk, Map, Stored, run_chunk
 from simsmtp.study.processes import in_processes
 
 EXECUTORS = ("local", "serial", "dask")
@@ -35,21 +35,6 @@ class Executor(NamedTuple):
 
 
 LOCAL = Executor()
-
-
-class Pool(NamedTuple):
-    """Workers that are there.
-
-    Attributes
-    ----------
-    workers : int
-        How many chunks run at a time.
-    map : callable
-        Runs chunks, and yields the rows of each as it finishes, in any order.
-    """
-
-    workers: int
-    map: Callable[[Iterator[Chunk]], Iterator[list[Stored]]]
 
 
 def executor_of(name: str = "local", scheduler: str | None = None) -> Executor:
@@ -78,8 +63,8 @@ def executor_of(name: str = "local", scheduler: str | None = None) -> Executor:
 
 
 @contextmanager
-def started(executor: Executor, workers: int, *, threads: bool = False) -> Iterator[Pool]:
-    """Have workers for a while.
+def started(executor: Executor, workers: int, *, threads: bool = False) -> Iterator[Map]:
+    """Have workers for a while: what runs chunks on them.
 
     Parameters
     ----------
@@ -93,14 +78,14 @@ def started(executor: Executor, workers: int, *, threads: bool = False) -> Itera
     if executor.name == "dask":
         from simsmtp.study.dask_pool import connected  # noqa: PLC0415 - needs the extra
 
-        with connected(executor.scheduler, workers) as (slots, dask_map):
-            yield Pool(slots, dask_map)
+        with connected(executor.scheduler, workers) as dask_map:
+            yield dask_map
     elif executor.name == "serial" or workers == 1:
-        yield Pool(1, partial(map, run_chunk))
+        yield partial(map, run_chunk)
     elif threads:
-        yield Pool(workers, partial(_in_threads, workers=workers))
+        yield partial(_in_threads, workers=workers)
     else:
-        yield Pool(workers, partial(in_processes, workers=workers))
+        yield partial(in_processes, workers=workers)
 
 
 def _in_threads(chunks: Iterator[Chunk], workers: int) -> Iterator[list[Stored]]:
