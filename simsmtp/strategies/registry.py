@@ -11,6 +11,7 @@ from simsmtp.errors import InputError
 from simsmtp.strategies import counting
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.tally import Tally
+from simsmtp.strategies.version import version_of
 
 Settle = Callable[[Tally, Rcpt, Knobs], Verdict]
 
@@ -27,13 +28,18 @@ class Strategy(NamedTuple):
     builtin : bool
         False for one that a user registered.
     source : str
-        Text of the function, part of the address under which results are stored.
+        Text that identifies the version of a user's strategy, as far as it was given.
     """
 
     name: str
     settle: Settle
     builtin: bool
     source: str
+
+    @property
+    def version(self) -> str:
+        """Part of the address under which results are stored: the function and all that it uses, as they are now."""
+        return "" if self.builtin else f"{self.source}\n{version_of(self.settle)}"
 
     @property
     def summary(self) -> str:
@@ -66,7 +72,7 @@ def register_strategy(name: str, settle: Settle, *, source: str | None = None) -
         ``settle(tally, rcpt, knobs) -> Verdict``, asked once per recipient after the last RCPT reply of a
         transaction. See :mod:`simsmtp.strategies.counting` for the eight that exist.
     source : str, optional
-        Text that identifies the version of the strategy; by default the source of `settle`.
+        Text that identifies the version of the strategy, beside the source of `settle` and what that uses.
 
     Returns
     -------
@@ -103,7 +109,7 @@ def register_strategy(name: str, settle: Settle, *, source: str | None = None) -
             given=settle,
             allowed="settle(tally, rcpt, knobs)",
         )
-    _registry[name] = Strategy(name, settle, False, _source_of(settle) if source is None else source)
+    _registry[name] = Strategy(name, settle, False, source or "")
     return _registry[name]
 
 
@@ -121,11 +127,3 @@ def strategies() -> dict[str, Strategy]:
 
 def _takes_three(settle: object) -> bool:
     return callable(settle) and len(inspect.signature(settle).parameters) == 3
-
-
-def _source_of(settle: Settle) -> str:
-    try:
-        return inspect.getsource(settle)
-    except (OSError, TypeError):
-        code = getattr(settle, "__code__", None)
-        return repr((code.co_code, code.co_consts)) if code else repr(settle)

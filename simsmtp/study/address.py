@@ -56,7 +56,7 @@ def address(scenario: Scenario, seed: int) -> str:
         Hexadecimal SHA-256 of schema, code, a user's strategy, canonical scenario and seed.
     """
     strategy = find_strategy(scenario.client.strategy)
-    parts = [SCHEMA, code_hash(), strategy.source, canonical(scenario), seed]
+    parts = [SCHEMA, code_hash(), strategy.version, canonical(scenario), seed]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -46,7 +46,7 @@ def load_strategies(path: str | Path) -> list[str]:
             "registers no strategy", file=file, allowed="a call of simsmtp.register_strategy(name, settle)"
         )
     for one in new:
-        # A helper function may be what changed: the whole file is the version of the strategy.
+        # Anything in it may be what changed: the whole file is part of the strategy's version.
         register_strategy(one.name, one.settle, source=text)
     return [one.name for one in new]
 
@@ -163,12 +163,13 @@ def travelling(names: Iterable[str]) -> tuple[Travelling, ...]:
     """Return those of the named strategies that other processes do not know by themselves."""
     known = strategies()
     found: list[Strategy] = [known[name] for name in dict.fromkeys(names)]
-    return tuple(Travelling(one.name, one.settle, one.source) for one in found if not one.builtin)
+    return tuple(Travelling(one.name, one.settle, one.version) for one in found if not one.builtin)
 
 
 def register_travelling(arrived: Iterable[Travelling]) -> None:
     """Register strategies in this process unless they are known in the same version."""
     known = strategies()
     for one in arrived:
-        if one.name not in known or known[one.name].source != one.source:
+        there = known.get(one.name)
+        if there is None or (there.settle is not one.settle and there.source != one.source):
             register_strategy(one.name, one.settle, source=one.source)

@@ -15,8 +15,9 @@ from simsmtp.protocol.ledger import Ledger
 from simsmtp.strategies.tally import Tally
 
 NONE = -1
-DONE, GROW, ROWS, OVERFLOW = range(4)
-"""Why the loop returned: all is done, an array is too small, the rows want to be taken, a time is past 64 bits."""
+DONE, GROW, ROWS, OVERFLOW, PAUSE = range(5)
+"""Why the loop returned: all is done, an array is too small, the rows want to be taken, a time is past 64 bits, or
+Python has not been asked for a while whether somebody pressed Ctrl-C."""
 
 VALID, SETTLED, NDR, COMPANY = 1, 2, 4, 8
 """Bits of a recipient's `flags`; the last is `has_company` of `simsmtp.strategies.seen.classify_among`."""
@@ -132,7 +133,8 @@ RUN = _record(
     arrived arrived_ns entered entered_ns connections resends
     sessions_used session_free jobs_used job_free jobs_free messages_used message_free slots_used
     recipients accepted_once rcpt_commands transactions connected round_trips first_connect_ns last_final_ns
-    lowest_bucket highest_bucket rows wanted finished finished_tail emitted bypassed handled"""
+    lowest_bucket highest_bucket rows wanted finished finished_tail emitted bypassed handled
+    paused_at strategy_raised"""
 )
 """What the run is at: time, cursors, the free ends of the arrays, totals."""
 

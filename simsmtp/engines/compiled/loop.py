@@ -9,7 +9,7 @@ from simsmtp.engines.compiled.books import arrival_of, close, enter_original, ha
 from simsmtp.engines.compiled.draws import next_down, next_up
 from simsmtp.engines.compiled.heaps import DESTINATION_BITS, KIND_BITS, drop_first, plan_session_event
 from simsmtp.engines.compiled.jit import compiled, inlined
-from simsmtp.engines.compiled.layout import DONE, GROW, LONGEST_NS, NONE, OVERFLOW, ROWS
+from simsmtp.engines.compiled.layout import DONE, GROW, LONGEST_NS, NONE, OVERFLOW, PAUSE, ROWS
 from simsmtp.engines.compiled.memory import event_at, lane_at, message_at, run_of, session_at, settings_of
 from simsmtp.engines.compiled.sender import (
     end_transaction,
@@ -42,6 +42,9 @@ from simsmtp.protocol.commands import Verb
 _PER_EVENT = 8
 """Events that one step may add at most; `start_connections` looks for itself."""
 
+_PER_PAUSE = 1 << 17
+"""Events between two pauses: some milliseconds where they are short, a second where each is a long flight."""
+
 
 @compiled
 def run(w: Any) -> Any:
@@ -58,6 +61,9 @@ def run(w: Any) -> Any:
         if R.events == 0 or event_at(w, 0).at >= settings_of(w).horizon_ns:
             R.ending = 1
             break
+        if R.handled - R.paused_at >= _PER_PAUSE:
+            R.paused_at = R.handled
+            return PAUSE
         first = event_at(w, 0)
         if first.at > LONGEST_NS:
             return OVERFLOW

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simsmtp.engines.compiled.kernels import Advance, kernel
-from simsmtp.engines.compiled.layout import DONE, GROW, ROWS
+from simsmtp.engines.compiled.layout import DONE, GROW, PAUSE, ROWS
 from simsmtp.engines.compiled.packing import World, grow, world_of
 from simsmtp.engines.compiled.times import check_times
 from simsmtp.engines.compiled.transaction import BUILT_IN
-from simsmtp.engines.compiled.user import Compiled, compile_strategy
+from simsmtp.engines.compiled.user import Compiled, StrategyRaised, compile_strategy
 from simsmtp.model.plan import Plan, plan_of
 from simsmtp.model.records import Output, Responses
 from simsmtp.model.rows_in_order import RowWriter
 from simsmtp.model.scenario import Scenario
 from simsmtp.model.totals import Totals, responses_of
 from simsmtp.strategies.registry import Settle, find_strategy
+from simsmtp.strategies.version import uses_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,10 +59,16 @@ def _checked_plan(scenario: Scenario) -> Plan:
     return plan
 
 
-@lru_cache(maxsize=16)
+_strategies: dict[Settle, tuple[dict[str, object], Compiled]] = {}
+
+
 def compiled_strategy(settle: Settle) -> Compiled:
-    """Compile a user's strategy once; see `simsmtp.engines.compiled.user.compile_strategy`."""
-    return compile_strategy(settle)
+    """Compile a user's strategy, anew if something that it uses has changed; see `simsmtp.engines.compiled.user`."""
+    uses = uses_of(settle)
+    kept = _strategies.get(settle)
+    if kept is None or kept[0].keys() != uses.keys() or any(kept[0][name] is not uses[name] for name in uses):
+        kept = _strategies[settle] = (uses, compile_strategy(settle))
+    return kept[1]
 
 
 def _chunks(advance: Advance, world: World) -> Iterator[NDArray[np.void]]:
@@ -74,8 +80,10 @@ def _chunks(advance: Advance, world: World) -> Iterator[NDArray[np.void]]:
         elif status == ROWS:
             yield world["rows"][: run["rows"]]
             run["rows"] = 0
-        else:
+        elif status != PAUSE:
             raise OverflowError("a time of this run does not fit 64 bits")
+    if run["strategy_raised"]:
+        raise StrategyRaised
     yield world["rows"][: run["rows"]]
 
 

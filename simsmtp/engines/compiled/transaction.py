@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simsmtp.engines.compiled.books import accept, note_delay, settle
-from simsmtp.engines.compiled.jit import compiled
+from simsmtp.engines.compiled.jit import compiled, inlined
 from simsmtp.engines.compiled.jobs import defer, requeue
 from simsmtp.engines.compiled.layout import COMPANY, NONE
 from simsmtp.engines.compiled.memory import (
@@ -239,6 +239,15 @@ def file_outcomes(w: Any, session: Any) -> None:
         R.last_final_ns = R.now
 
 
+@inlined
+def _known(w: Any, verdict: Any) -> Any:
+    """Return a verdict; in place of none, one with which the run, which is now for nothing, comes to its end."""
+    if verdict >= 0:
+        return verdict
+    run_of(w).strategy_raised = 1
+    return Verdict.FAIL.value
+
+
 @compiled
 def _file_tried(w: Any, S: Any, committed: Any) -> None:
     G, J = settings_of(w), job_at(w, S.job)
@@ -254,7 +263,7 @@ def _file_tried(w: Any, S: Any, committed: Any) -> None:
         code = spoken.code
         company = (slot_at(w, slot).flags & COMPANY) != 0
         seen = classify_among(code, spoken.status, position == 0, G.needs_company != 0, company).value
-        verdict = ask(G.settle_address, strategy, tally, Rcpt(position, seen, previous, over_rank), knobs)
+        verdict = _known(w, ask(G.settle_address, strategy, tally, Rcpt(position, seen, previous, over_rank), knobs))
         # The enumeration's members and their numbers are the same to a decision; one type suits the compiler.
         final = becomes(verdict, seen, code, S.over_code, final_code, G.for_452, G.for_552) + 0
         if committed and seen == Seen.ACCEPTED:

@@ -6,22 +6,32 @@ by what was compiled before.
 
 from __future__ import annotations
 
+import random
 import re
-import types as python_types
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from llvmlite import ir
-from numba import cfunc, types
+from numba import cfunc, njit, types
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
-from numba.extending import intrinsic, register_jitable
+from numba.extending import intrinsic
 
-from simsmtp.engines.compiled.jit import compiled
+from simsmtp.engines.compiled.checked import CheckedCompiler
 from simsmtp.strategies.counting import Knobs, Rcpt
 from simsmtp.strategies.tally import Tally
+from simsmtp.strategies.version import is_installed
 
 _FIELDS = len(Tally._fields) + len(Rcpt._fields) + len(Knobs._fields)
+RAISED = -1
+"""In place of a verdict: the strategy raised, or computed what does not fit 64 bits."""
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "python",
+    "boundscheck": True,
+    "pipeline_class": CheckedCompiler,
+}
 _SIGNATURE = types.int64(*[types.int64] * _FIELDS)
 
 
@@ -40,6 +50,10 @@ class NotInDecisionLanguage(Exception):  # noqa: N818 - what the strategy is
         self.file, self.line = file, line
 
 
+class StrategyRaised(Exception):  # noqa: N818 - what happened
+    """A compiled strategy raised, or left 64 bits: the reference engine knows what it would have said."""
+
+
 def compile_strategy(settle: Callable[..., Any]) -> Compiled:
     """Compile a user's strategy.
 
@@ -48,15 +62,18 @@ def compile_strategy(settle: Callable[..., Any]) -> Compiled:
     NotInDecisionLanguage
         If it is not written in the decision language (see `simsmtp.strategies`).
     """
-    _register_helpers(settle, set())
-    decide = compiled(settle)
-
-    def wrapper(a, b, c, d, e, f, g, h, position, seen, previous, over_rank, pipelined, budget):  # type: ignore[no-untyped-def]
-        tally = Tally(a, b, c, d, e, f, g, h)
-        return decide(tally, Rcpt(position, seen, previous, over_rank), Knobs(pipelined != 0, budget)).value
-
     try:
-        function = cfunc(_SIGNATURE, error_model="numpy")(wrapper)
+        decide = _with_helpers(settle)
+
+        def wrapper(a, b, c, d, e, f, g, h, position, seen, previous, over_rank, pipelined, budget):  # type: ignore[no-untyped-def]
+            tally = Tally(a, b, c, d, e, f, g, h)
+            try:
+                verdict = decide(tally, Rcpt(position, seen, previous, over_rank), Knobs(pipelined != 0, budget)).value
+            except Exception:  # noqa: BLE001 - the reference engine will say which
+                verdict = RAISED
+            return verdict
+
+        function = cfunc(_SIGNATURE)(wrapper)
     except (NumbaError, UnsupportedBytecodeError, AttributeError, TypeError, NotImplementedError) as error:
         raise NotInDecisionLanguage(_reason(error), *_place(settle, error)) from error
     return Compiled(function.address, function)
@@ -79,16 +96,33 @@ def _place(settle: Callable[..., Any], error: Exception) -> tuple[str | None, in
     return code.co_filename, (lines or [code.co_firstlineno])[0]
 
 
-def _register_helpers(function: Callable[..., Any], seen: set[int]) -> None:
-    """Let compiled code call the plain functions of the user's file that a strategy calls."""
-    code = getattr(function, "__code__", None)
-    for name in code.co_names if code else ():
-        found = function.__globals__.get(name)  # type: ignore[attr-defined]
-        own = isinstance(found, python_types.FunctionType) and not found.__module__.startswith("simsmtp.")
-        if own and id(found) not in seen:
-            seen.add(id(found))
-            register_jitable(found)
-            _register_helpers(found, seen)
+def _with_helpers(function: FunctionType, callers: tuple[FunctionType, ...] = ()) -> Any:
+    """Return a function as Numba compiles it, with the plain functions that it calls: copies, as things are now.
+
+    Raises
+    ------
+    TypeError
+        If it draws random numbers.
+    """
+    if not isinstance(function, FunctionType):
+        raise TypeError(f"{function!r} is no plain function")
+    if _draws(function):
+        raise TypeError(f"{function.__name__} draws random numbers")
+    around = dict(function.__globals__)
+    for name in function.__code__.co_names:
+        found = around.get(name)
+        if isinstance(found, FunctionType) and not is_installed(found) and found not in (*callers, function):
+            around[name] = _with_helpers(found, (*callers, function))
+    copy = FunctionType(function.__code__, around, function.__name__, function.__defaults__, function.__closure__)
+    return njit(**_OPTIONS)(copy)
+
+
+def _draws(function: FunctionType) -> bool:
+    names = function.__code__.co_names
+    found = [function.__globals__.get(name) for name in names]
+    modules = {one.__name__ for one in found if isinstance(one, ModuleType)}
+    is_drawn = any(isinstance(getattr(one, "__self__", None), random.Random) for one in found)
+    return is_drawn or not modules.isdisjoint({"random", "numpy.random"}) or ("numpy" in modules and "random" in names)
 
 
 @intrinsic

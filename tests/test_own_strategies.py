@@ -1,0 +1,190 @@
+"""A user's strategy means the same to every engine, whatever it computes or raises; and an edited one is another."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import pytest
+from study_files import own_registry, written
+
+from simsmtp import Scenario, Seen, Verdict, by_own_reply, register_strategy
+from simsmtp.engines import choose_engine, run_replication
+from simsmtp.errors import InputError
+from simsmtp.strategies.registry import find_strategy
+from simsmtp.strategies.version import uses_of
+from simsmtp.study.address import address
+from simsmtp.study.runner import run
+
+__all__ = ["own_registry"]
+pytestmark = pytest.mark.usefixtures("own_registry")
+needs_numba = pytest.mark.usefixtures("numba")
+STEP, THREE = 2, (1, 2, 3)
+
+
+@pytest.fixture
+def numba() -> None:
+    pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
+
+
+def helper(rank):  # type: ignore[no-untyped-def]
+    return rank % STEP == 1
+
+
+def helped(tally, rcpt, knobs):  # type: ignore[no-untyped-def]
+    return Verdict.FAIL if helper(rcpt.over_rank) else by_own_reply(rcpt.seen)
+
+
+def raises(tally, rcpt, knobs):  # type: ignore[no-untyped-def]
+    if rcpt.over_rank == 3:
+        raise ValueError("three are too many")
+    return by_own_reply(rcpt.seen)
+
+
+def divides(tally, rcpt, knobs):  # type: ignore[no-untyped-def]
+    return Verdict.FAIL if 10 // (rcpt.over_rank - 3) > 2 else by_own_reply(rcpt.seen)
+
+
+def takes_the_rest(tally, rcpt, knobs):  # type: ignore[no-untyped-def]
+    return Verdict.FAIL if 10 % (rcpt.over_rank - 3) > 2 else by_own_reply(rcpt.seen)
+
+
+def reaches_beyond(tally, rcpt, knobs):  # type: ignore[no-untyped-def]
+    return Verdict.FAIL if THREE[rcpt.over_rank] > 2 else by_own_reply(rcpt.seen)
+
+
+def says_nothing(tally, rcpt, knobs):  # type: ignore[no-untyped-def]  # noqa: RET503
+    if rcpt.over_rank < 3:
+        return by_own_reply(rcpt.seen)
+
+
+def scrambles(tally, rcpt, knobs):  # type: ignore[no-untyped-def]
+    mixed = (rcpt.position * 6364136223846793005 + 1442695040888963407) >> 33
+    return Verdict.FAIL if mixed % 3 == 1 else by_own_reply(rcpt.seen)
+
+
+def raises_to_a_power(tally, rcpt, knobs):  # type: ignore[no-untyped-def]
+    return Verdict.FAIL if rcpt.position**30 % 7 == 1 else by_own_reply(rcpt.seen)
+
+
+def shifts_far(tally, rcpt, knobs):  # type: ignore[no-untyped-def]
+    return Verdict.FAIL if (1 << rcpt.position) % 5 == 1 or rcpt.position >> rcpt.position else by_own_reply(rcpt.seen)
+
+
+def computes(tally, rcpt, knobs):  # type: ignore[no-untyped-def]
+    mixed = rcpt.position * 31 + 7
+    mixed += rcpt.over_rank << 3
+    mixed = (mixed >> 2) ** 2 - int(rcpt.previous)
+    return Verdict.FAIL if mixed % 3 == 1 else by_own_reply(rcpt.seen)
+
+
+def draws(tally, rcpt, knobs):  # type: ignore[no-untyped-def]
+    return Verdict.FAIL if random.random() < 0.5 else by_own_reply(rcpt.seen)  # noqa: S311
+
+
+class Remembers:
+    def __call__(self, tally: object, rcpt: Any, knobs: object) -> Verdict:
+        return by_own_reply(rcpt.seen)
+
+
+def scenario() -> Scenario:
+    return Scenario(workload={"messages": 3}, client={"strategy": "own"}, server={"recipient_limit": 40})
+
+
+def outcome(engine: str) -> str:
+    """Return what a run gives or raises."""
+    try:
+        output = run_replication(scenario(), engine=engine, recipients=True)
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        return repr(error)
+    return repr((output.responses, list(output.recipients)))
+
+
+@needs_numba
+@pytest.mark.parametrize(
+    ("settle", "is_compiled"),
+    [
+        (helped, True), (computes, True), (scrambles, False), (raises_to_a_power, False), (shifts_far, False),
+        (raises, None), (divides, None), (takes_the_rest, None), (reaches_beyond, None),
+        (says_nothing, None),
+    ],
+)  # fmt: skip
+def test_engines_agree_on_what_a_strategy_computes_and_raises(settle: Callable[..., Any], is_compiled: bool) -> None:
+    register_strategy("own", settle)
+    expected = outcome("reference")
+    assert outcome("compiled") == expected
+    assert ("Error(" in expected) == (is_compiled is None)
+    if is_compiled is not None:
+        ran = run_replication(scenario(), engine="compiled").engine
+        assert ran == ("compiled" if is_compiled else "reference"), "what leaves 64 bits is computed without end"
+
+
+@needs_numba
+@pytest.mark.parametrize("settle", [draws, Remembers()])
+def test_what_is_no_decision_is_no_work_for_the_compiled_engine(settle: Callable[..., Any]) -> None:
+    register_strategy("own", settle)
+    with pytest.raises(InputError, match=r"outside the decision language: .*(draws random numbers|no plain function)"):
+        choose_engine(scenario(), "compiled")
+    run_replication(scenario(), engine="auto")
+
+
+@needs_numba
+def test_a_constant_that_changes_changes_the_answer_of_both_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    register_strategy("own", helped)
+    seen = []
+    for step in (2, 4, 2):
+        monkeypatch.setitem(globals(), "STEP", step)
+        seen.append(outcome("compiled"))
+        assert seen[-1] == outcome("reference")
+    assert seen[0] == seen[2] != seen[1]
+
+
+def test_results_are_stored_under_what_a_strategy_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    register_strategy("own", helped)
+    before = address(scenario(), 1)
+    assert set(uses_of(helped)) == {"helper", "helper.STEP"}
+    monkeypatch.setitem(globals(), "STEP", 4)
+    changed = address(scenario(), 1)
+    with monkeypatch.context() as now:
+        now.setitem(globals(), "helper", FunctionType(raises.__code__, globals(), "helper"))
+        assert len({before, changed, address(scenario(), 1)}) == 3
+    monkeypatch.setitem(globals(), "STEP", 2)
+    assert address(scenario(), 1) == before
+
+
+def test_a_helper_in_another_file_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    answers = []
+    for step in (2, 4):
+        name = f"counting_helpers_{step}"  # as in another process, where it would be imported anew under one name
+        written(tmp_path, f"STEP = {step}\n\n\ndef odd(rank):\n    return rank % STEP == 1\n", f"{name}.py")
+        module = __import__(name)
+
+        def own(tally, rcpt, knobs):  # type: ignore[no-untyped-def]
+            return Verdict.FAIL if odd(rcpt.over_rank) else by_own_reply(rcpt.seen)
+
+        monkeypatch.setitem(globals(), "odd", module.odd)
+        register_strategy("own", own)
+        answers.append((find_strategy("own").version, outcome("reference")))
+    (first, one), (second, other) = answers
+    assert first != second
+    assert one != other
+
+
+@needs_numba
+def test_a_strategy_that_raises_is_a_failed_replication_on_every_engine(tmp_path: Path) -> None:
+    register_strategy("own", raises)
+    tables = {"study": {"name": "own", "title": "Own", "replications": 2}, "scenario": scenario()._given}
+    from simsmtp import Experiment
+
+    for engine in ("reference", "compiled"):
+        study = run(Experiment.from_dict(tables), engine=engine, workers=1, output=tmp_path / engine, progress=False)
+        assert [one.error for one in study.failures] == ["ValueError: three are too many"] * 2
+
+
+def odd(rank: int) -> bool:
+    """Stand for a helper that another file brings."""
+    return rank % 2 == Seen.ACCEPTED
