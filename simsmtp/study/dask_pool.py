@@ -106,7 +106,7 @@ def _wait_for_a_worker(client: Client, scheduler: str | None) -> None:
 
 @contextmanager
 def _watched(client: Client) -> Iterator[None]:
-    """Look after the workers meanwhile: a job may take their place, so a run without any goes on, but not in silence."""
+    """Look after the workers meanwhile: others may take their place, so a run without any goes on, but says so."""
     over = Event()
     Thread(target=_watch, args=(client, over), daemon=True).start()
     try:
