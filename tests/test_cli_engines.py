@@ -9,7 +9,7 @@ import pytest
 from capacity_files import PLAN
 from study_files import STRATEGY, TINY, all_of, cli, document, own_registry, written
 
-from simsmtp.engines.choice import Choice, _Asked
+from simsmtp.engines.choice import WORTH_LOADING, Choice, _Asked
 from simsmtp.model.scenario import Scenario
 from simsmtp.study.execute import executed
 from simsmtp.study.ran import Ran
@@ -116,13 +116,16 @@ def test_engines_that_shared_a_study_each_have_their_reason() -> None:
 def test_what_was_expected_is_not_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_Asked, "so_far", 0)
     monkeypatch.setattr(_Asked, "in_all", 0)
+    monkeypatch.setattr("simsmtp.engines.choice.WORTH_COMPILING", WORTH_LOADING)
     scenario = Scenario(workload={"messages": 10, "recipients_per_message": 100})
     rows = [
         row
-        for rows in executed(all_of(scenario, 19), seed=1, engine="auto", strategies=(), workers=1)
+        for rows in executed(
+            all_of(scenario, WORTH_LOADING // 1000 - 1), seed=1, engine="auto", strategies=(), workers=1
+        )
         for _, row in rows
     ]
-    assert [row.engine for row in rows] == ["reference"] * 19
+    assert [row.engine for row in rows] == ["reference"] * (WORTH_LOADING // 1000 - 1)
 
 
 def test_much_work_without_numba_is_told_at_the_beginning(folder: Path) -> None:
