@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from numbers import Integral
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from simsmtp.engines import ENGINES, run_replication
 from simsmtp.errors import InputError
+from simsmtp.model.counted import counted
 from simsmtp.model.kept_rows import KeptRows
 from simsmtp.model.records import Output, Responses
 from simsmtp.model.responses import COLUMNS
@@ -34,6 +36,8 @@ class Result:
         Key of all random draws.
     engine : str
         As asked for.
+    engines : dict
+        Engine → replications that it ran; ``"auto"`` is none of them.
     replications : DataFrame
         One row per replication: ``replication``, then every response column of the model.
     """
@@ -45,10 +49,13 @@ class Result:
         engine: str,
         replications: DataFrame,
         recipients: KeptRows | None = None,
+        *,
+        engines: Mapping[str, int],
     ) -> None:
         self.scenario = scenario
         self.seed = seed
         self.engine = engine
+        self.engines = dict(engines)
         self.replications = replications
         self._recipients = recipients
 
@@ -135,13 +142,12 @@ class Result:
     def _title(self) -> str:
         client, server = self.scenario.client, self.scenario.server
         limit = f"limit {server.recipient_limit}" if server.recipient_limit else "no limit"
-        count = len(self.replications)
-        runs = f"{count} replication{'s' if count > 1 else ''}, seed {self.seed}"
+        runs = f"{counted(len(self.replications), 'replication')}, seed {self.seed}"
         return f"{client.strategy}, {limit}, batch size {client.batch_size} · {runs}"
 
     def __repr__(self) -> str:
         mean = {name: float(np.mean(self.replications[name])) for name in ("delivered", "recipients")}
-        delivered = f"{mean['delivered']:.6g} of {mean['recipients']:.6g} recipients delivered"
+        delivered = f"{_mean_text(mean['delivered'])} of {_mean_text(mean['recipients'])} recipients delivered"
         rate = float(np.mean(self.replications["false_ndr_rate"]))
         return f"<Result: {self._title()} · {delivered}, false-NDR rate {rate:.4g}>"
 
@@ -171,7 +177,9 @@ def simulate(
     replications : int
         How many, at least 1.
     engine : str
-        ``"reference"``, or ``"auto"`` for the fastest one that can run the scenario.
+        ``"reference"``, ``"compiled"`` (extra ``fast``), or ``"auto"``: the compiled one where it can run the
+        scenario and there is enough to do to repay loading it. All give the same bits; `Result.engines` says which
+        ran.
     recipients : bool
         Keep one row per recipient now, instead of running again when `Result.recipients` asks for it. Many rows
         are kept in an unnamed file in the folder for temporary files.
@@ -198,12 +206,15 @@ def simulate(
     if engine not in ENGINES:
         raise InputError("unknown engine", key="engine", given=engine, allowed=ENGINES)
     responses: list[Responses] = []
+    engines: Counter[str] = Counter()
     kept = KeptRows()
     for output in _run(wanted, seed, count, engine, recipients=recipients):
         responses.append(output.responses)
+        engines[output.engine or engine] += 1
         kept.add(output.recipients)
     kept.close()
-    return Result(wanted, seed, engine, _replication_table(responses), kept if recipients else None)
+    table = _replication_table(responses)
+    return Result(wanted, seed, engine, table, kept if recipients else None, engines=engines)
 
 
 def _run(scenario: Scenario, seed: int, count: int, engine: str, *, recipients: bool) -> Iterator[Output]:
@@ -216,6 +227,11 @@ def _replication_table(responses: list[Responses]) -> DataFrame:
 
     rows = [{"replication": i, **one} for i, one in enumerate(responses)]
     return pd.DataFrame(rows)[["replication", *COLUMNS]]
+
+
+def _mean_text(mean: float) -> str:
+    """Return a mean of counts, in full where it is whole."""
+    return f"{mean:,.2f}".rstrip("0").rstrip(".")
 
 
 def _recipient_tables(replications: Iterable[RecipientRows]) -> Iterator[DataFrame]:

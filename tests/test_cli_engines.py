@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 from capacity_files import PLAN
 from study_files import STRATEGY, TINY, all_of, cli, document, own_registry, written
 
+from simsmtp.engines.choice import WORTH_LOADING, Choice, _Asked
 from simsmtp.model.scenario import Scenario
 from simsmtp.study.execute import executed
+from simsmtp.study.ran import Ran
+from simsmtp.study.store import Row
 from simsmtp.study.user_strategies import load_strategies
 
 __all__ = ["own_registry"]
@@ -66,7 +70,74 @@ def test_without_numba_the_compiled_engine_is_refused(folder: Path, arguments: t
 def test_without_numba_the_reference_engine_runs_and_says_why(folder: Path) -> None:
     done = cli(folder, "run", "study.toml", "--no-figure", without="numba")
     assert done.returncode == 0, done.stderr
-    assert "engine reference: numba is not installed (pip install 'simsmtp[fast]')" in done.stdout
+    assert told(done) == "engine reference: numba is not installed (pip install 'simsmtp[fast]')"
+    assert "numba" not in done.stderr
+
+
+def told(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the line of a table that says who ran its replications."""
+    assert done.returncode == 0, done.stderr
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith(("engine", "stored")))
+    return line
+
+
+@pytest.mark.parametrize("messages", [1, 300])
+def test_an_engine_that_was_asked_for_is_said_to_be(folder: Path, messages: int) -> None:
+    size = ("--no-figure", "--set", f"workload.messages={messages}", "--set", "client.batch_size=[50]")
+    asked = "it was asked for"
+    assert told(cli(folder, *RUN, *size, "--engine", "reference")) == f"engine reference: {asked}"
+    assert told(cli(folder, *RUN, *size)) == "stored: reference"
+    assert told(cli(folder, *RUN, *size, "--engine", "compiled")) == "stored: reference"
+    pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
+    more = (*size, "--replications", "4", "--engine", "compiled")
+    assert told(cli(folder, *RUN, *more)) == f"engine compiled: {asked}; stored: reference"
+    assert told(cli(folder, *RUN, *more)) == "stored: compiled 2, reference 6"
+    assert told(cli(folder, *PLAN_CAPACITY, "--engine", "compiled")) == f"engine compiled: {asked}"
+
+
+def test_engines_that_shared_a_study_each_have_their_reason() -> None:
+    rows = [(1, Row(number, (), name, 0.0, None)) for number, name in enumerate(["reference", "compiled", "reference"])]
+    ran, before = Ran(), Ran()
+    before.chose([Choice("reference", "it was early")])
+    before.saw(rows[:1])
+    ran.chose([Choice("compiled", "it was worth it")])
+    ran.saw(rows[1:])
+    assert ran.text({"reference": 1, "compiled": 1}) == (
+        "engines: compiled 1 (it was worth it), reference 1 (where the compiled one was not at hand, or a time did "
+        "not fit its 64 bits)"
+    )
+    ran.add(before)
+    assert ran.text({"reference": 3, "compiled": 1}) == (
+        "engines: compiled 1 (it was worth it), reference 2 (it was early); stored: reference"
+    )
+    assert Ran().text({}) == "engine: no replication was finished"
+
+
+def test_what_was_expected_is_not_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Asked, "so_far", 0)
+    monkeypatch.setattr(_Asked, "in_all", 0)
+    monkeypatch.setattr("simsmtp.engines.choice.WORTH_COMPILING", WORTH_LOADING)
+    scenario = Scenario(workload={"messages": 10, "recipients_per_message": 100})
+    rows = [
+        row
+        for rows in executed(
+            all_of(scenario, WORTH_LOADING // 1000 - 1), seed=1, engine="auto", strategies=(), workers=1
+        )
+        for _, row in rows
+    ]
+    assert [row.engine for row in rows] == ["reference"] * (WORTH_LOADING // 1000 - 1)
+
+
+def test_much_work_without_numba_is_told_at_the_beginning(folder: Path) -> None:
+    much = ("--no-figure", "--set", "workload.messages=1500", "--set", "client.batch_size=[50]")
+    lack = "numba is not installed (pip install 'simsmtp[fast]')"
+    done = cli(folder, *RUN, *much, without="numba")
+    assert told(done) == f"engine reference: {lack}"
+    assert done.stderr.count(f"simsmtp: {lack}; the reference engine runs it\n") == 1
+    (folder / "asked").mkdir()
+    asked = cli(folder, *RUN, *much, "--engine", "reference", "--output", "asked", without="numba")
+    assert told(asked) == "engine reference: it was asked for"
+    assert lack not in asked.stderr
 
 
 @pytest.mark.parametrize(
@@ -94,10 +165,10 @@ def test_a_strategy_outside_the_decision_language_runs_slowly_and_says_so_once(
     for _ in range(2):
         rows = [row for rows in executed(tasks, seed=1, engine="auto", strategies=(), workers=1) for _, row in rows]
         assert [(row.engine, row.error) for row in rows] == [("reference", None)] * 3
-    told = capsys.readouterr().err
-    assert told.startswith(f"simsmtp: the strategy talkative {OUTSIDE}")
-    assert told.endswith("; the reference engine runs it\n")
-    assert told.count(OUTSIDE) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"simsmtp: the strategy talkative {OUTSIDE}")
+    assert said.endswith("; the reference engine runs it\n")
+    assert said.count(OUTSIDE) == 1
 
 
 def test_a_strategy_in_the_decision_language_is_compiled(folder: Path) -> None:

@@ -48,7 +48,21 @@ def test_one_row_per_replication(calls: list[Any]) -> None:
     assert list(result.replications.columns) == ["replication", *COLUMNS]
     assert result.replications["replication"].tolist() == [0, 1, 2]
     assert result.replications["delivered"].dtype == np.int64
-    assert (result.seed, result.engine) == (7, "reference")
+    assert (result.seed, result.engine, result.engines) == (7, "reference", {"reference": 3})
+
+
+def test_the_engine_that_ran_is_told() -> None:
+    result = simulate(SMALL, replications=2)
+    assert result.engine == "auto"
+    assert list(result.engines.values()) == [2]
+    assert set(result.engines) < {"reference", "compiled"}
+
+
+@pytest.mark.parametrize(
+    ("mean", "text"), [(40_400_000.0, "40,400,000"), (100.0, "100"), (0.0, "0"), (2.5, "2.5"), (1234.567, "1,234.57")]
+)
+def test_counts_are_written_in_full(mean: float, text: str) -> None:
+    assert simulation_module._mean_text(mean) == text
 
 
 def test_summary_is_one_row_of_means(calls: list[Any]) -> None:

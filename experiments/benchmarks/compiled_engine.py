@@ -1,22 +1,26 @@
 """How fast is the compiled engine? Beside the reference engine, a per-command model, C, and other simulators.
 
-    python experiments/benchmarks/compiled_engine.py [--quick] [--output results/performance]
+    python experiments/benchmarks/compiled_engine.py [--quick] [--output FOLDER]
 
 Contestants give the same results, which is checked before anything is timed, and take turns, so that whatever else
 the machine does hits all; every figure is a median over rounds, every ratio the median of the rounds' ratios.
-Writes ``compiled_engine.csv``, ``.md`` and ``.png``. Ciw, salabim and a C compiler are optional.
+Writes ``compiled_engine.csv``, ``.md`` and ``.png`` into ``results/performance``; a quick run, which is too short to
+hold against the aims, into ``results/performance-quick``. Ciw, salabim and a C compiler are optional.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the tree this file lies in, installed or not
+if find_spec("numba") is None:
+    sys.exit("compiled_engine.py: numba is not installed, so there is no compiled engine; pip install '.[fast]'")
 
 import compiled_figure
 import compiled_report
@@ -59,23 +63,27 @@ def measure(*, quick: bool) -> Findings:
         bar.set_description("profiles")
         splits, profiles = where_time_goes.splits(quick=quick), where_time_goes.profiles(quick=quick)
         bar.update()
-    return Findings(rows + found, waits, splits, profiles)
+    return Findings(rows + found, waits, splits, profiles, quick)
 
 
 def main() -> None:
     """Measure, and write rows, report and figure."""
     parser = argparse.ArgumentParser(description="Time the compiled engine beside others.")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, at most a million recipients")
-    parser.add_argument("--output", type=Path, default=Path("results/performance"), help="folder to write to")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, at most a million recipients: no verdicts")
+    parser.add_argument("--output", type=Path, metavar="FOLDER",
+                        help="folder to write to; by default results/performance, with --quick "
+                             "results/performance-quick")  # fmt: skip
     options = parser.parse_args()
-    options.output.mkdir(parents=True, exist_ok=True)
+    output = options.output or Path("results", "performance-quick" if options.quick else "performance")
+    output.mkdir(parents=True, exist_ok=True)
     found = measure(quick=options.quick)
     table = pd.DataFrame(found.rows)
-    table.to_csv(options.output / "compiled_engine.csv", index=False, float_format="%.9g")
+    table.to_csv(output / "compiled_engine.csv", index=False, float_format="%.9g")
     report = compiled_report.markdown(found)
-    (options.output / "compiled_engine.md").write_text(report, encoding="utf-8")
-    compiled_figure.draw(found, options.output / "compiled_engine.png")
+    (output / "compiled_engine.md").write_text(report, encoding="utf-8")
+    compiled_figure.draw(found, output / "compiled_engine.png")
     print(report)
+    print(f"written to {output}")
 
 
 if __name__ == "__main__":

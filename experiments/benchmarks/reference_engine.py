@@ -10,9 +10,6 @@ the machine does hits both; every figure is a median over rounds, every ratio th
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
-import os
-import platform
 import subprocess
 import sys
 import time
@@ -22,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from measured_on import machine
 from per_command_model import Settings
 from per_command_model import run as run_per_command
 from tqdm import tqdm
@@ -158,16 +156,6 @@ def slope(table: pd.DataFrame, engine: str) -> float:
     """Return the exponent of the growth of cost with recipients: 1 is linear."""
     growth = table[table["growth"]]
     return float(np.polyfit(np.log(growth["recipients"]), np.log(growth["seconds", engine]), 1)[0])
-
-
-def machine() -> str:
-    """Return what this was measured on, without naming the host."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("simpy", "numpy"))
-    cpu = models[0] if models else platform.machine()
-    return f"{cpu}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, {versions}"
 
 
 def markdown(table: pd.DataFrame, start_up: float | None) -> str:

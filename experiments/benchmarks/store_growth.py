@@ -21,6 +21,7 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the tree this file lies in, installed or not
 
 from fresh import peak_mib
+from measured_on import machine_and_compilers
 
 from simsmtp import Experiment, Scenario
 from simsmtp.engines import run_replication
@@ -108,7 +109,7 @@ def markdown(found: list[dict[str, float]]) -> str:
         f"| {one['digest_s']:.2f} | {one['summary_s']:.2f} | {one['figure_s']:.2f} | {one['peak_mib']:.0f} |"
         for one in found
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "\n## Measured on\n", machine_and_compilers()]) + "\n"
 
 
 def main() -> None:

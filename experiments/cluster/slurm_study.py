@@ -4,16 +4,16 @@
 
 The scheduler lives in this process, on the login node or in a small job; every job of the queue is a few workers,
 which find it at the address of the network interface given. Killed, preempted or timed-out jobs lose nothing: their
-chunks are run again, and what was finished is in the store. Needs ``pip install 'simsmtp[fast,cluster]'
-dask-jobqueue`` on the nodes too, in the same environment.
+chunks are run again, and what was finished is in the store. Needs ``pip install '.[fast,cluster]' dask-jobqueue``,
+from the clone, on the nodes too, in the same environment.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
-
-from dask_jobqueue import SLURMCluster
+from importlib.util import find_spec
 
 import simsmtp
 
@@ -32,6 +32,10 @@ def main() -> None:
     parser.add_argument("--output", default=None, help="folder of the results")
     parser.add_argument("--script", action="store_true", help="print the job's script and end")
     options = parser.parse_args()
+    if missing := _missing(options.interface, script=options.script):
+        parser.exit(2, f"slurm_study.py: {missing}\n")
+    from dask_jobqueue import SLURMCluster  # noqa: PLC0415 - may not be there
+
     with SLURMCluster(
         queue=options.queue, cores=options.workers, processes=options.workers, memory=options.memory,
         walltime=options.walltime, interface=options.interface, python="python",
@@ -50,6 +54,22 @@ def main() -> None:
         print(f"digest {study.digest}")
     if study.failures:
         raise SystemExit(f"{len(study.failures)} replications failed; the first: {study.failures[0]}")
+
+
+def _missing(interface: str | None, *, script: bool) -> str:
+    """Return what keeps jobs from being asked for, or reached; empty if nothing does."""
+    if find_spec("dask_jobqueue") is None:
+        return "dask-jobqueue is not installed; pip install '.[fast,cluster]' dask-jobqueue"
+    if interface is not None:
+        from distributed.utils import get_ip_interface  # noqa: PLC0415 - dask-jobqueue brings it
+
+        try:
+            get_ip_interface(interface)
+        except ValueError as error:
+            return f"--interface {interface}: {error}"
+    if not script and shutil.which("sbatch") is None:
+        return "there is no sbatch here: SLURM's commands are needed, as on a login node; --script does without"
+    return ""
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from simsmtp.analysis.report_text import (
     table_html,
 )
 from simsmtp.analysis.stress_des import stress_des
+from simsmtp.model.counted import counted
 from simsmtp.model.responses import BY_NAME, RESPONSES
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ _COMMON = (
 
 def glance(record: Record) -> str:
     """Return the answer in sentences, and the range of every response for each line."""
-    size = f"{len(record.means.points)} design points, {_replications(record)} replications of each; means over them"
+    size = f"{counted(len(record.means.points), 'design point')}, {_replications(record)} of each; means over them"
     failed = record.provenance.get("failed")
     lead = f"{size}.{f' {failed} replications failed and are left out.' if failed else ''}"
     parts = [f"<p>{escape(lead)}</p>", list_html(sentences(record))]
@@ -70,7 +71,7 @@ def _meaning(response: str) -> str:
 def _replications(record: Record) -> str:
     counts = record.means.table.groupby("point")["n"].max()  # a response may have no value in some replications
     low, high = int(counts.min()), int(counts.max())
-    return str(high) if low == high else f"{low} to {high}"
+    return counted(high, "replication") if low == high else f"{low} to {high} replications"
 
 
 def figures(record: Record) -> str:
@@ -150,7 +151,7 @@ def _simulated(record: Record) -> str:
 
 def _replicated(record: Record) -> str:
     seed = record.provenance.get("seed", record.experiment.get("study", {}).get("seed", "unknown"))
-    size = f"{len(record.means.points)} design points, {_replications(record)} replications of each, seed {seed}"
+    size = f"{counted(len(record.means.points), 'design point')}, {_replications(record)} of each, seed {seed}"
     return f"{size}. {_UNIT}"
 
 

@@ -51,7 +51,9 @@ _CODES = {"met": 0, "missed": 3, "undecided": 4}
 @click.option("--full", is_flag=True, help="The full size: apply [capacity.full] of the file.")
 @click.option("--workers", type=click.IntRange(1), metavar="N",
               help="Processes; by default one per processor. Answers do not depend on it.")  # fmt: skip
-@click.option("--engine", default="auto", show_default=True, metavar="NAME", help="Engine to simulate with.")
+@click.option("--engine", default="auto", show_default=True, metavar="NAME",
+              help="What to simulate with: reference, compiled (extra 'fast': the same bits, faster), or auto for the "
+                   "compiled one where that repays loading it.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), metavar="DIR",
               help="Folder of the results; by default results/NAME, with --full results/NAME-full.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the tables.")

@@ -11,7 +11,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from simsmtp.cli.console import PlainConsole
-from simsmtp.cli.tables import duration_text, engine_text, number_text
+from simsmtp.cli.tables import duration_text, number_text
+from simsmtp.model.counted import counted
 from simsmtp.study.capacity_answer import above_offered, answers, assumptions, utilisation
 
 if TYPE_CHECKING:
@@ -38,9 +39,9 @@ def print_capacity(capacity: Capacity, written: Sequence[Path]) -> None:
         console.print(table)
     if note := above_offered(capacity):
         console.print(note)
-    console.print(f"{capacity.computed} replications computed, {capacity.reused} reused, in "
+    console.print(f"{counted(capacity.computed, 'replication')} computed, {capacity.reused} reused, in "
                   f"{duration_text(capacity.duration_s)}", soft_wrap=True)  # fmt: skip
-    console.print(engine_text(capacity.engines, capacity.plan.scenario, capacity.plan.settings.engine), soft_wrap=True)
+    console.print(capacity.ran.text(capacity.engines), soft_wrap=True)
     console.print(f"{capacity.plan.settings.folder}: {', '.join(path.name for path in written)}", soft_wrap=True)
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simsmtp.model.counted import counted
+
 if TYPE_CHECKING:
     from simsmtp.cli.gate import Gate
     from simsmtp.study.runner import Plan
@@ -53,7 +55,9 @@ Exit codes: 0 all done; 1 some replications failed; 2 bad input, and nothing was
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Key of all random draws.")
 @click.option("--workers", type=click.IntRange(1), metavar="N",
               help="Processes; by default one per processor. Results do not depend on it.")  # fmt: skip
-@click.option("--engine", default="auto", show_default=True, metavar="NAME", help="Engine to simulate with.")
+@click.option("--engine", default="auto", show_default=True, metavar="NAME",
+              help="What to simulate with: reference, compiled (extra 'fast': the same bits, faster), or auto for the "
+                   "compiled one where that repays loading it.")  # fmt: skip
 @click.option("--executor", default="local", show_default=True, metavar="NAME",
               help="Where to simulate: local (processes), serial (this process), dask (extra 'cluster').")  # fmt: skip
 @click.option("--scheduler", metavar="ADDRESS",
@@ -207,6 +211,8 @@ def _print_estimate(plan: object, as_json: bool) -> None:
         print(json.dumps({"name": plan.experiment.name, "folder": str(plan.folder), **found._asdict()}, indent=1))
         return
     print(f"{plan.experiment.name}: {plan.experiment.title}")
-    print(f"  {found.points} design points, {found.replications} replications of each")
-    print(f"  {found.stored} replications stored in {plan.folder}, {found.missing} to compute")
-    print(f"  about {duration_text(found.seconds)} with {plan.workers} workers: an estimate from a short pilot")
+    print(f"  {counted(found.points, 'design point')}, {counted(found.replications, 'replication')} of each")
+    print(f"  {counted(found.stored, 'replication')} stored in {plan.folder}, {found.missing} to compute")
+    print(
+        f"  about {duration_text(found.seconds)} with {counted(plan.workers, 'worker')}: an estimate from a short pilot"
+    )

@@ -11,12 +11,12 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from simsmtp.cli.console import PlainConsole
+from simsmtp.model.counted import counted
 
 if TYPE_CHECKING:
     from pandas import DataFrame
     from rich.console import Console
 
-    from simsmtp.model.scenario import Scenario
     from simsmtp.study.study import Study
 
 _MOST_ROWS = 40
@@ -34,24 +34,13 @@ def print_study(study: Study, written: Sequence[Path]) -> None:
         _print_points(console, study, summary)
     failed = f", {len(study.failures)} failed" if study.failures else ""
     console.print(
-        f"{len(study.points)} design points with {study.experiment.replications} replications: "
+        f"{counted(len(study.points), 'design point')} with "
+        f"{counted(study.experiment.replications, 'replication')}: "
         f"{study.computed} computed, {study.reused} reused{failed}, in {duration_text(study.duration_s)}",
         soft_wrap=True,
     )
-    console.print(engine_text(study.engines, study.points[0].scenario), soft_wrap=True)
+    console.print(study.ran.text(study.engines), soft_wrap=True)
     console.print(f"{study.folder}: {', '.join(path.name for path in written)}", soft_wrap=True)
-
-
-def engine_text(engines: Mapping[str, int], scenario: Scenario, asked: str = "auto") -> str:
-    """Return which engine ran so many replications, and why where the choice can still be told."""
-    from simsmtp.engines import choose_engine  # noqa: PLC0415
-
-    if len(engines) != 1:
-        return "engines: " + ", ".join(f"{name} {count}" for name, count in sorted(engines.items()))
-    (name,) = engines
-    choice = choose_engine(scenario, asked)
-    why = f": {choice.reason}" if choice.engine == name else ""
-    return f"engine {name}{why}"
 
 
 def duration_text(seconds: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simsmtp.engines.choice import ENGINES, Choice, choose_engine, expect, expected_recipients, has_tcp
+from simsmtp.engines.choice import ENGINES, Choice, choose_engine, count, expect, expected_recipients, has_tcp
 from simsmtp.model.records import Output
 
 if TYPE_CHECKING:
@@ -62,7 +62,9 @@ def run_replication(
     OverflowError
         If a time does not fit 64 bits and the compiled engine was asked for.
     """
-    if choose_engine(scenario, engine, dialogue=dialogue).engine == "compiled":
+    choice = choose_engine(scenario, engine, dialogue=dialogue)
+    count(scenario)
+    if choice.engine == "compiled":
         from simsmtp.engines.compiled import replication as compiled  # noqa: PLC0415 - needs the extra
         from simsmtp.engines.compiled.user import StrategyRaised  # noqa: PLC0415
 

@@ -32,7 +32,7 @@ class Choice(NamedTuple):
     reason : str
         Why it is that one.
     is_fallback : bool
-        The compiled engine would be worth it, and cannot run the scenario's strategy.
+        The compiled engine would be worth it, and is not installed or cannot run the scenario's strategy.
     """
 
     engine: str
@@ -41,14 +41,20 @@ class Choice(NamedTuple):
 
 
 class _Asked:
-    """Recipients asked of this process so far: what has been simulated slowly says what speed would be worth."""
+    """Recipients asked of this process: what has been simulated slowly says what speed would be worth."""
 
-    recipients = 0
+    so_far = 0
+    in_all = 0
 
 
 def expect(recipients: int) -> None:
     """Say how many recipients this process will be asked for in all, so that it need not find out by and by."""
-    _Asked.recipients = max(_Asked.recipients, recipients)
+    _Asked.in_all = max(_Asked.in_all, recipients)
+
+
+def count(scenario: Scenario) -> None:
+    """Count a replication that is about to run; those that were expected are not counted twice."""
+    _Asked.so_far += expected_recipients(scenario)
 
 
 def expected_recipients(scenario: Scenario) -> int:
@@ -95,7 +101,8 @@ def choose_engine(scenario: Scenario, engine: str = "auto", *, dialogue: bool = 
             raise InputError(
                 "numba is not installed", key="engine", given=engine, allowed="pip install 'simsmtp[fast]'"
             )
-        return Choice("reference", "numba is not installed (pip install 'simsmtp[fast]')")
+        much = not dialogue and _asked(scenario) >= WORTH_COMPILING
+        return Choice("reference", "numba is not installed (pip install 'simsmtp[fast]')", is_fallback=much)
     if engine == "auto" and (reason := _not_worth_it(scenario)):
         return Choice("reference", reason)
     if obstacle := _obstacle(scenario, dialogue):
@@ -111,13 +118,17 @@ def _lacks_something(find: Callable[[str], object]) -> bool:
     return any(find(name) is None for name in _NEEDS)
 
 
+def _asked(scenario: Scenario) -> int:
+    return max(_Asked.in_all, _Asked.so_far + expected_recipients(scenario))
+
+
 def _not_worth_it(scenario: Scenario) -> str:
     from simsmtp.engines.compiled.kernels import is_compiled  # noqa: PLC0415 - needs the extra
 
-    _Asked.recipients += expected_recipients(scenario)
-    if _Asked.recipients < WORTH_LOADING:
+    asked = _asked(scenario)
+    if asked < WORTH_LOADING:
         return "it is done before the compiled one would be loaded"
-    if _Asked.recipients < WORTH_COMPILING and not is_compiled(has_tcp=has_tcp(scenario)):
+    if asked < WORTH_COMPILING and not is_compiled(has_tcp=has_tcp(scenario)):
         return "it is done before the compiled one would be compiled"
     return ""
 

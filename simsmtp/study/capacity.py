@@ -17,6 +17,7 @@ from simsmtp.study.capacity_table import RATE
 from simsmtp.study.evaluate import Evaluator
 from simsmtp.study.inquiry import Finding, Inquiry, Look
 from simsmtp.study.planning import CapacityPlan, prepare_capacity
+from simsmtp.study.ran import Ran
 from simsmtp.study.searched import rate_on_grid
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Capacity:
         Replications computed now, and found in the store.
     engines : dict
         Engine → replications that it ran.
+    ran : Ran
+        Which engines ran in this run, and why.
     started : datetime
         When this run began.
     duration_s : float
@@ -73,6 +76,7 @@ class Capacity:
     computed: int
     reused: int
     engines: Mapping[str, int]
+    ran: Ran
     started: datetime
     duration_s: float
 
@@ -131,7 +135,8 @@ def run_capacity(plan: CapacityPlan) -> Capacity:
         plan, written, findings, curve,
         percentile_table(written.rows, at_edge, messages, plan.table.level), tornado, late,
         bounds_of(plan.scenario), cost_of(plan.scenario, plan.table, written.rows),
-        inquiry.looks, evaluator.computed, evaluator.reused, evaluator.engines, started, time.perf_counter() - began,
+        inquiry.looks, evaluator.computed, evaluator.reused, evaluator.engines, evaluator.ran,
+        started, time.perf_counter() - began,
     )  # fmt: skip
 
 

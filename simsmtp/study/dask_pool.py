@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import islice
+from threading import Event, Thread
 from typing import Any
 
 from distributed import CancelledError, Client, LocalCluster, Security, as_completed
@@ -17,10 +18,13 @@ from distributed.scheduler import KilledWorker
 
 from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.study.chunks import Chunk, Map, Stored, died, run_chunk
+from simsmtp.study.progress import note
 
 _ANSWER_S = 10
 _WORKERS_S = 300
 """How long to wait for the scheduler's answer, and for its first worker: a job may be in a queue."""
+_PATIENCE_S = 5
+"""How long to be without workers before a word about it: those that a nanny starts again are there sooner."""
 
 
 def check_scheduler(address: str) -> None:
@@ -79,14 +83,48 @@ def connected(scheduler: str | None, workers: int) -> Iterator[Map]:
         else:
             check_scheduler(scheduler)
             client = stack.enter_context(Client(scheduler, timeout=_ANSWER_S, set_as_default=False))
-        try:
-            client.wait_for_workers(1, timeout=_WORKERS_S)
-        except TimeoutError:
-            raise InputError(
-                f"no worker has come in {_WORKERS_S} s", key="scheduler", given=scheduler,
-                allowed="a scheduler with workers: 'dask worker ADDRESS'",
-            ) from None  # fmt: skip
+        _wait_for_a_worker(client, scheduler)
+        stack.enter_context(_watched(client))
         yield partial(_in_dask, client, sum(client.nthreads().values()))
+
+
+def _wait_for_a_worker(client: Client, scheduler: str | None) -> None:
+    try:
+        client.wait_for_workers(1, timeout=_PATIENCE_S)
+    except TimeoutError:
+        note(f"no Dask worker is there yet ('dask worker ADDRESS' starts one); waiting up to {_WORKERS_S} s for one")
+    else:
+        return
+    try:
+        client.wait_for_workers(1, timeout=_WORKERS_S - _PATIENCE_S)
+    except TimeoutError:
+        raise InputError(
+            f"no worker has come in {_WORKERS_S} s", key="scheduler", given=scheduler,
+            allowed="a scheduler with workers: 'dask worker ADDRESS'",
+        ) from None  # fmt: skip
+
+
+@contextmanager
+def _watched(client: Client) -> Iterator[None]:
+    """Look after the workers meanwhile: others may take their place, so a run without any goes on, but says so."""
+    over = Event()
+    Thread(target=_watch, args=(client, over), daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _watch(client: Client, over: Event) -> None:
+    looks_without = 0
+    while not over.wait(_PATIENCE_S):
+        try:
+            there = client.nthreads()
+        except Exception:  # noqa: BLE001 - no scheduler any more, or no client: whoever waits for results is told
+            return
+        looks_without = 0 if there else looks_without + 1
+        if looks_without == 2:
+            note("no Dask worker is left ('dask worker ADDRESS' starts one); waiting for one, or for Ctrl-C")
 
 
 def _in_dask(client: Any, slots: int, chunks: Iterator[Chunk]) -> Iterator[list[Stored]]:

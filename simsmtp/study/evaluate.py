@@ -12,6 +12,7 @@ from simsmtp.errors import UnfinishedError
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.execute import executed
 from simsmtp.study.progress import progress_bar
+from simsmtp.study.ran import Ran
 from simsmtp.study.runner import STORE, StudyInterrupted
 from simsmtp.study.store import Row, Store
 from simsmtp.study.tasks import Tasks
@@ -53,6 +54,7 @@ class Evaluator:
 
     def __init__(self, name: str, settings: Settings, expected: int) -> None:
         self.computed = self.reused = 0
+        self.ran = Ran()
         self._engine_of: dict[tuple[int, int], str] = {}
         self._settings = settings
         self._bar = progress_bar(name, expected, settings.progress)
@@ -113,8 +115,11 @@ class Evaluator:
 
     def _compute(self, tasks: Tasks, seed: int) -> None:
         workers = max(1, min(self._settings.workers, len(tasks)))
-        engine, strategies = self._settings.engine, self._settings.strategies
-        with closing(executed(tasks, seed=seed, engine=engine, strategies=strategies, workers=workers)) as chunks:
+        chunks = executed(
+            tasks, seed=seed, engine=self._settings.engine, strategies=self._settings.strategies, workers=workers,
+            ran=self.ran,
+        )  # fmt: skip
+        with closing(chunks):
             try:
                 for rows in chunks:
                     self._store.add(rows)

@@ -11,6 +11,7 @@ from simsmtp import engines
 from simsmtp.study.chunks import Chunk, Pace, Stored, chunks_of
 from simsmtp.study.executors import LOCAL, Executor, started
 from simsmtp.study.progress import note
+from simsmtp.study.ran import Ran
 from simsmtp.study.tasks import Tasks
 from simsmtp.study.user_strategies import Travelling
 
@@ -37,6 +38,7 @@ def executed(
     strategies: tuple[Travelling, ...],
     workers: int,
     executor: Executor = LOCAL,
+    ran: Ran | None = None,
 ) -> Generator[list[Stored]]:
     """Run tasks and yield the rows of each chunk as it finishes, in any order.
 
@@ -52,6 +54,8 @@ def executed(
         1 runs in this process.
     executor : Executor
         What runs them.
+    ran : Ran, optional
+        Where to note which engine ran them, and why.
 
     Yields
     ------
@@ -59,6 +63,7 @@ def executed(
         Scenario id and row. A replication that failed is a row with its error, and so is one whose worker
         process died three times.
     """
+    ran = Ran() if ran is None else ran
     if not tasks:
         return
     at_stake = tasks.recipients()
@@ -66,6 +71,7 @@ def executed(
     choices = [engines.choose_engine(one, engine) for one in _one_per_strategy(tasks.scenarios())]
     for one in choices:
         _tell_fallback(one)
+    ran.chose(choices)
     choice = choices[0]
     if choice.engine == "compiled" and executor.name == "local" and workers > 1:
         engines.get_ready(tasks[0].scenario, engine)
@@ -75,6 +81,7 @@ def executed(
         pace = Pace()
         for rows in run(chunks_of(tasks, pace, common)):
             pace.saw(rows)
+            ran.saw(rows)
             yield rows
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from simsmtp.model.counted import counted
 from simsmtp.model.responses import BY_NAME, COLUMNS
 from simsmtp.study.provenance import PROVENANCE, kept_provenance, provenance
 from simsmtp.study.record import experiment_json
@@ -59,7 +60,7 @@ def html_of(study: Study) -> str:
     heads = "".join(f'<th title="{html.escape(t)}">{html.escape(n)}</th>' for n, t in zip(names, titles, strict=True))
     count = len(study.points)
     failed = f", {len(study.failures)} failed" if study.failures else ""
-    size = f"{count} design points with {study.experiment.replications} replications{failed}"
+    size = f"{counted(count, 'design point')} with {counted(study.experiment.replications, 'replication')}{failed}"
     cut = f"; the first {_MOST_ROWS} are shown" if count > _MOST_ROWS else ""
     head = f"<b>{html.escape(study.experiment.title)}</b><br>{size}{cut}; means ± half-width of their 95 % intervals"
     body = f'<tbody style="white-space: nowrap">{"".join(_html_rows(study, shown))}</tbody>'

@@ -19,6 +19,7 @@ from simsmtp.study.execute import check_engine, executed
 from simsmtp.study.executors import LOCAL, Executor, executor_of
 from simsmtp.study.experiment import Experiment, load_experiment
 from simsmtp.study.progress import progress_bar
+from simsmtp.study.ran import Ran
 from simsmtp.study.store import Store
 from simsmtp.study.stored_rows import results_of
 from simsmtp.study.study import Study
@@ -141,9 +142,11 @@ def execute(plan: Plan, *, progress: bool | str | None = None) -> Study:
         ids = store.scenario_ids([point.scenario for point in experiment.points], experiment.seed)
         tasks = _missing(plan, ids, store.finished)
         total = len(set(ids)) * experiment.replications
-        _compute(plan, tasks, store, total, progress)
+        ran = _compute(plan, tasks, store, total, progress)
         results = results_of(store, experiment, ids)
-    return Study(experiment, plan.folder, results, len(tasks), total - len(tasks), started, time.perf_counter() - began)
+    return Study(
+        experiment, plan.folder, results, len(tasks), total - len(tasks), ran, started, time.perf_counter() - began
+    )
 
 
 def prepare(
@@ -219,10 +222,11 @@ def _missing(plan: Plan, ids: Sequence[int], finished: Finished) -> Tasks:
     return Tasks(scenarios, plan.experiment.replications, finished)
 
 
-def _compute(plan: Plan, tasks: Tasks, store: Store, total: int, progress: bool | str | None) -> None:
+def _compute(plan: Plan, tasks: Tasks, store: Store, total: int, progress: bool | str | None) -> Ran:
+    ran = Ran()
     chunks = executed(
         tasks, seed=plan.experiment.seed, engine=plan.engine, strategies=plan.strategies,
-        workers=max(1, min(plan.workers, len(tasks))), executor=plan.executor,
+        workers=max(1, min(plan.workers, len(tasks))), executor=plan.executor, ran=ran,
     )  # fmt: skip
     with closing(chunks), progress_bar(plan.experiment.name, len(tasks), progress) as advance:
         try:
@@ -231,3 +235,4 @@ def _compute(plan: Plan, tasks: Tasks, store: Store, total: int, progress: bool 
                 advance(len(rows))
         except KeyboardInterrupt:  # perhaps between storing and counting, so the store is asked
             raise StudyInterrupted(total - tasks.unfinished(store.finished), total) from None
+    return ran

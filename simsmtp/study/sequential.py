@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.errors import InputError
+from simsmtp.study.ran import Ran
 from simsmtp.study.runner import Plan, execute, prepare
 from simsmtp.study.study import Study
 
@@ -189,7 +190,10 @@ def _together(
     last = done[-1]
     computed = sum(one.computed for one in done)
     total = last.computed + last.reused
+    ran = Ran()
+    for one in done:
+        ran.add(one.ran)
     return PreciseStudy(
-        last.experiment, last.folder, last.results, min(computed, total), max(0, total - computed), done[0].started,
-        sum(one.duration_s for one in done), precisions, decisions, budget,
+        last.experiment, last.folder, last.results, min(computed, total), max(0, total - computed), ran,
+        done[0].started, sum(one.duration_s for one in done), precisions, decisions, budget,
     )  # fmt: skip

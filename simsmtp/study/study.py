@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp.errors import InputError
+from simsmtp.model.counted import counted
 from simsmtp.model.responses import COLUMNS, RESPONSES
 from simsmtp.study.factors import Label, label_of
 from simsmtp.study.keys import value_at
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from simsmtp.study.design import DesignPoint
     from simsmtp.study.experiment import Experiment
+    from simsmtp.study.ran import Ran
 
 
 class Failure(NamedTuple):
@@ -60,6 +62,8 @@ class Study:
         through, see `simsmtp.study.stored_rows`.
     computed, reused : int
         Replications that this run computed, and that were in the store.
+    ran : Ran
+        Which engines computed them in this run, and why.
     started : datetime
         When this run began.
     duration_s : float
@@ -71,6 +75,7 @@ class Study:
     results: Mapping[int, Sequence[Row]] = field(repr=False)
     computed: int
     reused: int
+    ran: Ran
     started: datetime
     duration_s: float
 
@@ -209,7 +214,7 @@ class Study:
 
     def __repr__(self) -> str:
         failed = f", {len(self.failures)} failed" if self.failures else ""
-        size = f"{len(self.points)} design points, {self.computed + self.reused} replications"
+        size = f"{counted(len(self.points), 'design point')}, {counted(self.computed + self.reused, 'replication')}"
         return f"<Study {self.name!r}: {size}{failed}>"
 
     def _repr_html_(self) -> str:
