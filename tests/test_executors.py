@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from study_files import LONG, TINY, all_of, cli, command, document, environment, written
+from study_files import LONG, ROOT, TINY, all_of, cli, command, document, environment, written
 
+import simsmtp
 from simsmtp.errors import InputError
 from simsmtp.model.scenario import Scenario
+from simsmtp.study.address import code_hash
 from simsmtp.study.execute import executed
 from simsmtp.study.executors import executor_of
 from simsmtp.study.runner import run
@@ -90,25 +95,36 @@ def test_a_killed_dask_worker_loses_nothing_and_doubles_nothing(tmp_path: Path) 
     assert (found["computed"], found["failures"], found["digest"]) == (1600, [], calm["digest"])
 
 
-def _dask(part: str, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start a part of a cluster."""
+def _dask(part: str, *arguments: str, home: Path = ROOT) -> subprocess.Popen[bytes]:
+    """Start a part of a cluster, with the package that lies in a folder."""
     call = [sys.executable, "-m", f"distributed.cli.dask_{part}", "--no-dashboard", *arguments]
-    return subprocess.Popen(call, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    env = environment() | {"PYTHONPATH": str(home)}
+    return subprocess.Popen(call, cwd=home, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+@contextmanager
+def _cluster(at: Path, home: Path = ROOT) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Have a scheduler and a worker, which has the package that lies in a folder: the scheduler and its address."""
+    file = at / "scheduler.json"
+    scheduler = _dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
+    worker = _dask("worker", "--no-nanny", "--scheduler-file", str(file), home=home)
+    try:
+        while not file.exists():
+            assert scheduler.poll() is None
+            time.sleep(0.02)
+        yield scheduler, json.loads(file.read_text(encoding="utf-8"))["address"]
+    finally:
+        for process in (worker, scheduler):
+            process.kill()
+            process.wait()
 
 
 @pytest.mark.slow
 def test_a_scheduler_that_dies_in_the_middle_is_told_and_what_is_finished_stays(tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
     written(tmp_path, LONG)
-    at = tmp_path / "scheduler.json"
-    scheduler = _dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(at))
-    worker = _dask("worker", "--no-nanny", "--scheduler-file", str(at))
-    try:
-        while not at.exists():
-            assert scheduler.poll() is None
-            time.sleep(0.02)
-        address = json.loads(at.read_text(encoding="utf-8"))["address"]
-        arguments = ["run", "study.toml", "--no-figure", "--engine", "reference"]
+    arguments = ["run", "study.toml", "--no-figure", "--engine", "reference"]
+    with _cluster(tmp_path) as (scheduler, address):
         running = subprocess.Popen(
             [*command(), *arguments, "--executor", "dask", "--scheduler", address],
             cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -116,10 +132,6 @@ def test_a_scheduler_that_dies_in_the_middle_is_told_and_what_is_finished_stays(
         _wait_for_rows(tmp_path, running)
         scheduler.kill()
         _, complaint = running.communicate(timeout=120)
-    finally:
-        for process in (worker, scheduler):
-            process.kill()
-            process.wait()
     assert running.returncode == 1, complaint
     assert "Traceback" not in complaint
     assert complaint.rstrip().endswith(
@@ -128,6 +140,32 @@ def test_a_scheduler_that_dies_in_the_middle_is_told_and_what_is_finished_stays(
     again = document(cli(tmp_path, *arguments, "--json"))
     assert again["reused"] > 0
     assert again["computed"] + again["reused"] == 1600
+
+
+@pytest.mark.slow
+def test_nothing_of_a_worker_with_other_code_is_stored(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
+    home = tmp_path / "home"
+    shutil.copytree(ROOT / "simsmtp", home / "simsmtp", ignore=shutil.ignore_patterns("__pycache__"))
+    decision = home / "simsmtp/policies/recipients.py"
+    text = decision.read_text(encoding="utf-8")
+    edited = text.replace("policy.limit - ", "policy.limit - 1 - ", 1)
+    assert edited != text
+    decision.write_text(edited, encoding="utf-8")
+    wanted = digest_of(tmp_path / "alone")
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    written(folder, TINY)
+    assert cli(folder, "run", "study.toml", "--no-figure", "--replications", 1).returncode == 0
+    with _cluster(tmp_path, home) as (_, address):
+        done = cli(folder, "run", "study.toml", "--no-figure", "--executor", "dask", "--scheduler", address)
+    assert done.returncode == 1, done.stderr
+    complaint = done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert f"simsmtp {simsmtp.__version__} with the code hash {code_hash(home / 'simsmtp')[:12]} there" in complaint
+    assert f"{code_hash()[:12]} here; all nodes need the same code" in complaint
+    again = document(cli(folder, "run", "study.toml", "--no-figure", "--json"))
+    assert (again["computed"], again["reused"], again["digest"]) == (8, 4, wanted)
 
 
 def test_a_scheduler_that_does_not_answer_is_told_before_anything_is_written(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import signal
 import sys
 import threading
@@ -14,7 +15,10 @@ from functools import cache
 from typing import NamedTuple
 
 from simsmtp import engines
+from simsmtp._version import __version__
+from simsmtp.errors import UnfinishedError
 from simsmtp.model.responses import RESPONSES
+from simsmtp.study.address import code_hash
 from simsmtp.study.store import Row
 from simsmtp.study.tasks import Task
 from simsmtp.study.user_strategies import Travelling, register_travelling
@@ -42,6 +46,8 @@ class Chunk(NamedTuple):
         User strategies that a worker has to learn.
     parent : int
         Process with which a worker ends; 0 for one that lives by itself.
+    code : str
+        `simsmtp.study.address.code_hash` of the sources whose results are wanted.
     at_stake : int
         Recipients of the whole study, for the choice of the engine.
     """
@@ -51,6 +57,7 @@ class Chunk(NamedTuple):
     engine: str
     strategies: tuple[Travelling, ...]
     parent: int
+    code: str
     at_stake: int = 0
 
     def alone(self) -> Iterator[Chunk]:
@@ -92,12 +99,28 @@ def chunks_of(tasks: Sequence[Task], pace: Pace, common: Chunk) -> Iterator[Chun
 
 
 def run_chunk(chunk: Chunk) -> list[Stored]:
-    """Run the tasks of a chunk one after the other; called in worker processes too."""
+    """Run the tasks of a chunk one after the other; called in worker processes too.
+
+    Raises
+    ------
+    UnfinishedError
+        If this process has other sources: its rows would be stored under the address of the sources asked for.
+    """
     if chunk.parent not in (0, os.getpid()):
         _settle_in(chunk.parent)
+    _check_code(chunk.code)
     register_travelling(chunk.strategies)
     engines.expect(chunk.at_stake)
     return [(task.scenario_id, _run(task, chunk.seed, chunk.engine)) for task in chunk.tasks]
+
+
+def _check_code(wanted: str) -> None:
+    if code_hash() != wanted:
+        raise UnfinishedError(
+            f"a worker on {platform.node()} has other code than this run: simsmtp {__version__} with the code hash "
+            f"{code_hash()[:12]} there, {wanted[:12]} here; all nodes need the same code, and workers started since it "
+            "changed; what was finished is stored, and the same command goes on from there"
+        )
 
 
 def _run(task: Task, seed: int, engine: str) -> Row:
