@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,12 +19,14 @@ import pytest
 from study_files import LONG, ROOT, TINY, all_of, cli, command, document, environment, written
 
 import simsmtp
-from simsmtp.errors import InputError
+from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.model.scenario import Scenario
 from simsmtp.study.address import code_hash
+from simsmtp.study.chunks import Chunk, own_code, run_chunk
 from simsmtp.study.execute import executed
 from simsmtp.study.executors import executor_of
 from simsmtp.study.runner import run
+from simsmtp.study.tasks import Task
 
 
 def digest_of(folder: Path, *arguments: object) -> object:
@@ -142,16 +144,43 @@ def test_a_scheduler_that_dies_in_the_middle_is_told_and_what_is_finished_stays(
     assert again["computed"] + again["reused"] == 1600
 
 
-@pytest.mark.slow
-def test_nothing_of_a_worker_with_other_code_is_stored(tmp_path: Path) -> None:
-    pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
-    home = tmp_path / "home"
+def _edited_copy(home: Path) -> Path:
+    """Return a folder with a copy of the package, one of whose decisions is another."""
     shutil.copytree(ROOT / "simsmtp", home / "simsmtp", ignore=shutil.ignore_patterns("__pycache__"))
     decision = home / "simsmtp/policies/recipients.py"
     text = decision.read_text(encoding="utf-8")
     edited = text.replace("policy.limit - ", "policy.limit - 1 - ", 1)
     assert edited != text
     decision.write_text(edited, encoding="utf-8")
+    return home
+
+
+def _without_the_package(home: Path) -> Path:
+    """Return a folder from which the package cannot be imported, installed or not."""
+    home.mkdir()
+    written(home, "import sys; sys.modules['simsmtp'] = None", "sitecustomize.py")
+    return home
+
+
+@pytest.mark.slow
+def test_nothing_of_a_worker_that_comes_with_other_code_is_stored(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
+    chunk = Chunk((Task(5, Scenario(), 0),), 1, "reference", (), 0, own_code())
+    home = _edited_copy(tmp_path / "home")
+    with (
+        _cluster(tmp_path, home) as (_, address),
+        distributed.Client(address, set_as_default=False) as client,
+        pytest.raises(UnfinishedError, match="has other code than this run") as caught,
+    ):
+        client.submit(run_chunk, chunk).result()
+    assert f"the code hash {code_hash(home / 'simsmtp')[:16]} there, {own_code()} here" in str(caught.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("copy", [_edited_copy, _without_the_package])
+def test_a_worker_with_other_code_ends_the_run(tmp_path: Path, copy: Callable[[Path], Path]) -> None:
+    pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
+    home = copy(tmp_path / "home")
     wanted = digest_of(tmp_path / "alone")
     folder = tmp_path / "mixed"
     folder.mkdir()
@@ -160,10 +189,14 @@ def test_nothing_of_a_worker_with_other_code_is_stored(tmp_path: Path) -> None:
     with _cluster(tmp_path, home) as (_, address):
         done = cli(folder, "run", "study.toml", "--no-figure", "--executor", "dask", "--scheduler", address)
     assert done.returncode == 1, done.stderr
-    complaint = done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
-    assert f"simsmtp {simsmtp.__version__} with the code hash {code_hash(home / 'simsmtp')[:12]} there" in complaint
-    assert f"{code_hash()[:12]} here; all nodes need the same code" in complaint
+    there = "No module named 'simsmtp"
+    if copy is _edited_copy:
+        there = f"simsmtp {simsmtp.__version__} with the code hash {code_hash(home / 'simsmtp')[:16]} there"
+    complaint = done.stderr.splitlines()[-1]
+    assert complaint.startswith("simsmtp: a worker at tcp://127.0.0.1:")
+    assert there in complaint
+    assert f"{own_code()} here; all nodes need the same code" in complaint
     again = document(cli(folder, "run", "study.toml", "--no-figure", "--json"))
     assert (again["computed"], again["reused"], again["digest"]) == (8, 4, wanted)
 

@@ -47,7 +47,7 @@ class Chunk(NamedTuple):
     parent : int
         Process with which a worker ends; 0 for one that lives by itself.
     code : str
-        `simsmtp.study.address.code_hash` of the sources whose results are wanted.
+        What `own_code` returns where the results are wanted.
     at_stake : int
         Recipients of the whole study, for the choice of the engine.
     """
@@ -98,29 +98,34 @@ def chunks_of(tasks: Sequence[Task], pace: Pace, common: Chunk) -> Iterator[Chun
         begin = end
 
 
+def own_code() -> str:
+    """Return in words which sources this process has: its rows are stored under their address."""
+    return f"simsmtp {__version__} with the code hash {code_hash()[:16]}"
+
+
+def other_code(where: str, there: str, here: str) -> UnfinishedError:
+    """Return the complaint about a worker that has other sources."""
+    return UnfinishedError(
+        f"a worker {where} has other code than this run: {there} there, {here} here; all nodes need the same code, and "
+        "workers started since it changed; what was finished is stored, and the same command goes on from there"
+    )
+
+
 def run_chunk(chunk: Chunk) -> list[Stored]:
     """Run the tasks of a chunk one after the other; called in worker processes too.
 
     Raises
     ------
     UnfinishedError
-        If this process has other sources: its rows would be stored under the address of the sources asked for.
+        If this process has other sources: its rows would be stored under the address of those asked for.
     """
     if chunk.parent not in (0, os.getpid()):
         _settle_in(chunk.parent)
-    _check_code(chunk.code)
+    if own_code() != chunk.code:
+        raise other_code(f"on {platform.node()}", own_code(), chunk.code)
     register_travelling(chunk.strategies)
     engines.expect(chunk.at_stake)
     return [(task.scenario_id, _run(task, chunk.seed, chunk.engine)) for task in chunk.tasks]
-
-
-def _check_code(wanted: str) -> None:
-    if code_hash() != wanted:
-        raise UnfinishedError(
-            f"a worker on {platform.node()} has other code than this run: simsmtp {__version__} with the code hash "
-            f"{code_hash()[:12]} there, {wanted[:12]} here; all nodes need the same code, and workers started since it "
-            "changed; what was finished is stored, and the same command goes on from there"
-        )
 
 
 def _run(task: Task, seed: int, engine: str) -> Row:
