@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from study_files import LONG, TINY, all_of, cli, command, document, environment, written
+from study_files import LONG, ROOT, TINY, all_of, cli, command, document, environment, written
 
-from simsmtp.errors import InputError
+import simsmtp
+from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.model.scenario import Scenario
+from simsmtp.study.address import code_hash
+from simsmtp.study.chunks import Chunk, own_code, run_chunk
 from simsmtp.study.execute import executed
 from simsmtp.study.executors import executor_of
 from simsmtp.study.runner import run
+from simsmtp.study.tasks import Task
 
 
 def digest_of(folder: Path, *arguments: object) -> object:
@@ -94,10 +99,11 @@ def test_a_killed_dask_worker_loses_nothing_and_doubles_nothing(tmp_path: Path) 
     assert (found["computed"], found["failures"], found["digest"]) == (1600, [], calm["digest"])
 
 
-def _dask(part: str, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start a part of a cluster."""
+def _dask(part: str, *arguments: str, home: Path = ROOT) -> subprocess.Popen[bytes]:
+    """Start a part of a cluster, with the package that lies in a folder."""
     call = [sys.executable, "-m", f"distributed.cli.dask_{part}", "--no-dashboard", *arguments]
-    return subprocess.Popen(call, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    env = environment() | {"PYTHONPATH": str(home)}
+    return subprocess.Popen(call, cwd=home, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 @contextmanager
@@ -122,6 +128,17 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+@contextmanager
+def _cluster(folder: Path, home: Path = ROOT) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Have a scheduler and a worker, which has the package that lies in a folder: the scheduler and its address."""
+    with _scheduler(folder) as (scheduler, address, found_at):
+        worker = _dask("worker", *found_at, home=home)
+        try:
+            yield scheduler, address
+        finally:
+            _end(worker)
+
+
 def _running(folder: Path, address: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*command(), *arguments, "--executor", "dask", "--scheduler", address],
@@ -136,15 +153,11 @@ BY_REFERENCE = ("run", "study.toml", "--no-figure", "--engine", "reference")
 def test_a_scheduler_that_dies_in_the_middle_is_told_and_what_is_finished_stays(tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
     written(tmp_path, LONG)
-    with _scheduler(tmp_path) as (scheduler, address, found_at):
-        worker = _dask("worker", *found_at)
-        try:
-            running = _running(tmp_path, address, *BY_REFERENCE)
-            _wait_for_rows(tmp_path, running)
-            scheduler.kill()
-            _, complaint = running.communicate(timeout=120)
-        finally:
-            _end(worker)
+    with _cluster(tmp_path) as (scheduler, address):
+        running = _running(tmp_path, address, *BY_REFERENCE)
+        _wait_for_rows(tmp_path, running)
+        scheduler.kill()
+        _, complaint = running.communicate(timeout=120)
     assert running.returncode == 1, complaint
     assert "Traceback" not in complaint
     assert complaint.rstrip().endswith(
@@ -189,6 +202,63 @@ def test_a_cluster_without_workers_is_told_at_the_beginning_and_in_the_middle(tm
     assert running.returncode == 0, complaint
     assert "no Dask worker" not in complaint
     assert document(cli(tmp_path, *BY_REFERENCE, "--json"))["reused"] == 1600
+
+
+def _edited_copy(home: Path) -> Path:
+    """Return a folder with a copy of the package, one of whose decisions is another."""
+    shutil.copytree(ROOT / "simsmtp", home / "simsmtp", ignore=shutil.ignore_patterns("__pycache__"))
+    decision = home / "simsmtp/policies/recipients.py"
+    text = decision.read_text(encoding="utf-8")
+    edited = text.replace("policy.limit - ", "policy.limit - 1 - ", 1)
+    assert edited != text
+    decision.write_text(edited, encoding="utf-8")
+    return home
+
+
+def _without_the_package(home: Path) -> Path:
+    """Return a folder from which the package cannot be imported, installed or not."""
+    home.mkdir()
+    written(home, "import sys; sys.modules['simsmtp'] = None", "sitecustomize.py")
+    return home
+
+
+@pytest.mark.slow
+def test_nothing_of_a_worker_that_comes_with_other_code_is_stored(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
+    chunk = Chunk((Task(5, Scenario(), 0),), 1, "reference", (), 0, own_code())
+    home = _edited_copy(tmp_path / "home")
+    with (
+        _cluster(tmp_path, home) as (_, address),
+        distributed.Client(address, set_as_default=False) as client,
+        pytest.raises(UnfinishedError, match="has other code than this run") as caught,
+    ):
+        client.submit(run_chunk, chunk).result()
+    assert f"the code hash {code_hash(home / 'simsmtp')[:16]} there, {own_code()} here" in str(caught.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("copy", [_edited_copy, _without_the_package])
+def test_a_worker_with_other_code_ends_the_run(tmp_path: Path, copy: Callable[[Path], Path]) -> None:
+    pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
+    home = copy(tmp_path / "home")
+    wanted = digest_of(tmp_path / "alone")
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    written(folder, TINY)
+    assert cli(folder, "run", "study.toml", "--no-figure", "--replications", 1).returncode == 0
+    with _cluster(tmp_path, home) as (_, address):
+        done = cli(folder, "run", "study.toml", "--no-figure", "--executor", "dask", "--scheduler", address)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    there = "No module named 'simsmtp"
+    if copy is _edited_copy:
+        there = f"simsmtp {simsmtp.__version__} with the code hash {code_hash(home / 'simsmtp')[:16]} there"
+    complaint = done.stderr.splitlines()[-1]
+    assert complaint.startswith("simsmtp: a worker at tcp://127.0.0.1:")
+    assert there in complaint
+    assert f"{own_code()} here; all nodes need the same code" in complaint
+    again = document(cli(folder, "run", "study.toml", "--no-figure", "--json"))
+    assert (again["computed"], again["reused"], again["digest"]) == (8, 4, wanted)
 
 
 def test_a_scheduler_that_does_not_answer_is_told_before_anything_is_written(tmp_path: Path) -> None:

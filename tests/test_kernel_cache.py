@@ -1,16 +1,21 @@
-"""A compiled loop on disk is never used for sources other than those it was made of."""
+"""A compiled loop on disk is used only whole, and only for the sources it was made of."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import simsmtp
+from simsmtp.engines import run_replication
 
 pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
 
@@ -25,12 +30,17 @@ for engine in ("compiled", "reference"):
 """
 
 
-def _answers(home: Path, cache: Path) -> list[str]:
+def _asked(home: Path, cache: Path) -> tuple[list[str], str]:
+    """Return what a process says that has the package from a folder: its answers, and what it tells the user."""
     environment = os.environ | {"PYTHONPATH": str(home), "SIMSMTP_CACHE_DIR": str(cache)}
     done = subprocess.run(
         [sys.executable, "-c", ASKED], cwd=home, env=environment, capture_output=True, text=True, check=True
     )
-    return done.stdout.splitlines()
+    return done.stdout.splitlines(), done.stderr
+
+
+def _answers(home: Path, cache: Path) -> list[str]:
+    return _asked(home, cache)[0]
 
 
 @pytest.mark.slow
@@ -51,3 +61,130 @@ def test_an_edited_decision_is_not_answered_by_the_loop_compiled_before(tmp_path
     assert was_compiled == "False"
     assert after == reference
     assert after != before
+
+
+@pytest.mark.slow
+def test_a_damaged_loop_is_compiled_again(tmp_path: Path) -> None:
+    from simsmtp.engines.compiled.kernels import kernel_folder
+
+    run_replication(simsmtp.Scenario(), engine="compiled")
+    kept = tmp_path / "kernels" / kernel_folder().name
+    shutil.copytree(kernel_folder(), kept)
+    (file,) = kept.glob("*.nbc")
+    os.truncate(file, file.stat().st_size // 2)
+    home = Path(simsmtp.__file__).parents[1]
+    (_, healed, reference), told = _asked(home, tmp_path)
+    assert healed == reference
+    assert told == (f"simsmtp: compiling the fast engine again, for {file} was damaged: ten to twenty seconds\n")
+    (was_compiled, found, _), told = _asked(home, tmp_path)
+    assert (was_compiled, found, told) == ("True", reference, "")
+
+
+def _small(folder: Path) -> Any:
+    """Return a function that is kept as the loop is, and compiled in a moment."""
+    from numba import njit
+
+    from simsmtp.engines.compiled.kept_code import KeptCode
+
+    function = njit(_next)
+    function._cache = KeptCode(folder, "a small function")
+    return function
+
+
+def _next(number: int) -> int:
+    return number + 1
+
+
+def _whole(code: bytes) -> bytes:
+    return hashlib.sha256(code).digest() + code
+
+
+def test_code_is_compiled_once_and_found_again_in_silence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "kernels/version"
+    assert _small(folder)(1) == 2
+    told = capsys.readouterr().err
+    assert told == "simsmtp: compiling a small function, once for this version: ten to twenty seconds\n"
+    again = _small(folder)
+    assert again(1) == 2
+    assert sum(again.stats.cache_hits.values()) == 1
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[:-1],
+        lambda content: content[:2000] + bytes(100) + content[2100:],
+        lambda content: b"garbage" * 1000,
+        lambda content: _whole(b"garbage" * 1000),
+    ],
+    ids=["empty", "truncated", "zeros in the middle", "garbage", "garbage with its checksum"],
+)
+def test_a_damaged_file_heals(tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: Any) -> None:
+    _small(tmp_path / "version")(1)
+    (file,) = (tmp_path / "version").iterdir()
+    before = file.read_bytes()
+    file.write_bytes(damage(before))
+    assert file.read_bytes() != before
+    capsys.readouterr()
+    assert _small(tmp_path / "version")(1) == 2
+    told = capsys.readouterr().err
+    assert told == f"simsmtp: compiling a small function again, for {file} was damaged: ten to twenty seconds\n"
+    assert _small(tmp_path / "version")(1) == 2
+    assert capsys.readouterr().err == ""
+    assert list((tmp_path / "version").iterdir()) == [file]
+
+
+def test_a_folder_that_cannot_be_written_is_told_with_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert _small(file / "kernels/version")(1) == 2
+    assert capsys.readouterr().err == (
+        "simsmtp: compiling a small function, in this run as in every run, "
+        f"for nothing can be kept in {file}/kernels (not a directory): ten to twenty seconds\n"
+    )
+
+
+def test_the_engine_does_not_count_on_a_folder_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from simsmtp.engines.compiled.kernels import is_compiled
+
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SIMSMTP_CACHE_DIR", str(tmp_path / "file"))
+    assert not is_compiled()
+
+
+def test_a_disk_that_is_full_costs_what_is_kept_and_not_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(path: Path, content: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    assert _small(tmp_path / "version")(1) == 2
+    assert "a small function could not be kept for the next run: no space left on device" in capsys.readouterr().err
+    assert list((tmp_path / "version").iterdir()) == []
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from test_kernel_cache import _small
+Path.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
+_small(Path(sys.argv[1]))(1)
+"""
+
+
+def test_a_kill_in_the_middle_leaves_nothing_damaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(simsmtp.__file__).parents[1])])
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, tmp_path / "version"], env=os.environ | {"PYTHONPATH": paths}, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert [one.suffix for one in (tmp_path / "version").iterdir()] == [".part"]
+    assert _small(tmp_path / "version")(1) == 2
+    assert "once for this version" in capsys.readouterr().err

@@ -11,9 +11,10 @@ import pytest
 from study_files import STRATEGY, TINY, FakeEngine, engine, here, own_registry, written
 
 import simsmtp
-from simsmtp.errors import InputError
+from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.model.responses import COLUMNS
-from simsmtp.study.chunks import ATTEMPTS, Chunk, Pace, run_chunk
+from simsmtp.study.address import code_hash
+from simsmtp.study.chunks import ATTEMPTS, Chunk, Pace, own_code, run_chunk
 from simsmtp.study.execute import executed
 from simsmtp.study.pilot import estimate
 from simsmtp.study.runner import StudyInterrupted, prepare, run
@@ -264,8 +265,17 @@ def test_a_replication_that_kills_its_worker_every_time_is_a_failure_and_the_res
 
 def test_a_chunk_runs_its_tasks_in_order(engine: FakeEngine) -> None:
     tasks = tuple(Task(5, simsmtp.Scenario(), replication) for replication in (2, 0))
-    rows = run_chunk(Chunk(tasks, 1, "auto", (), os.getpid()))
+    rows = run_chunk(Chunk(tasks, 1, "auto", (), os.getpid(), own_code()))
     assert [(number, row.replication) for number, row in rows] == [(5, 2), (5, 0)]
+
+
+def test_a_chunk_of_other_code_is_refused_before_anything_runs(engine: FakeEngine) -> None:
+    chunk = Chunk((Task(5, simsmtp.Scenario(), 0),), 1, "auto", (), os.getpid(), "simsmtp 0.0.1 with the code hash 12")
+    with pytest.raises(UnfinishedError, match="has other code than this run") as caught:
+        run_chunk(chunk)
+    assert f"{own_code()} there, simsmtp 0.0.1 with the code hash 12 here; all nodes need" in str(caught.value)
+    assert own_code() == f"simsmtp {simsmtp.__version__} with the code hash {code_hash()[:16]}"
+    assert engine.calls == []
 
 
 def test_nothing_to_do_is_done(engine: FakeEngine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import signal
 import sys
 import threading
@@ -14,7 +15,10 @@ from functools import cache
 from typing import NamedTuple
 
 from simsmtp import engines
+from simsmtp._version import __version__
+from simsmtp.errors import UnfinishedError
 from simsmtp.model.responses import RESPONSES
+from simsmtp.study.address import code_hash
 from simsmtp.study.store import Row
 from simsmtp.study.tasks import Task
 from simsmtp.study.user_strategies import Travelling, register_travelling
@@ -42,6 +46,8 @@ class Chunk(NamedTuple):
         User strategies that a worker has to learn.
     parent : int
         Process with which a worker ends; 0 for one that lives by itself.
+    code : str
+        What `own_code` returns where the results are wanted.
     at_stake : int
         Recipients of the whole study, for the choice of the engine.
     """
@@ -51,6 +57,7 @@ class Chunk(NamedTuple):
     engine: str
     strategies: tuple[Travelling, ...]
     parent: int
+    code: str
     at_stake: int = 0
 
     def alone(self) -> Iterator[Chunk]:
@@ -91,10 +98,31 @@ def chunks_of(tasks: Sequence[Task], pace: Pace, common: Chunk) -> Iterator[Chun
         begin = end
 
 
+def own_code() -> str:
+    """Return in words which sources this process has: its rows are stored under their address."""
+    return f"simsmtp {__version__} with the code hash {code_hash()[:16]}"
+
+
+def other_code(where: str, there: str, here: str) -> UnfinishedError:
+    """Return the complaint about a worker that has other sources."""
+    return UnfinishedError(
+        f"a worker {where} has other code than this run: {there} there, {here} here; all nodes need the same code, and "
+        "workers started since it changed; what was finished is stored, and the same command goes on from there"
+    )
+
+
 def run_chunk(chunk: Chunk) -> list[Stored]:
-    """Run the tasks of a chunk one after the other; called in worker processes too."""
+    """Run the tasks of a chunk one after the other; called in worker processes too.
+
+    Raises
+    ------
+    UnfinishedError
+        If this process has other sources: its rows would be stored under the address of those asked for.
+    """
     if chunk.parent not in (0, os.getpid()):
         _settle_in(chunk.parent)
+    if own_code() != chunk.code:
+        raise other_code(f"on {platform.node()}", own_code(), chunk.code)
     register_travelling(chunk.strategies)
     engines.expect(chunk.at_stake)
     return [(task.scenario_id, _run(task, chunk.seed, chunk.engine)) for task in chunk.tasks]

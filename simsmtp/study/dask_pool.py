@@ -17,7 +17,7 @@ from distributed.core import rpc
 from distributed.scheduler import KilledWorker
 
 from simsmtp.errors import InputError, UnfinishedError
-from simsmtp.study.chunks import Chunk, Map, Stored, died, run_chunk
+from simsmtp.study.chunks import Chunk, Map, Stored, died, other_code, own_code, run_chunk
 from simsmtp.study.progress import note
 
 _ANSWER_S = 10
@@ -129,6 +129,7 @@ def _watch(client: Client, over: Event) -> None:
 
 def _in_dask(client: Any, slots: int, chunks: Iterator[Chunk]) -> Iterator[list[Stored]]:
     """Run chunks; one whose worker died is run again by Dask, and after its third death task by task."""
+    _check_workers(client)
     under_way: dict[Any, Chunk] = {}
     finished = as_completed(loop=client.loop)
 
@@ -154,3 +155,10 @@ def _in_dask(client: Any, slots: int, chunks: Iterator[Chunk]) -> Iterator[list[
             hand_over(following)
         if rows:
             yield rows
+
+
+def _check_workers(client: Any) -> None:
+    """Ask the workers that are there for their code: one that cannot even read a chunk would die of it in silence."""
+    for address, found in client.run(own_code, on_error="return").items():
+        if not isinstance(found, OSError) and found != own_code():  # one that has died is Dask's business
+            raise other_code(f"at {address}", str(found), own_code())

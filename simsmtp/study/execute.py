@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from simsmtp import engines
-from simsmtp.study.chunks import Chunk, Pace, Stored, chunks_of
+from simsmtp.study.chunks import Chunk, Pace, Stored, chunks_of, own_code
 from simsmtp.study.executors import LOCAL, Executor, started
 from simsmtp.study.progress import note
 from simsmtp.study.ran import Ran
@@ -76,7 +76,7 @@ def executed(
     if choice.engine == "compiled" and executor.name == "local" and workers > 1:
         engines.get_ready(tasks[0].scenario, engine)
     are_long = choice.engine == "compiled" and at_stake // len(tasks) >= _WORTH_A_THREAD
-    common = Chunk((), seed, engine, strategies, os.getpid(), at_stake)
+    common = Chunk((), seed, engine, strategies, os.getpid(), own_code(), at_stake)
     with started(executor, workers, threads=are_long) as run:
         pace = Pace()
         for rows in run(chunks_of(tasks, pace, common)):

@@ -7,7 +7,7 @@ import time
 from typing import NamedTuple
 
 from simsmtp.study.address import canonical
-from simsmtp.study.chunks import Chunk, run_chunk
+from simsmtp.study.chunks import Chunk, own_code, run_chunk
 from simsmtp.study.runner import Plan, missing_tasks
 
 _BUDGET_S = 2.0
@@ -47,7 +47,7 @@ def estimate(plan: Plan) -> Estimate:
     points, replications = len(plan.experiment.points), plan.experiment.replications
     distinct = len({canonical(point.scenario) for point in plan.experiment.points})
     workers = min(plan.workers, len(tasks)) or 1
-    common = Chunk((), plan.experiment.seed, plan.engine, plan.strategies, os.getpid(), tasks.recipients())
+    common = Chunk((), plan.experiment.seed, plan.engine, plan.strategies, os.getpid(), own_code(), tasks.recipients())
     seconds, looked = 0.0, 0
     began = time.perf_counter()
     # A stride that is prime to most counts visits unlike design points early.

@@ -1,20 +1,14 @@
 """Compiled loops on disk: one per version of the sources and the compiler.
 
 Numba's own cache looks only at the file of the function it is asked for: after an edit in another file it would
-serve yesterday's decisions. So a small module is written into a folder named after *everything* the loop is made
-of, and Numba keeps the compiled code beside it.
+serve yesterday's decisions. So a loop's machine code lies in a folder named after *everything* the loop is made of.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import platform
-import shutil
-import sys
-import tempfile
-import types
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
@@ -27,19 +21,6 @@ import simsmtp
 
 _PACKAGE = Path(simsmtp.__file__).parent
 _PARTS = ("protocol", "policies", "strategies", "network", "engines", "model")
-_KEPT = 16
-_MODULE = '''"""Made by simsmtp: the compiled event loop for one version of its sources. Safe to delete."""
-
-import numba
-
-from simsmtp.engines.compiled.loop import run
-from simsmtp.engines.compiled.one_module import WholeCompiler
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy", pipeline_class=WholeCompiler, no_cfunc_wrapper=True)
-def advance(world):
-    return run(world[0])
-'''
 
 Advance = Callable[[Any], int]
 
@@ -60,51 +41,19 @@ def kernel_folder(*, has_tcp: bool = False) -> Path:
 
 def is_compiled(*, has_tcp: bool = False) -> bool:
     """Tell whether the loop has been compiled before and lies on disk."""
-    return any(kernel_folder(has_tcp=has_tcp).rglob("*.nbc"))
+    try:
+        return any(kernel_folder(has_tcp=has_tcp).glob("*.nbc"))
+    except OSError:
+        return False
 
 
 @cache
 def kernel(*, has_tcp: bool = False) -> Advance:
-    """Return the event loop; it is compiled at the first call unless it lies on disk."""
-    if not is_compiled(has_tcp=has_tcp):
-        which = " for the profile tcp" if has_tcp else ""
-        sys.stderr.write(f"simsmtp: compiling the fast engine{which}, once for this version: ten to twenty seconds\n")
-    advance: Advance = _module(kernel_folder(has_tcp=has_tcp)).advance
-    return advance
+    """Return the event loop; it is compiled at its first call unless it lies on disk."""
+    from simsmtp.engines.compiled.advance import advance_from  # noqa: PLC0415 - `is_compiled` needs no compiler
 
-
-def _module(folder: Path) -> types.ModuleType:
-    folder = _written(folder)
-    name = f"simsmtp_kernel_{folder.name}"
-    spec = importlib.util.spec_from_file_location(name, folder / "kernel.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def _written(folder: Path) -> Path:
-    """Write the module unless it is there; where the cache cannot be written, use a folder that goes with us."""
-    if (folder / "kernel.py").is_file():
-        return folder
-    try:
-        _write(folder)
-    except OSError:
-        folder = Path(tempfile.mkdtemp(prefix="simsmtp-")) / folder.name
-        _write(folder)
-    return folder
-
-
-def _write(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    half = folder / f"kernel-{os.getpid()}.part"
-    half.write_text(_MODULE, encoding="utf-8")
-    half.replace(folder / "kernel.py")
-    old = sorted(folder.parent.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)
-    for one in old[_KEPT:]:
-        shutil.rmtree(one, ignore_errors=True)
+    name = "the fast engine for the profile tcp" if has_tcp else "the fast engine"
+    return advance_from(kernel_folder(has_tcp=has_tcp), name)
 
 
 @cache

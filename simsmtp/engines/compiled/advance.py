@@ -1,0 +1,26 @@
+"""The loop as Python calls it: its machine code comes from disk, or is compiled and kept there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+
+from simsmtp.engines.compiled.kept_code import KeptCode
+from simsmtp.engines.compiled.kernels import Advance
+from simsmtp.engines.compiled.loop import run
+from simsmtp.engines.compiled.one_module import WholeCompiler
+
+
+def advance_from(folder: Path, name: str) -> Advance:
+    """Return the loop whose machine code is kept in a folder; `name` is what the user is told of."""
+    options = {"nogil": True, "error_model": "numpy", "pipeline_class": WholeCompiler, "no_cfunc_wrapper": True}
+    compiled: Any = njit(**options)(_advance)
+    compiled._cache = KeptCode(folder, name)
+    advance: Advance = compiled
+    return advance
+
+
+def _advance(world: Any) -> Any:
+    return run(world[0])

@@ -1,0 +1,132 @@
+"""Machine code that is kept on disk: found again whole, or compiled anew.
+
+Every file begins with the checksum of the rest. What Numba would keep has none: damaged files of its make every run
+fail, or end it: damaged machine code may be loaded like any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import shutil
+import sys
+import tempfile
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+
+_DIGEST = hashlib.sha256().digest_size
+_MOST_FOLDERS = 16
+
+
+class KeptCode(NullCache):
+    """What a compiled function asks for its machine code, in place of Numba's own cache.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the code lies, one file per signature and kind of processor. It is named after all that the code is
+        made of; folders beside it are of other versions, and the oldest of them are removed.
+    name : str
+        What the user is told is compiled.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder, self._name = folder, name
+        self._obstacle = ""
+
+    @property
+    def cache_path(self) -> str:
+        """Return the folder, for Numba's statistics."""
+        return str(self._folder)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the code of a signature, or None after saying that it will be compiled; what is damaged is removed."""
+        target_context.refresh()
+        path = self._path(sig, target_context.codegen())
+        try:
+            found = path.read_bytes()
+        except OSError:
+            self._tell("", ", once for this version")
+            return None
+        if (code := _restored(found, target_context)) is None:
+            with suppress(OSError):
+                path.unlink()
+            self._tell(" again", f", for {path} was damaged")
+        return code
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep the code of a signature, unless that is impossible."""
+        if self._obstacle:
+            return
+        code = dumps(data._reduce())
+        try:
+            _write(self._path(sig, data.codegen), hashlib.sha256(code).digest() + code)
+        except OSError as error:
+            _say(f"{self._name} could not be kept for the next run: {_reason(error)}")
+        _remove_oldest(self._folder.parent)
+
+    def _path(self, signature: Any, codegen: Any) -> Path:
+        key = repr((signature, codegen.magic_tuple()))
+        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.nbc"
+
+    def _tell(self, again: str, why: str) -> None:
+        """Say what takes so long, and if it will take as long next time."""
+        self._obstacle = _obstacle(self._folder)
+        if self._obstacle:
+            why = f", in this run as in every run, for nothing can be kept in {self._folder.parent} ({self._obstacle})"
+        _say(f"compiling {self._name}{again}{why}: ten to twenty seconds")
+
+
+def _restored(found: bytes, target_context: Any) -> Any:
+    """Return the code of a file, None if it cannot be loaded."""
+    digest, code = found[:_DIGEST], found[_DIGEST:]
+    if hashlib.sha256(code).digest() != digest:
+        return None
+    try:
+        return CompileResult._rebuild(target_context, *pickle.loads(code))  # noqa: S301 - the user's own cache
+    except Exception:  # noqa: BLE001 - whatever keeps it from being loaded, it can be compiled
+        return None
+
+
+def _obstacle(folder: Path) -> str:
+    """Return why nothing can be kept in a folder, empty if something can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return _reason(error)
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all."""
+    half = path.with_name(f"{path.name}.{uuid.uuid4().hex[:16]}.part")
+    try:
+        half.write_bytes(content)
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def _remove_oldest(versions: Path) -> None:
+    """Leave the newest folders; other processes may be doing the same."""
+    try:
+        newest = sorted(versions.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)
+    except OSError:
+        return
+    for one in newest[_MOST_FOLDERS:]:
+        shutil.rmtree(one, ignore_errors=True)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"simsmtp: {text}\n")
