@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from simsmtp.study.chunks import Stored
 
 _UNFORESEEN = {
-    "reference": "where the compiled one was not at hand, or a time did not fit its 64 bits",
+    "reference": "where the compiled one was not at hand, or something did not fit its 64 bits",
     "compiled": "where it was at hand",
 }
 """Workers choose for themselves: on another machine, or for a replication that outgrows the compiled engine."""
