@@ -99,6 +99,22 @@ def test_a_killed_dask_worker_loses_nothing_and_doubles_nothing(tmp_path: Path) 
     assert (found["computed"], found["failures"], found["digest"]) == (1600, [], calm["digest"])
 
 
+@pytest.mark.slow
+def test_ctrl_c_reaches_a_cluster_of_our_own_without_noise(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
+    written(tmp_path, LONG)
+    running = subprocess.Popen(
+        [*command(), *BY_REFERENCE, "--workers", "2", "--executor", "dask"],
+        cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    _wait_for_rows(tmp_path, running)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+    _, complaint = running.communicate(timeout=60)
+    assert running.returncode == 130, complaint
+    assert "Traceback" not in complaint
+    assert complaint.rstrip().endswith("of 1600 replications are stored; the same command resumes")
+
+
 def _dask(part: str, *arguments: str, home: Path = ROOT) -> subprocess.Popen[bytes]:
     """Start a part of a cluster, with the package that lies in a folder."""
     call = [sys.executable, "-m", f"distributed.cli.dask_{part}", "--no-dashboard", *arguments]

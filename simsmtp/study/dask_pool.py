@@ -20,6 +20,7 @@ from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.study.chunks import Chunk, Map, Stored, died, other_code, own_code, run_chunk
 from simsmtp.study.progress import note
 
+_LEAVE_CTRL_C_TO_US = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 _ANSWER_S = 10
 _WORKERS_S = 300
 """How long to wait for the scheduler's answer, and for its first worker: a job may be in a queue."""
@@ -77,8 +78,12 @@ def connected(scheduler: str | None, workers: int) -> Iterator[Map]:
     with ExitStack() as stack:
         if scheduler is None:
             cluster = LocalCluster(
-                n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
-            )  # host is loopback
+                n_workers=workers,
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+                preload=[_LEAVE_CTRL_C_TO_US],
+            )  # fmt: skip - host is loopback
             client = stack.enter_context(Client(stack.enter_context(cluster), set_as_default=False))
         else:
             check_scheduler(scheduler)
