@@ -103,8 +103,8 @@ def test_engines_that_shared_a_study_each_have_their_reason() -> None:
     ran.chose([Choice("compiled", "it was worth it")])
     ran.saw(rows[1:])
     assert ran.text({"reference": 1, "compiled": 1}) == (
-        "engines: compiled 1 (it was worth it), reference 1 (where the compiled one was not at hand, or a time did "
-        "not fit its 64 bits)"
+        "engines: compiled 1 (it was worth it), reference 1 (where the compiled one was not at hand, or "
+        "something did not fit its 64 bits)"
     )
     ran.add(before)
     assert ran.text({"reference": 3, "compiled": 1}) == (
