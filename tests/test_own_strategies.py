@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -15,7 +16,7 @@ from simsmtp import Scenario, Seen, Verdict, by_own_reply, register_strategy
 from simsmtp.engines import choose_engine, run_replication
 from simsmtp.errors import InputError
 from simsmtp.strategies.registry import find_strategy
-from simsmtp.strategies.version import uses_of
+from simsmtp.strategies.version import uses_of, version_of
 from simsmtp.study.address import address
 from simsmtp.study.runner import run
 
@@ -142,6 +143,20 @@ def test_a_constant_that_changes_changes_the_answer_of_both_engines(monkeypatch:
     assert seen[0] == seen[2] != seen[1]
 
 
+@needs_numba
+def test_whether_a_strategy_can_be_compiled_is_asked_anew_when_something_it_uses_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    register_strategy("own", helped)
+    for step, can_be in ((2, True), (Fraction(2), False), (2, True)):
+        monkeypatch.setitem(globals(), "STEP", step)
+        if can_be:
+            assert choose_engine(scenario(), "compiled").engine == "compiled"
+        else:
+            with pytest.raises(InputError, match="outside the decision language"):
+                choose_engine(scenario(), "compiled")
+
+
 def test_results_are_stored_under_what_a_strategy_uses(monkeypatch: pytest.MonkeyPatch) -> None:
     register_strategy("own", helped)
     before = address(scenario(), 1)
@@ -153,6 +168,16 @@ def test_results_are_stored_under_what_a_strategy_uses(monkeypatch: pytest.Monke
         assert len({before, changed, address(scenario(), 1)}) == 3
     monkeypatch.setitem(globals(), "STEP", 2)
     assert address(scenario(), 1) == before
+
+
+@pytest.mark.parametrize("other", ["any(one > 2 for one in (r,))", "any(one > 1 for one in (r,)) and r.real"])
+def test_without_a_source_the_code_tells_versions_apart_to_the_innermost(other: str) -> None:
+    texts = []
+    for body in ("any(one > 1 for one in (r,))", other, "any(one > 1 for one in (r,))"):
+        names: dict[str, Any] = {}
+        exec(f"def own(tally, r, knobs): return {body}", names)  # noqa: S102 - as a console does
+        texts.append(version_of(names["own"]))
+    assert texts[0] == texts[2] != texts[1]
 
 
 def test_a_helper_in_another_file_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

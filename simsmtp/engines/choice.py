@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp.errors import InputError
-from simsmtp.strategies.registry import Settle, find_strategy
+from simsmtp.strategies.registry import find_strategy
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
@@ -135,25 +135,21 @@ def _not_worth_it(scenario: Scenario) -> str:
 
 def _obstacle(scenario: Scenario, dialogue: bool) -> InputError | None:
     """Return what keeps the compiled engine from running a scenario, as a complaint about who asked for it."""
-    strategy = find_strategy(scenario.client.strategy)
     if dialogue:
-        message, file, line = "only the reference engine writes the dialogue", None, None
-    elif strategy.builtin or (found := _outside_language(strategy.settle)) is None:
+        return _complaint("only the reference engine writes the dialogue")
+    strategy = find_strategy(scenario.client.strategy)
+    if strategy.builtin:
         return None
-    else:
-        reason, file, line = found
-        message = f"the strategy {strategy.name} is outside the decision language: {reason}"
-    return InputError(message, file=file, line=line, key="engine", given="compiled", allowed="reference, or auto")
-
-
-@lru_cache(maxsize=16)
-def _outside_language(settle: Settle) -> tuple[str, str | None, int | None] | None:
-    """Return why a strategy cannot be compiled, its file and line; None if it can. To try costs half a second."""
     from simsmtp.engines.compiled.replication import compiled_strategy  # noqa: PLC0415 - needs the extra
     from simsmtp.engines.compiled.user import NotInDecisionLanguage  # noqa: PLC0415
 
     try:
-        compiled_strategy(settle)
+        compiled_strategy(strategy.settle)
     except NotInDecisionLanguage as error:
-        return str(error), error.file, error.line
+        message = f"the strategy {strategy.name} is outside the decision language: {error}"
+        return _complaint(message, error.file, error.line)
     return None
+
+
+def _complaint(message: str, file: str | None = None, line: int | None = None) -> InputError:
+    return InputError(message, file=file, line=line, key="engine", given="compiled", allowed="reference, or auto")

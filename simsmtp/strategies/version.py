@@ -95,6 +95,11 @@ def _text_of(value: Any) -> str:
     except (OSError, TypeError):
         code = getattr(value, "__code__", None)
         if code is not None:
-            return repr((code.co_code, [one for one in code.co_consts if not isinstance(one, CodeType)]))
+            return _text_of_code(code)
         is_address = " at 0x" in repr(value)
         return repr(value) if not is_address or isinstance(value, type) else f"{_text_of(type(value))} {vars(value)!r}"
+
+
+def _text_of_code(code: CodeType) -> str:
+    constants = [_text_of_code(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
+    return repr((code.co_code, code.co_names, constants))

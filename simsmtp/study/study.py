@@ -111,12 +111,12 @@ class Study:
         """Hash of all values: equal digests mean equal results to the last bit."""
         return digest((point.number, row) for point, row in self._pairs())
 
-    @cached_property
+    @property
     def engines(self) -> dict[str, int]:
         """Replications by the engine that ran them."""
         return self._outcomes[0]
 
-    @cached_property
+    @property
     def failures(self) -> list[Failure]:
         """Replications that failed; the next run tries them again."""
         return self._outcomes[1]

@@ -11,50 +11,36 @@ from numba.core import ir
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.untyped_passes import IRProcessing
-from numba.extending import overload
+from numba.extending import overload, register_jitable
 
+Operation = Callable[[Any, Any], Any]
 _MOST = 9.2e18
 """A little less than 2**63: a float tells well enough whether a result fits."""
 
 
-def add(a: int, b: int) -> int:
-    """Return a + b."""
-    raise NotImplementedError
+def _leaves_as_float(operation: Operation) -> Operation:
+    """Return what tells whether the result of an operation on whole numbers leaves 64 bits."""
+
+    @register_jitable
+    def leaves(a: Any, b: Any) -> Any:
+        return abs(operation(float(a), float(b))) > _MOST
+
+    return leaves
 
 
-def sub(a: int, b: int) -> int:
-    """Return a - b."""
-    raise NotImplementedError
+@register_jitable
+def _power_leaves(a: Any, b: Any) -> Any:
+    return b < 0 or abs(float(a)) ** float(b) > _MOST
 
 
-def mul(a: int, b: int) -> int:
-    """Return a * b."""
-    raise NotImplementedError
+@register_jitable
+def _left_shift_leaves(a: Any, b: Any) -> Any:
+    return b < 0 or b > 62 or abs(float(a)) * 2.0 ** float(b) > _MOST
 
 
-def power(a: int, b: int) -> int:
-    """Return a ** b."""
-    raise NotImplementedError
-
-
-def shift_left(a: int, b: int) -> int:
-    """Return a << b."""
-    raise NotImplementedError
-
-
-def shift_right(a: int, b: int) -> int:
-    """Return a >> b."""
-    raise NotImplementedError
-
-
-_CHECKED: dict[Callable[..., Any], Callable[..., Any]] = {
-    operator.add: add,
-    operator.sub: sub,
-    operator.mul: mul,
-    operator.pow: power,
-    operator.lshift: shift_left,
-    operator.rshift: shift_right,
-}
+@register_jitable
+def _right_shift_leaves(a: Any, b: Any) -> Any:
+    return b < 0 or b > 62
 
 
 def _are_whole(*kinds: Any) -> bool:
@@ -63,64 +49,33 @@ def _are_whole(*kinds: Any) -> bool:
     )
 
 
-@overload(add)
-def _add(a: Any, b: Any) -> Any:
-    def whole(a: Any, b: Any) -> Any:
-        if abs(float(a) + float(b)) > _MOST:
-            raise OverflowError
-        return a + b
+def _checked(operation: Operation, leaves: Operation) -> Operation:
+    """Return an operation for compiled code that raises where its result leaves 64 bits."""
 
-    return whole if _are_whole(a, b) else lambda a, b: a + b
+    def checked(a: Any, b: Any) -> Any:
+        raise NotImplementedError  # only compiled code calls it: below is what that runs
 
+    @overload(checked)
+    def _compiled(a: Any, b: Any) -> Any:
+        def whole(a: Any, b: Any) -> Any:
+            if leaves(a, b):
+                raise OverflowError
+            return operation(a, b)
 
-@overload(sub)
-def _sub(a: Any, b: Any) -> Any:
-    def whole(a: Any, b: Any) -> Any:
-        if abs(float(a) - float(b)) > _MOST:
-            raise OverflowError
-        return a - b
+        def other(a: Any, b: Any) -> Any:
+            return operation(a, b)
 
-    return whole if _are_whole(a, b) else lambda a, b: a - b
+        return whole if _are_whole(a, b) else other
 
-
-@overload(mul)
-def _mul(a: Any, b: Any) -> Any:
-    def whole(a: Any, b: Any) -> Any:
-        if abs(float(a) * float(b)) > _MOST:
-            raise OverflowError
-        return a * b
-
-    return whole if _are_whole(a, b) else lambda a, b: a * b
+    return checked
 
 
-@overload(power)
-def _power(a: Any, b: Any) -> Any:
-    def whole(a: Any, b: Any) -> Any:
-        if b < 0 or abs(float(a)) ** float(b) > _MOST:
-            raise OverflowError
-        return a**b
-
-    return whole if _are_whole(a, b) else lambda a, b: a**b
-
-
-@overload(shift_left)
-def _shift_left(a: Any, b: Any) -> Any:
-    def whole(a: Any, b: Any) -> Any:
-        if b < 0 or b > 62 or abs(float(a)) * 2.0 ** float(b) > _MOST:
-            raise OverflowError
-        return a << b
-
-    return whole if _are_whole(a, b) else lambda a, b: a << b
-
-
-@overload(shift_right)
-def _shift_right(a: Any, b: Any) -> Any:
-    def whole(a: Any, b: Any) -> Any:
-        if b < 0 or b > 62:
-            raise OverflowError
-        return a >> b
-
-    return whole if _are_whole(a, b) else lambda a, b: a >> b
+_CHECKED: dict[Operation, Operation] = {
+    **{one: _checked(one, _leaves_as_float(one)) for one in (operator.add, operator.sub, operator.mul)},
+    operator.pow: _checked(operator.pow, _power_leaves),
+    operator.lshift: _checked(operator.lshift, _left_shift_leaves),
+    operator.rshift: _checked(operator.rshift, _right_shift_leaves),
+}
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)

@@ -11,7 +11,7 @@ from simsmtp.engines.compiled.layout import DONE, GROW, PAUSE, ROWS
 from simsmtp.engines.compiled.packing import World, grow, world_of
 from simsmtp.engines.compiled.times import check_times
 from simsmtp.engines.compiled.transaction import BUILT_IN
-from simsmtp.engines.compiled.user import Compiled, StrategyRaised, compile_strategy
+from simsmtp.engines.compiled.user import Compiled, NotInDecisionLanguage, StrategyRaised, compile_strategy
 from simsmtp.model.plan import Plan, plan_of
 from simsmtp.model.records import Output, Responses
 from simsmtp.model.rows_in_order import RowWriter
@@ -59,16 +59,28 @@ def _checked_plan(scenario: Scenario) -> Plan:
     return plan
 
 
-_strategies: dict[Settle, tuple[dict[str, object], Compiled]] = {}
+_strategies: dict[Settle, tuple[dict[str, object], Compiled | NotInDecisionLanguage]] = {}
 
 
 def compiled_strategy(settle: Settle) -> Compiled:
-    """Compile a user's strategy, anew if something that it uses has changed; see `simsmtp.engines.compiled.user`."""
+    """Compile a user's strategy, or find again that it cannot be; anew if something that it uses has changed.
+
+    Value and error as of `simsmtp.engines.compiled.user.compile_strategy`, which takes half a second.
+    """
     uses = uses_of(settle)
     kept = _strategies.get(settle)
     if kept is None or kept[0].keys() != uses.keys() or any(kept[0][name] is not uses[name] for name in uses):
-        kept = _strategies[settle] = (uses, compile_strategy(settle))
+        kept = _strategies[settle] = (uses, _tried(settle))
+    if isinstance(kept[1], NotInDecisionLanguage):
+        raise kept[1]
     return kept[1]
+
+
+def _tried(settle: Settle) -> Compiled | NotInDecisionLanguage:
+    try:
+        return compile_strategy(settle)
+    except NotInDecisionLanguage as error:
+        return error
 
 
 def _chunks(advance: Advance, world: World) -> Iterator[NDArray[np.void]]:
