@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import html
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from simsmtp.files import replace_file
 from simsmtp.model.counted import counted
 from simsmtp.model.responses import BY_NAME, COLUMNS
 from simsmtp.study.provenance import PROVENANCE, kept_provenance, provenance
@@ -33,14 +33,8 @@ def write_study(study: Study, folder: Path, *, figure: bool, command: str | None
     if figure and study.experiment.figure is not None:
         contents |= _images(study)
     for name, content in contents.items():
-        _replace(folder / name, content)
+        replace_file(folder / name, content)
     return [folder / name for name in contents]
-
-
-def _replace(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    os.replace(part, path)  # noqa: PTH105 - as Path.replace, and either the old or the new file is there
 
 
 def _images(study: Study) -> dict[str, bytes]:

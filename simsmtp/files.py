@@ -1,0 +1,96 @@
+"""Files that users name: read with a bound, and replaced as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from simsmtp.errors import InputError
+
+MOST_OCTETS = 16 * 2**20
+"""Largest text that is read at once: experiments, strategies, calibrations, provenance."""
+
+
+def read_text(path: str | Path, *, allowed: str, most: int = MOST_OCTETS, key: str | None = None) -> str:
+    """Return the text of a regular file without its byte order mark.
+
+    Parameters
+    ----------
+    path : str or Path
+        FIFOs, devices and folders are refused, so that nothing is waited for and nothing is read without end.
+    allowed : str
+        What would have been accepted, for the message.
+    most : int
+        Largest size that is read, in octets.
+    key : str, optional
+        The option or key that named the file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is no regular file, is larger than `most` or is not UTF-8.
+    """
+    name = str(path)
+    try:
+        data = _read(name, most)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", file=name, key=key, allowed=allowed) from None
+    if data is None:
+        raise InputError("is not a regular file", file=name, key=key, allowed=allowed)
+    if len(data) > most:
+        raise InputError(f"is larger than {most:,} octets", file=name, key=key, allowed=allowed)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError("is not UTF-8", file=name, line=line, key=key, allowed=allowed) from None
+
+
+def _read(name: str, most: int) -> bytes | None:
+    # Without O_NONBLOCK the opening of a FIFO waits for a writer.
+    number = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(number, "rb") as file:
+        return file.read(most + 1) if stat.S_ISREG(os.fstat(number).st_mode) else None
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield the path of an empty file that takes the place of `path` if the block ends without an exception.
+
+    The new file has a name that nobody could have planted a link under. What cannot be finished leaves the old file,
+    or none.
+
+    Parameters
+    ----------
+    path : str or Path
+        A regular file, a link (which is itself replaced) or a name that is free.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written, or `path` is a folder, device, FIFO or socket.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_symlink() and not path.is_file():
+        raise OSError(None, "is not a regular file", str(path))
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".part")
+    os.close(number)
+    part = Path(name)
+    try:
+        mask = os.umask(0)
+        os.umask(mask)
+        part.chmod(0o666 & ~mask)
+        yield part
+        os.replace(part, path)  # noqa: PTH105 - as Path.replace, and either the old or the new file is there
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def replace_file(path: str | Path, content: bytes) -> None:
+    """Write a file as a whole or not at all; errors as `replacing`."""
+    with replacing(path) as part:
+        part.write_bytes(content)
