@@ -53,7 +53,8 @@ one.pivot(index="sender", columns="reply", values="fate").loc[list(audit.sender.
 #
 # ## Does the simulator reach the same cells?
 #
-# Ledger, transactions and RCPT commands of each preset against the real program, here for some of the cells.
+# Ledger, transactions and RCPT commands of each preset against the real program, here for some of the cells. Where
+# somebody was still queued at the end, the simulator is told the number of transactions and predicts the rest.
 
 # %%
 some = audit[audit.index % (20 if QUICK else 5) == 0]
@@ -67,7 +68,7 @@ pd.DataFrame(checked).groupby("sender", sort=False).sum()
 # %% [markdown]
 # ## Times: predicted against measured
 #
-# Hollow marks were fitted, full ones predicted. Crosses are what delay and bandwidth alone would have said.
+# Hollow marks were fitted; full ones were not, save that `wake_ms` was chosen with a look at the 100 Mbit/s sessions. Crosses are what delay and bandwidth alone would have said.
 
 # %%
 validation = json.loads(Path("results/validation/postfix.json").read_text(encoding="utf-8"))

@@ -48,7 +48,7 @@ def measured(folders: Sequence[Path]) -> list[dict[str, Any]]:
 
 def likeness(rows: Sequence[dict[str, Any]]) -> str:
     """Return the table of how many cells the simulator reaches exactly, and those it does not."""
-    alike: Counter[str] = Counter()
+    alike: Counter[tuple[str, bool]] = Counter()
     unknown: Counter[str] = Counter()
     different: list[str] = []
     for row in rows:
@@ -57,14 +57,15 @@ def likeness(rows: Sequence[dict[str, Any]]) -> str:
         elif found := differences(row):
             different.append(f"- {row['sender']} {row['name']}: {found} (real, simulated)")
         else:
-            alike[row["sender"]] += 1
+            alike[row["sender"], row["queued"] > 0] += 1
     senders = {row["sender"]: row["version"] for row in rows}
-    lines = ["| sender | cells | same ledger, transactions, RCPT commands | order not known | different |"]
-    lines += ["|---|---:|---:|---:|---:|"]
+    lines = ["| sender | cells | all predicted | transactions given, the rest predicted | order not known | different |"]
+    lines += ["|---|---:|---:|---:|---:|---:|"]
     for sender, version in senders.items():
         count = sum(row["sender"] == sender for row in rows)
-        rest = count - alike[sender] - unknown[sender]
-        lines.append(f"| {sender} {version} | {count} | {alike[sender]} | {unknown[sender]} | {rest} |")
+        full, partly = alike[sender, False], alike[sender, True]
+        rest = count - full - partly - unknown[sender]
+        lines.append(f"| {sender} {version} | {count} | {full} | {partly} | {unknown[sender]} | {rest} |")
     return "\n".join([*lines, *different])
 
 
