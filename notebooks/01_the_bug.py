@@ -15,7 +15,8 @@
 #
 # The facts F1 to F7 are those of Microsoft's article KB 822105 (and of *Setting Recipient Limits* for F6). What the
 # sender got wrong inside is not public. The mechanism used here, `one-stop`, is a **hypothesis** consistent with the
-# article.
+# article. The article says that *some* recipients get reports. Which ones and how many, and that a single refusal does
+# no harm, are consequences of the hypothesis, not of the article.
 
 # %%
 import pandas as pd
@@ -73,8 +74,8 @@ dialogue(case(105, "windows-2003-kb822105"))
 dialogue(case(105))
 
 # %% [markdown]
-# One refusal alone does no harm: at 101 recipients nobody would have noticed. From the second on, each is a valid
-# recipient with a non-delivery report.
+# Under this hypothesis one refusal alone does no harm: at 101 recipients nobody would have noticed. From the second on,
+# each is a valid recipient with a non-delivery report.
 
 # %%
 sizes = {f"{n} recipients": case(n) for n in (100, 101, 102, 105, 250, 1000)}

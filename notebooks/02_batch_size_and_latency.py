@@ -12,8 +12,8 @@
 # **Decision:** how many recipients to put into one transaction. The answer here: as many as the receiver takes, not
 # one more, and if you do not know the limit, rather too few than too many. Latency decides how much that is worth.
 #
-# A reduced run of `experiments/kb822105.toml`: fewer levels, fewer replications. The ways of counting are hypotheses
-# consistent with KB 822105, not anybody's code.
+# A reduced run of `experiments/kb822105.toml`: fewer levels, fewer replications. The ways of counting are hypotheses,
+# not anybody's code; `one-stop`, `per-read`, `send-cursor` and `budget` are consistent with KB 822105.
 
 # %%
 import os

@@ -12,8 +12,10 @@
 # **Decision:** which few test messages to send through a mail server you cannot look into, to find out how it counts
 # refusals. Four probes tell all eight hypotheses apart; a single large message, as in the article, does not.
 #
-# Every strategy here is a *hypothesis*: a mechanism consistent with what KB 822105 says. The article fixes that valid
-# recipients got NDRs; it does not say how many, and that number is what gives a mechanism away.
+# The strategies are *hypotheses*, nobody's code. The article KB 822105 says that valid recipients got NDRs; it does not
+# say how many, and that number is what gives a mechanism away. `one-stop`, `per-read`, `send-cursor` and `budget` give
+# such NDRs and are consistent with the article. The others are not: `corrected` is right, `aggregate` is right while all
+# mailboxes exist, `send-cursor-silent` and `shifted` lose recipients without an NDR.
 
 # %%
 from itertools import combinations

@@ -12,7 +12,8 @@
 # **Decision:** is the rule by which *your* sender counts refusals safe to ship, and what would it cost its users if
 # not? Write the rule as one function, run it beside the others, and keep the check in CI.
 #
-# The other rules are hypotheses consistent with KB 822105; yours is the only one here that is really somebody's code.
+# The other rules are hypotheses, some of them consistent with KB 822105; yours is the only one here that is really
+# somebody's code.
 
 # %%
 import os

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 _TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 _MECHANISMS = (
-    "Counting strategies are mechanisms: hypotheses consistent with the public description of the defect in Microsoft "
-    "KB 822105, not the code of any vendor."
+    "Counting strategies other than corrected are hypotheses, not the code of any vendor. One-stop, per-read, "
+    "send-cursor and budget are consistent with the public description of the defect in Microsoft KB 822105."
 )
 _READING = (
     "Mean over replications; below it the 95 % t interval, none where all replications are equal. "

@@ -1,8 +1,10 @@
 """The counting strategies: how a sender tracks over-limit refusals.
 
-`corrected` is what RFC 2920 section 3.1 asks for. The others are *hypotheses*: mechanisms consistent with
-Microsoft KB 822105 ("incorrectly tracks the number of recipients who receive error 552") or seen in other
-senders. None of them is the vendor's code.
+`corrected` is what RFC 2920 section 3.1 asks for. The others are *hypotheses*. `one-stop`, `per-read`,
+`send-cursor` and `budget` give false NDRs for valid recipients and are consistent with Microsoft KB 822105
+("incorrectly tracks the number of recipients who receive error 552"). `send-cursor-silent` and `shifted` lose
+recipients without an NDR, as was reported of other senders. `aggregate` errs only where a mailbox is unknown or
+the limit is no prefix. None of them is any vendor's code.
 
 Each strategy is one function ``settle(tally, rcpt, knobs) -> Verdict`` that is asked once per recipient after
 the last RCPT reply of a transaction. In the closed forms, *m* is the number of over-limit refusals of a
