@@ -12,7 +12,8 @@ _HELP = """Fit the times of a sender, a receiver and the path between them to me
 MEASURED.jsonl holds one session a line: N, batch, limit, size, cache, pipelining, rtt_ms, duration_s, and where known
 bytes_up, server_segments, codes and receiver, as 'simsmtp lab' writes them. Sessions at small round-trip times tell
 most, because there the time is the programs' own. How far the result carries is what 'simsmtp validate' says. The
-file also holds the result as keys of a scenario, to be pasted into an experiment.
+file also holds the result as keys of a scenario, to be pasted into an experiment. One of these keys, server.wake_ms,
+is not fitted: its value was chosen by looking at sessions of Postfix at 100 Mbit/s.
 
 \b
 Examples:
