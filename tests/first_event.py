@@ -16,11 +16,11 @@ from simsmtp.engines import reference, run_replication
 from simsmtp.engines.compiled import replication as compiled
 from simsmtp.engines.compiled.heaps import DESTINATION_BITS, KIND_BITS
 from simsmtp.engines.compiled.packing import World
-from simsmtp.engines.kind import Kind
 from simsmtp.engines.reference.clock import Clock
 from simsmtp.model.plan import Plan, plan_of
 from simsmtp.model.records import DialogueRow, Output, RecipientRow
 from simsmtp.model.scenario import Scenario
+from simsmtp.peers.kind import Kind
 from simsmtp.protocol.wire import AddressBook
 from simsmtp.strategies.counting import Verdict
 from simsmtp.trace.said import reply_lines, said_line

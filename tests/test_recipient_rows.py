@@ -148,7 +148,7 @@ def test_a_run_gives_the_same_rows_through_a_file(room: pytest.MonkeyPatch, engi
     assert {row.destination for row in expected.recipients} == {"a", "b"}
     assert any(row.resend_of >= 0 for row in expected.recipients)
     made: list[IO[bytes]] = []
-    room.setattr("simsmtp.engines.reference.books._AT_ONCE", 16)
+    room.setattr("simsmtp.peers.accounting._AT_ONCE", 16)
     room.setattr(recipient_records, "IN_MEMORY", in_memory)
     room.setattr(recipient_records, "tempfile", SimpleNamespace(TemporaryFile=lambda **keys: _made(made, **keys)))
     found = run_replication(UNTIDY, seed=2, engine=engine, recipients=True)

@@ -34,6 +34,11 @@ def next_size(sizing: Sizing, batch_size: int, rcptmax: int, learned: int) -> in
     return batch_size
 
 
+def transactions_for(recipients: int, size: int) -> int:
+    """Return how many transactions of `size` recipients it takes."""
+    return -(-recipients // size)
+
+
 def learn(learned: int, accepted: int, over: int) -> int:
     """Return the limit an adaptive sender believes in after a transaction: what was accepted when it overflowed."""
     return max(1, accepted) if over > 0 else learned

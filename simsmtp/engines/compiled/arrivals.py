@@ -12,9 +12,10 @@ from simsmtp.engines.compiled.books import arrival_of, enter_original, has_room,
 from simsmtp.engines.compiled.heaps import schedule, who_of
 from simsmtp.engines.compiled.jit import compiled
 from simsmtp.engines.compiled.memory import job_at, lane_at, ready_at, run_of, settings_of
-from simsmtp.engines.kind import Kind
+from simsmtp.peers.kind import Kind
+from simsmtp.strategies.outcome import is_worth_connecting, may_connect
 from simsmtp.strategies.retry import RetrySchedule, is_expired
-from simsmtp.strategies.sizing import next_size, still_known
+from simsmtp.strategies.sizing import next_size, still_known, transactions_for
 
 
 @compiled
@@ -105,16 +106,17 @@ def staff(w: Any) -> None:
 
 @compiled
 def _wants_connection(w: Any, lane: Any, L: Any) -> Any:
-    if L.connections >= L.connections_limit or run_of(w).connections >= settings_of(w).connections_total:
+    R, most_in_all = run_of(w), settings_of(w).connections_total
+    if not may_connect(L.connections, L.connections_limit, R.connections, most_in_all):
         return False
-    if L.ready > L.starting:
+    if is_worth_connecting(L.ready, L.starting):
         return True  # a job in the queue is worth one transaction at least
     size = size_of_batch(w, L)
     waiting = 0
     for place in range(L.ready):
         J = job_at(w, ready_at(w, lane, place).job)
-        waiting += -(-(J.unsent_count + J.requeued_count) // size)
-        if waiting > L.starting:
+        waiting += transactions_for(J.unsent_count + J.requeued_count, size)
+        if is_worth_connecting(waiting, L.starting):
             return True
     return False
 

@@ -13,7 +13,7 @@ from simsmtp.model import distributions, histogram, streams
 from simsmtp.network import pipe, tcp
 from simsmtp.policies import recipients, reply_policy, transactions
 from simsmtp.protocol import commands, ledger, replies, states
-from simsmtp.strategies import counting, order, overflow, retry, seen, sizing, tally, window
+from simsmtp.strategies import counting, flight, order, outcome, overflow, retry, seen, sizing, tally, window
 
 OPTIONS: dict[str, Any] = {
     "nogil": True,
@@ -71,7 +71,15 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     window.window_in_session,
     window.may_send,
     window.rcpts_that_fit,
+    flight.next_flight,
+    outcome.may_connect,
+    outcome.is_worth_connecting,
+    outcome.may_go_on,
+    outcome.begins_anew,
+    outcome.nothing_committed,
+    outcome.is_answered,
     sizing.next_size,
+    sizing.transactions_for,
     sizing.learn,
     sizing.still_known,
     retry.backoff,

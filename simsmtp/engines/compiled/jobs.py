@@ -1,6 +1,6 @@
 """Jobs in compiled code: the recipients of a message that are to be sent, and those put aside.
 
-See `simsmtp.engines.reference.queue`.
+See `simsmtp.peers.queue`.
 """
 
 from __future__ import annotations

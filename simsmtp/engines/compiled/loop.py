@@ -36,7 +36,7 @@ from simsmtp.engines.compiled.session import (
 )
 from simsmtp.engines.compiled.transaction import read_flight
 from simsmtp.engines.compiled.workers import leave_worker, take_worker
-from simsmtp.engines.kind import Kind
+from simsmtp.peers.kind import Kind
 from simsmtp.protocol.commands import Verb
 
 _PER_EVENT = 8

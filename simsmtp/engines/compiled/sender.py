@@ -1,4 +1,4 @@
-"""The sending MTA in compiled code: connections, queue, retries, resends; see `simsmtp.engines.reference.sender`."""
+"""The sending MTA in compiled code: connections, queue, retries, resends; see `simsmtp.peers.sender`."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ from simsmtp.engines.compiled.memory import (
 )
 from simsmtp.engines.compiled.session import PAUSED, PROBE, REFUSED, connect, quit_session, start_lone_command
 from simsmtp.engines.compiled.transaction import begin_transaction, file_outcomes, overflow_of, requeue_all
-from simsmtp.engines.kind import Kind
+from simsmtp.peers.kind import Kind
 from simsmtp.protocol.commands import Verb
+from simsmtp.strategies.outcome import begins_anew, may_go_on
 from simsmtp.strategies.overflow import keeps_connection
 from simsmtp.strategies.retry import backoff, is_expired, next_attempt
-from simsmtp.strategies.sizing import Sizing, learn
+from simsmtp.strategies.sizing import learn
 
 RESEND_ALL, RESEND_FAILED = 1, 2
 ANYTIME = -1
@@ -161,10 +162,9 @@ def _pause(w: Any, session: Any, S: Any) -> Any:
 @compiled
 def _may_go_on(w: Any, S: Any, L: Any) -> Any:
     G = settings_of(w)
-    most = G.transactions_per_connection
-    if G.sizing == Sizing.RCPTMAX and L.mailmax > 0:
-        most = min(most, L.mailmax)
-    return S.is_closed == 0 and S.is_over == 0 and S.transactions < most
+    return may_go_on(
+        S.is_closed != 0, S.is_over != 0, S.transactions, G.transactions_per_connection, G.sizing, L.mailmax
+    )
 
 
 @compiled
@@ -189,7 +189,7 @@ def end_transaction(w: Any, session: Any) -> Any:
     """Settle a transaction and go on; return False if an array is too small to go on."""
     S, R = session_at(w, session), run_of(w)
     L, job = lane_at(w, S.lane), S.job
-    if S.refused_at_mail != 0 and S.committed > 0:
+    if begins_anew(S.refused_at_mail != 0, S.is_closed != 0, S.committed):
         requeue_all(w, session)  # the connection is spent, its last transaction was not: go on with a new one
     else:
         file_outcomes(w, session)

@@ -19,7 +19,7 @@ from simsmtp.engines.compiled.memory import (
     slot_at,
     spoken_at,
 )
-from simsmtp.engines.kind import Kind
+from simsmtp.peers.kind import Kind
 from simsmtp.policies.recipients import after_rcpt, is_greylisted, rcpt_answer, rcpt_repeats
 from simsmtp.policies.reply_policy import ReplyPolicy, Standing
 from simsmtp.policies.transactions import after_answer, answer_at_once, answer_to, hangs_up, sleeps_before_reply

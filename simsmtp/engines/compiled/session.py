@@ -20,8 +20,8 @@ from simsmtp.engines.compiled.octets import octets_of
 from simsmtp.engines.compiled.server import answer_command, greet, leave_server, repeat_answer
 from simsmtp.engines.compiled.tcp_session import fly_by_tcp, send_banner_by_tcp
 from simsmtp.engines.compiled.workers import ask_for_worker
-from simsmtp.engines.kind import Kind
 from simsmtp.network.pipe import arrives, departs
+from simsmtp.peers.kind import Kind
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.states import State
 

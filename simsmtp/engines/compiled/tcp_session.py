@@ -23,8 +23,8 @@ from simsmtp.engines.compiled.tcp_wire import (
     wait_for_replies,
 )
 from simsmtp.engines.compiled.workers import ask_for_worker
-from simsmtp.engines.kind import Kind
 from simsmtp.network.tcp import NEVER, NOW, SERVER, read, write
+from simsmtp.peers.kind import Kind
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
 

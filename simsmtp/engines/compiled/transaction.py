@@ -1,4 +1,4 @@
-"""One transaction in compiled code: flights, replies, verdicts; see `simsmtp.engines.reference.transaction`."""
+"""One transaction in compiled code: flights, replies, verdicts; see `simsmtp.peers.transaction`."""
 
 from __future__ import annotations
 
@@ -24,16 +24,15 @@ from simsmtp.engines.compiled.notes import keep_tally, tally_of
 from simsmtp.engines.compiled.server import ANSWERS
 from simsmtp.engines.compiled.session import FLIGHT, TEXT, start_flight, start_lone_command
 from simsmtp.engines.compiled.user import call_user
-from simsmtp.protocol.commands import Verb, ends_group
+from simsmtp.protocol.commands import Verb
 from simsmtp.strategies import counting
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
+from simsmtp.strategies.flight import Sizes, Step, next_flight
+from simsmtp.strategies.outcome import is_answered, nothing_committed
 from simsmtp.strategies.overflow import becomes, overflow_for, stops_sending
 from simsmtp.strategies.seen import Seen, classify_among
 from simsmtp.strategies.tally import empty_tally
-from simsmtp.strategies.window import Window, may_send, rcpts_that_fit, window_in_session
-
-RESET_STEP, MAIL_STEP, RCPT_STEP, DATA_STEP, END = range(5)
-"""What of a transaction's script comes next."""
+from simsmtp.strategies.window import Window, window_in_session
 
 BUILT_IN = (
     counting.corrected,
@@ -90,7 +89,7 @@ def begin_transaction(w: Any, session: Any, job: Any, size: Any) -> None:
     S.refused_in_a_row = S.accepted_before = S.gave_up = 0
     S.mail_seen, S.block = Seen.CLOSED.value, NONE
     keep_tally(S, empty_tally())
-    S.script = RESET_STEP if S.needs_reset != 0 else MAIL_STEP
+    S.script = Step.RESET.value if S.needs_reset != 0 else Step.MAIL.value
     _write_next_flight(w, session, S)
 
 
@@ -129,43 +128,21 @@ def _write_next_flight(w: Any, session: Any, S: Any) -> None:
     """Take from the front of the script what may be unanswered at once, and write it."""
     G = settings_of(w)
     window = Window(S.stop_and_wait != 0, S.window_recipients, S.window_octets, S.window_drain != 0)
-    commands = rcpts = octets = S.has_company = 0
-    while S.script < END:
-        verb = _verb_of_step(S)
-        size = verb_at(w, verb).octets
-        if S.script == RCPT_STEP:
-            waiting = S.count - S.written
-            rcpts = min(waiting, rcpts_that_fit(window, commands, rcpts, octets, size))
-            S.rcpts_left = rcpts
-            S.written += rcpts
-            if rcpts < waiting:
-                break
-            commands, octets = commands + rcpts, octets + rcpts * size
-        elif may_send(window, commands, rcpts, octets, verb, size):
-            if S.script == RESET_STEP:
-                S.reset = 1
-            elif S.script == MAIL_STEP:
-                S.mail = 1
-            else:
-                S.last = verb
-            commands, octets = commands + 1, octets + size
-        else:
-            break
-        S.script += 1
-        if ends_group(verb):
-            break
+    of = Sizes(
+        verb_at(w, Verb.RSET.value).octets,
+        verb_at(w, Verb.MAIL.value).octets,
+        verb_at(w, Verb.RCPT.value).octets,
+        verb_at(w, S.data).octets,
+    )
+    flight = next_flight(window, S.script, S.count - S.written, S.data, of)
+    S.reset, S.mail, S.rcpts_left = int(flight.reset), int(flight.mail), flight.rcpts
+    if flight.data:
+        S.last = S.data
+    S.written += flight.rcpts
+    S.script, S.has_company = flight.step, 0
     S.flight += 1
     S.command_ns, S.stops = G.command_ns, S.window_drain
     start_flight(w, session, S, FLIGHT)
-
-
-@compiled
-def _verb_of_step(S: Any) -> Any:
-    if S.script == RESET_STEP:
-        return Verb.RSET.value
-    if S.script == MAIL_STEP:
-        return Verb.MAIL.value
-    return Verb.RCPT.value if S.script == RCPT_STEP else S.data
 
 
 @compiled
@@ -176,9 +153,9 @@ def read_flight(w: Any, session: Any) -> Any:
     _read_replies(w, S)
     if S.is_closed != 0 or S.refused_at_mail != 0 or S.gave_up != 0:
         return True
-    if S.script < END and S.tally_over > 0 and stops_sending(G.stop_on_overflow != 0, overflow_of(w, S)):
-        S.script = DATA_STEP
-    if S.script < DATA_STEP or (S.script == DATA_STEP and S.tally_accepted > 0):
+    if S.script < Step.END and S.tally_over > 0 and stops_sending(G.stop_on_overflow != 0, overflow_of(w, S)):
+        S.script = Step.DATA.value
+    if S.script < Step.DATA or (S.script == Step.DATA and S.tally_accepted > 0):
         _write_next_flight(w, session, S)
         return False
     if S.data_code == 354:
@@ -231,11 +208,11 @@ def file_outcomes(w: Any, session: Any) -> None:
     S, R = session_at(w, session), run_of(w)
     committed = 200 <= S.final_code < 300
     S.committed = 0
-    if S.is_closed != 0 and not committed:
+    if nothing_committed(S.is_closed != 0, S.final_code):
         defer(w, job_at(w, S.job), S.head, S.tail, S.count)  # 421, or a connection gone: nothing was committed
     else:
         _file_tried(w, S, committed)
-    if S.final_code > 0 or S.data_code >= 400:
+    if is_answered(S.final_code, S.data_code):
         R.last_final_ns = R.now
 
 
@@ -301,7 +278,7 @@ def _file_tried(w: Any, S: Any, committed: Any) -> None:
     if S.gave_up != 0:
         S.is_over = 1
         defer(w, J, slot, S.tail, S.count - S.tried)
-    elif S.is_closed == 0 and S.count > S.tried:
+    elif S.count > S.tried:
         requeue(w, J, slot, S.tail, S.count - S.tried)
 
 

@@ -8,7 +8,7 @@ from simsmtp.engines.compiled.heaps import is_next, schedule, who_of
 from simsmtp.engines.compiled.jit import inlined
 from simsmtp.engines.compiled.layout import NONE
 from simsmtp.engines.compiled.memory import lane_at, run_of, settings_of, wait_at
-from simsmtp.engines.kind import Kind
+from simsmtp.peers.kind import Kind
 
 
 @inlined

@@ -6,10 +6,14 @@ processes happened to run, so every timed event here gets a priority of its own:
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import simpy
 from simpy.events import Event
 
-from simsmtp.engines.kind import Kind
+from simsmtp.peers.kind import Kind
+
+Steps = Generator[Event, None, None]
 
 
 class Clock:
@@ -22,6 +26,10 @@ class Clock:
     def now(self) -> int:
         """Nanoseconds since the start."""
         return int(self.env.now)
+
+    def start(self, steps: Steps) -> None:
+        """Begin to go through steps, beside whatever else goes on."""
+        self.env.process(steps)
 
     def at(self, when_ns: int, kind: Kind, session: int, index: int) -> Event:
         """Return an event at `when_ns`; `kind`, `session` and `index` name it uniquely among equal times."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from simsmtp.engines.reference.books import Message
 from simsmtp.model.distributions import Sampler, count, is_constant, sample
 from simsmtp.model.plan import DestinationPlan
 from simsmtp.model.streams import Purpose, Stream, Streams
+from simsmtp.peers.accounting import Message
 from simsmtp.protocol.commands import Verb
 
 _PURPOSE = {

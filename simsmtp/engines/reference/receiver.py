@@ -8,10 +8,10 @@ from itertools import takewhile
 import simpy
 from simpy.events import Event
 
-from simsmtp.engines.kind import Kind
-from simsmtp.engines.reference.books import Message
 from simsmtp.engines.reference.clock import Clock
 from simsmtp.model.plan import DestinationPlan
+from simsmtp.peers.accounting import Message
+from simsmtp.peers.kind import Kind
 from simsmtp.policies.recipients import after_rcpt, is_greylisted, rcpt_answer, rcpt_repeats
 from simsmtp.policies.reply_policy import LimitKind, new_standing
 from simsmtp.policies.transactions import after_answer, answer_at_once, answer_to, hangs_up, sleeps_before_reply

@@ -7,23 +7,21 @@ costs one event; where they are, every command waits for its worker.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 
-from simpy.events import Event
-
-from simsmtp.engines.kind import Kind
-from simsmtp.engines.reference.books import Books, Message
-from simsmtp.engines.reference.clock import Clock
+from simsmtp.engines.reference.clock import Clock, Steps
 from simsmtp.engines.reference.draws import Draws
-from simsmtp.engines.reference.flight import NOBODY, Command, Heard, Stops
 from simsmtp.engines.reference.receiver import Receiver, ServerSession
 from simsmtp.engines.reference.transcript import Transcript
+from simsmtp.model.plan import ClientPlan
 from simsmtp.model.streams import Purpose
 from simsmtp.network.pipe import arrives, departs
+from simsmtp.peers.accounting import Accounts, Message
+from simsmtp.peers.flight import NOBODY, Command, ReplyRecord, Stops
+from simsmtp.peers.kind import Kind
 from simsmtp.protocol.answers import Answer, Spoken
 from simsmtp.protocol.commands import Verb
 
-Steps = Generator[Event, None, None]
 _SESSION_BITS = 32
 
 
@@ -32,8 +30,10 @@ class Session:
 
     Parameters
     ----------
-    clock, books : Clock, Books
+    clock, accounts : Clock, Accounts
         Time and the run's counts.
+    client : ClientPlan
+        The sender's settings.
     draws, receiver : Draws, Receiver
         Random draws and the server's side of the destination.
     number : int
@@ -43,7 +43,7 @@ class Session:
 
     Attributes
     ----------
-    heard : list of Heard
+    heard : list of ReplyRecord
         The replies to the last flight, in order of the commands; skipped commands have none.
     is_closed : bool
         One of the two has hung up.
@@ -62,22 +62,25 @@ class Session:
     def __init__(
         self,
         clock: Clock,
-        books: Books,
+        accounts: Accounts,
+        client: ClientPlan,
         draws: Draws,
         receiver: Receiver,
         number: int,
         transcript: Transcript | None,
     ) -> None:
         self.plan = receiver.plan
+        self.offered = receiver.plan.server.offered
         self.number = number
         self.waits = 0
         self.transactions = 0
         self.committed = 0
         self.needs_reset = False
-        self.heard: list[Heard] = []
+        self.heard: list[ReplyRecord] = []
         self.is_closed = False
         self.is_over = False
-        self._clock, self._books, self._draws, self._receiver = clock, books, draws, receiver
+        self._clock, self._accounts, self._client = clock, accounts, client
+        self._draws, self._receiver = draws, receiver
         self.message: Message | None = None
         self._transaction = 0
         self._server = ServerSession(receiver)
@@ -105,7 +108,7 @@ class Session:
         self._stops: Stops | None = None
         self._stop_read_at = -1
 
-    def open(self, *, starttls: bool, ehlo: Command, tls: Command) -> Steps:
+    def open(self) -> Steps:
         """Connect, read the banner and greet; `is_closed` tells afterwards whether the server refused."""
         now = self._clock.now
         connected_at = now + self._up.next() + self._down.next()
@@ -125,19 +128,22 @@ class Session:
         self._flush()
         yield from self._wait_for_replies()
         if not self.is_closed:
-            yield from self.exchange([ehlo])
-        if starttls and not self.is_closed:
-            yield from self._start_tls(ehlo, tls)
+            yield from self._single(Verb.EHLO)
+        if self._client.starttls and not self.is_closed:
+            yield from self._start_tls()
 
-    def _start_tls(self, ehlo: Command, tls: Command) -> Steps:
-        yield from self.exchange([tls])
+    def _single(self, verb: Verb) -> Steps:
+        yield from self.exchange([Command(verb, self._client.octets[verb])])
+
+    def _start_tls(self) -> Steps:
+        yield from self._single(Verb.STARTTLS)
         for _ in range(self.plan.path.tls_round_trips):
             self._count_wait()
             if self._transcript:
                 self._transcript.handshake(self, self._clock.now)
             done_at = self._clock.now + self._up.next() + self._down.next()
             yield self._clock.at(done_at, Kind.READ, self._key, self._next_event())
-        yield from self.exchange([ehlo])
+        yield from self._single(Verb.EHLO)
 
     def begin(self, message: Message, transaction: int) -> None:
         """Say which message, and which of its transactions, the next flights belong to."""
@@ -180,7 +186,7 @@ class Session:
                 if transcript:
                     transcript.command(self, Command(verb, octets, only), message, written_at, arrived_at)
                 if self.is_closed:
-                    self.heard.append(Heard(verb, only, Answer.NONE, 0, 0, self._read_of(verb)))
+                    self.heard.append(ReplyRecord(verb, only, 0, 0, self._read_of(verb)))
                     continue
                 if arrived_at > self._free:
                     self._flush()  # its input is empty: RFC 2920 section 3.2
@@ -197,12 +203,16 @@ class Session:
             self._reads = self.heard[-1].read + 1
         yield from self._wait_for_replies()
 
-    def probe(self, reset: Command) -> Steps:
+    def probe(self) -> Steps:
         """Ask with RSET, between transactions, whether the connection is still good; `is_closed` tells."""
         self.message, self.needs_reset = None, False
-        yield from self.exchange([reset])
+        yield from self._single(Verb.RSET)
 
-    def quit(self) -> None:
+    def fail(self, fault: str) -> None:
+        """Give the session up: a simulated server says nothing that asks for it."""
+        raise AssertionError(fault)
+
+    def quit(self) -> Steps:
         """Leave; the reply to QUIT is not waited for."""
         arrived_at = self._clock.now + self._up.next()
         if self._transcript:
@@ -210,6 +220,7 @@ class Session:
         if not self.is_closed:
             self.is_closed = True
             self._leave(arrived_at)
+        yield from ()
 
     def _connect_path(self, rtt_ns: int) -> None:
         """Take note that SYN and SYN-ACK took so long and the connection stands; the pipe has nothing to note."""
@@ -270,7 +281,7 @@ class Session:
             self._free += self.plan.server.refusal_ns * len(recipients)
         if self._buffered_octets + octets > self.plan.server.reply_buffer:
             self._flush()
-        self.heard.append(Heard(verb, recipients, answer, code, status, self._read_of(verb)))
+        self.heard.append(ReplyRecord(verb, recipients, code, status, self._read_of(verb), answer))
         self._rcpts += len(recipients) if verb == Verb.RCPT else 0
         self._unflushed += 1
         self._buffered_octets += octets
@@ -319,7 +330,7 @@ class Session:
 
     def _count_wait(self) -> None:
         self.waits += 1
-        self._books.round_trips += 1
+        self._accounts.round_trips += 1
 
     def _next_event(self) -> int:
         self._events += 1

@@ -6,19 +6,19 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from simsmtp.engines.kind import Kind
-from simsmtp.engines.reference.books import Books
-from simsmtp.engines.reference.clock import Clock
+from simsmtp.engines.reference.clock import Clock, Steps
 from simsmtp.engines.reference.draws import Draws
-from simsmtp.engines.reference.flight import Command, Heard, Stops
 from simsmtp.engines.reference.receiver import Receiver
-from simsmtp.engines.reference.session import Session, Steps
+from simsmtp.engines.reference.session import Session
 from simsmtp.engines.reference.transcript import Transcript
 from simsmtp.engines.reference.wire import Wire
 from simsmtp.engines.reference.writer import FlightWriter, Written
+from simsmtp.model.plan import ClientPlan
 from simsmtp.model.streams import Purpose
 from simsmtp.network.tcp import CLIENT, SERVER
-from simsmtp.protocol.answers import Answer
+from simsmtp.peers.accounting import Accounts
+from simsmtp.peers.flight import Command, ReplyRecord, Stops
+from simsmtp.peers.kind import Kind
 
 
 class _Flush(NamedTuple):
@@ -38,13 +38,14 @@ class TcpSession(Session):
     def __init__(
         self,
         clock: Clock,
-        books: Books,
+        accounts: Accounts,
+        client: ClientPlan,
         draws: Draws,
         receiver: Receiver,
         number: int,
         transcript: Transcript | None,
     ) -> None:
-        super().__init__(clock, books, draws, receiver, number, transcript)
+        super().__init__(clock, accounts, client, draws, receiver, number, transcript)
         losses = draws.losses(Purpose.LOSS_UP, number), draws.losses(Purpose.LOSS_DOWN, number)
         self._wire = Wire(self._up, self._down, losses)
         self._wakes = draws.wakes(number)
@@ -74,7 +75,7 @@ class TcpSession(Session):
         self._written = writer.commands[-1].end
         for written in writer.commands[served:]:
             verb, _, recipients = written.command
-            self.heard.append(Heard(verb, recipients, Answer.NONE, 0, 0, self._read_of(verb)))
+            self.heard.append(ReplyRecord(verb, recipients, 0, 0, self._read_of(verb)))
         if self._transcript:
             self._note_commands(writer.commands)
         yield from self._wait_for_replies()

@@ -9,9 +9,9 @@ from simsmtp.model.records import DialogueRow
 from simsmtp.protocol.commands import Verb
 
 if TYPE_CHECKING:
-    from simsmtp.engines.reference.books import Message
-    from simsmtp.engines.reference.flight import Command, Heard
     from simsmtp.engines.reference.session import Session
+    from simsmtp.peers.accounting import Message
+    from simsmtp.peers.flight import Command, ReplyRecord
     from simsmtp.strategies.counting import Verdict
 
 
@@ -35,7 +35,7 @@ class Transcript:
         recipient, octets = command.recipients[0], command.octets
         self._add(session, "command", client_ns, server_ns, command.verb, recipient=recipient, octets=octets)
 
-    def replies(self, session: Session, flushed: Iterable[Heard], server_ns: int, client_ns: int) -> None:
+    def replies(self, session: Session, flushed: Iterable[ReplyRecord], server_ns: int, client_ns: int) -> None:
         """Note the replies of one flush."""
         self._about(session.message)
         for heard in flushed:

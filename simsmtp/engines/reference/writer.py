@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from simsmtp.engines.reference.flight import Command
 from simsmtp.network.tcp import NEVER
+from simsmtp.peers.flight import Command
 from simsmtp.protocol.commands import Verb
 
 

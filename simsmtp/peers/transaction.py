@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from simsmtp.engines.reference.books import Books, Message
-from simsmtp.engines.reference.flight import Command, Heard
-from simsmtp.engines.reference.session import Session, Steps
 from simsmtp.errors import StrategyError
 from simsmtp.model.plan import ClientPlan
-from simsmtp.protocol.answers import Answer
-from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets, ends_group
+from simsmtp.peers.accounting import Accounts, Message
+from simsmtp.peers.driver import Session, Steps
+from simsmtp.peers.flight import Command, ReplyRecord
+from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
-from simsmtp.strategies.overflow import Overflow, becomes, overflow_for, stops_sending
+from simsmtp.strategies.flight import Sizes, Step, next_flight
+from simsmtp.strategies.outcome import is_answered, nothing_committed
+from simsmtp.strategies.overflow import Overflow, after_final_reply, becomes, overflow_for, stops_sending
 from simsmtp.strategies.registry import Settle
 from simsmtp.strategies.seen import Seen, classify, classify_among, is_company
 from simsmtp.strategies.tally import empty_tally, observe
-from simsmtp.strategies.window import may_send, rcpts_that_fit, window_in_session
+from simsmtp.strategies.window import window_in_session
 
 _VERDICTS = tuple(Verdict)
 
@@ -47,7 +47,7 @@ class Transaction:
     ----------
     plan : ClientPlan
         The sender's settings.
-    books : Books
+    accounts : Accounts
         The run's counts.
     session : Session
         The connection, greeted and between transactions.
@@ -60,8 +60,6 @@ class Transaction:
     ----------
     tally : Tally
         What came back to them.
-    final_code : int
-        Code of the final reply to the text, 0 if it never came to that.
     refused_at_mail : bool
         The server refused MAIL, so no recipient was tried.
     gave_up : bool
@@ -69,19 +67,21 @@ class Transaction:
     """
 
     def __init__(
-        self, plan: ClientPlan, books: Books, session: Session, message: Message, recipients: list[int]
+        self, plan: ClientPlan, accounts: Accounts, session: Session, message: Message, recipients: list[int]
     ) -> None:
         self.recipients = recipients
         self.tally = empty_tally()
-        self.final_code = 0
         self.refused_at_mail = self.gave_up = False
-        self._plan, self._books, self._session, self._message = plan, books, session, message
-        pipelining = plan.pipelining and session.plan.server.offered.pipelining
+        self._plan, self._accounts, self._session, self._message = plan, accounts, session, message
+        offered = session.offered
+        pipelining = plan.pipelining and offered.pipelining
         self._window = window_in_session(pipelining, plan.window_recipients, plan.window_octets, plan.drain)
-        self._data = Verb.BDAT if plan.chunking and session.plan.server.offered.chunking else Verb.DATA
-        self._data_code = 0
-        self._flight = 0
-        self._over_code = self._refused_in_a_row = 0
+        self._data = Verb.BDAT if plan.chunking and offered.chunking else Verb.DATA
+        of = plan.octets
+        self._sizes = Sizes(of[Verb.RSET], of[Verb.MAIL], of[Verb.RCPT], of[self._data])
+        self._step = Step.RESET if session.needs_reset else Step.MAIL
+        self._final_code = self._data_code = self._mail_code = self._over_code = 0
+        self._flights = self._refused_in_a_row = 0
         self._next = 0  # place of the first recipient that no flight has held yet
         self._tried = 0  # recipients for whom RCPT was written
         self._runs: list[Run] = []  # what came back to the RCPTs, in order
@@ -89,13 +89,18 @@ class Transaction:
 
     @property
     def unsent(self) -> list[int]:
-        """The recipients for whom RCPT was not written."""
-        return self.recipients[self._tried :]
+        """The recipients for whom RCPT was not written, of a transaction that MAIL began."""
+        return [] if self.refused_at_mail else self.recipients[self._tried :]
 
     @property
     def answered(self) -> bool:
         """Whether DATA, BDAT or the text has had its final reply."""
-        return self.final_code > 0 or self._data_code >= 400
+        return is_answered(self._final_code, self._data_code)
+
+    @property
+    def nothing_committed(self) -> bool:
+        """Whether the connection went before a final reply 2yz, so that everybody defers."""
+        return nothing_committed(self._session.is_closed, self._final_code)
 
     @property
     def overflow(self) -> Overflow:
@@ -104,27 +109,34 @@ class Transaction:
 
     def run(self) -> Steps:
         """Go through the transaction on the session; the result is in the attributes and `outcomes`."""
-        script = self._script()
-        while script:
-            if script[0] == self._data and not self.tally.accepted:
-                break  # every RCPT has been answered and none accepted: there is nothing to send
-            flight = self._next_flight(script)
-            stops = self._is_reason_to_stop if self._window.drain else None
-            yield from self._session.exchange(flight, command_ns=self._plan.command_ns, stops=stops)
+        session = self._session
+        stops = self._is_reason_to_stop if self._window.drain else None
+        while self._step < Step.DATA or (self._step == Step.DATA and self.tally.accepted):
+            yield from session.exchange(self._next_flight(), command_ns=self._plan.command_ns, stops=stops)
             self._read_replies()
-            if self._session.is_closed or self.refused_at_mail or self.gave_up:
+            if self.refused_at_mail and self._data_code == 354:
+                # Whatever came next, the server would take it for a text of nobody's.
+                session.fail("the server asks for a text after it refused MAIL")
+            if session.is_closed or self.refused_at_mail or self.gave_up:
                 return
-            if script and self._must_stop():
-                script = deque([self._data])
-        yield from self._send_text()
+            if self._step < Step.END and self._must_stop():
+                self._step = Step.DATA
+        if self._data_code == 354:
+            # DATA may be accepted although no RCPT was: then a lone dot ends it (RFC 2920 section 3.1).
+            octets = self._message.size if self.tally.accepted else LONE_DOT_OCTETS
+            yield from session.exchange([Command(Verb.TEXT, octets)])
+            self._final_code = session.heard[0].code if session.heard else 0
+        session.needs_reset = self._final_code == 0
 
     def outcomes(self) -> Iterator[Outcome]:
         """Yield what became of the recipients, in order: for those not sent nothing is yielded."""
-        committed = 200 <= self.final_code < 300
-        if self._session.is_closed and not committed:
-            # 421, or a connection gone before the final reply: nothing was committed, everything defers.
+        if self.nothing_committed:
             yield Outcome(Verdict.DEFER, False, self.recipients)
             return
+        if self.refused_at_mail:  # what the RCPTs behind it were answered says nothing about the recipients
+            yield Outcome(after_final_reply(Verdict.DONE, self._mail_code), False, self.recipients)
+            return
+        committed = 200 <= self._final_code < 300
         for run, verdicts in zip(self._runs, self._verdicts(), strict=True):
             final = [self._becomes(verdict, run) for verdict in _VERDICTS]
             place = 0
@@ -150,55 +162,36 @@ class Transaction:
             yield verdicts
 
     def _becomes(self, verdict: Verdict, run: Run) -> Verdict:
-        final_code, plan = self.final_code or self._data_code, self._plan
+        final_code, plan = self._final_code or self._data_code, self._plan
         return becomes(verdict, run.seen, run.code, self._over_code, final_code, plan.for_452, plan.for_552)
 
-    def _script(self) -> deque[Verb]:
-        reset = [Verb.RSET] if self._session.needs_reset else []
-        return deque([*reset, Verb.MAIL, Verb.RCPT, self._data])
-
-    def _next_flight(self, script: deque[Verb]) -> list[Command]:
-        """Take from the front of the script what may be unanswered at once."""
-        flight: list[Command] = []
-        commands = rcpts = octets = 0
-        while script:
-            verb, size = script[0], self._plan.octets[script[0]]
-            if verb == Verb.RCPT:
-                waiting = len(self.recipients) - self._next
-                rcpts = min(waiting, rcpts_that_fit(self._window, commands, rcpts, octets, size))
-                flight += self._rcpts(rcpts, size)
-                if rcpts < waiting:
-                    break
-                commands, octets = commands + rcpts, octets + rcpts * size
-            elif may_send(self._window, commands, rcpts, octets, verb, size):
-                flight.append(self._command(verb))
-                commands, octets = commands + 1, octets + size
-            else:
-                break
-            if ends_group(script.popleft()):
-                break
-        return flight
-
-    def _rcpts(self, count: int, size: int) -> list[Command]:
-        place, self._next = self._next, self._next + count
-        return [Command(Verb.RCPT, size, self.recipients[place : self._next])] if count else []
-
-    def _command(self, verb: Verb) -> Command:
-        size = bdat_octets(self._message.size) if verb == Verb.BDAT else self._plan.octets[verb]
-        return Command(verb, size)
+    def _next_flight(self) -> list[Command]:
+        """Return the commands that may be unanswered at once, from where the last flight ended."""
+        sizes, place = self._sizes, self._next
+        flight = next_flight(self._window, self._step, len(self.recipients) - place, self._data, sizes)
+        self._step, self._next = flight.step, place + flight.rcpts
+        commands = [Command(Verb.RSET, sizes.reset)] if flight.reset else []
+        if flight.mail:
+            commands.append(Command(Verb.MAIL, sizes.mail))
+        if flight.rcpts:
+            commands.append(Command(Verb.RCPT, sizes.rcpt, self.recipients[place : self._next]))
+        if flight.data:
+            octets = bdat_octets(self._message.size) if self._data == Verb.BDAT else sizes.data
+            commands.append(Command(self._data, octets))
+        return commands
 
     def _read_replies(self) -> None:
-        self._flight += 1
+        self._flights += 1
         attempts, rcpts, has_company = self._message.attempts, 0, False
-        for verb, recipients, answer, code, status, read in self._session.heard:
+        for verb, recipients, code, status, read, _ in self._session.heard:
             if verb != Verb.RCPT:
-                self._read_other(verb, answer, code, status)
+                self._read_other(verb, code, status)
                 continue
             seen = classify_among(code, status, not self._runs, self._plan.needs_company, has_company)
             has_company = has_company or is_company(seen)
             if seen == Seen.OVER and not self._over_code:
                 self._over_code = code
-            self.tally = observe(self.tally, seen, read, self._flight, len(recipients))
+            self.tally = observe(self.tally, seen, read, self._flights, len(recipients))
             if not self._runs or self._runs[-1][:2] != (seen, code):
                 self._runs.append(Run(seen, code, []))
             self._runs[-1].recipients.extend(recipients)
@@ -208,33 +201,25 @@ class Transaction:
             for recipient in recipients:
                 attempts[recipient] += 1
         self._tried += rcpts
-        self._books.rcpt_commands += rcpts
+        self._accounts.rcpt_commands += rcpts
 
-    def _read_other(self, verb: Verb, answer: Answer, code: int, status: int) -> None:
+    def _read_other(self, verb: Verb, code: int, status: int) -> None:
         if verb == Verb.MAIL:
-            self._mail_seen = classify(code, status, True)
-            self.refused_at_mail = answer != Answer.MAIL_OK
+            self._mail_code, self._mail_seen = code, classify(code, status, True)
+            self.refused_at_mail = self._mail_seen != Seen.ACCEPTED
         elif verb == Verb.BDAT:
-            self.final_code = code
+            self._final_code = code
         elif verb == Verb.DATA:
             self._data_code = code
 
-    def _is_reason_to_stop(self, heard: Heard) -> bool:
-        is_first = heard.recipients[0] == self.recipients[0]
-        is_over = heard.verb == Verb.RCPT and classify(heard.code, heard.status, is_first) == Seen.OVER
-        overflow = overflow_for(heard.code, self._plan.for_452, self._plan.for_552)
+    def _is_reason_to_stop(self, reply: ReplyRecord) -> bool:
+        is_first = reply.recipients[0] == self.recipients[0]
+        is_over = reply.verb == Verb.RCPT and classify(reply.code, reply.status, is_first) == Seen.OVER
+        overflow = overflow_for(reply.code, self._plan.for_452, self._plan.for_552)
         return is_over and stops_sending(self._plan.stop_on_overflow, overflow)
 
     def _must_stop(self) -> bool:
         return self.tally.over > 0 and stops_sending(self._plan.stop_on_overflow, self.overflow)
-
-    def _send_text(self) -> Steps:
-        if self._data_code == 354:
-            # DATA may be accepted although no RCPT was: then a lone dot ends it (RFC 2920 section 3.1).
-            octets = self._message.size if self.tally.accepted else LONE_DOT_OCTETS
-            yield from self._session.exchange([Command(Verb.TEXT, octets)])
-            self.final_code = self._session.heard[0].code
-        self._session.needs_reset = self.final_code == 0
 
 
 def _no_verdict(settle: Settle, verdicts: Sequence[object]) -> str:

@@ -1,4 +1,4 @@
-"""The books of a run: what is known of each message, the ledger, and the responses made from it."""
+"""The accounts of a run: what is known of each message, the ledger, and the responses made from it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Message:
         return zip(valid, self.accepted, map(bool, self.ndr), map(not_, self.settled), strict=True)
 
 
-class Books:
+class Accounts:
     """Counts of a run, and with `keep_rows` its rows. Memory does not grow with finished messages."""
 
     def __init__(self, destinations: Sequence[str], *, keep_rows: bool) -> None:

@@ -19,18 +19,27 @@ class Command(NamedTuple):
     recipients: Sequence[int] = NOBODY
 
 
-class Heard(NamedTuple):
+class ReplyRecord(NamedTuple):
     """One reply as the client has it, or one to each RCPT for `recipients`.
 
-    `read` counts network reads of the connection from 0.
+    Attributes
+    ----------
+    verb, recipients : Verb, sequence of int
+        The command it answers.
+    code, status : int
+        What it says; code 0 where none came.
+    read : int
+        The network read that brought it, counted within the connection from 0.
+    answer : Answer
+        Which of the server's answers it is; known only where the server is simulated, too.
     """
 
     verb: Verb
     recipients: Sequence[int]
-    answer: Answer
     code: int
     status: int
     read: int
+    answer: Answer = Answer.NONE
 
 
-Stops = Callable[[Heard], bool]
+Stops = Callable[[ReplyRecord], bool]

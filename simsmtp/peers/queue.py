@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 
-from simsmtp.engines.reference.books import Message
+from simsmtp.peers.accounting import Message
+from simsmtp.strategies.sizing import transactions_for
 
 
 class Job:
@@ -94,7 +95,7 @@ class Queue:
         """Return how many transactions of `size` recipients are waiting; counting stops at `enough`."""
         waiting = 0
         for _, _, job in self._heap:
-            waiting += -(-job.pending // size)
+            waiting += transactions_for(job.pending, size)
             if waiting >= enough:
                 break
         return waiting

@@ -1,0 +1,81 @@
+"""Flights: which commands of a transaction a sender writes before it waits for replies (RFC 2920 section 3.1)."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from simsmtp.protocol.commands import Verb
+from simsmtp.strategies.window import Window, may_send, rcpts_that_fit
+
+
+class Step(IntEnum):
+    """What of a transaction comes next."""
+
+    RESET = 0  # RSET, where the transaction before was left open
+    MAIL = 1
+    RCPT = 2
+    DATA = 3  # DATA, or BDAT with the text
+    END = 4
+
+
+class Sizes(NamedTuple):
+    """Octets of the commands of a transaction, CRLF included; of BDAT its line without the chunk."""
+
+    reset: int
+    mail: int
+    rcpt: int
+    data: int
+
+
+class Flight(NamedTuple):
+    """The commands of one flight, in this order, and what comes after it.
+
+    Attributes
+    ----------
+    reset, mail : bool
+        Whether RSET and MAIL are part of it.
+    rcpts : int
+        RCPT commands.
+    data : bool
+        Whether DATA or BDAT ends it.
+    step : Step
+        What the next flight begins with.
+    """
+
+    reset: bool
+    mail: bool
+    rcpts: int
+    data: bool
+    step: Step
+
+
+def next_flight(window: Window, step: Step, waiting: int, data: Verb, sizes: Sizes) -> Flight:
+    """Return the next flight of a transaction.
+
+    Parameters
+    ----------
+    window : Window
+        The sender's window.
+    step : Step
+        What it begins with.
+    waiting : int
+        Recipients for whom no flight has held RCPT yet.
+    data : Verb
+        DATA or BDAT.
+    sizes : Sizes
+        Octets of the commands.
+    """
+    reset = step == Step.RESET
+    commands, octets, rcpts = 0, 0, 0
+    if reset:  # a flight always takes its first command
+        commands, octets, step = 1, sizes.reset, Step.MAIL
+    mail = step == Step.MAIL and may_send(window, commands, 0, octets, Verb.MAIL, sizes.mail)
+    if mail:
+        commands, octets, step = commands + 1, octets + sizes.mail, Step.RCPT
+    if step == Step.RCPT:
+        rcpts = min(waiting, rcpts_that_fit(window, commands, 0, octets, sizes.rcpt))
+        if rcpts == waiting:
+            commands, octets, step = commands + rcpts, octets + rcpts * sizes.rcpt, Step.DATA
+    last = step == Step.DATA and may_send(window, commands, rcpts, octets, data, sizes.data)
+    return Flight(reset, mail, rcpts, last, Step.END if last else step)

@@ -1,0 +1,72 @@
+"""What a sender does around a transaction: connect, go on, begin anew, and where what is left goes."""
+
+from __future__ import annotations
+
+from simsmtp.strategies.sizing import Sizing
+
+
+def may_connect(open_here: int, most_here: int, open_in_all: int, most_in_all: int) -> bool:
+    """Tell whether a further connection to a destination is allowed.
+
+    Parameters
+    ----------
+    open_here, most_here : int
+        Connections to the destination, and how many there may be.
+    open_in_all, most_in_all : int
+        The same for all destinations together.
+    """
+    return open_here < most_here and open_in_all < most_in_all
+
+
+def is_worth_connecting(transactions: int, starting: int) -> bool:
+    """Tell whether transactions wait for which no connection to the destination has been begun yet.
+
+    Parameters
+    ----------
+    transactions : int
+        Transactions that wait.
+    starting : int
+        Connections that have not begun their first transaction.
+    """
+    return transactions > starting
+
+
+def may_go_on(is_closed: bool, is_over: bool, transactions: int, most: int, sizing: Sizing, mailmax: int) -> bool:
+    """Tell whether a session takes a further transaction.
+
+    Parameters
+    ----------
+    is_closed, is_over : bool
+        One of the two has hung up; the sender means to leave.
+    transactions, most : int
+        Transactions so far, and the sender's own cap.
+    sizing, mailmax : Sizing, int
+        A sender that heeds RCPTMAX heeds MAILMAX, too (RFC 9422); 0 if it is not offered.
+    """
+    if sizing == Sizing.RCPTMAX and mailmax > 0:
+        most = min(most, mailmax)
+    return not is_closed and not is_over and transactions < most
+
+
+def begins_anew(refused_at_mail: bool, is_closed: bool, committed: int) -> bool:
+    """Tell whether a transaction that MAIL was refused for is tried again at once, over a new connection.
+
+    Parameters
+    ----------
+    refused_at_mail, is_closed : bool
+        How it ended.
+    committed : int
+        Recipients that the transaction before it on the connection committed for the first time: the connection is
+        spent, and it was of use.
+    """
+    return refused_at_mail and is_closed and committed > 0
+
+
+def nothing_committed(is_closed: bool, final_code: int) -> bool:
+    """Tell whether all recipients of a transaction defer: the connection went before a final reply 2yz."""
+    return is_closed and not 200 <= final_code < 300
+
+
+def is_answered(final_code: int, data_code: int) -> bool:
+    """Tell whether DATA, BDAT or the text has had its final reply; 0 stands for no reply."""
+    return final_code > 0 or data_code >= 400
