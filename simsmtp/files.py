@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
@@ -101,6 +101,23 @@ def replace_file(path: str | Path, content: bytes | str) -> None:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def replace_files(folder: str | Path, contents: Mapping[str, bytes]) -> list[Path]:
+    """Write several files into a folder, which is made if it is not there, and return their paths.
+
+    Raises
+    ------
+    InputError
+        If one cannot be written; those before it are.
+    """
+    folder = Path(folder)
+    with write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        with write_errors(folder / name):
+            replace_file(folder / name, content)
+    return [folder / name for name in contents]
+
+
 def why_not_replaceable(path: Path) -> str:
     """Return why a file may not be put at `path`, empty if it may.
 
@@ -111,14 +128,14 @@ def why_not_replaceable(path: Path) -> str:
     """
     folder = Path(os.path.realpath(path.parent))
     if os.name == "posix" and folder.parts[1:2] in _OF_THE_SYSTEM and folder.parts[1:3] != ("dev", "shm"):
-        return f"is in {folder}, which holds no files"  # /dev/stdout is a link that may lead to a file
+        return f"it is in {folder}, where no files are kept"  # /dev/stdout is a link that may lead to a file
     try:
         mode = path.stat().st_mode
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
             return ""
         raise
-    return "is a folder" if stat.S_ISDIR(mode) else "" if stat.S_ISREG(mode) else "is not a regular file"
+    return "it is a folder" if stat.S_ISDIR(mode) else "" if stat.S_ISREG(mode) else "it is not a regular file"
 
 
 @contextmanager
@@ -141,7 +158,7 @@ def write_errors(path: str | Path, key: str | None = None) -> Iterator[None]:
 
 
 def open_appending(path: str | Path) -> TextIO:
-    """Open a text file to write at its end; it is made if it is not there.
+    """Open a text file to write at its end; it is made if it is not there, and written line by line.
 
     In a folder that everybody may write to, such as /tmp, no link is followed and the file has to be the user's own:
     others could have put it there.
@@ -160,14 +177,18 @@ def open_appending(path: str | Path) -> TextIO:
         number = os.open(real, flags, 0o666)
     except OSError as error:
         if error.errno in _IS_LINK:
-            raise OSError(None, f"is a link in {real.parent}, which everybody may write to", str(path)) from None
+            raise OSError(None, f"it is a link in {real.parent}, which everybody may write to", str(path)) from None
         raise
-    file = os.fdopen(number, "a", encoding="utf-8", newline="")
+    file = os.fdopen(number, "a", buffering=1, encoding="utf-8", newline="")
     found = os.fstat(number)
     is_ours = not _is_public(real.parent) or (found.st_uid == os.geteuid() and found.st_nlink == 1)
     if not stat.S_ISREG(found.st_mode) or not is_ours:
         file.close()
-        reason = f"may be another's, for everybody may write to {real.parent}" if not is_ours else "is no regular file"
+        reason = (
+            f"it may be another's, for everybody may write to {real.parent}"
+            if not is_ours
+            else "it is not a regular file"
+        )
         raise OSError(None, reason, str(path))
     return file
 

@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from simsmtp.analysis.style import RC
+from simsmtp.files import replace_files
 
 _DPI = 200
 
@@ -51,13 +52,12 @@ def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Pa
 
     Raises
     ------
-    OSError
+    InputError
         If the folder or a file cannot be written.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    png, svg = folder / f"{name}.png", folder / f"{name}.svg"
+    png, svg = io.BytesIO(), io.BytesIO()
     with mpl.rc_context({**RC, "svg.hashsalt": "simsmtp", "svg.fonttype": "path"}):
-        figure.savefig(png, dpi=_DPI, metadata={"Software": None})
-        figure.savefig(svg, metadata={"Date": None, "Creator": None})
-    return png, svg
+        figure.savefig(png, format="png", dpi=_DPI, metadata={"Software": None})
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    written = replace_files(Path(folder), {f"{name}.png": png.getvalue(), f"{name}.svg": svg.getvalue()})
+    return written[0], written[1]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsmtp.errors import InputError
+from simsmtp.files import read_text
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -200,7 +201,7 @@ def _document(path: Path) -> Json:
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_text(path, allowed="a file that simsmtp wrote", most=2**28))
     except ValueError as error:
         raise InputError(f"malformed: {error}", file=str(path)) from None
     if not isinstance(found, dict):

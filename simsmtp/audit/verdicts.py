@@ -10,6 +10,7 @@ from typing import Any
 
 from simsmtp.audit.judgement import AFFECTED, MEANINGS, WORST, Verdict
 from simsmtp.errors import InputError
+from simsmtp.files import replace_file, write_errors
 
 _FORMAT = "simsmtp audit baseline"
 Verdicts = dict[tuple[str, str], Verdict]
@@ -58,7 +59,8 @@ def write_baseline(path: Path, found: Verdicts) -> None:
     senders: dict[str, dict[str, str]] = {}
     for (sender, cell), one in sorted(found.items()):
         senders.setdefault(sender, {})[cell] = str(one)
-    path.write_text(json.dumps({"format": _FORMAT, "version": 1, "verdicts": senders}, indent=1) + "\n", "utf-8")
+    with write_errors(path, "--write-baseline"):
+        replace_file(path, json.dumps({"format": _FORMAT, "version": 1, "verdicts": senders}, indent=1) + "\n")
 
 
 def read_baseline(path: Path) -> Verdicts:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from simsmtp._version import __version__
 from simsmtp.errors import InputError
+from simsmtp.files import replace_file, write_errors
 
 VERSION = 1
 """Of the calibration file's form; another is refused."""
@@ -103,10 +104,9 @@ def write_calibration(calibration: Calibration, path: Path, *, scenario: str = "
         *(f"{name} = {value:.6g}" for name, value in it.parameters._asdict().items()),
         *(["", scenario] if scenario else []),
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(path.name + ".part")
-    half.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    half.replace(path)
+    with write_errors(path, "--output"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, "\n".join(lines) + "\n")
 
 
 def read_calibration(path: Path) -> Calibration:

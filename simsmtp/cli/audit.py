@@ -141,9 +141,9 @@ def audit(
     if write_baseline:
         verdicts.write_baseline(write_baseline, found)
     if junit_file:
-        junit_file.write_text(verdicts.junit(rows, known), encoding="utf-8")
+        _write(junit_file, "--junit", verdicts.junit(rows, known))
     if markdown_file:
-        markdown_file.write_text(f"{markdown(rows)}\n{LEGEND}\n", encoding="utf-8")
+        _write(markdown_file, "--markdown", f"{markdown(rows)}\n{LEGEND}\n")
     if as_json:
         print(json.dumps({"rows": rows, "exit_code": verdicts.exit_code(found, known)}, indent=1))
     else:
@@ -151,6 +151,13 @@ def audit(
         for sender, cell in verdicts.worse(found, known) if known is not None else ():
             print(f"worse than the baseline: {sender} {cell}: {found[sender, cell]}")
     ctx.exit(verdicts.exit_code(found, known))
+
+
+def _write(path: Path, key: str, text: str) -> None:
+    from simsmtp.files import replace_file, write_errors  # noqa: PLC0415
+
+    with write_errors(path, key):
+        replace_file(path, text)
 
 
 def _cells(quick: bool, replies: Sequence[int], numbers: Sequence[int]) -> list[Cell]:

@@ -33,6 +33,7 @@ Exit codes: 0 written; 2 bad input, and nothing was written.
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the table.")
 def calibrate(measured: Path, output: Path, max_rtt: float | None, as_json: bool) -> None:
     """Parse, call, print."""
+    from simsmtp.analysis.outputs import require_writable  # noqa: PLC0415
     from simsmtp.calibration.fit import fit, steps  # noqa: PLC0415
     from simsmtp.calibration.measured import read_measured  # noqa: PLC0415
     from simsmtp.calibration.parameters import write_calibration  # noqa: PLC0415
@@ -40,6 +41,7 @@ def calibrate(measured: Path, output: Path, max_rtt: float | None, as_json: bool
     from simsmtp.errors import InputError  # noqa: PLC0415
     from simsmtp.study.progress import progress_bar  # noqa: PLC0415
 
+    require_writable(output, "--output", may_be_made=True)
     groups = read_measured(measured)
     used = [group for group in groups if max_rtt is None or group.setting.rtt_ms <= max_rtt]
     if not used:

@@ -109,6 +109,7 @@ def read_margins(given: Sequence[str]) -> float | Mapping[str, float]:
 
 
 def _check_output(kind: str | None, output: Path | None, as_json: bool) -> None:
+    from simsmtp.analysis.outputs import require_writable  # noqa: PLC0415
     from simsmtp.errors import InputError  # noqa: PLC0415
 
     if kind in {"gha", "pytest-benchmark"} and output is None:
@@ -117,17 +118,22 @@ def _check_output(kind: str | None, output: Path | None, as_json: bool) -> None:
         raise InputError("needs a format", key="--output", given=str(output), allowed="it with --to FORMAT")
     if kind is not None and output is None and as_json:
         raise InputError("prints in place of --json", key="--to", given=kind, allowed="it with --output FILE")
+    if output is not None:
+        require_writable(output, "--output", may_be_made=True)
 
 
 def _write(found: Comparison, kind: str, output: Path | None) -> None:
     from simsmtp.analysis.exports import export  # noqa: PLC0415
+    from simsmtp.files import replace_file, write_errors  # noqa: PLC0415
 
     for suffix, text in export(found, kind).items():
         if output is None:
             print(text, end="")
-        else:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            output.with_name(f"{output.stem}{suffix}{output.suffix}").write_text(text, encoding="utf-8")
+            continue
+        path = output.with_name(f"{output.stem}{suffix}{output.suffix}")
+        with write_errors(path, "--output"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, text)
 
 
 def print_comparison(found: Comparison) -> None:

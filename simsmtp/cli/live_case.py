@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from simsmtp.analysis.outputs import require_writable
+from simsmtp.files import open_appending, replace_file, write_errors
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
@@ -57,12 +58,9 @@ class RowFile:
 
     def open(self) -> None:
         """Make the file, in the place of one that may be there."""
-        from simsmtp.errors import InputError  # noqa: PLC0415
-
-        try:
-            self._file = self._path.open("w", encoding="utf-8", newline="", buffering=1)
-        except OSError as error:
-            raise InputError(f"cannot be written: {error.strerror}", key="--rows", given=str(self._path)) from None
+        with write_errors(self._path, "--rows"):
+            replace_file(self._path, b"")
+            self._file = open_appending(self._path)
         self._writer = csv.writer(self._file, lineterminator="\n")
         self._writer.writerow(self._columns)
 

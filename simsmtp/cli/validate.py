@@ -43,11 +43,15 @@ _WIDTH = 130
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the table.")
 def validate(measured: Path, calibration_file: Path, replications: int, figure: Path | None, as_json: bool) -> None:
     """Parse, call, print."""
+    from simsmtp.analysis.outputs import require_writable  # noqa: PLC0415
     from simsmtp.calibration.measured import read_measured  # noqa: PLC0415
     from simsmtp.calibration.parameters import read_calibration  # noqa: PLC0415
     from simsmtp.calibration.predict import predict  # noqa: PLC0415
     from simsmtp.study.progress import progress_bar  # noqa: PLC0415
 
+    if figure is not None:
+        for ending in (".png", ".svg"):
+            require_writable(figure.with_name(figure.name + ending), "--figure", may_be_made=True)
     calibration = read_calibration(calibration_file)
     groups = read_measured(measured)
     receivers = sorted({group.setting.receiver for group in groups} - {"", calibration.receiver})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import simsmtp
 from simsmtp.errors import InputError
+from simsmtp.files import replace_file, why_not_replaceable, write_errors
 from simsmtp.model.responses import COLUMNS, RESPONSES
 from simsmtp.study.address import SCHEMA
 from simsmtp.study.recorded import NoBaselineError, Recorded, RecordedPoint, recorded_study
@@ -51,17 +51,23 @@ def write_baseline(study: Study, path: str | Path, *, limit: int = LIMIT_BYTES) 
     if len(content) > limit:
         raise InputError("too large for a baseline", file=str(path), given=f"{len(content):,} bytes",
                          allowed=f"at most {limit:,} bytes: fewer replications or design points")  # fmt: skip
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
-    part.write_bytes(content)
-    os.replace(part, target)  # noqa: PTH105 - as Path.replace, and either the old or the new file is there
+    with write_errors(path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(target, content)
     return target
 
 
 def require_writable(path: Path) -> None:
     """Raise an `InputError` if a baseline cannot be written there, or would replace something else."""
-    if path.is_dir() or (path.exists() and not path.read_bytes().startswith(_FIRST.encode())):
+    with write_errors(path):
+        is_other = why_not_replaceable(path) != "" or (path.exists() and not _is_baseline(path))
+    if is_other:
         raise InputError("is something else than a baseline", file=str(path), allowed="a new file, or a baseline")
+
+
+def _is_baseline(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_FIRST)) == _FIRST.encode()
 
 
 def _lines(study: Study) -> Iterator[str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import simsmtp
+from simsmtp.files import replace_files
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.address import code_hash
 from simsmtp.study.bounds import Bound
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 def write_capacity(capacity: Capacity, *, figure: bool, command: str | None) -> list[Path]:
     """Write the files of a plan; parameters and value as `Capacity.write`."""
     folder = capacity.plan.settings.folder
-    folder.mkdir(parents=True, exist_ok=True)
     document = document_of_capacity(capacity)
     digest = _digest(capacity)
     contents = {
@@ -48,11 +47,7 @@ def write_capacity(capacity: Capacity, *, figure: bool, command: str | None) -> 
     }
     if figure:
         contents |= _images(capacity)
-    for name, content in contents.items():
-        part = folder / f".{name}.part"
-        part.write_bytes(content)
-        os.replace(part, folder / name)  # noqa: PTH105 - either the old or the new file is there
-    return [folder / name for name in contents]
+    return replace_files(folder, contents)
 
 
 def _provenance(capacity: Capacity, digest: str, command: str | None) -> dict[str, Any]:

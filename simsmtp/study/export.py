@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from simsmtp.files import replace_file
+from simsmtp.files import replace_files
 from simsmtp.model.counted import counted
 from simsmtp.model.responses import BY_NAME, COLUMNS
 from simsmtp.study.provenance import PROVENANCE, kept_provenance, provenance
@@ -23,7 +23,6 @@ _MOST_ROWS = 40
 
 def write_study(study: Study, folder: Path, *, figure: bool, command: str | None) -> list[Path]:
     """Write the files of a study; parameters and value as `Study.write`."""
-    folder.mkdir(parents=True, exist_ok=True)
     contents = {
         "summary.csv": study.summary().to_csv(index=False, lineterminator="\n").encode(),
         PROVENANCE: kept_provenance(folder, computed=study.computed, digest=study.digest)
@@ -32,9 +31,7 @@ def write_study(study: Study, folder: Path, *, figure: bool, command: str | None
     }
     if figure and study.experiment.figure is not None:
         contents |= _images(study)
-    for name, content in contents.items():
-        replace_file(folder / name, content)
-    return [folder / name for name in contents]
+    return replace_files(folder, contents)
 
 
 def _images(study: Study) -> dict[str, bytes]:
