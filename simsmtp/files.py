@@ -98,7 +98,7 @@ def replacing(path: str | Path, *, mode: int = 0o666) -> Iterator[Path]:
 def replace_file(path: str | Path, content: bytes | str) -> None:
     """Write a file as a whole or not at all; errors as `replacing`."""
     with replacing(path) as part:
-        part.write_bytes(content.encode() if isinstance(content, str) else content)
+        part.write_bytes(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
 
 
 def replace_files(folder: str | Path, contents: Mapping[str, bytes]) -> list[Path]:
@@ -179,7 +179,7 @@ def open_appending(path: str | Path) -> TextIO:
         if error.errno in _IS_LINK:
             raise OSError(None, f"it is a link in {real.parent}, which everybody may write to", str(path)) from None
         raise
-    file = os.fdopen(number, "a", buffering=1, encoding="utf-8", newline="")
+    file = os.fdopen(number, "a", buffering=1, encoding="utf-8", errors="backslashreplace", newline="")
     found = os.fstat(number)
     is_ours = not _is_public(real.parent) or (found.st_uid == os.geteuid() and found.st_nlink == 1)
     if not stat.S_ISREG(found.st_mode) or not is_ours:

@@ -11,7 +11,7 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simsmtp.analysis.outputs import require_writable
+from simsmtp.analysis.outputs import require_writable, without_formulas
 from simsmtp.errors import InputError
 from simsmtp.files import replacing, write_errors
 
@@ -71,7 +71,7 @@ def _compressed_csv(path: Path) -> Iterator[Write]:
 
 def _lines_into(file: TextIO) -> Write:
     has_header = chain([True], repeat(False))
-    return lambda table: table.to_csv(file, index=False, header=next(has_header), lineterminator="\n")
+    return lambda table: without_formulas(table).to_csv(file, index=False, header=next(has_header), lineterminator="\n")
 
 
 @contextmanager

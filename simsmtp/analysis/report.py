@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from simsmtp.analysis.report_capacity import capacity_answer, capacity_tables
 from simsmtp.analysis.report_page import contents_html, page_html, section_html
 from simsmtp.analysis.results_folder import read_record
 from simsmtp.files import replace_file, write_errors
+from simsmtp.shown import html_text
 
 if TYPE_CHECKING:
     from simsmtp.analysis.results_folder import Record
@@ -68,7 +68,7 @@ def report_html(record: Record) -> str:
         ("glossary", "Glossary of the responses", parts.glossary(record)),
     ]
     shown = [(name, title, content) for name, title, content in sections if content]
-    head = f"<h1>{escape(record.title)}</h1>"
-    asked = f'<p class="lead">{escape(record.description)}</p>' if record.description else ""
+    head = f"<h1>{html_text(record.title)}</h1>"
+    asked = f'<p class="lead">{html_text(record.description)}</p>' if record.description else ""
     links = contents_html([(name, title) for name, title, _ in shown])
     return page_html(record.title, "\n".join([head, asked, links, *(section_html(*one) for one in shown)]))

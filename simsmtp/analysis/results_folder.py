@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from simsmtp.analysis.outputs import read_csv_texts
 from simsmtp.errors import InputError
 from simsmtp.files import read_text
 
@@ -162,7 +163,7 @@ def _csv(path: Path) -> DataFrame:
     import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
 
     try:
-        return pd.read_csv(path, dtype="str", keep_default_na=False)
+        return read_csv_texts(path)
     except (ValueError, pd.errors.ParserError) as error:
         raise InputError(f"malformed table: {error}", file=str(path)) from None
 

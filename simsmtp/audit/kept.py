@@ -12,7 +12,7 @@ from typing import Any
 from simsmtp.audit.judgement import Verdict
 from simsmtp.audit.trial import Row
 from simsmtp.errors import InputError
-from simsmtp.files import open_appending, replace_file, why_not_replaceable, write_errors
+from simsmtp.files import open_appending, read_text, replace_file, why_not_replaceable, write_errors
 
 
 class Kept:
@@ -57,7 +57,7 @@ class Kept:
             raise OSError(None, reason)
         if not path.exists():
             return
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, allowed="rows that simsmtp audit wrote", most=2**28)
         whole, _, torn = text.rpartition("\n")  # a kill may have cut the last line
         for number, line in enumerate(whole.splitlines(), 1):
             try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from simsmtp.audit.judgement import AFFECTED, MEANINGS, WORST, Verdict
 from simsmtp.errors import InputError
-from simsmtp.files import replace_file, write_errors
+from simsmtp.files import read_text, replace_file, write_errors
 
 _FORMAT = "simsmtp audit baseline"
 Verdicts = dict[tuple[str, str], Verdict]
@@ -71,8 +71,9 @@ def read_baseline(path: Path) -> Verdicts:
     InputError
         It cannot be read, or is none.
     """
+    hint = "a file that --write-baseline wrote, version 1"
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_text(path, key="--baseline", allowed=hint))
         if document["format"] != _FORMAT or document["version"] != 1:
             raise KeyError
         return {
@@ -80,10 +81,7 @@ def read_baseline(path: Path) -> Verdicts:
             for sender, cells in document["verdicts"].items()
             for cell, one in cells.items()
         }
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=str(path), key="--baseline") from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        hint = "a file that --write-baseline wrote, version 1"
         raise InputError("no baseline of an audit", file=str(path), key="--baseline", allowed=hint) from None
 
 

@@ -38,6 +38,7 @@ def calibrate(measured: Path, output: Path, max_rtt: float | None, as_json: bool
     from simsmtp.calibration.measured import read_measured  # noqa: PLC0415
     from simsmtp.calibration.parameters import write_calibration  # noqa: PLC0415
     from simsmtp.calibration.settings import keys_text  # noqa: PLC0415
+    from simsmtp.cli.console import say  # noqa: PLC0415
     from simsmtp.errors import InputError  # noqa: PLC0415
     from simsmtp.study.progress import progress_bar  # noqa: PLC0415
 
@@ -60,4 +61,4 @@ def calibrate(measured: Path, output: Path, max_rtt: float | None, as_json: bool
         print(f"  {name:<18} {value:10.4g}")
     print(f"these sessions themselves: error of the median {found.median_abs_error:.1%}", end="")
     print(f" (median of settings), {found.worst_abs_error:.1%} (worst)")
-    print(output.as_posix())
+    say(output.as_posix())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from simsmtp.analysis.outputs import require_writable
 from simsmtp.files import open_appending, replace_file, write_errors
+from simsmtp.shown import cell, shown
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
@@ -65,8 +66,8 @@ class RowFile:
         self._writer.writerow(self._columns)
 
     def write(self, row: Sequence[object]) -> None:
-        """Write one row."""
-        self._writer.writerow(row)
+        """Write one row: a peer's words are neither formulas nor control characters."""
+        self._writer.writerow([cell(shown(one)) if isinstance(one, str) else one for one in row])
 
     def close(self) -> None:
         """Close the file, if it was made."""
@@ -92,6 +93,7 @@ class LiveCounter:
         """Show the state of things."""
         self._next = time.monotonic() + (_TERMINAL_S if self._is_terminal else _FILE_S)
         end = "\r" if self._is_terminal else "\n"
+        text = shown(text)
         print(text.ljust(self._shown), end=end, file=sys.stderr, flush=True)
         self._shown = len(text)
 

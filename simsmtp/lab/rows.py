@@ -67,9 +67,9 @@ class Rows:
                 os.fsync(file.fileno())
 
     def _read(self) -> None:
-        text = self._path.read_text(encoding="utf-8", errors="replace")
-        whole, _, torn = text.rpartition("\n")  # a kill may have cut the last line
-        for number, line in enumerate(whole.splitlines(), 1):
+        octets = self._path.read_bytes()
+        whole, _, torn = octets.rpartition(b"\n")  # a kill may have cut the last line
+        for number, line in enumerate(whole.decode("utf-8-sig", "replace").splitlines(), 1):
             try:
                 row = json.loads(line)
                 missing = [name for name in NAMES if name not in row]
@@ -81,4 +81,4 @@ class Rows:
                 )
             self.rows.append(row)
         if torn:
-            os.truncate(self._path, len(text.encode()) - len(torn.encode()))
+            os.truncate(self._path, len(octets) - len(torn))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ __all__ = ["LIMIT_BYTES", "NoBaselineError", "load_baseline", "write_baseline"]
 
 LIMIT_BYTES = 2_000_000
 _FIRST = "# simsmtp baseline "
+_TEXT, _FORMULA = re.compile(r'"(?:[^"\\]|\\.)*"'), re.compile(r",(?=\s*[=+\-@])")
 _HINT = "a baseline, a results folder or its replications.sqlite, a summary.csv, or an experiment file"
 
 
@@ -77,13 +79,18 @@ def _lines(study: Study) -> Iterator[str]:
         "simsmtp": simsmtp.__version__, "code": recorded.code, "common": recorded.common, "varied": recorded.varied,
     }  # fmt: skip
     yield f"{_FIRST}{SCHEMA}"
-    yield f"# {json.dumps(head)}"
+    yield f"# {_json(head)}"
     for point in recorded.points:
-        yield f"# {json.dumps(point._asdict())}"
+        yield f"# {_json(point._asdict())}"
     yield ",".join(("point", "replication", *COLUMNS))
     for point_number, rows in study.results.items():
         for row in rows:
             yield ",".join(str(one) for one in (point_number, row.replication, *map(_text, row.responses)))
+
+
+def _json(value: object) -> str:
+    """Return JSON in which no text makes a cell that a spreadsheet, which parts the line at commas, takes for one."""
+    return _TEXT.sub(lambda found: _FORMULA.sub(r"\\u002c", found[0]), json.dumps(value))
 
 
 def _text(value: object) -> str:

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import simsmtp
+from simsmtp.analysis.outputs import csv_of
 from simsmtp.files import replace_files
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.address import code_hash
@@ -43,7 +44,7 @@ def write_capacity(capacity: Capacity, *, figure: bool, command: str | None) -> 
         PROVENANCE: kept_provenance(folder, computed=capacity.computed, digest=digest)
         or (json.dumps(_provenance(capacity, digest, command), indent=2) + "\n").encode(),
         "experiment.json": experiment_json(capacity.plan.experiment),
-        "summary.csv": summary_of(capacity).to_csv(index=False, lineterminator="\n").encode(),
+        "summary.csv": csv_of(summary_of(capacity)),
     }
     if figure:
         contents |= _images(capacity)

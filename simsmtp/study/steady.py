@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp import engines
+from simsmtp.analysis.outputs import csv_of
 from simsmtp.errors import InputError
 from simsmtp.files import replace_files
 from simsmtp.study.design import DesignPoint
@@ -123,7 +124,7 @@ def write_steady(study: Study, folder: str | Path | None = None) -> tuple[list[P
         "summary_steady.csv": summarise(rows, study.experiment.columns, RESPONSES),
         "warmup.csv": pd.DataFrame(cuts),
     }
-    contents = {name: table.to_csv(index=False, lineterminator="\n").encode() for name, table in tables.items()}
+    contents = {name: csv_of(table) for name, table in tables.items()}
     latest = max(found, key=lambda one: one.warmup.cut / one.warmup.length)
     contents |= _images(study, latest)
     return replace_files(folder, contents), _notes(found)
