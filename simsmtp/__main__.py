@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import traceback
 
+_LAYOUT = "\n\t"  # of click's own messages
+
 
 def main() -> None:
     """Run the command line and exit: 0 ok, 1 crash or failed replication, 2 bad input, 130 Ctrl-C."""
@@ -44,7 +46,9 @@ def _exit_code() -> int:
 
 
 def _say(message: str, code: int) -> int:
-    print(f"simsmtp: {message}", file=sys.stderr)  # noqa: T201
+    from simsmtp.shown import shown  # noqa: PLC0415
+
+    print(f"simsmtp: {shown(message, keep=_LAYOUT)}", file=sys.stderr)  # noqa: T201
     return code
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from simsmtp.shown import shown
+
 
 class SimsmtpError(Exception):
     """Base of every exception that this package raises on purpose."""
@@ -70,7 +72,7 @@ class InputError(SimsmtpError):
             parts.append(f"allowed: {self.allowed}")
         if guess := self._closest():
             parts.append(f"did you mean {guess!r}?")
-        return "; ".join(parts)
+        return shown("; ".join(parts))
 
     def _closest(self) -> str | None:
         if not isinstance(self.allowed, tuple):

@@ -11,6 +11,7 @@ import numpy as np
 
 from simsmtp.analysis.labels import factor_name, level_text, response_label
 from simsmtp.analysis.style import COLOURS, RC, THEORY, LineStyle, line_styles
+from simsmtp.shown import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -182,7 +183,8 @@ def _tornado(axes: Axes, tornado: DataFrame, destinations: Sequence[str]) -> Non
         for index, row in enumerate(rows.to_dict("records")):
             _bar(axes, place + (index - (len(rows) - 1) / 2) * height, row, height)
     axes.axvline(0, color=_MARK, linewidth=0.9)
-    axes.set_yticks(range(len(factors)), [_factor(one, _level(tornado, one), destinations) for one in factors])
+    axes.set_yticks(range(len(factors)), [_factor(one, _level(tornado, one), destinations) for one in factors],
+                    parse_math=False)  # fmt: skip
     axes.set_ylim(len(factors) - 0.5, -0.5)
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")
@@ -217,7 +219,7 @@ def _factor(factor: str, base: object, destinations: Sequence[str]) -> str:
     """Return how a factor is called, with the destination it belongs to and its level as written."""
     parts = factor.split(".")
     inner = factor_name(".".join(parts[2:]) if parts[0] == "destinations" else factor)
-    where = f" of {destinations[int(parts[1])]}" if parts[0] == "destinations" else ""
+    where = f" of {shown(destinations[int(parts[1])])}" if parts[0] == "destinations" else ""
     mean = "mean " if isinstance(base, str) and np.isfinite(_number(base)) else ""
     written = f"{mean}{level_text(_number(base))}" if mean else level_text(base)
     return fill(f"{inner.name}{where}", 22) + "\n" + f"({written}{' ' + inner.suffix if inner.suffix else ''})"

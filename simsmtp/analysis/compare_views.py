@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.analysis.verdicts import CHANGED, IDENTICAL, INCONCLUSIVE, OK, REGRESSION
+from simsmtp.shown import html_text, markdown_text, shown
 
 if TYPE_CHECKING:
     from simsmtp.analysis.comparison import Comparison
@@ -54,7 +54,7 @@ def cells_of(row: Mapping[Any, Any], factors: tuple[str, ...]) -> list[str]:
     allowed = f"{_change(row['margin'], row['relative'])}{sign}".lstrip("+")
     verdict = row["verdict"] + (f": {row['reason']}" if row["reason"] else "")
     values = [row["response"], number(row["base_mean"]), number(row["new_mean"]), change_text(row), allowed, verdict]
-    return [str(row[name]) for name in factors] + values
+    return [shown(row[name]) for name in factors] + values
 
 
 def change_text(row: Mapping[Any, Any]) -> str:
@@ -88,38 +88,39 @@ def number(value: float) -> str:
 
 def markdown_of(found: Comparison, limit: int = 40) -> str:
     """Return verdict, table and notes as Markdown."""
-    lines = [f"### {found.name or 'comparison'}: {headline(found)}", ""]
+    lines = [f"### {markdown_text(found.name or 'comparison')}: {headline(found)}", ""]
     rows = found.worst_first().to_dict("records")
     if rows:
         heads = [*found.factors, *_COLUMNS]
         lines += [_row(heads), _row(["---"] * len(heads))]
         lines += [_row(cells_of(row, found.factors)) for row in rows[:limit]]
         lines += ["", *([f"… and {len(rows) - limit} more.", ""] if len(rows) > limit else []), explanation(found), ""]
-    lines += [f"- {note}" for note in found.notes]
+    lines += [f"- {markdown_text(note)}" for note in found.notes]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(map(markdown_text, cells)) + " |"
 
 
 def html_of(found: Comparison, limit: int = 60) -> str:
     """Return verdict and table for a notebook."""
     colour = _COLOURS.get(found.verdict, "#b3261e")
-    title = f"<b>{escape(found.name)}</b> " if found.name else ""
-    head = f'<p>{title}<b style="color: {colour}">{escape(headline(found))}</b></p>'
+    title = f"<b>{html_text(found.name)}</b> " if found.name else ""
+    head = f'<p>{title}<b style="color: {colour}">{html_text(headline(found))}</b></p>'
     rows = found.worst_first().to_dict("records")[:limit]
     if not rows:
         return head
-    heads = "".join(f"<th>{escape(name)}</th>" for name in (*found.factors, *_COLUMNS))
+    heads = "".join(f"<th>{html_text(name)}</th>" for name in (*found.factors, *_COLUMNS))
     body = "".join(_html_row(cells_of(row, found.factors), row["verdict"]) for row in rows)
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
-    notes = "".join(f"<li>{escape(note)}</li>" for note in found.notes)
-    return f"{head}{table}<p><small>{escape(explanation(found))}</small></p>" + (f"<ul>{notes}</ul>" if notes else "")
+    notes = "".join(f"<li>{html_text(note)}</li>" for note in found.notes)
+    notes = f"<ul>{notes}</ul>" if notes else ""
+    return f"{head}{table}<p><small>{html_text(explanation(found))}</small></p>{notes}"
 
 
 def _html_row(cells: list[str], verdict: str) -> str:
-    *others, last = (escape(cell) for cell in cells)
+    *others, last = (html_text(cell) for cell in cells)
     weight = "bold" if verdict == REGRESSION else "normal"
     style = f"color: {_COLOURS.get(verdict, '#b3261e')}; font-weight: {weight}; text-align: left"
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in others) + f'<td style="{style}">{last}</td></tr>'

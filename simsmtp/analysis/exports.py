@@ -15,6 +15,7 @@ from simsmtp.analysis.intervals import Interval, mean_interval
 from simsmtp.analysis.verdicts import FAILED, INCONCLUSIVE, REGRESSION
 from simsmtp.errors import InputError
 from simsmtp.model.responses import BY_NAME
+from simsmtp.shown import shown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from simsmtp.analysis.comparison import Comparison
 
 Documents = dict[str, str]
-_ILLEGAL = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd]")
 
 
 def export(found: Comparison, kind: str) -> Documents:
@@ -112,7 +112,7 @@ def _gobench(found: Comparison) -> Documents:
 
 
 def _token(text: object) -> str:
-    return re.sub(r"[\s/=]+", "_", str(text))
+    return shown(re.sub(r"[\s/=]+", "_", str(text)))
 
 
 def _pytest_benchmark(found: Comparison) -> Documents:
@@ -162,11 +162,11 @@ def _junit(found: Comparison) -> Documents:
     }
     numbers = {name: str(count) for name, count in counts.items()} | {"time": "0"}
     suites = ET.Element("testsuites", {"name": "simsmtp compare", **numbers})
-    suite = ET.SubElement(suites, "testsuite", {"name": _legal(found.name or "simsmtp"), **numbers})
+    suite = ET.SubElement(suites, "testsuite", {"name": shown(found.name or "simsmtp"), **numbers})
     for row in rows:
-        _junit_case(suite, row, _legal(_name_of(found, row)))
+        _junit_case(suite, row, shown(_name_of(found, row)))
     output = ET.SubElement(suite, "system-out")
-    output.text = _legal(headline(found))
+    output.text = shown(headline(found))
     ET.indent(suites)
     return {"": '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"}
 
@@ -177,11 +177,7 @@ def _junit_case(suite: ET.Element, row: Mapping[Any, Any], name: str) -> None:
         tag = "error" if row["verdict"] == FAILED else "failure"
         message = f"{row['verdict']}: {change_text(row)} {row['reason']}".rstrip()
         detail = f"base mean {row['base_mean']:.6g}, new mean {row['new_mean']:.6g}, {row['n']} pairs"
-        ET.SubElement(case, tag, {"type": row["verdict"], "message": _legal(message)}).text = detail
-
-
-def _legal(text: str) -> str:
-    return _ILLEGAL.sub("?", text)
+        ET.SubElement(case, tag, {"type": row["verdict"], "message": shown(message)}).text = detail
 
 
 def _markdown(found: Comparison) -> Documents:

@@ -93,7 +93,7 @@ def scale_x(axes: Axes, axis: XAxis, mark: float | None, width_pt: float) -> Non
     axes.set_xscale("log" if axis.scale == "log" else "linear")
     labels = axis.labels(width_pt, mark)
     crowded = axis.scale == "category" and sum(map(len, labels)) * 6 > width_pt
-    axes.set_xticks(axis.positions, labels)
+    axes.set_xticks(axis.positions, labels, parse_math=False)
     if crowded:
         axes.tick_params(axis="x", labelrotation=35)
         for text in axes.get_xticklabels():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 from simsmtp.analysis.labels import factor_name, response_label
 from simsmtp.analysis.report_text import NOTHING, Cell, interval_text, list_html, number_text, table_html
 from simsmtp.model.responses import BY_NAME
+from simsmtp.shown import html_text
 
 Rows = Sequence[Mapping[str, Any]]
 Heads = Mapping[str, str]
@@ -46,7 +46,7 @@ def capacity_answer(found: Mapping[str, Any]) -> str:
     """Return the answer in words, and what it assumes."""
     points = _texts(found.get("answers")) or [str(found.get("answer", ""))]
     assumed = _texts(found.get("assumptions"))
-    words = f'<p class="lead">{escape(points[0])}</p>{list_html(points[1:])}'
+    words = f'<p class="lead">{html_text(points[0])}</p>{list_html(points[1:])}'
     return f'<div class="glance">{words}</div>' + ("<h3>What was assumed</h3>" + list_html(assumed) if assumed else "")
 
 
@@ -62,7 +62,7 @@ def capacity_tables(found: Mapping[str, Any]) -> str:
         ("Theoretical bounds, the tightest first", _table(_rows(found.get("bounds")), _BOUNDS)),
         ("Cost of a run, at the plan's own prices", _table(_rows([found.get("cost")]), _COST)),
     ]
-    return "".join(f"<h3>{escape(title)}</h3>{table}" for title, table in parts if table)
+    return "".join(f"<h3>{html_text(title)}</h3>{table}" for title, table in parts if table)
 
 
 def _texts(value: Any) -> list[str]:

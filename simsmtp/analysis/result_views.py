@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from simsmtp.analysis.labels import level_text, response_label
 from simsmtp.analysis.style import COLOURS, RC
 from simsmtp.analysis.summary import clipped
 from simsmtp.model.responses import BY_NAME, COLUMNS
+from simsmtp.shown import html_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,12 +44,12 @@ def result_table(replications: DataFrame, caption: str, level: float = 0.95) -> 
     names = ["recipients", *shown, *_OTHERS, *_DELAYS]
     rows = "".join(_table_row(name, replications[name].to_numpy(np.float64), level) for name in names)
     head = f"<tr><th></th><th>mean</th><th>{level * 100:.4g} % interval</th></tr>"
-    return f"<table><caption>{escape(caption)}</caption><thead>{head}</thead><tbody>{rows}</tbody></table>"
+    return f"<table><caption>{html_text(caption)}</caption><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
 def _table_row(name: str, values: Floats, level: float) -> str:
-    label = escape(response_label(name))
-    title = escape(BY_NAME[name].meaning, quote=True)
+    label = html_text(response_label(name))
+    title = html_text(BY_NAME[name].meaning)
     found = mean_interval(values, level)
     cells = f"<td>{_text(found.mean)}</td><td>{_interval_text(name, values, level)}</td>"
     return f'<tr><th title="{title}" style="text-align: left">{label}</th>{cells}</tr>'

@@ -7,7 +7,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from simsmtp.analysis.outputs import read_csv_texts
 from simsmtp.errors import InputError
+from simsmtp.files import read_text
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -161,7 +163,7 @@ def _csv(path: Path) -> DataFrame:
     import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
 
     try:
-        return pd.read_csv(path, dtype="str", keep_default_na=False)
+        return read_csv_texts(path)
     except (ValueError, pd.errors.ParserError) as error:
         raise InputError(f"malformed table: {error}", file=str(path)) from None
 
@@ -200,7 +202,7 @@ def _document(path: Path) -> Json:
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_text(path, allowed="a file that simsmtp wrote", most=2**28))
     except ValueError as error:
         raise InputError(f"malformed: {error}", file=str(path)) from None
     if not isinstance(found, dict):

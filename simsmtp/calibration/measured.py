@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from simsmtp.errors import InputError
+from simsmtp.files import read_text
 
 MOST_LINES = 1_000_000
 MOST_RECIPIENTS = 1_000_000
@@ -95,12 +96,9 @@ def read_measured(path: Path) -> list[Group]:
     InputError
         No such file, no sessions in it, or a line that says something else.
     """
-    try:
-        with path.open(encoding="utf-8") as file:
-            lines = [line for line, _ in zip(file, range(MOST_LINES + 1), strict=False)]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError("cannot be read", file=str(path), given=str(error)) from None
-    if len(lines) > MOST_LINES:
+    text = read_text(path, allowed="one JSON object a line", most=2**30)
+    lines = text.replace("\r\n", "\n").split("\n")
+    if len(lines) > MOST_LINES + 1:
         raise InputError("too many lines", file=str(path), allowed=f"{MOST_LINES:,}")
     rows = [_row(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not rows:

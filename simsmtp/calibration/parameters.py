@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 from simsmtp._version import __version__
 from simsmtp.errors import InputError
+from simsmtp.files import read_text, replace_file, write_errors
 
 VERSION = 1
 """Of the calibration file's form; another is refused."""
@@ -92,7 +94,7 @@ def write_calibration(calibration: Calibration, path: Path, *, scenario: str = "
         f'simsmtp = "{__version__}"',
         "",
         "[fitted_to]",
-        f'receiver = "{it.receiver}"',
+        f"receiver = {_quoted(it.receiver)}",
         f"rtt_ms = [{', '.join(f'{rtt:g}' for rtt in it.rtt_ms)}]",
         f"sessions = {it.sessions}",
         f"settings = {it.settings}",
@@ -103,10 +105,15 @@ def write_calibration(calibration: Calibration, path: Path, *, scenario: str = "
         *(f"{name} = {value:.6g}" for name, value in it.parameters._asdict().items()),
         *(["", scenario] if scenario else []),
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(path.name + ".part")
-    half.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    half.replace(path)
+    with write_errors(path, "--output"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, "\n".join(lines) + "\n")
+
+
+def _quoted(text: str) -> str:
+    """Return a text as a basic string of TOML; what measured it may have called itself anything."""
+    whole = text.encode("utf-8", "replace").decode().replace("\x7f", "?")
+    return json.dumps(whole, ensure_ascii=False)
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -146,8 +153,8 @@ def read_calibration(path: Path) -> Calibration:
 
 def _table(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return tomllib.loads(read_text(path, allowed="a file that simsmtp calibrate wrote"))
+    except tomllib.TOMLDecodeError as error:
         raise InputError("no calibration file", file=str(path), given=str(error)) from None
 
 

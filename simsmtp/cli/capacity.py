@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import click
@@ -76,6 +75,7 @@ def capacity(
 ) -> None:
     """Parse, call, print."""
     from simsmtp.analysis.objectives import NotCarriedError  # noqa: PLC0415
+    from simsmtp.cli.console import say  # noqa: PLC0415
     from simsmtp.study.capacity import prepare_capacity, run_capacity  # noqa: PLC0415
 
     try:
@@ -84,7 +84,7 @@ def capacity(
             seed=seed, full=full, workers=workers, engine=engine, output=output, progress=True,
         )  # fmt: skip
     except NotCarriedError as error:
-        print(f"simsmtp: {error}", file=sys.stderr)
+        say(f"simsmtp: {error}", to_stderr=True)
         ctx.exit(4)
     found = run_capacity(prepared)
     from simsmtp.study.provenance import command_line  # noqa: PLC0415

@@ -13,6 +13,7 @@ from rich.table import Table
 from simsmtp.cli.console import PlainConsole
 from simsmtp.cli.tables import duration_text, number_text
 from simsmtp.model.counted import counted
+from simsmtp.shown import shown
 from simsmtp.study.capacity_answer import above_offered, answers, assumptions, utilisation
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _WIDTH = 120
 def print_capacity(capacity: Capacity, written: Sequence[Path]) -> None:
     """Print answer, assumptions and tables."""
     console = PlainConsole(_WIDTH)
-    console.print(capacity.plan.experiment.title, style="bold")
+    console.print(shown(capacity.plan.experiment.title), style="bold")
     first, *others = answers(capacity)
     console.print(f"\n{first}")
     for one in others:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -89,7 +88,9 @@ def compare(
 
 def no_baseline(ctx: click.Context, error: Exception) -> NoReturn:
     """Say that there is no baseline and exit with code 5."""
-    print(f"simsmtp: {error}", file=sys.stderr)
+    from simsmtp.cli.console import say  # noqa: PLC0415
+
+    say(f"simsmtp: {error}", to_stderr=True)
     ctx.exit(5)
 
 
@@ -109,6 +110,7 @@ def read_margins(given: Sequence[str]) -> float | Mapping[str, float]:
 
 
 def _check_output(kind: str | None, output: Path | None, as_json: bool) -> None:
+    from simsmtp.analysis.outputs import require_writable  # noqa: PLC0415
     from simsmtp.errors import InputError  # noqa: PLC0415
 
     if kind in {"gha", "pytest-benchmark"} and output is None:
@@ -117,41 +119,46 @@ def _check_output(kind: str | None, output: Path | None, as_json: bool) -> None:
         raise InputError("needs a format", key="--output", given=str(output), allowed="it with --to FORMAT")
     if kind is not None and output is None and as_json:
         raise InputError("prints in place of --json", key="--to", given=kind, allowed="it with --output FILE")
+    if output is not None:
+        require_writable(output, "--output", may_be_made=True)
 
 
 def _write(found: Comparison, kind: str, output: Path | None) -> None:
     from simsmtp.analysis.exports import export  # noqa: PLC0415
+    from simsmtp.files import replace_file, write_errors  # noqa: PLC0415
 
     for suffix, text in export(found, kind).items():
         if output is None:
-            print(text, end="")
-        else:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            output.with_name(f"{output.stem}{suffix}{output.suffix}").write_text(text, encoding="utf-8")
+            print(text, end="")  # of words of others the documents take care
+            continue
+        path = output.with_name(f"{output.stem}{suffix}{output.suffix}")
+        with write_errors(path, "--output"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, text)
 
 
 def print_comparison(found: Comparison) -> None:
     """Print the verdict, then what changed, the gravest first."""
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
 
     from simsmtp.analysis.compare_views import cells_of, explanation, headline  # noqa: PLC0415
     from simsmtp.cli.console import PlainConsole  # noqa: PLC0415
+    from simsmtp.shown import shown  # noqa: PLC0415
 
     console = PlainConsole(160)
-    console.print(Text(f"{found.name}: {headline(found)}", style="bold"), soft_wrap=True)
+    console.print(f"{shown(found.name)}: {headline(found)}", style="bold", soft_wrap=True)
     rows = found.worst_first().to_dict("records")
     if rows:
-        heads = [name.rpartition(".")[2] for name in found.factors]
+        heads = [shown(name.rpartition(".")[2]) for name in found.factors]
         table = Table(
             *heads, "response", "base", "new", "change", "allowed", "verdict", box=SIMPLE_HEAD, pad_edge=False
         )
         for row in rows[:_MOST_ROWS]:
-            table.add_row(*(Text(cell) for cell in cells_of(row, found.factors)))
+            table.add_row(*cells_of(row, found.factors))
         console.print(table)
         if len(rows) > _MOST_ROWS:
             console.print(f"… and {len(rows) - _MOST_ROWS} more: --json or --to markdown", soft_wrap=True)
-        console.print(Text(explanation(found)))
+        console.print(explanation(found))
     for note in found.notes:
-        console.print(Text(f"- {note}"), soft_wrap=True)
+        console.print(f"- {note}", soft_wrap=True)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from simsmtp.analysis.outputs import require_writable
+from simsmtp.files import open_appending, replace_file, write_errors
+from simsmtp.shown import cell, shown
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
@@ -57,18 +59,15 @@ class RowFile:
 
     def open(self) -> None:
         """Make the file, in the place of one that may be there."""
-        from simsmtp.errors import InputError  # noqa: PLC0415
-
-        try:
-            self._file = self._path.open("w", encoding="utf-8", newline="", buffering=1)
-        except OSError as error:
-            raise InputError(f"cannot be written: {error.strerror}", key="--rows", given=str(self._path)) from None
+        with write_errors(self._path, "--rows"):
+            replace_file(self._path, b"")
+            self._file = open_appending(self._path)
         self._writer = csv.writer(self._file, lineterminator="\n")
         self._writer.writerow(self._columns)
 
     def write(self, row: Sequence[object]) -> None:
-        """Write one row."""
-        self._writer.writerow(row)
+        """Write one row: a peer's words are neither formulas nor control characters."""
+        self._writer.writerow([cell(shown(one)) if isinstance(one, str) else one for one in row])
 
     def close(self) -> None:
         """Close the file, if it was made."""
@@ -94,6 +93,7 @@ class LiveCounter:
         """Show the state of things."""
         self._next = time.monotonic() + (_TERMINAL_S if self._is_terminal else _FILE_S)
         end = "\r" if self._is_terminal else "\n"
+        text = shown(text)
         print(text.ljust(self._shown), end=end, file=sys.stderr, flush=True)
         self._shown = len(text)
 

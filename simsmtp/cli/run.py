@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simsmtp.cli.console import say
 from simsmtp.model.counted import counted
+from simsmtp.shown import shown
 
 if TYPE_CHECKING:
     from simsmtp.cli.gate import Gate
@@ -138,9 +140,9 @@ def run(
             print_comparison(compared)
     for failure in study.failures[:5]:
         levels = ", ".join(f"{name}={level}" for name, level in failure.factors.items())
-        print(
-            f"simsmtp: replication {failure.replication} failed at {levels or 'the base'}: {failure.error}",
-            file=sys.stderr,
+        say(
+            f"simsmtp: replication {failure.replication} failed at {shown(levels) or 'the base'}: {failure.error}",
+            to_stderr=True,
         )
     if study.failures:
         print(
@@ -172,7 +174,7 @@ def _without_warmup(study: Study) -> list[Path]:
 
     files, notes = write_steady(study)
     for note in notes:
-        print(f"simsmtp: {note}", file=sys.stderr)
+        say(f"simsmtp: {note}", to_stderr=True)
     return files
 
 
@@ -210,9 +212,9 @@ def _print_estimate(plan: object, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"name": plan.experiment.name, "folder": str(plan.folder), **found._asdict()}, indent=1))
         return
-    print(f"{plan.experiment.name}: {plan.experiment.title}")
+    say(f"{plan.experiment.name}: {shown(plan.experiment.title)}")
     print(f"  {counted(found.points, 'design point')}, {counted(found.replications, 'replication')} of each")
-    print(f"  {counted(found.stored, 'replication')} stored in {plan.folder}, {found.missing} to compute")
+    say(f"  {counted(found.stored, 'replication')} stored in {plan.folder}, {found.missing} to compute")
     print(
         f"  about {duration_text(found.seconds)} with {counted(plan.workers, 'worker')}: an estimate from a short pilot"
     )

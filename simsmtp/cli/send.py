@@ -134,6 +134,7 @@ def _print(scenario: Scenario, delivered: Delivered, *, as_json: bool) -> None:
         }
         print(json.dumps(document, indent=1))
         return
+    from simsmtp.cli.console import say  # noqa: PLC0415
     from simsmtp.trace.transcript import ledger_lines  # noqa: PLC0415
 
     for line in ledger_lines(output):
@@ -144,7 +145,7 @@ def _print(scenario: Scenario, delivered: Delivered, *, as_json: bool) -> None:
         f"{said['rcpt_commands']} RCPT commands, {said['makespan_s']:.3f} s"
     )
     for fault in dict.fromkeys(delivered.faults):
-        print(f"{delivered.faults.count(fault)} connections ended otherwise than by QUIT or 421: {fault}")
+        say(f"{delivered.faults.count(fault)} connections ended otherwise than by QUIT or 421: {fault}")
 
 
 def _finite(values: Any) -> dict[str, Any]:

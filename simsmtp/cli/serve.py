@@ -140,6 +140,8 @@ def _state(listener: Listener) -> str:
 
 
 def _print(served: Served, *, as_json: bool) -> None:
+    from simsmtp.cli.console import say  # noqa: PLC0415
+
     summary = served.summary()
     if as_json:
         accepted = [[sender, recipient, times] for (sender, recipient), times in sorted(served.accepted.items())]
@@ -150,4 +152,4 @@ def _print(served: Served, *, as_json: bool) -> None:
             continue
         print(f"{name.replace('_', ' '):<24}{value!s:>10}")
     for name, times in served.faults.items():
-        print(f"  fault: {name.replace('_', ' '):<15}{times:>10}")
+        say(f"  fault: {name.replace('_', ' '):<15}{times:>10}")

@@ -57,6 +57,7 @@ def trace(
 ) -> None:
     """Parse, call, print."""
     from simsmtp.analysis.outputs import require_writable  # noqa: PLC0415
+    from simsmtp.cli.console import say  # noqa: PLC0415
     from simsmtp.engines import run_replication  # noqa: PLC0415
     from simsmtp.model.plan import plan_of  # noqa: PLC0415
     from simsmtp.protocol.wire import AddressBook  # noqa: PLC0415
@@ -91,4 +92,4 @@ def trace(
         return
     style = Style(addresses, recipients, scenario.client.strategy)
     for line in transcript(output, plan, style, connections=connections):
-        print(line)
+        say(line)

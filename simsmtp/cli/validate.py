@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,19 +42,24 @@ _WIDTH = 130
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the table.")
 def validate(measured: Path, calibration_file: Path, replications: int, figure: Path | None, as_json: bool) -> None:
     """Parse, call, print."""
+    from simsmtp.analysis.outputs import require_writable  # noqa: PLC0415
     from simsmtp.calibration.measured import read_measured  # noqa: PLC0415
     from simsmtp.calibration.parameters import read_calibration  # noqa: PLC0415
     from simsmtp.calibration.predict import predict  # noqa: PLC0415
+    from simsmtp.cli.console import say  # noqa: PLC0415
     from simsmtp.study.progress import progress_bar  # noqa: PLC0415
 
+    if figure is not None:
+        for ending in (".png", ".svg"):
+            require_writable(figure.with_name(figure.name + ending), "--figure", may_be_made=True)
     calibration = read_calibration(calibration_file)
     groups = read_measured(measured)
     receivers = sorted({group.setting.receiver for group in groups} - {"", calibration.receiver})
     if calibration.receiver and receivers:
-        print(
+        say(
             f"simsmtp: {calibration_file} was fitted to {calibration.receiver}, these sessions are with "
             f"{', '.join(receivers)}",
-            file=sys.stderr,
+            to_stderr=True,
         )
     with progress_bar("validate", len(groups), None, unit="setting") as advance:
         found = predict(groups, calibration.parameters, replications=replications, on_setting=advance)
@@ -70,7 +74,7 @@ def validate(measured: Path, calibration_file: Path, replications: int, figure: 
         return
     _print(document)
     if figure is not None:
-        print(", ".join(path.as_posix() for path in drawn))
+        say(", ".join(path.as_posix() for path in drawn))
 
 
 def document_of(found: Sequence[Prediction], fitted_ms: Sequence[float]) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import simsmtp
 from simsmtp.errors import InputError
+from simsmtp.files import replace_file, why_not_replaceable, write_errors
 from simsmtp.model.responses import COLUMNS, RESPONSES
 from simsmtp.study.address import SCHEMA
 from simsmtp.study.recorded import NoBaselineError, Recorded, RecordedPoint, recorded_study
@@ -23,6 +24,7 @@ __all__ = ["LIMIT_BYTES", "NoBaselineError", "load_baseline", "write_baseline"]
 
 LIMIT_BYTES = 2_000_000
 _FIRST = "# simsmtp baseline "
+_TEXT, _FORMULA = re.compile(r'"(?:[^"\\]|\\.)*"'), re.compile(r",(?=\s*[=+\-@])")
 _HINT = "a baseline, a results folder or its replications.sqlite, a summary.csv, or an experiment file"
 
 
@@ -51,17 +53,23 @@ def write_baseline(study: Study, path: str | Path, *, limit: int = LIMIT_BYTES) 
     if len(content) > limit:
         raise InputError("too large for a baseline", file=str(path), given=f"{len(content):,} bytes",
                          allowed=f"at most {limit:,} bytes: fewer replications or design points")  # fmt: skip
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
-    part.write_bytes(content)
-    os.replace(part, target)  # noqa: PTH105 - as Path.replace, and either the old or the new file is there
+    with write_errors(path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(target, content)
     return target
 
 
 def require_writable(path: Path) -> None:
     """Raise an `InputError` if a baseline cannot be written there, or would replace something else."""
-    if path.is_dir() or (path.exists() and not path.read_bytes().startswith(_FIRST.encode())):
+    with write_errors(path):
+        is_other = why_not_replaceable(path) != "" or (path.exists() and not _is_baseline(path))
+    if is_other:
         raise InputError("is something else than a baseline", file=str(path), allowed="a new file, or a baseline")
+
+
+def _is_baseline(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_FIRST)) == _FIRST.encode()
 
 
 def _lines(study: Study) -> Iterator[str]:
@@ -71,13 +79,18 @@ def _lines(study: Study) -> Iterator[str]:
         "simsmtp": simsmtp.__version__, "code": recorded.code, "common": recorded.common, "varied": recorded.varied,
     }  # fmt: skip
     yield f"{_FIRST}{SCHEMA}"
-    yield f"# {json.dumps(head)}"
+    yield f"# {_json(head)}"
     for point in recorded.points:
-        yield f"# {json.dumps(point._asdict())}"
+        yield f"# {_json(point._asdict())}"
     yield ",".join(("point", "replication", *COLUMNS))
     for point_number, rows in study.results.items():
         for row in rows:
             yield ",".join(str(one) for one in (point_number, row.replication, *map(_text, row.responses)))
+
+
+def _json(value: object) -> str:
+    """Return JSON in which no text makes a cell that a spreadsheet, which parts the line at commas, takes for one."""
+    return _TEXT.sub(lambda found: _FORMULA.sub(r"\\u002c", found[0]), json.dumps(value))
 
 
 def _text(value: object) -> str:

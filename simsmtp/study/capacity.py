@@ -6,11 +6,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.model.plan import plan_of
+from simsmtp.shown import html_text
 from simsmtp.study.bounds import Bound, bounds_of
 from simsmtp.study.capacity_stages import Cost, cost_of, late_percentile, percentile_table
 from simsmtp.study.capacity_table import RATE
@@ -103,7 +103,7 @@ class Capacity:
         from simsmtp.study.capacity_export import document_of_capacity  # noqa: PLC0415
 
         found = document_of_capacity(self)
-        return f"<h3>{escape(found['title'])}</h3>{capacity_answer(found)}{capacity_tables(found)}"
+        return f"<h3>{html_text(found['title'])}</h3>{capacity_answer(found)}{capacity_tables(found)}"
 
 
 def plan_capacity(path: str | Path, **options: Any) -> Capacity:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import simsmtp
+from simsmtp.analysis.outputs import csv_of
+from simsmtp.files import replace_files
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.address import code_hash
 from simsmtp.study.bounds import Bound
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 def write_capacity(capacity: Capacity, *, figure: bool, command: str | None) -> list[Path]:
     """Write the files of a plan; parameters and value as `Capacity.write`."""
     folder = capacity.plan.settings.folder
-    folder.mkdir(parents=True, exist_ok=True)
     document = document_of_capacity(capacity)
     digest = _digest(capacity)
     contents = {
@@ -44,15 +44,11 @@ def write_capacity(capacity: Capacity, *, figure: bool, command: str | None) -> 
         PROVENANCE: kept_provenance(folder, computed=capacity.computed, digest=digest)
         or (json.dumps(_provenance(capacity, digest, command), indent=2) + "\n").encode(),
         "experiment.json": experiment_json(capacity.plan.experiment),
-        "summary.csv": summary_of(capacity).to_csv(index=False, lineterminator="\n").encode(),
+        "summary.csv": csv_of(summary_of(capacity)),
     }
     if figure:
         contents |= _images(capacity)
-    for name, content in contents.items():
-        part = folder / f".{name}.part"
-        part.write_bytes(content)
-        os.replace(part, folder / name)  # noqa: PTH105 - either the old or the new file is there
-    return [folder / name for name in contents]
+    return replace_files(folder, contents)
 
 
 def _provenance(capacity: Capacity, digest: str, command: str | None) -> dict[str, Any]:

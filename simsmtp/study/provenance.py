@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import simsmtp
+from simsmtp.errors import InputError
+from simsmtp.files import read_text
 from simsmtp.study.address import code_hash
 
 if TYPE_CHECKING:
@@ -88,14 +90,14 @@ def kept_provenance(folder: Path, *, computed: int, digest: str) -> bytes | None
         Of its results.
     """
     path = folder / PROVENANCE
-    if computed or not path.exists():
+    if computed or not path.is_file():
         return None
-    content = path.read_bytes()
     try:
+        content = read_text(path, allowed="a file that simsmtp run wrote")
         noted = json.loads(content)
-    except ValueError:
+    except (InputError, ValueError):
         return None
-    return content if isinstance(noted, dict) and noted.get("digest") == digest else None
+    return content.encode() if isinstance(noted, dict) and noted.get("digest") == digest else None
 
 
 def command_line(arguments: list[str] | None = None) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.errors import InputError
+from simsmtp.files import read_text
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.factors import label_of
 from simsmtp.study.recorded import (
@@ -66,9 +67,9 @@ def _code_and_seed(base: sqlite3.Connection, folder: Path) -> tuple[str, int] | 
 
 def _provenance(folder: Path) -> tuple[str, int] | None:
     try:
-        noted = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+        noted = json.loads(read_text(folder / "provenance.json", allowed="a file that simsmtp run wrote"))
         return str(noted["code"]), int(noted["seed"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (InputError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -104,9 +105,11 @@ def from_summary(path: Path) -> Recorded:
     """Read the means of a ``summary.csv``."""
     import pandas as pd  # noqa: PLC0415
 
+    from simsmtp.analysis.outputs import read_csv_texts  # noqa: PLC0415
+
     try:
         # As text: float() gives back the very bits that were written, whatever the version of pandas.
-        table = pd.read_csv(path, dtype="str", keep_default_na=False)
+        table = read_csv_texts(path)
         table["mean"] = [float(cell or "nan") for cell in table["mean"]]
         table = table.astype({"point": "int64", "n": "int64"})
     except (ValueError, KeyError, pd.errors.ParserError) as error:

@@ -11,7 +11,7 @@ from email.mime.text import MIMEText
 from email.utils import format_datetime
 from pathlib import Path
 
-from simsmtp.errors import InputError
+from simsmtp.files import replace_file, write_errors
 from simsmtp.model.plan import Plan
 from simsmtp.model.records import DialogueRow, Output, RecipientRow
 from simsmtp.protocol.commands import Verb
@@ -50,14 +50,11 @@ def write_ndrs(folder: Path, output: Output, plan: Plan, addresses: AddressBook)
         If they cannot be written.
     """
     paths = []
-    try:
+    with write_errors(folder, "--ndr"):
         folder.mkdir(parents=True, exist_ok=True)
         for number, report in ndrs(output, plan, addresses):
-            path = folder / f"ndr-{number}.eml"
-            path.write_bytes(report.as_bytes())
-            paths.append(path)
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", key="--ndr", given=str(folder)) from None
+            paths.append(folder / f"ndr-{number}.eml")
+            replace_file(paths[-1], report.as_bytes())
     return paths
 
 
