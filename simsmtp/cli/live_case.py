@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import os
+import stat
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from simsmtp.analysis.outputs import require_writable
+from simsmtp.errors import InputError, UnfinishedError
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
@@ -34,8 +37,36 @@ def case_of(file: Path | None, settings: Sequence[str], point: int) -> tuple[Sce
     return Scenario.from_dict(tables), 0
 
 
+def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file as a whole, or leave what is there.
+
+    Raises
+    ------
+    UnfinishedError
+        It cannot be written: what the rows tell has happened, and is not kept.
+    """
+    from simsmtp.files import replacing  # noqa: PLC0415
+
+    try:
+        with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(map(_plain, rows))
+    except OSError as error:
+        raise _unwritten(path, error) from None
+
+
+def _plain(row: Sequence[object]) -> list[object]:
+    """Return a row whose words, which are a peer's, no spreadsheet takes for formulas."""
+    return [f"'{one}" if isinstance(one, str) and one.startswith(("=", "+", "-", "@")) else one for one in row]
+
+
+def _unwritten(path: Path, error: OSError) -> UnfinishedError:
+    return UnfinishedError(f"--rows: cannot be written: {error.strerror or error}; given: {str(path)!r}")
+
+
 class RowFile:
-    """A CSV file of rows, whose first line names the columns; made by `open`, not before.
+    """A CSV file of rows, each written at once, whose first line names the columns; made by `open`, not before.
 
     Parameters
     ----------
@@ -57,23 +88,34 @@ class RowFile:
 
     def open(self) -> None:
         """Make the file, in the place of one that may be there."""
-        from simsmtp.errors import InputError  # noqa: PLC0415
-
         try:
-            self._file = self._path.open("w", encoding="utf-8", newline="", buffering=1)
+            # Without O_NONBLOCK a FIFO would be waited at for its reader, and nobody served.
+            number = os.open(self._path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o666)
+            if not stat.S_ISREG(os.fstat(number).st_mode):
+                os.close(number)
+                raise OSError(None, "is not a regular file")
+            os.ftruncate(number, 0)
+            self._file = os.fdopen(number, "w", encoding="utf-8", newline="", buffering=1)
         except OSError as error:
             raise InputError(f"cannot be written: {error.strerror}", key="--rows", given=str(self._path)) from None
         self._writer = csv.writer(self._file, lineterminator="\n")
         self._writer.writerow(self._columns)
 
     def write(self, row: Sequence[object]) -> None:
-        """Write one row."""
-        self._writer.writerow(row)
+        """Write one row; an `UnfinishedError` if it cannot be written."""
+        try:
+            self._writer.writerow(_plain(row))
+        except OSError as error:
+            raise _unwritten(self._path, error) from None
 
     def close(self) -> None:
         """Close the file, if it was made."""
-        if self._file is not None:
+        if self._file is None:
+            return
+        try:
             self._file.close()
+        except OSError as error:
+            raise _unwritten(self._path, error) from None
 
 
 class LiveCounter:
