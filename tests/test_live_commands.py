@@ -77,7 +77,7 @@ class Server:
         *(("VRFY somebody", 252), ("VRFY <x1@b.test>", 252), ("VRFY", 501), ("VRFY ", 501), ("vrfy Jones", 252)),
         *(("EXPN staff", 502), ("EXPN", 502), ("HELP", 502), ("help DATA", 502), ("STARTTLS", 502), ("BDAT 0", 502)),
         *(("", 500), ("HI", 500), ("MAILFROM:<a@b.test>", 500), ("TURN", 500), ("AUTH PLAIN", 500), (" NOOP", 500)),
-        *(("MAIL", 501), ("MAIL FROM", 501), ("MAIL FROM:", 501), ("MAIL FROM:a@b.test", 501), ("MAIL <a@b.test>", 501)),
+        *(("MAIL", 501), ("MAIL FROM", 501), ("MAIL FROM:", 501), ("MAIL FROM:a@b.test", 501), ("MAIL <a@b.c>", 501)),
         *(("MAIL FROM:<a@b.test", 501), ("MAIL FROM:<a b@c.test>", 501), ("MAIL FROM:<a@b@c.test>", 501)),
         *(("MAIL FROM:<a>", 501), ("MAIL FROM:<postmaster>", 501), ("MAIL FROM:<a@b.test>SIZE=1", 501)),
         *(("MAIL FROM:<a@b.test> SIZE=1", 555), ("MAIL FROM:<a@b.test> BODY=8BITMIME", 555)),
@@ -104,7 +104,7 @@ def test_a_command_is_answered_the_same_at_any_time(state: str, line: str, code:
     ],
 )
 def test_the_order_of_commands_is_kept(state: str, line: str, code: int) -> None:
-    server = Server(data_without_recipients=354)
+    server = Server(data_without_recipients="354")
     server.say(*BEFORE[state])
     assert server.codes(line) == [code]
 
@@ -121,8 +121,8 @@ def test_a_transaction_survives_what_is_no_part_of_it(line: str) -> None:
     "path",
     [
         *("postmaster", "Postmaster", "POSTMASTER", "postmaster@b.test", "@relay.test:b@b.test", "b@[127.0.0.1]"),
-        *("@one.test,@two.test:b@b.test", '"b c"@b.test', r'"b\"c"@b.test', '"b>c"@b.test', '"b@c"@b.test', "b+c@b.test"),
-        *("x" * 64 + "@b.test", "b@" + "b" * 250 + ".test"),
+        *("@one.test,@two.test:b@b.test", '"b c"@b.test', r'"b\"c"@b.test', '"b>c"@b.test', '"b@c"@b.test'),
+        *("b+c@b.test", "x" * 64 + "@b.test", "b@" + "b" * 250 + ".test"),
     ],
 )  # fmt: skip
 def test_a_forward_path_may_have_any_form_of_rfc_5321(path: str) -> None:
