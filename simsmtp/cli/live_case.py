@@ -153,12 +153,12 @@ def on_signals(stop: Callable[[], object]) -> Iterator[None]:
 
     loop = asyncio.get_running_loop()
     wanted = (signal.SIGINT, signal.SIGTERM)
-    with contextlib.suppress(NotImplementedError, ValueError):  # Windows; not the main thread
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # Windows; not the main thread
         for one in wanted:
             loop.add_signal_handler(one, stop)
     try:
         yield
     finally:
-        with contextlib.suppress(NotImplementedError, ValueError):
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             for one in wanted:
                 loop.remove_signal_handler(one)
