@@ -37,9 +37,8 @@ def scripted(speak: Callable[[socket.socket], None]) -> Iterator[str]:
                     client, _ = server.accept()
                 except OSError:
                     return
-                with client:
-                    with suppress(OSError):
-                        speak(client)
+                with client, suppress(OSError):
+                    speak(client)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
