@@ -6,11 +6,12 @@ import contextlib
 import csv
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from simsmtp.analysis.outputs import require_writable
+from simsmtp.errors import UnfinishedError
 from simsmtp.files import open_appending, replace_file, write_errors
 from simsmtp.shown import cell, shown
 
@@ -36,8 +37,36 @@ def case_of(file: Path | None, settings: Sequence[str], point: int) -> tuple[Sce
     return Scenario.from_dict(tables), 0
 
 
+def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file as a whole, or leave what is there.
+
+    Raises
+    ------
+    UnfinishedError
+        It cannot be written: what the rows tell has happened, and is not kept.
+    """
+    from simsmtp.files import replacing  # noqa: PLC0415
+
+    try:
+        with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(map(_plain, rows))
+    except OSError as error:
+        raise _unwritten(path, error) from None
+
+
+def _plain(row: Sequence[object]) -> list[object]:
+    """Return a row in which a peer's words are neither formulas nor control characters."""
+    return [cell(shown(one)) if isinstance(one, str) else one for one in row]
+
+
+def _unwritten(path: Path, error: OSError) -> UnfinishedError:
+    return UnfinishedError(f"--rows: cannot be written: {error.strerror or error}; given: {str(path)!r}")
+
+
 class RowFile:
-    """A CSV file of rows, whose first line names the columns; made by `open`, not before.
+    """A CSV file of rows, each written at once, whose first line names the columns; made by `open`, not before.
 
     Parameters
     ----------
@@ -66,13 +95,20 @@ class RowFile:
         self._writer.writerow(self._columns)
 
     def write(self, row: Sequence[object]) -> None:
-        """Write one row: a peer's words are neither formulas nor control characters."""
-        self._writer.writerow([cell(shown(one)) if isinstance(one, str) else one for one in row])
+        """Write one row; an `UnfinishedError` if it cannot be written."""
+        try:
+            self._writer.writerow(_plain(row))
+        except OSError as error:
+            raise _unwritten(self._path, error) from None
 
     def close(self) -> None:
         """Close the file, if it was made."""
-        if self._file is not None:
+        if self._file is None:
+            return
+        try:
             self._file.close()
+        except OSError as error:
+            raise _unwritten(self._path, error) from None
 
 
 class LiveCounter:
@@ -111,12 +147,12 @@ def on_signals(stop: Callable[[], object]) -> Iterator[None]:
 
     loop = asyncio.get_running_loop()
     wanted = (signal.SIGINT, signal.SIGTERM)
-    with contextlib.suppress(NotImplementedError, ValueError):  # Windows; not the main thread
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # Windows; not the main thread
         for one in wanted:
             loop.add_signal_handler(one, stop)
     try:
         yield
     finally:
-        with contextlib.suppress(NotImplementedError, ValueError):
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             for one in wanted:
                 loop.remove_signal_handler(one)
