@@ -135,6 +135,10 @@ class Evaluator:
                 for rows in chunks:
                     self._store.add(rows)
                     self._advance(len(rows))
+            except UnfinishedError as error:
+                total = self.reused + self.computed
+                finished = total - tasks.unfinished(self._store.finished)
+                raise UnfinishedError(f"{error}; {finished} of {total} replications are stored") from None
             except KeyboardInterrupt:  # perhaps between storing and counting, so the store is asked
                 total = self.reused + self.computed
                 raise StudyInterrupted(total - tasks.unfinished(self._store.finished), total) from None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from simsmtp.errors import InputError
+from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.study.address import canonical
 from simsmtp.study.execute import check_engine, executed
 from simsmtp.study.executors import LOCAL, Executor, executor_of
@@ -252,6 +252,9 @@ def _compute(plan: Plan, tasks: Tasks, store: Store, total: int, progress: bool 
             for rows in chunks:
                 store.add(rows)
                 advance(len(rows))
+        except UnfinishedError as error:
+            finished = total - tasks.unfinished(store.finished)
+            raise UnfinishedError(f"{error}; {finished} of {total} replications are stored") from None
         except KeyboardInterrupt:  # perhaps between storing and counting, so the store is asked
             raise StudyInterrupted(total - tasks.unfinished(store.finished), total) from None
     return ran

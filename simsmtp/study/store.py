@@ -149,8 +149,12 @@ class Store:
 
     def scenario_ids(self, scenarios: Iterable[Scenario], seed: int) -> list[int]:
         """Return the ids of several scenarios, in one commit."""
+        every = list(scenarios)
+        known = [one for one in (self.known_id(each, seed) for each in every) if one is not None]
+        if len(known) == len(every):  # nothing to write, so no other process is waited for
+            return known
         with failures_named(self.path), self._commit():
-            return [self.scenario_id(one, seed) for one in scenarios]
+            return [self.scenario_id(one, seed) for one in every]
 
     def known_id(self, scenario: Scenario, seed: int) -> int | None:
         """Return the id of a scenario and seed, None if it was never stored."""

@@ -50,7 +50,7 @@ def _named(path: Path, place: str, error: sqlite3.Error) -> InputError | Unfinis
     code = None if found is None else found & 0xFF
     if code in _PASSING:
         reason = "another process uses it" if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED} else str(error)
-        return UnfinishedError(f"{path}: {reason}; what was finished is stored, and the same command goes on from it")
+        return UnfinishedError(f"{path}: {reason}; the same command goes on from what is stored")
     if code is None or code in _DAMAGED:
         return damaged(path, f"cannot be used as a store of replications: {error}", place)
     return _unusable(path, error)
