@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from simsmtp.analysis.noted_files import require_as_noted
 from simsmtp.errors import InputError
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ def read_means(path: Path) -> Means:
 def _csv(path: Path) -> DataFrame:
     import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
 
+    require_as_noted(path)
     try:
         return pd.read_csv(path, dtype="str", keep_default_na=False)
     except (ValueError, pd.errors.ParserError) as error:
@@ -199,6 +201,7 @@ def _experiment(path: Path) -> Json:
 def _document(path: Path) -> Json:
     if not path.exists():
         return {}
+    require_as_noted(path)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import simsmtp
 from simsmtp.errors import InputError
+from simsmtp.files import replace_file
 from simsmtp.model.responses import COLUMNS, RESPONSES
 from simsmtp.study.address import SCHEMA
 from simsmtp.study.recorded import NoBaselineError, Recorded, RecordedPoint, recorded_study
@@ -52,9 +52,7 @@ def write_baseline(study: Study, path: str | Path, *, limit: int = LIMIT_BYTES) 
         raise InputError("too large for a baseline", file=str(path), given=f"{len(content):,} bytes",
                          allowed=f"at most {limit:,} bytes: fewer replications or design points")  # fmt: skip
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
-    part.write_bytes(content)
-    os.replace(part, target)  # noqa: PTH105 - as Path.replace, and either the old or the new file is there
+    replace_file(target, content)
     return target
 
 

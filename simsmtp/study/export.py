@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from simsmtp.analysis.noted_files import PROVENANCE
 from simsmtp.files import replace_file
 from simsmtp.model.counted import counted
 from simsmtp.model.responses import BY_NAME, COLUMNS
-from simsmtp.study.provenance import PROVENANCE, kept_provenance, provenance
+from simsmtp.study.provenance import provenance, provenance_to_write
 from simsmtp.study.record import experiment_json
 
 if TYPE_CHECKING:
@@ -26,10 +26,9 @@ def write_study(study: Study, folder: Path, *, figure: bool, command: str | None
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
         "summary.csv": study.summary().to_csv(index=False, lineterminator="\n").encode(),
-        PROVENANCE: kept_provenance(folder, computed=study.computed, digest=study.digest)
-        or (json.dumps(provenance(study, command), indent=2) + "\n").encode(),
         "experiment.json": experiment_json(study.experiment),
     }
+    contents[PROVENANCE] = provenance_to_write(folder, provenance(study, command), contents)
     if figure and study.experiment.figure is not None:
         contents |= _images(study)
     for name, content in contents.items():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from simsmtp import engines
 from simsmtp.errors import InputError
 from simsmtp.study.design import DesignPoint
+from simsmtp.study.provenance import note_files
 
 if TYPE_CHECKING:
     from numpy import float64
@@ -129,6 +130,7 @@ def write_steady(study: Study, folder: str | Path | None = None) -> tuple[list[P
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         _replace(folder / name, content)
+    note_files(folder, {name: contents[name] for name in tables})
     return [folder / name for name in contents], _notes(found)
 
 

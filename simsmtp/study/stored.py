@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simsmtp.analysis.noted_files import require_as_noted
 from simsmtp.errors import InputError
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.factors import label_of
@@ -100,6 +101,7 @@ def from_summary(path: Path) -> Recorded:
     """Read the means of a ``summary.csv``."""
     import pandas as pd  # noqa: PLC0415
 
+    require_as_noted(path)
     try:
         # As text: float() gives back the very bits that were written, whatever the version of pandas.
         table = pd.read_csv(path, dtype="str", keep_default_na=False)
