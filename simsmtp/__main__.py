@@ -7,7 +7,7 @@ import sys
 import traceback
 
 # A disk that is full or fails, files that are open: the same command may get past it later. All else is bad input.
-_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
+_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
 
 
 def main() -> None:

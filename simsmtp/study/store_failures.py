@@ -41,6 +41,8 @@ def failures_named(path: Path, place: str = "") -> Iterator[None]:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_NOTNULL:
             raise  # a defect of the caller
         raise _named(path, place, error) from None
+    except UnicodeDecodeError as error:
+        raise damaged(path, f"a text in it is damaged: {error}", place) from None
     except OSError as error:
         raise _unusable(path, error.strerror or error) from None
 
