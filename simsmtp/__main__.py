@@ -49,7 +49,7 @@ def _exit_code() -> int:
     except (click.Abort, KeyboardInterrupt) as error:
         return _say(str(error.__cause__ or "") or "interrupted", 130)
     except OSError as error:
-        kept = "; what was finished is kept, and the same command goes on from there"
+        kept = "; what was finished is kept"
         return _say(f"{_reason(error)}{kept if _code(error) == 1 else ''}", _code(error))
     except MemoryError:
         return _say("there is not enough memory; what was finished is kept", 1)

@@ -15,6 +15,7 @@ import pytest
 from study_files import TINY, FakeEngine, command, engine, environment, here, own_registry, written
 
 from simsmtp.__main__ import _exit_code
+from simsmtp.cli.live_case import RowFile
 from simsmtp.study import export, store
 
 __all__ = ["engine", "here", "own_registry"]
@@ -156,3 +157,13 @@ def test_a_folder_that_cannot_be_made_is_bad_input(
     complaint = capsys.readouterr().err
     assert "cannot be used as a store" in complaint
     assert complaint.count("\n") == 1
+
+
+@needs_full
+def test_rows_of_mail_that_cannot_be_kept_are_told_when_the_mail_is_done() -> None:
+    rows = RowFile(FULL, ("recipient", "code"))
+    rows.open()
+    rows.write(("a@b.example", 250))
+    with pytest.raises(OSError, match="No space left") as caught:
+        rows.close()
+    assert caught.value.filename == "/dev/full"

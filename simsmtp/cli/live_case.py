@@ -53,6 +53,7 @@ class RowFile:
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self._path, self._columns = path, columns
         self._file: TextIO | None = None
+        self._failure: OSError | None = None
         require_writable(path, "--rows")
 
     def open(self) -> None:
@@ -64,16 +65,24 @@ class RowFile:
         except OSError as error:
             raise InputError(f"cannot be written: {error.strerror}", key="--rows", given=str(self._path)) from None
         self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerow(self._columns)
+        self.write(self._columns)
 
     def write(self, row: Sequence[object]) -> None:
-        """Write one row."""
-        self._writer.writerow(row)
+        """Write one row; once that fails no more, for the mail that is under way has to be finished all the same."""
+        if self._failure is None:
+            try:
+                self._writer.writerow(row)
+            except OSError as error:
+                error.filename = str(self._path)
+                self._failure = error
 
     def close(self) -> None:
-        """Close the file, if it was made."""
+        """Close the file, if it was made; raise the `OSError` that kept rows out of it."""
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # what is left of a row that could not be written
+                self._file.close()
+        if self._failure is not None:
+            raise self._failure
 
 
 class LiveCounter:
