@@ -91,6 +91,9 @@ def replacing(path: str | Path, *, mode: int = 0o666) -> Iterator[Path]:
     try:
         yield part
         os.replace(part, path)  # noqa: PTH105 - as Path.replace, and either the old or the new file is there
+    except OSError as error:  # one that is raised in the middle of writing names no file
+        error.filename, error.filename2 = str(path), None
+        raise
     finally:
         part.unlink(missing_ok=True)
 

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from simsmtp.analysis.noted_files import require_as_noted
 from simsmtp.analysis.outputs import read_csv_texts
 from simsmtp.errors import InputError
 from simsmtp.files import read_text
@@ -162,6 +163,7 @@ def read_means(path: Path) -> Means:
 def _csv(path: Path) -> DataFrame:
     import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
 
+    require_as_noted(path)
     try:
         return read_csv_texts(path)
     except (ValueError, pd.errors.ParserError) as error:
@@ -201,6 +203,7 @@ def _experiment(path: Path) -> Json:
 def _document(path: Path) -> Json:
     if not path.exists():
         return {}
+    require_as_noted(path)
     try:
         found = json.loads(read_text(path, allowed="a file that simsmtp wrote", most=2**28))
     except ValueError as error:

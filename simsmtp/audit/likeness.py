@@ -32,7 +32,7 @@ def is_predictable(row: Mapping[str, Any]) -> bool:
 
 
 def compared(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what the simulator predicts of a row: all of `COMPARED`, without `GIVEN` where somebody is still queued."""
+    """Return what the simulator predicts of a row: `COMPARED`, without `GIVEN` where somebody is still queued."""
     return tuple(name for name in COMPARED if not (row["queued"] and name in GIVEN))
 
 

@@ -56,6 +56,8 @@ _CODES = {"met": 0, "missed": 3, "undecided": 4}
 @click.option("--output", type=click.Path(path_type=Path), metavar="DIR",
               help="Folder of the results; by default results/NAME, with --full results/NAME-full.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the tables.")
+@click.option("--repair", is_flag=True,
+              help="If the stored replications are damaged, keep what is whole and compute the rest anew.")  # fmt: skip
 @click.option("--no-figure", is_flag=True, help="Leave the figure out.")
 @click.pass_context
 def capacity(
@@ -71,6 +73,7 @@ def capacity(
     engine: str,
     output: Path | None,
     as_json: bool,
+    repair: bool,
     no_figure: bool,
 ) -> None:
     """Parse, call, print."""
@@ -81,7 +84,7 @@ def capacity(
     try:
         prepared = prepare_capacity(
             plan, objectives=objectives, settings=settings, strategies=strategies, replications=replications,
-            seed=seed, full=full, workers=workers, engine=engine, output=output, progress=True,
+            seed=seed, full=full, workers=workers, engine=engine, output=output, repair=repair, progress=True,
         )  # fmt: skip
     except NotCarriedError as error:
         say(f"simsmtp: {error}", to_stderr=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
@@ -20,11 +19,10 @@ def say(text: object = "", *, to_stderr: bool = False) -> None:
 
 
 class PlainConsole(Console):
-    """A console that prints text as it is, and whose reader may leave.
+    """A console that prints text as it is.
 
     A title or a path may hold brackets, and so does ``simsmtp[fast]``: none of it is markup. Control characters are
-    written out; they would be the terminal's to obey. Where nobody reads on
-    (``simsmtp compare … | head``), the command goes on to its own exit code, which may be the verdict of a gate.
+    written out; they would be the terminal's to obey.
 
     Parameters
     ----------
@@ -40,8 +38,3 @@ class PlainConsole(Console):
     def render_str(self, text: str, **options: Any) -> Text:
         """Return a text, a cell or a title of a table as it is rendered."""
         return super().render_str(shown(text, keep="\n"), **options)
-
-    def on_broken_pipe(self) -> None:
-        """Say no more."""
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

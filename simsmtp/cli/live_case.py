@@ -84,6 +84,7 @@ class RowFile:
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self._path, self._columns = path, columns
         self._file: TextIO | None = None
+        self._failure: OSError | None = None
         require_writable(path, "--rows")
 
     def open(self) -> None:
@@ -92,23 +93,24 @@ class RowFile:
             replace_file(self._path, b"")
             self._file = open_appending(self._path)
         self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerow(self._columns)
+        self.write(self._columns)
 
     def write(self, row: Sequence[object]) -> None:
-        """Write one row; an `UnfinishedError` if it cannot be written."""
-        try:
-            self._writer.writerow(_plain(row))
-        except OSError as error:
-            raise _unwritten(self._path, error) from None
+        """Write one row; once that fails no more, for the mail that is under way has to be finished all the same."""
+        if self._failure is None:
+            try:
+                self._writer.writerow(_plain(row))
+            except OSError as error:
+                error.filename = str(self._path)
+                self._failure = error
 
     def close(self) -> None:
-        """Close the file, if it was made."""
-        if self._file is None:
-            return
-        try:
-            self._file.close()
-        except OSError as error:
-            raise _unwritten(self._path, error) from None
+        """Close the file, if it was made; raise the `OSError` that kept rows out of it."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # what is left of a row that could not be written
+                self._file.close()
+        if self._failure is not None:
+            raise self._failure
 
 
 class LiveCounter:

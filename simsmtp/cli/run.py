@@ -73,6 +73,8 @@ Exit codes: 0 all done; 1 some replications failed, or a cluster was lost; 2 bad
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the table.")
 @click.option("--dry-run", is_flag=True,
               help="Say what would be computed and how long that may take; write nothing.")  # fmt: skip
+@click.option("--repair", is_flag=True,
+              help="If the stored replications are damaged, keep what is whole and compute the rest anew.")  # fmt: skip
 @click.option("--no-figure", is_flag=True, help="Leave the figure out.")
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="PATH",
               help="Compare with this baseline afterwards, as 'simsmtp compare' does.")  # fmt: skip
@@ -95,6 +97,7 @@ def run(
     output: Path | None,
     as_json: bool,
     dry_run: bool,
+    repair: bool,
     no_figure: bool,
     baseline: Path | None,
     write_baseline: Path | None,
@@ -104,10 +107,13 @@ def run(
 
     if (budget is not None and not precisions) or (replications is not None and precisions):
         raise click.UsageError("--budget belongs to --precision, and --replications does not", ctx)
+    if repair and dry_run:
+        raise click.UsageError("--repair writes, and --dry-run does not", ctx)
     most = (budget or 1000) if precisions else replications
     plan = prepare(
         experiment, replications=most, seed=seed, workers=workers, engine=engine,
         output=output, settings=settings, strategies=strategies, executor=executor, scheduler=scheduler,
+        repair=repair,
     )  # fmt: skip
     if not no_figure:
         from simsmtp.study.design import check_figure  # noqa: PLC0415

@@ -101,11 +101,11 @@ def serve(
     counter = LiveCounter(is_quiet=quiet)
     try:
         asyncio.run(_serve(listener, counter, file_of_rows, Until(sessions, seconds)))
+        counter.close()
+        _print(listener.served, as_json=as_json)
     finally:
         if file_of_rows:
             file_of_rows.close()
-    counter.close()
-    _print(listener.served, as_json=as_json)
 
 
 class Until(NamedTuple):

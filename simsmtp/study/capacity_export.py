@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import simsmtp
+from simsmtp.analysis.noted_files import PROVENANCE
 from simsmtp.analysis.outputs import csv_of
 from simsmtp.files import replace_files
 from simsmtp.model.responses import COLUMNS
@@ -19,7 +20,7 @@ from simsmtp.study.capacity_answer import above_offered, answer, answers, assump
 from simsmtp.study.capacity_table import RATE
 from simsmtp.study.factors import label_of
 from simsmtp.study.finding_text import finding_text, value_text
-from simsmtp.study.provenance import PROVENANCE, circumstances, kept_provenance
+from simsmtp.study.provenance import circumstances, inputs_of, provenance_to_write
 from simsmtp.study.record import experiment_json
 from simsmtp.study.searched import messages_per_s, rate_is_multiple, with_value
 from simsmtp.study.store import Row
@@ -41,11 +42,10 @@ def write_capacity(capacity: Capacity, *, figure: bool, command: str | None) -> 
     digest = _digest(capacity)
     contents = {
         "capacity.json": (json.dumps(document, indent=1, allow_nan=False) + "\n").encode(),
-        PROVENANCE: kept_provenance(folder, computed=capacity.computed, digest=digest)
-        or (json.dumps(_provenance(capacity, digest, command), indent=2) + "\n").encode(),
         "experiment.json": experiment_json(capacity.plan.experiment),
         "summary.csv": csv_of(summary_of(capacity)),
     }
+    contents[PROVENANCE] = provenance_to_write(folder, _provenance(capacity, digest, command), contents)
     if figure:
         contents |= _images(capacity)
     return replace_files(folder, contents)
@@ -56,6 +56,7 @@ def _provenance(capacity: Capacity, digest: str, command: str | None) -> dict[st
     return {
         "study": experiment.name,
         "digest": digest,
+        "inputs": _inputs(capacity),
         "seed": experiment.seed,
         "design_points": len(capacity.looks),
         "replications": experiment.replications,
@@ -65,6 +66,12 @@ def _provenance(capacity: Capacity, digest: str, command: str | None) -> dict[st
         "engines": dict(capacity.engines),
         **circumstances(command, capacity.started, capacity.duration_s),
     }
+
+
+def _inputs(capacity: Capacity) -> str:
+    return inputs_of(
+        (capacity.plan.scenario, look.seed, (look.stage, _values_text(look), len(look.rows))) for look in capacity.looks
+    )
 
 
 def _digest(capacity: Capacity) -> str:

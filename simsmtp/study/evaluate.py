@@ -13,8 +13,10 @@ from simsmtp.model.responses import COLUMNS
 from simsmtp.study.execute import executed
 from simsmtp.study.progress import progress_bar
 from simsmtp.study.ran import Ran
+from simsmtp.study.repair import repair
 from simsmtp.study.runner import STORE, StudyInterrupted
 from simsmtp.study.store import Row, Store
+from simsmtp.study.stored_rows import every_row
 from simsmtp.study.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class Settings(NamedTuple):
     workers: int
     strategies: tuple[Travelling, ...]
     progress: bool | str | None
+    repair: bool = False
 
 
 class Evaluator:
@@ -61,7 +64,15 @@ class Evaluator:
         self._advance: Callable[[int], Any] = lambda _: None
 
     def __enter__(self) -> Self:
-        self._store = Store(self._settings.folder / STORE)
+        path = self._settings.folder / STORE
+        if self._settings.repair:
+            repair(path)
+        self._store = Store(path)
+        try:
+            self._store.check()
+        except BaseException as error:
+            self._store.__exit__(type(error), error, error.__traceback__)
+            raise
         self._advance = self._bar.__enter__()
         return self
 
@@ -92,7 +103,7 @@ class Evaluator:
         tasks = Tasks(dict(zip(ids, scenarios, strict=True)), replications, self._store.finished)
         self._note(len(set(ids)) * replications - len(tasks), len(tasks))
         self._compute(tasks, seed)
-        found = {one: list(self._store.rows(one, replications)) for one in ids}
+        found = {one: every_row(self._store, one, replications) for one in ids}
         self._engine_of |= {(one, row.replication): row.engine for one, rows in found.items() for row in rows}
         return [_table(found[one]) for one in ids]
 
@@ -124,6 +135,10 @@ class Evaluator:
                 for rows in chunks:
                     self._store.add(rows)
                     self._advance(len(rows))
+            except UnfinishedError as error:
+                total = self.reused + self.computed
+                finished = total - tasks.unfinished(self._store.finished)
+                raise UnfinishedError(f"{error}; {finished} of {total} replications are stored") from None
             except KeyboardInterrupt:  # perhaps between storing and counting, so the store is asked
                 total = self.reused + self.computed
                 raise StudyInterrupted(total - tasks.unfinished(self._store.finished), total) from None

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from simsmtp.analysis.noted_files import PROVENANCE
 from simsmtp.analysis.outputs import csv_of
 from simsmtp.files import replace_files
 from simsmtp.model.counted import counted
 from simsmtp.model.responses import BY_NAME, COLUMNS
 from simsmtp.shown import html_text
-from simsmtp.study.provenance import PROVENANCE, kept_provenance, provenance
+from simsmtp.study.provenance import provenance, provenance_to_write
 from simsmtp.study.record import experiment_json
 
 if TYPE_CHECKING:
@@ -26,10 +26,9 @@ def write_study(study: Study, folder: Path, *, figure: bool, command: str | None
     """Write the files of a study; parameters and value as `Study.write`."""
     contents = {
         "summary.csv": csv_of(study.summary()),
-        PROVENANCE: kept_provenance(folder, computed=study.computed, digest=study.digest)
-        or (json.dumps(provenance(study, command), indent=2) + "\n").encode(),
         "experiment.json": experiment_json(study.experiment),
     }
+    contents[PROVENANCE] = provenance_to_write(folder, provenance(study, command), contents)
     if figure and study.experiment.figure is not None:
         contents |= _images(study)
     return replace_files(folder, contents)

@@ -12,6 +12,7 @@ from simsmtp.analysis.outputs import csv_of
 from simsmtp.errors import InputError
 from simsmtp.files import replace_files
 from simsmtp.study.design import DesignPoint
+from simsmtp.study.provenance import note_files
 
 if TYPE_CHECKING:
     from numpy import float64
@@ -127,7 +128,9 @@ def write_steady(study: Study, folder: str | Path | None = None) -> tuple[list[P
     contents = {name: csv_of(table) for name, table in tables.items()}
     latest = max(found, key=lambda one: one.warmup.cut / one.warmup.length)
     contents |= _images(study, latest)
-    return replace_files(folder, contents), _notes(found)
+    written = replace_files(folder, contents)
+    note_files(folder, {name: contents[name] for name in tables})
+    return written, _notes(found)
 
 
 def _images(study: Study, latest: SteadyPoint) -> dict[str, bytes]:

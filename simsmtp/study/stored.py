@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simsmtp.analysis.noted_files import require_as_noted
 from simsmtp.errors import InputError
 from simsmtp.files import read_text
 from simsmtp.model.responses import COLUMNS
@@ -25,7 +25,8 @@ from simsmtp.study.recorded import (
     shared_keys,
 )
 from simsmtp.study.runner import STORE
-from simsmtp.study.store import Store
+from simsmtp.study.store import ALL, ScenarioRow, Store
+from simsmtp.study.stored_rows import place_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -41,28 +42,37 @@ def from_folder(folder: Path) -> Recorded:
 
 
 def from_store(path: Path) -> Recorded:
-    """Read a store: the scenarios of the run that its provenance names, else of the code and seed stored last."""
-    with Store(path, read_only=True):  # says what is wrong with a file that is none, or of another schema
-        pass
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
-        wanted = _code_and_seed(base, path.parent)
-        found = _scenarios(base, wanted) if wanted else {}
-        rows, shortest = _rows(base, list(found.values()))
+    """Read a store: the scenarios of the run that its provenance names, else of the code and seed stored last.
+
+    Raises
+    ------
+    DamagedError
+        If a bit of it is not what was stored.
+    """
+    with Store(path, read_only=True) as store:
+        store.check()
+        held = [one for one in store.scenarios() if store.finished(one.id, ALL).size]
+        wanted = _code_and_seed(held, path.parent)
+        # Of two versions of a user's strategy the one stored last.
+        found = {one.canonical: one.id for one in held if (one.code, one.seed) == wanted}
+        scenarios = [flat_scenario(text) for text in found]
+        common, varied = shared_keys(scenarios)
+        points = tuple(RecordedPoint(identity_of(flat), _factors(flat, varied)) for flat in scenarios)
+        rows, shortest = _rows(
+            store,
+            [(one, place_of(number, point.factors)) for number, one, point in zip(count(1), found.values(), points)],
+        )
+        store.verify()
     if wanted is None or rows.empty:
         raise NoBaselineError("the store holds no finished replication", file=str(path))
-    scenarios = [flat_scenario(text) for text in found]
-    common, varied = shared_keys(scenarios)
-    points = tuple(RecordedPoint(identity_of(flat), _factors(flat, varied)) for flat in scenarios)
     code, seed = wanted
     return Recorded(str(path), path.parent.name, seed, points, rows, shortest, common, varied, code, complete=False)
 
 
-def _code_and_seed(base: sqlite3.Connection, folder: Path) -> tuple[str, int] | None:
-    last = base.execute("SELECT code, seed FROM scenario ORDER BY id DESC LIMIT 1").fetchone()
+def _code_and_seed(held: Sequence[ScenarioRow], folder: Path) -> tuple[str, int] | None:
+    known = [(one.code, one.seed) for one in held]
     noted = _provenance(folder)
-    if noted is not None and base.execute("SELECT 1 FROM scenario WHERE code = ? AND seed = ?", noted).fetchone():
-        return noted
-    return None if last is None else (str(last[0]), int(last[1]))
+    return noted if noted in known else known[-1] if known else None
 
 
 def _provenance(folder: Path) -> tuple[str, int] | None:
@@ -73,28 +83,15 @@ def _provenance(folder: Path) -> tuple[str, int] | None:
         return None
 
 
-def _scenarios(base: sqlite3.Connection, wanted: tuple[str, int]) -> dict[str, int]:
-    """Return canonical text → id; of two versions of a user's strategy the one stored last."""
-    query = (
-        "SELECT canonical, id FROM scenario WHERE code = ? AND seed = ? "
-        "AND EXISTS (SELECT 1 FROM replication WHERE scenario = scenario.id AND error IS NULL) ORDER BY id"
-    )
-    return {str(text): int(number) for text, number in base.execute(query, wanted)}
-
-
-def _rows(base: sqlite3.Connection, ids: Sequence[int]) -> tuple[DataFrame, int]:
+def _rows(store: Store, scenarios: Sequence[tuple[int, str]]) -> tuple[DataFrame, int]:
     import pandas as pd  # noqa: PLC0415 - costs half a second
 
-    names = ", ".join(COLUMNS)
-    query = f"SELECT replication, {names}, error FROM replication WHERE scenario = ? ORDER BY replication"  # noqa: S608
-    rows: list[list[Any]] = []
-    lengths = []
-    for number, one in enumerate(ids, 1):
-        found = base.execute(query, (one,)).fetchall()
-        lengths.append(len(found))
-        rows += [[number, *row] for row in found]
-    table = pd.DataFrame(rows, columns=["point", "replication", *COLUMNS, "error"])
-    return table.astype(dict.fromkeys(COLUMNS, "float64")), min(lengths, default=0)
+    found = [list(store.rows(one, place=place)) for one, place in scenarios]
+    table = pd.DataFrame(
+        [[number, row.replication, *row.responses, row.error] for number, rows in enumerate(found, 1) for row in rows],
+        columns=["point", "replication", *COLUMNS, "error"],
+    )
+    return table.astype(dict.fromkeys(COLUMNS, "float64")), min(map(len, found), default=0)
 
 
 def _factors(flat: Flat, varied: Sequence[str]) -> dict[str, Any]:
@@ -107,6 +104,7 @@ def from_summary(path: Path) -> Recorded:
 
     from simsmtp.analysis.outputs import read_csv_texts  # noqa: PLC0415
 
+    require_as_noted(path)
     try:
         # As text: float() gives back the very bits that were written, whatever the version of pandas.
         table = read_csv_texts(path)

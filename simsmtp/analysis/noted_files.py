@@ -1,0 +1,36 @@
+"""Whether a file in a results folder is still what was written there: its hash is noted in provenance.json."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from simsmtp.errors import InputError
+
+PROVENANCE = "provenance.json"
+
+
+def hash_of(content: bytes) -> str:
+    """Return the SHA-256 of a text file, whichever line ends a version control made of it."""
+    return hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()
+
+
+def require_as_noted(path: Path) -> None:
+    """Raise an `InputError` if a file is another one than the provenance beside it notes; none is noted of older ones.
+
+    Parameters
+    ----------
+    path : Path
+        An existing file.
+    """
+    try:
+        noted = json.loads((path.parent / PROVENANCE).read_bytes())["files"][path.name]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if noted != hash_of(path.read_bytes()):
+        raise InputError(
+            f"was changed after it was written: {PROVENANCE} notes another hash",
+            file=str(path),
+            allowed="the file as simsmtp wrote it; the same run writes it again",
+        )
