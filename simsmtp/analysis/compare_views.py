@@ -12,7 +12,7 @@ from simsmtp.analysis.verdicts import CHANGED, IDENTICAL, INCONCLUSIVE, OK, REGR
 if TYPE_CHECKING:
     from simsmtp.analysis.comparison import Comparison
 
-_COLUMNS = ("response", "base", "new", "change", "allowed", "verdict")
+COLUMNS = ("response", "base", "new", "change", "allowed", "verdict")
 _COLOURS = {OK: "#2e7d32", IDENTICAL: "#2e7d32", CHANGED: "#555", INCONCLUSIVE: "#b26a00"}
 
 
@@ -23,7 +23,10 @@ def headline(found: Comparison) -> str:
     if found.verdict == IDENTICAL:
         return f"{IDENTICAL}: {cells}, to the last bit"
     counts = ", ".join(f"{count} {verdict}" for verdict, count in found.counts.items())
-    return f"{found.verdict}: {counts} (of {cells}); behaviour changed"
+    text = f"{found.verdict}: {counts} (of {cells})"
+    if set(found.counts) != {IDENTICAL}:
+        return f"{text}; behaviour changed"
+    return f"{text}; but the sides are not the same: {'; '.join(caveat for _, caveat in found.caveats)}"
 
 
 def explanation(found: Comparison) -> str:
@@ -91,7 +94,7 @@ def markdown_of(found: Comparison, limit: int = 40) -> str:
     lines = [f"### {found.name or 'comparison'}: {headline(found)}", ""]
     rows = found.worst_first().to_dict("records")
     if rows:
-        heads = [*found.factors, *_COLUMNS]
+        heads = [*found.factors, *COLUMNS]
         lines += [_row(heads), _row(["---"] * len(heads))]
         lines += [_row(cells_of(row, found.factors)) for row in rows[:limit]]
         lines += ["", *([f"… and {len(rows) - limit} more.", ""] if len(rows) > limit else []), explanation(found), ""]
@@ -111,7 +114,7 @@ def html_of(found: Comparison, limit: int = 60) -> str:
     rows = found.worst_first().to_dict("records")[:limit]
     if not rows:
         return head
-    heads = "".join(f"<th>{escape(name)}</th>" for name in (*found.factors, *_COLUMNS))
+    heads = "".join(f"<th>{escape(name)}</th>" for name in (*found.factors, *COLUMNS))
     body = "".join(_html_row(cells_of(row, found.factors), row["verdict"]) for row in rows)
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
     notes = "".join(f"<li>{escape(note)}</li>" for note in found.notes)

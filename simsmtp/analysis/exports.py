@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET  # only written, never parsed
 
 import numpy as np
 
+from simsmtp.analysis.capacity_comparison import CapacityComparison
 from simsmtp.analysis.compare_views import change_text, headline, plain
 from simsmtp.analysis.intervals import Interval, mean_interval
 from simsmtp.analysis.verdicts import FAILED, INCONCLUSIVE, REGRESSION
@@ -25,7 +26,7 @@ Documents = dict[str, str]
 _ILLEGAL = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd]")
 
 
-def export(found: Comparison, kind: str) -> Documents:
+def export(found: Comparison | CapacityComparison, kind: str) -> Documents:
     """Return a comparison as the documents of a format.
 
     Parameters
@@ -44,6 +45,10 @@ def export(found: Comparison, kind: str) -> Documents:
     """
     if kind not in FORMATS:
         raise InputError("unknown format", key="--to", given=kind, allowed=FORMATS)
+    if isinstance(found, CapacityComparison):
+        if kind != "markdown":
+            raise InputError("does not take capacity plans", key="--to", given=kind, allowed="markdown, or --json")
+        return {"": found.to_markdown(len(found.rows))}
     return FORMATS[kind](found)
 
 

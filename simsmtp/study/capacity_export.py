@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import simsmtp
+from simsmtp.files import replace_file
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.address import code_hash
 from simsmtp.study.bounds import Bound
@@ -38,7 +38,7 @@ def write_capacity(capacity: Capacity, *, figure: bool, command: str | None) -> 
     folder = capacity.plan.settings.folder
     folder.mkdir(parents=True, exist_ok=True)
     document = document_of_capacity(capacity)
-    digest = _digest(capacity)
+    digest = digest_of_looks(capacity)
     contents = {
         "capacity.json": (json.dumps(document, indent=1, allow_nan=False) + "\n").encode(),
         PROVENANCE: kept_provenance(folder, computed=capacity.computed, digest=digest)
@@ -49,9 +49,7 @@ def write_capacity(capacity: Capacity, *, figure: bool, command: str | None) -> 
     if figure:
         contents |= _images(capacity)
     for name, content in contents.items():
-        part = folder / f".{name}.part"
-        part.write_bytes(content)
-        os.replace(part, folder / name)  # noqa: PTH105 - either the old or the new file is there
+        replace_file(folder / name, content)
     return [folder / name for name in contents]
 
 
@@ -71,7 +69,7 @@ def _provenance(capacity: Capacity, digest: str, command: str | None) -> dict[st
     }
 
 
-def _digest(capacity: Capacity) -> str:
+def digest_of_looks(capacity: Capacity) -> str:
     """Return the hash of everything that was run, as `Study.digest` for a study."""
     tables = ((number, look.rows[["replication", *COLUMNS]]) for number, look in enumerate(capacity.looks, start=1))
     return digest_of_rows(
