@@ -12,6 +12,7 @@ from capacity_files import PLAN, Queue, planned, queue
 from study_files import TINY, FakeEngine, engine, here, own_registry, written
 
 import simsmtp
+from simsmtp import engines
 from simsmtp.analysis.capacity_comparison import CapacityComparison
 from simsmtp.errors import InputError
 from simsmtp.study.baseline import write_baseline
@@ -128,8 +129,10 @@ def test_answers_without_the_rows_behind_them_are_not_identical(tmp_path: Path, 
     assert compared(one, one) == (OK, 0)
 
 
-def test_a_plan_and_a_study_cannot_be_compared(here: Path, queue: Queue) -> None:
-    plan = plan_in(here, "plan")
+def test_a_plan_and_a_study_cannot_be_compared(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(engines, "run_replication", Queue())
+        plan = plan_in(here, "plan")
     study = simsmtp.run(written(here, TINY), workers=1, progress=False)
     write_baseline(study, "b.csv")
     study.write(figure=False)

@@ -172,9 +172,7 @@ LAST_ON_A_CONNECTION = {
 
 @pytest.mark.parametrize("server", LAST_ON_A_CONNECTION.values(), ids=LAST_ON_A_CONNECTION)
 def test_a_421_after_a_committed_transaction_takes_nothing_back(server: dict[str, object]) -> None:
-    scenario = Scenario(
-        workload={"messages": 2, "recipients_per_message": 3}, client={"connections": 1}, server=server
-    )
+    scenario = Scenario(workload={"messages": 2, "recipients_per_message": 3}, client={"connections": 1}, server=server)
     first = "\n".join(written(scenario)).partition("Connection 2")[0]
     told, _, rest = first.partition("421")
     assert "  what corrected concludes\n" in told

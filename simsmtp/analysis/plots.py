@@ -47,8 +47,8 @@ def plot_study(
         As `simsmtp.analysis.summary.summarise` returns it, with the factors that `figure` names.
     figure : FigureSpec
         What to show. Lines and panels stand in order of appearance, numbers on the x axis in their own
-        order. The points of one x are set side by side by a few points of paper, in the order of the
-        legend, so that lines that coincide are told apart.
+        order. Lines go through the true x. The markers of one x are set side by side, in the order of the legend,
+        by less than half the smallest gap between levels, so that those that coincide are told apart.
     title : str
         Above everything.
     marks : mapping

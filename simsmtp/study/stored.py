@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from simsmtp.study.recorded import (
     flat_scenario,
     identity_of,
     level_key,
+    recorded_experiment,
     shared_keys,
 )
 from simsmtp.study.runner import STORE
@@ -166,10 +168,13 @@ def from_summary(path: Path) -> Recorded:
         known, experiment = tuple(one._replace(identity="") for one in known), None
     if len({level_key(one.factors) for one in known}) < len(known):
         raise InputError("design points with equal factor levels cannot be told apart", file=str(path))
-    seed = None if experiment is None else experiment.seed
     rows, spreads = _wide(table), _wide(table, "sd")
-    return Recorded(str(path), path.parent.name, seed, known, rows, int(table["n"].max()), means_only=True,
-                    spreads=spreads)  # fmt: skip
+    found = Recorded(str(path), path.parent.name, None, known, rows, int(table["n"].max()), means_only=True,
+                     spreads=spreads)  # fmt: skip
+    if experiment is None:
+        return found
+    own = recorded_experiment(experiment)
+    return replace(found, seed=own.seed, common=own.common, varied=own.varied)
 
 
 def _identities(experiment: Experiment | None) -> dict[str, str]:
