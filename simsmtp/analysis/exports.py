@@ -15,6 +15,7 @@ from simsmtp.analysis.compare_views import change_text, headline, plain
 from simsmtp.analysis.intervals import Interval, mean_interval
 from simsmtp.analysis.verdicts import FAILED, INCONCLUSIVE, REGRESSION
 from simsmtp.errors import InputError
+from simsmtp.model.numbers import number_text
 from simsmtp.model.responses import BY_NAME
 
 if TYPE_CHECKING:
@@ -181,7 +182,8 @@ def _junit_case(suite: ET.Element, row: Mapping[Any, Any], name: str) -> None:
     if row["verdict"] in {REGRESSION, INCONCLUSIVE, FAILED}:
         tag = "error" if row["verdict"] == FAILED else "failure"
         message = f"{row['verdict']}: {change_text(row)} {row['reason']}".rstrip()
-        detail = f"base mean {row['base_mean']:.6g}, new mean {row['new_mean']:.6g}, {row['n']} pairs"
+        means = [f"{side} mean {number_text(row[f'{side}_mean'], 6)}" for side in ("base", "new")]
+        detail = f"{', '.join(means)}, {row['n']} pairs"
         ET.SubElement(case, tag, {"type": row["verdict"], "message": _legal(message)}).text = detail
 
 

@@ -20,6 +20,7 @@ from simsmtp.analysis.panels import (
     scale_y,
 )
 from simsmtp.analysis.style import RC, THEORY
+from simsmtp.model.numbers import percent_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -134,7 +135,7 @@ def _note(rows: DataFrame, summary: DataFrame, level: float) -> str:
     if not (rows["high"] - rows["low"]).notna().any() or "n" not in summary:
         return ""
     most = int(summary["n"].max())
-    return f"bars: {level * 100:.4g} % t interval over {most} replications"
+    return f"bars: {percent_text(level, 4)} t interval over {most:,} replications"
 
 
 def _legend(drawn: Figure, layout: Layout, note: str, *, theory: bool) -> None:

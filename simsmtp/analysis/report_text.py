@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
+from simsmtp.model import numbers
+
 Cell = tuple[str, Any]
 _LONG = 36
 NOTHING = "\u2013"
@@ -24,7 +26,7 @@ def number_text(value: float) -> str:
     """
     if math.isnan(value):
         return NOTHING
-    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
+    return numbers.number_text(value)
 
 
 def interval_text(low: float, high: float) -> str:

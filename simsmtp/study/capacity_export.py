@@ -10,6 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import simsmtp
+from simsmtp.analysis.objectives import delay_unit
+from simsmtp.analysis.pooled import pooled_mark, pooled_note
 from simsmtp.files import replace_file
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.address import code_hash
@@ -89,6 +91,7 @@ def document_of_capacity(capacity: Capacity) -> dict[str, Any]:
         "answer": answer(capacity),
         "answers": answers(capacity),
         "assumptions": assumptions(capacity),
+        "pooled": pooled_note(len(scenario.destinations)) or None,
         "objectives": [_judgement(one) for one in capacity.written.judgements],
         "searches": [_finding(capacity, one) for one in capacity.findings.values()],
         "bottleneck": _bound(capacity, capacity.bounds[0]) if capacity.bounds else None,
@@ -148,6 +151,8 @@ def figure_of(capacity: Capacity) -> Figure:
         title=capacity.plan.experiment.title,
         destinations=[one.name for one in scenario.destinations],
         level=capacity.plan.table.level,
+        unit=delay_unit(objectives),
+        pooled=pooled_mark(len(scenario.destinations)),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp.analysis.compare import Comparison, Margins, compare_rows, read_margins
 from simsmtp.analysis.intervals import check_level
+from simsmtp.analysis.pooled import pooled_note
 from simsmtp.analysis.verdicts import INCONCLUSIVE
 from simsmtp.errors import InputError
 from simsmtp.model.responses import COLUMNS
@@ -255,6 +256,8 @@ def _notes(base: Recorded, new: Recorded, pairs: int, means_only: bool) -> list[
     notes = [f"{pairs} design points of {new.source} against {base.source}"]
     if base.code and new.code:
         notes.append(f"simsmtp itself is {'the same' if base.code == new.code else 'another version'}")
+    if pooled := pooled_note(len(new.common.get("destinations") or base.common.get("destinations") or ())):
+        notes.append(pooled)
     if means_only:
         notes.append("a summary holds means only: they are equal or not, and no margin is tested")
     elif new.replications < base.replications:
