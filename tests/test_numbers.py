@@ -12,15 +12,20 @@ import pytest
 from capacity_files import PLAN, Queue, planned, queue
 from hypothesis import given
 from hypothesis import strategies as st
+from study_files import TINY, FakeEngine, engine, here, written
 
+import simsmtp
 from simsmtp import Scenario, simulate
 from simsmtp.analysis.compare_views import change_text, number
 from simsmtp.analysis.judgements import judge
 from simsmtp.analysis.labels import level_text
 from simsmtp.analysis.objectives import parse_objective
+from simsmtp.analysis.report import write_report
 from simsmtp.analysis.report_capacity import capacity_tables
 from simsmtp.analysis.report_text import number_text as report_number
 from simsmtp.cli.capacity_tables import print_capacity
+from simsmtp.cli.documents import document_of
+from simsmtp.cli.tables import print_study
 from simsmtp.model.numbers import number_text, percent_text, seconds_text, signed_text
 from simsmtp.study.bounds import recipients_per_message
 from simsmtp.study.capacity_answer import size_text
@@ -28,7 +33,7 @@ from simsmtp.study.capacity_export import document_of_capacity
 from simsmtp.study.capacity_table import RATE
 from simsmtp.study.finding_text import value_text
 
-__all__ = ["queue"]
+__all__ = ["engine", "here", "queue"]
 WRITERS = [number_text, report_number, number, level_text, lambda value: number_text(value, 2)]
 
 
@@ -166,3 +171,38 @@ def test_a_result_of_several_destinations_says_that_percentiles_are_pooled() -> 
     tables = {"workload": {"recipients_per_message": 4}, "destinations": [{"name": "near"}, {"name": "far"}]}
     assert "pooled over all 2 destinations" in simulate(tables)._repr_html_()
     assert "pooled" not in simulate({"workload": {"recipients_per_message": 4}})._repr_html_()
+
+
+def study_in(folder: Path, text: str) -> simsmtp.Study:
+    return simsmtp.run(written(folder, text), workers=1, progress=False)
+
+
+TWO = TINY.replace(
+    "[factors]", '[[scenario.destinations]]\nname = "near"\n[[scenario.destinations]]\nname = "far"\n[factors]'
+)
+
+
+def test_a_study_of_several_destinations_says_that_percentiles_are_pooled(
+    here: Path, engine: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = TWO.replace("replications = 3", 'replications = 3\nresponses = ["delivered", "delay_p99_s"]')
+    shown = shown.replace('"false_ndr"]', '"delay_p95_s"]')
+    study = study_in(here, shown)
+    written_files = study.write()
+    print_study(study, written_files)
+    assert "pooled over all 2 destinations" in " ".join(capsys.readouterr().out.split())
+    assert "pooled over all 2 destinations" in study._repr_html_()
+    assert "pooled over 2 destinations" in " ".join(study.plot().get_suptitle().split())
+    assert "pooled over all 2 destinations" in document_of(study)["pooled"]
+    assert "pooled over all 2 destinations" in write_report(study.folder).read_text(encoding="utf-8")
+    assert any("pooled over all 2 destinations" in note for note in simsmtp.compare(study, study).notes)
+
+
+def test_a_study_that_shows_no_percentile_or_has_one_destination_says_nothing(
+    here: Path, engine: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = TWO.replace("replications = 3", 'replications = 3\nresponses = ["delivered"]')
+    for text in (few, TINY):
+        study = study_in(here, text)
+        print_study(study, [])
+        assert "pooled" not in capsys.readouterr().out + study._repr_html_()

@@ -212,7 +212,7 @@ def _print_estimate(plan: object, as_json: bool) -> None:
         return
     print(f"{plan.experiment.name}: {plan.experiment.title}")
     print(f"  {counted(found.points, 'design point')}, {counted(found.replications, 'replication')} of each")
-    print(f"  {counted(found.stored, 'replication')} stored in {plan.folder}, {found.missing} to compute")
+    print(f"  {counted(found.stored, 'replication')} stored in {plan.folder}, {found.missing:,} to compute")
     print(
         f"  about {seconds_text(found.seconds)} with {counted(plan.workers, 'worker')}: an estimate from a short pilot"
     )
