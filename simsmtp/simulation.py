@@ -14,6 +14,7 @@ from simsmtp.engines import ENGINES, run_replication
 from simsmtp.errors import InputError
 from simsmtp.model.counted import counted
 from simsmtp.model.kept_rows import KeptRows
+from simsmtp.model.numbers import number_text
 from simsmtp.model.records import Output, Responses
 from simsmtp.model.responses import COLUMNS
 from simsmtp.model.scenario import Scenario
@@ -149,12 +150,14 @@ class Result:
         mean = {name: float(np.mean(self.replications[name])) for name in ("delivered", "recipients")}
         delivered = f"{_mean_text(mean['delivered'])} of {_mean_text(mean['recipients'])} recipients delivered"
         rate = float(np.mean(self.replications["false_ndr_rate"]))
-        return f"<Result: {self._title()} · {delivered}, false-NDR rate {rate:.4g}>"
+        return f"<Result: {self._title()} · {delivered}, false-NDR rate {number_text(rate)}>"
 
     def _repr_html_(self) -> str:
+        from simsmtp.analysis.pooled import pooled_note  # noqa: PLC0415
         from simsmtp.analysis.result_views import result_table  # noqa: PLC0415
 
-        return result_table(self.replications, self._title())
+        note = pooled_note(len(self.scenario.destinations))
+        return result_table(self.replications, " · ".join(text for text in (self._title(), note) if text))
 
 
 def simulate(
@@ -231,7 +234,7 @@ def _replication_table(responses: list[Responses]) -> DataFrame:
 
 def _mean_text(mean: float) -> str:
     """Return a mean of counts, in full where it is whole."""
-    return f"{mean:,.2f}".rstrip("0").rstrip(".")
+    return number_text(round(mean, 2), 15)
 
 
 def _recipient_tables(replications: Iterable[RecipientRows]) -> Iterator[DataFrame]:

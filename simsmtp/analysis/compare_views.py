@@ -7,31 +7,36 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.analysis.verdicts import CHANGED, IDENTICAL, INCONCLUSIVE, OK, REGRESSION
+from simsmtp.model.counted import counted
+from simsmtp.model.numbers import number_text, percent_text, signed_text
 from simsmtp.shown import html_text, markdown_text, shown
 
 if TYPE_CHECKING:
     from simsmtp.analysis.comparison import Comparison
 
-_COLUMNS = ("response", "base", "new", "change", "allowed", "verdict")
+COLUMNS = ("response", "base", "new", "change", "allowed", "verdict")
 _COLOURS = {OK: "#2e7d32", IDENTICAL: "#2e7d32", CHANGED: "#555", INCONCLUSIVE: "#b26a00"}
 
 
 def headline(found: Comparison) -> str:
     """Return the verdict with what it counts, in one line."""
     points = found.rows["point"].nunique()
-    cells = f"{len(found.rows)} responses at {points} design point{'s' * (points != 1)}"
+    cells = f"{counted(len(found.rows), 'response')} at {counted(points, 'design point')}"
     if found.verdict == IDENTICAL:
         return f"{IDENTICAL}: {cells}, to the last bit"
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in found.counts.items())
-    return f"{found.verdict}: {counts} (of {cells}); behaviour changed"
+    counts = ", ".join(f"{count:,} {verdict}" for verdict, count in found.counts.items())
+    text = f"{found.verdict}: {counts} (of {cells})"
+    if set(found.counts) != {IDENTICAL}:
+        return f"{text}; behaviour changed"
+    return f"{text}; but the sides are not the same: {'; '.join(caveat for _, caveat in found.caveats)}"
 
 
 def explanation(found: Comparison) -> str:
     """Return how intervals and verdicts are meant, in one line."""
     return (
-        f"Changes of the mean with {found.level * 100:.4g} % paired t intervals. OK: the interval lies within the "
+        f"Changes of the mean with {percent_text(found.level, 4)} paired t intervals. OK: the interval lies within the "
         f"allowed change. REGRESSION: beyond it, with a false alarm anywhere in this table in at most "
-        f"{found.alarm * 100:.2g} % of comparisons. INCONCLUSIVE: neither.{_next_step(found)}"
+        f"{percent_text(found.alarm, 2)} of comparisons. INCONCLUSIVE: neither.{_next_step(found)}"
     )
 
 
@@ -74,16 +79,12 @@ def change_text(row: Mapping[Any, Any]) -> str:
 def _change(value: float, relative: bool) -> str:
     if math.isnan(value):
         return "-"
-    value += 0.0  # no minus in front of zero
-    return f"{value * 100:+.3g} %" if relative else f"{value:+.4g}"
+    return percent_text(value, signed=True) if relative else signed_text(value)
 
 
 def number(value: float) -> str:
     """Return a mean with four digits, counts in full."""
-    if math.isnan(value):
-        return "-"
-    value += 0.0  # no minus in front of zero
-    return f"{value:.0f}" if abs(value) >= 10000 or value == int(value) else f"{value:.4g}"
+    return number_text(value)
 
 
 def markdown_of(found: Comparison, limit: int = 40) -> str:
@@ -91,7 +92,7 @@ def markdown_of(found: Comparison, limit: int = 40) -> str:
     lines = [f"### {markdown_text(found.name or 'comparison')}: {headline(found)}", ""]
     rows = found.worst_first().to_dict("records")
     if rows:
-        heads = [*found.factors, *_COLUMNS]
+        heads = [*found.factors, *COLUMNS]
         lines += [_row(heads), _row(["---"] * len(heads))]
         lines += [_row(cells_of(row, found.factors)) for row in rows[:limit]]
         lines += ["", *([f"… and {len(rows) - limit} more.", ""] if len(rows) > limit else []), explanation(found), ""]
@@ -111,7 +112,7 @@ def html_of(found: Comparison, limit: int = 60) -> str:
     rows = found.worst_first().to_dict("records")[:limit]
     if not rows:
         return head
-    heads = "".join(f"<th>{html_text(name)}</th>" for name in (*found.factors, *_COLUMNS))
+    heads = "".join(f"<th>{html_text(name)}</th>" for name in (*found.factors, *COLUMNS))
     body = "".join(_html_row(cells_of(row, found.factors), row["verdict"]) for row in rows)
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
     notes = "".join(f"<li>{html_text(note)}</li>" for note in found.notes)

@@ -10,10 +10,12 @@ from xml.etree import ElementTree as ET  # only written, never parsed
 
 import numpy as np
 
+from simsmtp.analysis.capacity_comparison import CapacityComparison
 from simsmtp.analysis.compare_views import change_text, headline, plain
 from simsmtp.analysis.intervals import Interval, mean_interval
 from simsmtp.analysis.verdicts import FAILED, INCONCLUSIVE, REGRESSION
 from simsmtp.errors import InputError
+from simsmtp.model.numbers import number_text
 from simsmtp.model.responses import BY_NAME
 from simsmtp.shown import shown
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 Documents = dict[str, str]
 
 
-def export(found: Comparison, kind: str) -> Documents:
+def export(found: Comparison | CapacityComparison, kind: str) -> Documents:
     """Return a comparison as the documents of a format.
 
     Parameters
@@ -44,6 +46,10 @@ def export(found: Comparison, kind: str) -> Documents:
     """
     if kind not in FORMATS:
         raise InputError("unknown format", key="--to", given=kind, allowed=FORMATS)
+    if isinstance(found, CapacityComparison):
+        if kind != "markdown":
+            raise InputError("does not take capacity plans", key="--to", given=kind, allowed="markdown, or --json")
+        return {"": found.to_markdown(len(found.rows))}
     return FORMATS[kind](found)
 
 
@@ -176,7 +182,8 @@ def _junit_case(suite: ET.Element, row: Mapping[Any, Any], name: str) -> None:
     if row["verdict"] in {REGRESSION, INCONCLUSIVE, FAILED}:
         tag = "error" if row["verdict"] == FAILED else "failure"
         message = f"{row['verdict']}: {change_text(row)} {row['reason']}".rstrip()
-        detail = f"base mean {row['base_mean']:.6g}, new mean {row['new_mean']:.6g}, {row['n']} pairs"
+        means = [f"{side} mean {number_text(row[f'{side}_mean'], 6)}" for side in ("base", "new")]
+        detail = f"{', '.join(means)}, {row['n']} pairs"
         ET.SubElement(case, tag, {"type": row["verdict"], "message": shown(message)}).text = detail
 
 

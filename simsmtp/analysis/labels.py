@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simsmtp.model.numbers import number_text
 from simsmtp.model.responses import BY_NAME
 from simsmtp.shown import shown
 
@@ -126,9 +127,7 @@ def level_text(level: object) -> str:
 
 
 def _number(value: float) -> str:
-    if not float(value).is_integer():
-        return f"{value:.4g}"
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.0f}"
+    return number_text(value, apart=10_000)  # years and batch sizes of four digits are read without a comma
 
 
 def plain_level(level: object) -> object:

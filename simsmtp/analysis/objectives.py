@@ -32,6 +32,13 @@ class NotCarriedError(InputError):
     """A percentile that the sample does not carry: no answer either way, exit code 4."""
 
 
+class Unit(NamedTuple):
+    """A unit as people write it, and what it is in the unit of the column."""
+
+    name: str
+    factor: float
+
+
 class Objective(NamedTuple):
     """One objective.
 
@@ -69,6 +76,16 @@ class Objective(NamedTuple):
     def is_harder_when_busier(self) -> bool:
         """True where a higher arrival rate can only make it harder to meet; others may fail at low rates."""
         return self.is_ceiling and self.response in _HARDER_WHEN_BUSIER
+
+    @property
+    def unit(self) -> Unit:
+        """The unit that its author wrote, else that of the column."""
+        kind = "share" if self.response.endswith("_rate") else BY_NAME[self.response].unit
+        found = _PARTS.fullmatch(self.text)
+        written = found["unit"] if found else ""
+        if written in _UNITS[kind] and written:
+            return Unit(written.removeprefix("1"), _UNITS[kind][written])
+        return Unit({"s": "s", "1/s": "/s"}.get(kind, ""), 1.0)
 
     @property
     def percentile(self) -> str | None:
@@ -113,6 +130,11 @@ def parse_objective(text: str, key: str = "objective") -> Objective:
     objective = Objective(response, found["operator"], threshold, " ".join(text.split()))
     _require_reachable(objective, key)
     return objective
+
+
+def delay_unit(objectives: Sequence[Objective]) -> Unit:
+    """Return the unit in which delays are shown: that of the first objective on one, else seconds."""
+    return next((one.unit for one in objectives if one.percentile is not None), Unit("s", 1.0))
 
 
 def parse_objectives(texts: Sequence[str], key: str = "objective") -> tuple[Objective, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.analysis.labels import factor_label, factor_name, level_text, plain_level, response_label
+from simsmtp.analysis.pooled import note_for
 from simsmtp.analysis.report_glance import grouping, range_table, responses_at_a_glance, sentences
 from simsmtp.analysis.report_page import details_html
 from simsmtp.analysis.report_text import (
@@ -91,7 +92,11 @@ def _figure(path: Path, record: Record) -> str:
 def results(record: Record) -> str:
     """Return the table of means for the responses of the study, and for all of them folded away."""
     held = list(dict.fromkeys(record.means.table["response"]))
-    parts = [f"<p>{_READING}</p>", means_table(record.means, record.responses)]
+    scenario = record.experiment.get("scenario")
+    listed = scenario.get("destinations") if isinstance(scenario, dict) else None
+    note = note_for(held, len(listed) if isinstance(listed, list) else 0)
+    reading = f"{_READING} {note}".rstrip()
+    parts = [f"<p>{reading}</p>", means_table(record.means, record.responses)]
     if len(held) > len(record.responses):
         parts.append(details_html(f"All {len(held)} responses", means_table(record.means, held)))
     if record.steady is not None:

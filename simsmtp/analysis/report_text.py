@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from simsmtp.model import numbers
 from simsmtp.shown import html_text
 
 Cell = tuple[str, Any]
@@ -25,7 +26,7 @@ def number_text(value: float) -> str:
     """
     if math.isnan(value):
         return NOTHING
-    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
+    return numbers.number_text(value)
 
 
 def interval_text(low: float, high: float) -> str:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simsmtp.analysis.intervals import Floats, all_zero, mean_interval, zero_bound
-from simsmtp.analysis.labels import level_text, response_label
+from simsmtp.analysis.labels import response_label
 from simsmtp.analysis.style import COLOURS, RC
 from simsmtp.analysis.summary import clipped
+from simsmtp.model.numbers import number_text, percent_text
 from simsmtp.model.responses import BY_NAME, COLUMNS
 from simsmtp.shown import html_text
 
@@ -43,7 +44,7 @@ def result_table(replications: DataFrame, caption: str, level: float = 0.95) -> 
     shown = [name for name in LEDGER if name in _ALWAYS or replications[name].any()]
     names = ["recipients", *shown, *_OTHERS, *_DELAYS]
     rows = "".join(_table_row(name, replications[name].to_numpy(np.float64), level) for name in names)
-    head = f"<tr><th></th><th>mean</th><th>{level * 100:.4g} % interval</th></tr>"
+    head = f"<tr><th></th><th>mean</th><th>{percent_text(level, 4)} interval</th></tr>"
     return f"<table><caption>{html_text(caption)}</caption><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
@@ -58,7 +59,7 @@ def _table_row(name: str, values: Floats, level: float) -> str:
 def _interval_text(name: str, values: Floats, level: float) -> str:
     found = mean_interval(values, level)
     if BY_NAME[name].better == "lower" and not BY_NAME[name].unit and all_zero(values):
-        return f"never seen: in at most {zero_bound(found.n, level) * 100:.2g} % of replications"
+        return f"never seen: in at most {percent_text(zero_bound(found.n, level), 2)} of replications"
     if found.n < 2:
         return _NONE
     low, high = clipped(found.low, found.high, name)
@@ -68,7 +69,7 @@ def _interval_text(name: str, values: Floats, level: float) -> str:
 def _text(value: float) -> str:
     if np.isnan(value):
         return _NONE
-    return level_text(round(value, 1) if abs(value) >= 1000 else value)
+    return number_text(round(value, 1), 6) if abs(value) >= 1000 else number_text(value)
 
 
 def result_figure(replications: DataFrame, recipients: DataFrame, title: str) -> Figure:

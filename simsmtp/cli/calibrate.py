@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from simsmtp.model.numbers import number_text, percent_text
+
 _HELP = """Fit the times of a sender, a receiver and the path between them to measured sessions.
 
 MEASURED.jsonl holds one session a line: N, batch, limit, size, cache, pipelining, rtt_ms, duration_s, and where known
@@ -47,7 +49,7 @@ def calibrate(measured: Path, output: Path, max_rtt: float | None, as_json: bool
     groups = read_measured(measured)
     used = [group for group in groups if max_rtt is None or group.setting.rtt_ms <= max_rtt]
     if not used:
-        known = ", ".join(f"{rtt:g}" for rtt in sorted({group.setting.rtt_ms for group in groups}))
+        known = ", ".join(number_text(rtt, 6) for rtt in sorted({group.setting.rtt_ms for group in groups}))
         raise InputError("leaves no sessions", key="--max-rtt", given=max_rtt, allowed=f"at least one of {known}")
     with progress_bar("calibrate", steps(), None, unit="step") as advance:
         found = fit(used, on_step=advance)
@@ -56,10 +58,10 @@ def calibrate(measured: Path, output: Path, max_rtt: float | None, as_json: bool
         fitted_to = {key: value for key, value in found._asdict().items() if key != "parameters"}
         print(json.dumps({"file": output.as_posix(), "parameters": found.parameters._asdict(), **fitted_to}, indent=1))
         return
-    rtts = ", ".join(f"{rtt:g}" for rtt in found.rtt_ms)
+    rtts = ", ".join(number_text(rtt, 6) for rtt in found.rtt_ms)
     print(f"{found.sessions} sessions in {found.settings} settings at RTT {rtts} ms")
     for name, value in found.parameters._asdict().items():
-        print(f"  {name:<18} {value:10.4g}")
-    print(f"these sessions themselves: error of the median {found.median_abs_error:.1%}", end="")
-    print(f" (median of settings), {found.worst_abs_error:.1%} (worst)")
+        print(f"  {name:<18} {number_text(value):>10}")
+    print(f"these sessions themselves: error of the median {percent_text(found.median_abs_error)}", end="")
+    print(f" (median of settings), {percent_text(found.worst_abs_error)} (worst)")
     say(output.as_posix())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
+    from simsmtp.analysis.capacity_comparison import CapacityComparison
     from simsmtp.analysis.comparison import Comparison
 
 _FORMATS = ("gha", "bmf", "gobench", "pytest-benchmark", "junit", "markdown")
@@ -21,12 +22,16 @@ experiment file, which is run (its rows are kept in results/NAME, as by 'simsmtp
 they differ, the change of the mean with its paired interval is held against a margin: OK, REGRESSION, or
 INCONCLUSIVE; then NEW, if it is an experiment, gets more replications, up to as many as BASE holds.
 
+Two folders of 'simsmtp capacity' are compared by their answers: REGRESSION where NEW misses an objective that BASE
+met, or where a searched value is worse by more than the margin.
+
 \b
 Examples:
   simsmtp run experiments/window.toml --replications 10 --write-baseline baseline.csv
   simsmtp compare baseline.csv experiments/window.toml
   simsmtp compare baseline.csv results/window --margin 0.02 --margin makespan_s=0.1
   simsmtp compare baseline.csv results/window --to junit --output gate.xml
+  simsmtp compare results/newsletter results/newsletter-full
 
 \b
 Exit codes: 0 ok; 1 a replication failed; 2 bad input, other scenarios or another seed; 3 regression;
@@ -123,7 +128,7 @@ def _check_output(kind: str | None, output: Path | None, as_json: bool) -> None:
         require_writable(output, "--output", may_be_made=True)
 
 
-def _write(found: Comparison, kind: str, output: Path | None) -> None:
+def _write(found: Comparison | CapacityComparison, kind: str, output: Path | None) -> None:
     from simsmtp.analysis.exports import export  # noqa: PLC0415
     from simsmtp.files import replace_file, write_errors  # noqa: PLC0415
 
@@ -137,28 +142,32 @@ def _write(found: Comparison, kind: str, output: Path | None) -> None:
             replace_file(path, text)
 
 
-def print_comparison(found: Comparison) -> None:
-    """Print the verdict, then what changed, the gravest first."""
+def print_comparison(found: Comparison | CapacityComparison) -> None:
+    """Print the verdict, then what changed, the gravest first; of capacity plans every answer."""
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    from simsmtp.analysis.compare_views import cells_of, explanation, headline  # noqa: PLC0415
+    from simsmtp.analysis.capacity_comparison import HEADS, CapacityComparison  # noqa: PLC0415
+    from simsmtp.analysis.compare_views import COLUMNS, cells_of, explanation, headline  # noqa: PLC0415
     from simsmtp.cli.console import PlainConsole  # noqa: PLC0415
     from simsmtp.shown import shown  # noqa: PLC0415
 
     console = PlainConsole(160)
-    console.print(f"{shown(found.name)}: {headline(found)}", style="bold", soft_wrap=True)
-    rows = found.worst_first().to_dict("records")
+    if isinstance(found, CapacityComparison):
+        heads, words, said = list(HEADS), found.explanation, found.headline
+        rows = [] if found.same else [one.cells() for one in found.rows]
+    else:
+        heads = [*(shown(name.rpartition(".")[2]) for name in found.factors), *COLUMNS]
+        words, said = explanation(found), headline(found)
+        rows = [cells_of(row, found.factors) for row in found.worst_first().to_dict("records")]
+    console.print(f"{shown(found.name)}: {said}", style="bold", soft_wrap=True)
     if rows:
-        heads = [shown(name.rpartition(".")[2]) for name in found.factors]
-        table = Table(
-            *heads, "response", "base", "new", "change", "allowed", "verdict", box=SIMPLE_HEAD, pad_edge=False
-        )
+        table = Table(*heads, box=SIMPLE_HEAD, pad_edge=False)
         for row in rows[:_MOST_ROWS]:
-            table.add_row(*cells_of(row, found.factors))
+            table.add_row(*row)
         console.print(table)
         if len(rows) > _MOST_ROWS:
             console.print(f"… and {len(rows) - _MOST_ROWS} more: --json or --to markdown", soft_wrap=True)
-        console.print(explanation(found))
+        console.print(words)
     for note in found.notes:
         console.print(f"- {note}", soft_wrap=True)

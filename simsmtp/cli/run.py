@@ -209,7 +209,7 @@ def _print_precision(study: PreciseStudy) -> int:
 
 
 def _print_estimate(plan: object, as_json: bool) -> None:
-    from simsmtp.cli.tables import duration_text  # noqa: PLC0415
+    from simsmtp.model.numbers import seconds_text  # noqa: PLC0415
     from simsmtp.study.pilot import estimate  # noqa: PLC0415
     from simsmtp.study.runner import Plan  # noqa: PLC0415
 
@@ -220,7 +220,7 @@ def _print_estimate(plan: object, as_json: bool) -> None:
         return
     say(f"{plan.experiment.name}: {shown(plan.experiment.title)}")
     print(f"  {counted(found.points, 'design point')}, {counted(found.replications, 'replication')} of each")
-    say(f"  {counted(found.stored, 'replication')} stored in {plan.folder}, {found.missing} to compute")
+    say(f"  {counted(found.stored, 'replication')} stored in {plan.folder}, {found.missing:,} to compute")
     print(
-        f"  about {duration_text(found.seconds)} with {counted(plan.workers, 'worker')}: an estimate from a short pilot"
+        f"  about {seconds_text(found.seconds)} with {counted(plan.workers, 'worker')}: an estimate from a short pilot"
     )

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from simsmtp.analysis.pooled import note_for
 from simsmtp.cli.console import PlainConsole
 from simsmtp.model.counted import counted
+from simsmtp.model.numbers import number_text, seconds_text
 from simsmtp.shown import shown
 
 if TYPE_CHECKING:
@@ -33,42 +35,17 @@ def print_study(study: Study, written: Sequence[Path]) -> None:
         _print_pivots(console, study, summary)
     else:
         _print_points(console, study, summary)
-    failed = f", {len(study.failures)} failed" if study.failures else ""
+    if note := note_for(study.experiment.responses, study.destinations):
+        console.print(note, soft_wrap=True)
+    failed = f", {len(study.failures):,} failed" if study.failures else ""
     console.print(
         f"{counted(len(study.points), 'design point')} with "
         f"{counted(study.experiment.replications, 'replication')}: "
-        f"{study.computed} computed, {study.reused} reused{failed}, in {duration_text(study.duration_s)}",
+        f"{study.computed:,} computed, {study.reused:,} reused{failed}, in {seconds_text(study.duration_s)}",
         soft_wrap=True,
     )
     console.print(study.ran.text(study.engines), soft_wrap=True)
     console.print(f"{study.folder}: {', '.join(path.name for path in written)}", soft_wrap=True)
-
-
-def duration_text(seconds: float) -> str:
-    """Return a duration in the unit that suits it.
-
-    Examples
-    --------
-    >>> duration_text(0.42), duration_text(75), duration_text(8000)
-    ('0.42 s', '1 min 15 s', '2 h 13 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def number_text(value: float, digits: int = 4) -> str:
-    """Return a value with that many significant digits, counts in full.
-
-    Examples
-    --------
-    >>> number_text(1234.56), number_text(0.012345), number_text(1000.0)
-    ('1235', '0.01235', '1000')
-    """
-    if math.isnan(value):
-        return "-"
-    return f"{value:.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
 
 
 def _axis(study: Study) -> str | None:
@@ -90,7 +67,7 @@ def _print_points(console: Console, study: Study, summary: DataFrame) -> None:
             table.add_row(*map(shown, point.factors.values()), *values)
         console.print(table)
     if len(study.points) > len(points):
-        console.print(f"… {len(study.points) - len(points)} more design points in {study.folder / 'summary.csv'}")
+        console.print(f"… {len(study.points) - len(points):,} more design points in {study.folder / 'summary.csv'}")
 
 
 def _mean_and_half(row: Mapping[Any, Any]) -> str:

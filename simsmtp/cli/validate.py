@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simsmtp.model.numbers import number_text, percent_text
+
 if TYPE_CHECKING:
     from simsmtp.calibration.predict import Prediction
 
@@ -132,9 +134,10 @@ def _print(document: dict[str, Any]) -> None:
         column.justify, column.no_wrap = "right", True
     for row in sorted(document["rows"], key=lambda row: (row["rtt_ms"], row["N"], row["batch"])):
         table.add_row(
-            f"{row['rtt_ms']:g}", str(row["N"]), str(row["batch"]), str(row["limit"]), str(row["size"]), row["cache"],
+            number_text(row["rtt_ms"]), *(str(row[name]) for name in ("N", "batch", "limit", "size")), row["cache"],
             "on" if row["pipelining"] else "off", _span(row, "measured"), _span(row, "predicted"),
-            f"{row['error']:+.1%}", f"{row['covered']:.0%}", f"{row['pipe_error']:+.1%}",
+            percent_text(row["error"], signed=True), percent_text(row["covered"]),
+            percent_text(row["pipe_error"], signed=True),
         )  # fmt: skip
     PlainConsole(_WIDTH).print(table)
     print("times: median (lowest-highest); reuse: transactions share a connection; covered: how much of the measured")
@@ -150,8 +153,9 @@ def _span(row: dict[str, Any], name: str) -> str:
 
 
 def _summary(quality: dict[str, Any]) -> str:
+    told = {name: percent_text(value) for name, value in quality.items() if isinstance(value, int | float)}
     return (
-        f"absolute error {quality['median_abs_error']:.1%} (median), {quality['worst_abs_error']:.1%} (worst); "
-        f"{quality['covered']:.0%} of the measured range covered; profile pipe alone "
-        f"{quality['pipe_median_abs_error']:.1%} (median), {quality['pipe_worst_abs_error']:.1%} (worst)"
+        f"absolute error {told['median_abs_error']} (median), {told['worst_abs_error']} (worst); "
+        f"{told['covered']} of the measured range covered; profile pipe alone "
+        f"{told['pipe_median_abs_error']} (median), {told['pipe_worst_abs_error']} (worst)"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simsmtp.errors import InputError
+from simsmtp.model.numbers import number_text
 from simsmtp.protocol.replies import parse_reply
 from simsmtp.strategies.registry import find_strategy
 
@@ -78,7 +79,7 @@ def _check_client(scenario: Scenario) -> None:
             "the longest wait is below the first one",
             key="client.retry_max_s",
             given=client.retry_max_s,
-            allowed=f"at least client.retry_initial_s = {client.retry_initial_s:g}",
+            allowed=f"at least client.retry_initial_s = {number_text(client.retry_initial_s, 15)}",
         )
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import simsmtp
 from simsmtp.analysis.noted_files import PROVENANCE
+from simsmtp.analysis.objectives import delay_unit
 from simsmtp.analysis.outputs import csv_of
+from simsmtp.analysis.pooled import pooled_mark, pooled_note
 from simsmtp.files import replace_files
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.address import code_hash
@@ -39,7 +41,7 @@ def write_capacity(capacity: Capacity, *, figure: bool, command: str | None) -> 
     """Write the files of a plan; parameters and value as `Capacity.write`."""
     folder = capacity.plan.settings.folder
     document = document_of_capacity(capacity)
-    digest = _digest(capacity)
+    digest = digest_of_looks(capacity)
     contents = {
         "capacity.json": (json.dumps(document, indent=1, allow_nan=False) + "\n").encode(),
         "experiment.json": experiment_json(capacity.plan.experiment),
@@ -74,7 +76,7 @@ def _inputs(capacity: Capacity) -> str:
     )
 
 
-def _digest(capacity: Capacity) -> str:
+def digest_of_looks(capacity: Capacity) -> str:
     """Return the hash of everything that was run, as `Study.digest` for a study."""
     tables = ((number, look.rows[["replication", *COLUMNS]]) for number, look in enumerate(capacity.looks, start=1))
     return digest_of_rows(
@@ -94,6 +96,7 @@ def document_of_capacity(capacity: Capacity) -> dict[str, Any]:
         "answer": answer(capacity),
         "answers": answers(capacity),
         "assumptions": assumptions(capacity),
+        "pooled": pooled_note(len(scenario.destinations)) or None,
         "objectives": [_judgement(one) for one in capacity.written.judgements],
         "searches": [_finding(capacity, one) for one in capacity.findings.values()],
         "bottleneck": _bound(capacity, capacity.bounds[0]) if capacity.bounds else None,
@@ -153,6 +156,8 @@ def figure_of(capacity: Capacity) -> Figure:
         title=capacity.plan.experiment.title,
         destinations=[one.name for one in scenario.destinations],
         level=capacity.plan.table.level,
+        unit=delay_unit(objectives),
+        pooled=pooled_mark(len(scenario.destinations)),
     )
 
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from simsmtp.analysis.noted_files import PROVENANCE
 from simsmtp.analysis.outputs import csv_of
+from simsmtp.analysis.pooled import note_for
 from simsmtp.files import replace_files
 from simsmtp.model.counted import counted
+from simsmtp.model.numbers import number_text
 from simsmtp.model.responses import BY_NAME, COLUMNS
 from simsmtp.shown import html_text
 from simsmtp.study.provenance import provenance, provenance_to_write
@@ -54,6 +56,8 @@ def html_of(study: Study) -> str:
     size = f"{counted(count, 'design point')} with {counted(study.experiment.replications, 'replication')}{failed}"
     cut = f"; the first {_MOST_ROWS} are shown" if count > _MOST_ROWS else ""
     head = f"<b>{html_text(study.experiment.title)}</b><br>{size}{cut}; means ± half-width of their 95 % intervals"
+    note = note_for(shown, study.destinations)
+    head += f"<br>{note}" if note else ""
     body = f'<tbody style="white-space: nowrap">{"".join(_html_rows(study, shown))}</tbody>'
     return f"<p>{head}</p><table><thead><tr>{heads}</tr></thead>{body}</table>"
 
@@ -70,4 +74,4 @@ def _html_rows(study: Study, shown: Sequence[str]) -> Iterator[str]:
 
 def _mean_text(n: int, mean: float, low: float, high: float) -> str:
     half = max(high - mean, mean - low)
-    return "no value" if n == 0 else f"{mean:.4g} ± {half:.2g}" if half > 0 else f"{mean:.4g}"
+    return "no value" if n == 0 else f"{number_text(mean)} ± {number_text(half, 2)}" if half > 0 else number_text(mean)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsmtp.analysis.judgements import MET, UNDECIDED, Judgement, judge, verdict_of
+from simsmtp.model.numbers import number_text
 from simsmtp.study.bounds import recipients_per_message
 from simsmtp.study.capacity_stages import curve_rates, curve_table, tornado_table
 from simsmtp.study.capacity_table import RATE
@@ -116,7 +117,7 @@ class Inquiry:
                 break
             count = min(2 * count, most)
         self.looks.append(found)
-        at = ", ".join(f"{key} {value:g}" for key, value in values.items()) or "as written"
+        at = ", ".join(f"{key} {number_text(value)}" for key, value in values.items()) or "as written"
         self.evaluator.say(f"{stage}: {at}: {found.verdict} ({count} replications)")
         return found
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from simsmtp.errors import InputError
 from simsmtp.model.complaints import complaints_as_input_errors
+from simsmtp.model.numbers import number_text
 from simsmtp.model.scenario import Positive, Scenario, Table
 from simsmtp.study.factors import Factor, Level, label_of
 from simsmtp.study.keys import flat, is_scenario_key, require_known
@@ -38,9 +39,9 @@ class Range(Table):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            raise ValueError(f"low ({self.low:g}) should be below high ({self.high:g})")
+            raise ValueError(f"low ({number_text(self.low, 6)}) should be below high ({number_text(self.high, 6)})")
         if self.scale == "log" and self.low <= 0:
-            raise ValueError(f"low ({self.low:g}) should be above 0 on a log scale")
+            raise ValueError(f"low ({number_text(self.low, 6)}) should be above 0 on a log scale")
         return self
 
 

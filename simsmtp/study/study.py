@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from simsmtp.analysis.pooled import note_for, pooled_mark
 from simsmtp.errors import InputError
 from simsmtp.model.counted import counted
 from simsmtp.model.responses import COLUMNS, RESPONSES
@@ -138,6 +139,11 @@ class Study:
 
         return values_of(self.results[point], [response])[:, 0]
 
+    @property
+    def destinations(self) -> int:
+        """The most destinations that a design point has; percentiles of delay are pooled over them."""
+        return max((len(point.scenario.destinations) for point in self.points), default=0)
+
     def summary(self) -> DataFrame:
         """Return mean, standard deviation and 95 % interval of every response at every design point.
 
@@ -166,6 +172,8 @@ class Study:
 
         theory = self._theory() if figure.theory else None
         title, marks = self.experiment.title, self._marks()
+        if note_for(figure.y, self.destinations):
+            title = f"{title} (delay percentiles {pooled_mark(self.destinations)})"
         return plot_study(self.summary(), figure, title=title, marks=marks, theory=theory)
 
     def _theory(self) -> DataFrame | None:

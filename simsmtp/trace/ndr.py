@@ -73,13 +73,14 @@ def _last_replies(dialogue: list[DialogueRow]) -> dict[tuple[int, int], Dialogue
     """Return of each message and recipient the last reply about it.
 
     That is the one to its RCPT or, where RCPT was accepted, the one to DATA or to the text of that transaction: no
-    other transaction of the message says anything about it. 421 is about all whom the transaction had named.
+    other transaction of the message says anything about it. 421 is about all whom the transaction had named, and
+    about nobody once it is over.
     """
     found: dict[tuple[int, int], DialogueRow] = {}
     named: dict[tuple[str, int], list[tuple[int, int]]] = {}  # of each connection, in its open transaction
     for row in dialogue:
         who, session = (row.message, row.recipient), (row.destination, row.connection)
-        if row.kind == "command" and row.verb == Verb.MAIL:
+        if row.kind == "command" and row.verb in {Verb.MAIL, Verb.RSET}:
             named[session] = []
         elif row.kind == "command" and row.verb == Verb.RCPT:
             named[session].append(who)
@@ -91,6 +92,7 @@ def _last_replies(dialogue: list[DialogueRow]) -> dict[tuple[int, int], Dialogue
             found[who] = row
         elif row.verb in _FINAL and row.code != _GO_ON:
             found.update({one: row for one in named[session] if found[one].code < 400})
+            named[session] = []
     return found
 
 
