@@ -14,6 +14,7 @@ from study_files import TINY, FakeEngine, engine, here, own_registry, written
 import simsmtp
 from simsmtp import engines
 from simsmtp.analysis.capacity_comparison import CapacityComparison
+from simsmtp.analysis.exports import export
 from simsmtp.errors import InputError
 from simsmtp.study.baseline import write_baseline
 from simsmtp.study.recorded import NoBaselineError
@@ -69,7 +70,9 @@ def test_the_same_plan_run_twice_is_identical(tmp_path: Path, queue: Queue) -> N
 def test_plans_that_differ_in_anything_are_never_identical(
     tmp_path: Path, queue: Queue, options: dict[str, object], expected: tuple[str, int]
 ) -> None:
-    assert compared(plan_in(tmp_path, "one"), plan_in(tmp_path, "two", **options)) == expected
+    found = simsmtp.compare(plan_in(tmp_path, "one"), plan_in(tmp_path, "two", **options))
+    assert (found.verdict, found.exit_code) == expected
+    assert "identical" not in found.to_markdown() + found._repr_html_() + repr(found)
 
 
 def changed(folder: Path, change: dict[str, object], search: dict[str, object] | None = None) -> Path:
@@ -155,6 +158,13 @@ def test_what_cannot_be_compared_at_all_is_an_input_error(here: Path) -> None:
         simsmtp.compare(pd.DataFrame(), pd.DataFrame())  # type: ignore[arg-type]
 
 
+def test_capacity_plans_are_exported_as_markdown_alone(tmp_path: Path, queue: Queue) -> None:
+    found = simsmtp.compare(plan_in(tmp_path, "one"), plan_in(tmp_path, "two", seed=4))
+    assert export(found, "markdown")[""].startswith("### plan: OK: ")
+    with pytest.raises(InputError, match="does not take capacity plans"):
+        export(found, "junit")
+
+
 def test_damaged_answers_are_an_input_error(tmp_path: Path, queue: Queue) -> None:
     plan = plan_in(tmp_path, "plan")
     for text in ("", "[]", "{}", '{"objectives": []}'):
@@ -181,7 +191,10 @@ def test_stores_that_share_a_part_of_their_points_are_not_identical(here: Path, 
     for name, batches in (("a", "[50, 200]"), ("b", "[50]")):
         study_of(here, f"client.batch_size={batches}", output=name)
         (Path(name) / "experiment.json").unlink()
-    assert compared("a", "b") == (INCONCLUSIVE, 4)
+    found = simsmtp.compare("a", "b")
+    assert (found.verdict, found.exit_code) == (INCONCLUSIVE, 4)
+    assert any("not in b" in note for note in found.to_dict()["notes"])
+    assert export(found, "junit")[""].count("<failure") == 1
     assert compared("b", "a") == (OK, 0)
 
 
@@ -199,6 +212,7 @@ def test_replications_of_one_side_only_are_not_identical(here: Path, engine: Fak
         found = simsmtp.compare(base, new)
         assert (found.verdict, found.exit_code) == (OK, 0)
         assert "replications of" in found.to_markdown()
+        assert "identical" not in found.to_markdown()
 
 
 def test_replications_that_failed_in_the_base_are_not_identical(here: Path, engine: FakeEngine) -> None:

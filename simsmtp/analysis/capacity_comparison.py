@@ -67,8 +67,7 @@ class CapacityComparison:
         """The gravest verdict of all answers; identical only where everything is."""
         if self.same:
             return IDENTICAL
-        found = gravest(one.verdict for one in self.rows)
-        return OK if found in {IDENTICAL, CHANGED} else found
+        return gravest([OK, *(one.verdict for one in self.rows)])
 
     @property
     def exit_code(self) -> int:

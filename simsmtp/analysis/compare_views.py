@@ -24,11 +24,12 @@ def headline(found: Comparison) -> str:
     cells = f"{counted(len(found.rows), 'response')} at {counted(points, 'design point')}"
     if found.verdict == IDENTICAL:
         return f"{IDENTICAL}: {cells}, to the last bit"
+    aside = "; ".join(caveat for _, caveat in found.caveats)
+    if set(found.counts) == {IDENTICAL}:
+        return f"{found.verdict}: {cells} are equal, but the sides are not the same: {aside}"
     counts = ", ".join(f"{count:,} {verdict}" for verdict, count in found.counts.items())
-    text = f"{found.verdict}: {counts} (of {cells})"
-    if set(found.counts) != {IDENTICAL}:
-        return f"{text}; behaviour changed"
-    return f"{text}; but the sides are not the same: {'; '.join(caveat for _, caveat in found.caveats)}"
+    text = f"{found.verdict}: {counts} (of {cells}); behaviour changed"
+    return f"{text}. Left out or not known: {aside}" if aside else text
 
 
 def explanation(found: Comparison) -> str:
@@ -144,7 +145,7 @@ def dict_of(found: Comparison) -> dict[str, Any]:
         "counts": found.counts,
         "level": found.level,
         "alarm": found.alarm,
-        "notes": list(found.notes),
+        "notes": [*found.notes, *(text for _, text in found.caveats)],
         "rows": rows,
     }
 

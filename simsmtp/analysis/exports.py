@@ -161,9 +161,10 @@ def _stats(values: np.ndarray) -> dict[str, Any]:
 
 def _junit(found: Comparison) -> Documents:
     rows = found.rows.to_dict("records")
+    verdicts = [*(row["verdict"] for row in rows), *(verdict for verdict, _ in found.caveats)]
     counts = {
-        "tests": len(rows),
-        "failures": sum(row["verdict"] in {REGRESSION, INCONCLUSIVE} for row in rows),
+        "tests": len(verdicts),
+        "failures": sum(one in {REGRESSION, INCONCLUSIVE} for one in verdicts),
         "errors": sum(row["verdict"] == FAILED for row in rows),
     }
     numbers = {name: str(count) for name, count in counts.items()} | {"time": "0"}
@@ -171,6 +172,10 @@ def _junit(found: Comparison) -> Documents:
     suite = ET.SubElement(suites, "testsuite", {"name": shown(found.name or "simsmtp"), **numbers})
     for row in rows:
         _junit_case(suite, row, shown(_name_of(found, row)))
+    for number, (verdict, text) in enumerate(found.caveats, 1):
+        case = ET.SubElement(suite, "testcase", {"classname": "sides", "name": f"the same {number}", "time": "0"})
+        if verdict == INCONCLUSIVE:
+            ET.SubElement(case, "failure", {"type": verdict, "message": shown(text)})
     output = ET.SubElement(suite, "system-out")
     output.text = shown(headline(found))
     ET.indent(suites)

@@ -152,7 +152,7 @@ def _figures(base: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Row]:
     for what, text in (("bottleneck", _bottleneck), ("cost per million delivered", _cost)):
         was, now = text(base), text(new)
         if (was, now) != ("-", "-"):
-            yield Row(what, was, now, IDENTICAL if was == now else CHANGED, "")
+            yield Row(what, was, now, OK if was == now else CHANGED, "")
 
 
 def _bottleneck(document: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from simsmtp.files import read_text
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.address import canonical
 from simsmtp.study.capacity_files import capacity_folder, is_capacity_summary
-from simsmtp.study.factors import label_of
+from simsmtp.study.factors import Label, label_of
 from simsmtp.study.recorded import (
     Flat,
     NoBaselineError,
@@ -87,10 +87,11 @@ def from_store(path: Path) -> Recorded:
         wanted = _code_and_seed(held, path.parent)
         # Of two versions of a user's strategy the one stored last.
         found = {one.canonical: one.id for one in held if (one.code, one.seed) == wanted}
-        found, complete = _of_study(found, path.parent)
+        found, labels = _of_study(found, path.parent)
         scenarios = [flat_scenario(text) for text in found]
         common, varied = shared_keys(scenarios)
-        points = tuple(RecordedPoint(identity_of(flat), _factors(flat, varied)) for flat in scenarios)
+        named = [(identity_of(flat), flat) for flat in scenarios]
+        points = tuple(RecordedPoint(one, labels.get(one) or _factors(flat, varied)) for one, flat in named)
         rows, shortest = _rows(
             store,
             [(one, place_of(number, point.factors)) for number, one, point in zip(count(1), found.values(), points)],
@@ -99,7 +100,8 @@ def from_store(path: Path) -> Recorded:
     if wanted is None or rows.empty:
         raise NoBaselineError("the store holds no finished replication", file=str(path))
     code, seed = wanted
-    return Recorded(str(path), path.parent.name, seed, points, rows, shortest, common, varied, code, complete=complete)
+    whole = bool(labels)
+    return Recorded(str(path), path.parent.name, seed, points, rows, shortest, common, varied, code, complete=whole)
 
 
 def _code_and_seed(held: Sequence[ScenarioRow], folder: Path) -> tuple[str, int] | None:
@@ -116,14 +118,14 @@ def _provenance(folder: Path) -> tuple[str, int] | None:
         return None
 
 
-def _of_study(found: dict[str, int], folder: Path) -> tuple[dict[str, int], bool]:
-    """Return those scenarios that belong to the folder's study, and whether they are known to be all of it."""
+def _of_study(found: dict[str, int], folder: Path) -> tuple[dict[str, int], dict[str, dict[str, Label]]]:
+    """Return those scenarios that belong to the folder's study, with its own labels if they are all of it."""
     experiment = _experiment(folder)
     if experiment is None:
-        return found, False
-    wanted = {identity_of(flat_scenario(canonical(point.scenario))) for point in experiment.points}
-    own = {text: number for text, number in found.items() if identity_of(flat_scenario(text)) in wanted}
-    return (own, True) if len(own) == len(wanted) else (found, False)
+        return found, {}
+    labels = {identity_of(flat_scenario(canonical(one.scenario))): one.factors for one in reversed(experiment.points)}
+    own = {text: number for text, number in found.items() if identity_of(flat_scenario(text)) in labels}
+    return (own, labels) if len(own) == len(labels) else (found, {})
 
 
 def _rows(store: Store, scenarios: Sequence[tuple[int, str]]) -> tuple[DataFrame, int]:
