@@ -256,8 +256,9 @@ def test_a_search_does_not_use_damaged_rows_and_repairs_them(here: Path, engine:
     with Evaluator("plan", settings, 3) as evaluator:
         (whole,) = evaluator.rows([Scenario()], 3, 7)
     change("UPDATE replication SET lost = 9 WHERE replication = 1")
-    with Evaluator("plan", settings, 3) as evaluator, pytest.raises(DamagedError, match="replication 1 is damaged"):
-        evaluator.rows([Scenario()], 3, 7)
+    wrong = r"design point rate \(rate=3\): the row of replication 1 is damaged"
+    with Evaluator("plan", settings, 3) as evaluator, pytest.raises(DamagedError, match=wrong):
+        evaluator.rows([Scenario()], 3, 7, ["design point rate (rate=3)"])
     with Evaluator("plan", settings._replace(repair=True), 3) as evaluator:
         (found,) = evaluator.rows([Scenario()], 3, 7)
     assert found.equals(whole)
