@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import struct
@@ -255,8 +256,9 @@ def test_a_search_does_not_use_damaged_rows_and_repairs_them(here: Path, engine:
     with Evaluator("plan", settings, 3) as evaluator:
         (whole,) = evaluator.rows([Scenario()], 3, 7)
     change("UPDATE replication SET lost = 9 WHERE replication = 1")
-    with Evaluator("plan", settings, 3) as evaluator, pytest.raises(DamagedError, match="replication 1 is damaged"):
-        evaluator.rows([Scenario()], 3, 7)
+    wrong = r"design point rate \(rate=3\): the row of replication 1 is damaged"
+    with Evaluator("plan", settings, 3) as evaluator, pytest.raises(DamagedError, match=wrong):
+        evaluator.rows([Scenario()], 3, 7, ["design point rate (rate=3)"])
     with Evaluator("plan", settings._replace(repair=True), 3) as evaluator:
         (found,) = evaluator.rows([Scenario()], 3, 7)
     assert found.equals(whole)
@@ -275,6 +277,26 @@ def test_a_digest_that_differs_is_not_overwritten_where_nothing_was_computed(her
     note.unlink()
     run(here).write(figure=False)
     assert json.loads(note.read_text(encoding="utf-8"))["digest"] == noted["digest"]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "\xff"], ids=["cut short", "no table", "no UTF-8"])
+def test_provenance_that_cannot_be_read_is_not_overwritten_where_nothing_was_computed(
+    here: Path, engine: FakeEngine, content: str
+) -> None:
+    run(here).write(figure=False)
+    note = FOLDER / "provenance.json"
+    note.write_text(content, encoding="latin-1")
+    with pytest.raises(InputError, match=r"provenance\.json(:1)?: (holds no table|is not UTF-8)"):
+        run(here).write(figure=False)
+    assert note.read_text(encoding="latin-1") == content
+
+
+def test_a_store_that_is_no_regular_file_is_not_waited_for(here: Path, engine: FakeEngine) -> None:
+    FOLDER.mkdir(parents=True)
+    STORE.mkdir() if sys.platform == "win32" else os.mkfifo(STORE)
+    for reads in (lambda: run(here), lambda: run(here, repair=True), lambda: load_baseline(FOLDER)):
+        with pytest.raises(InputError, match="is not a regular file"):
+            reads()
 
 
 def test_provenance_of_another_run_is_replaced_and_that_is_said(

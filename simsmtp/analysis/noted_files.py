@@ -24,11 +24,12 @@ def require_as_noted(path: Path) -> None:
     path : Path
         An existing file.
     """
+    beside = path.parent / PROVENANCE
     try:
-        noted = json.loads((path.parent / PROVENANCE).read_bytes())["files"][path.name]
+        noted = json.loads(beside.read_bytes())["files"][path.name] if beside.is_file() else None
     except (OSError, ValueError, KeyError, TypeError):
         return
-    if noted != hash_of(path.read_bytes()):
+    if noted is not None and noted != hash_of(path.read_bytes()):
         raise InputError(
             f"was changed after it was written: {PROVENANCE} notes another hash",
             file=str(path),

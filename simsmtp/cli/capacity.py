@@ -28,8 +28,8 @@ Examples:
 
 \b
 Exit codes: 0 the plan as written meets its objectives; 3 it does not; 4 the replications allowed do not tell, or
-runs of this size do not carry a percentile that is asked for, and nothing was written; 2 bad input, and nothing was
-written; 130 Ctrl-C.
+runs of this size do not carry a percentile that is asked for, and nothing was written; 1 a replication failed, or the
+disk is full: what was finished is kept; 2 bad input or damaged results, and no answer was written; 130 Ctrl-C.
 """
 _CODES = {"met": 0, "missed": 3, "undecided": 4}
 

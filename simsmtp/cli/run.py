@@ -26,6 +26,9 @@ Ctrl-C or a crash: only what is missing is computed. The folder then also holds 
 provenance.json. With horizon = "steady-state" in [study] also summary_steady.csv, without the messages of the
 warm-up, and warmup.csv and warmup.png, which show where it was cut.
 
+What is stored is verified when it is read. Damage ends with 2 and names the design point and the replication;
+--repair then computes just those anew and keeps the damaged file under another name.
+
 \b
 Examples:
   simsmtp run experiments/kb822105.toml
@@ -36,9 +39,9 @@ Examples:
   simsmtp run experiments/kb822105.toml --precision 'delivered_per_s ±5%' --budget 200
 
 \b
-Exit codes: 0 all done; 1 some replications failed, or a cluster was lost; 2 bad input, nothing written;
-3 worse than the baseline; 4 inconclusive, or the precision asked for was not reached;
-5 there is no baseline; 130 Ctrl-C.
+Exit codes: 0 all done; 1 some replications failed, the disk is full, another process uses the results, or a
+cluster was lost: what was finished is kept; 2 bad input or damaged results, no result written; 3 worse than the
+baseline; 4 inconclusive, or the precision asked for was not reached; 5 there is no baseline; 130 Ctrl-C.
 """
 
 

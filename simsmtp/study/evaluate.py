@@ -82,7 +82,9 @@ class Evaluator:
         self._bar.__exit__(kind, error, trace)
         self._store.__exit__(kind, error, trace)
 
-    def rows(self, scenarios: Sequence[Scenario], replications: int, seed: int) -> list[DataFrame]:
+    def rows(
+        self, scenarios: Sequence[Scenario], replications: int, seed: int, places: Sequence[str] = ()
+    ) -> list[DataFrame]:
         """Return for each scenario one row per replication: ``replication`` and the responses.
 
         Parameters
@@ -91,6 +93,8 @@ class Evaluator:
             Run side by side.
         replications, seed : int
             The first so many under this seed.
+        places : sequence of str
+            What the scenarios are called in the message about a damaged row.
 
         Raises
         ------
@@ -103,7 +107,8 @@ class Evaluator:
         tasks = Tasks(dict(zip(ids, scenarios, strict=True)), replications, self._store.finished)
         self._note(len(set(ids)) * replications - len(tasks), len(tasks))
         self._compute(tasks, seed)
-        found = {one: every_row(self._store, one, replications) for one in ids}
+        named = zip(ids, places or [""] * len(ids), strict=True)
+        found = {one: every_row(self._store, one, replications, place) for one, place in named}
         self._engine_of |= {(one, row.replication): row.engine for one, rows in found.items() for row in rows}
         return [_table(found[one]) for one in ids]
 

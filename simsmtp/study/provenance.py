@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
     from simsmtp.study.study import Study
 
+_TOLD = ("study", "seed", "design_points", "replications", "code", "inputs")
+"""What tells a run from another one; where all are equal, the digests are."""
 _PACKAGES = ("joblib", "matplotlib", "numba", "numpy", "pandas", "pydantic", "scipy", "simpy")
 
 
@@ -103,9 +105,9 @@ def provenance_to_write(folder: Path, new: dict[str, Any], files: Mapping[str, b
     """
     path = folder / PROVENANCE
     hashes = {name: hash_of(content) for name, content in files.items()}
-    noted = _noted(path)
-    same = noted is not None and noted.get("inputs") == new["inputs"] and not noted.get("failed")
-    if noted is not None and noted.get("digest") != new["digest"]:
+    noted = _noted(path, must=not new["computed"])
+    same = noted is not None and all(noted.get(key) == new[key] for key in _TOLD) and not noted.get("failed")
+    if noted is not None and not (same and noted.get("digest") == new["digest"]):
         if same and not new["computed"]:
             raise InputError(
                 "notes another digest than that of the stored results, and nothing was computed",
@@ -123,23 +125,26 @@ def provenance_to_write(folder: Path, new: dict[str, Any], files: Mapping[str, b
 
 def note_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """Add the hashes of further files to the provenance in a folder, if there is one."""
-    noted = _noted(folder / PROVENANCE)
+    noted = _noted(folder / PROVENANCE, must=True)
     if noted is not None:
         added = {name: hash_of(content) for name, content in files.items()}
         noted["files"] = {**(noted.get("files") or {}), **added}
         replace_file(folder / PROVENANCE, (json.dumps(noted, indent=2) + "\n").encode())
 
 
-def _noted(path: Path) -> dict[str, Any] | None:
-    """Return what is noted, None if there is nothing that can be read."""
+def _noted(path: Path, *, must: bool) -> dict[str, Any] | None:
+    """Return what is noted, None if there is nothing; what cannot be read is an error or, unless it must be, told."""
     if not path.exists():
         return None
+    hint = "what simsmtp wrote; delete the file to have it written anew"
     try:
-        noted = json.loads(read_text(path, allowed="a file that simsmtp run wrote"))
-    except (InputError, ValueError):
+        noted = json.loads(read_text(path, allowed=hint))
+    except ValueError:
         noted = None
     if isinstance(noted, dict):
         return noted
+    if must:
+        raise InputError("holds no table of provenance", file=str(path), allowed=hint)
     note(f"{path} could not be read; it is written anew")
     return None
 

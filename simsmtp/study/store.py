@@ -114,6 +114,8 @@ class Store:
         self.path = path
         self._addresses: dict[int, str] = {}
         with failures_named(path):
+            if path.exists() and not path.is_file():  # SQLite would wait for a FIFO to be opened
+                raise OSError(None, "it is not a regular file")
             self._base = _look_into(path) if read_only else _open(path)
             try:
                 has_tables = _check_schema(self._base, path)

@@ -59,7 +59,7 @@ class StoredRows(Sequence[Row]):
         return [held[one - first] for one in wanted]
 
 
-def place_of(number: int, factors: Mapping[str, object]) -> str:
+def place_of(number: int | str, factors: Mapping[str, object]) -> str:
     """Return what a design point is called in the message about a damaged row."""
     levels = ", ".join(f"{name}={level}" for name, level in factors.items())
     return f"design point {number}{f' ({levels})' if levels else ''}"
