@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.files import replace_file
 from simsmtp.model.counted import counted
 from simsmtp.model.responses import BY_NAME, COLUMNS
@@ -30,11 +31,33 @@ def write_study(study: Study, folder: Path, *, figure: bool, command: str | None
         or (json.dumps(provenance(study, command), indent=2) + "\n").encode(),
         "experiment.json": experiment_json(study.experiment),
     }
-    if figure and study.experiment.figure is not None:
-        contents |= _images(study)
+    return write_files(folder, contents, (lambda: _images(study)) if figure and study.experiment.figure else None)
+
+
+def write_files(folder: Path, contents: dict[str, bytes], images: Callable[[], dict[str, bytes]] | None) -> list[Path]:
+    """Write files, then the images of the same results, and return all paths.
+
+    Raises
+    ------
+    UnfinishedError
+        If the images cannot be drawn; the files are written all the same.
+    """
     for name, content in contents.items():
         replace_file(folder / name, content)
-    return [folder / name for name in contents]
+    drawn = _drawn(images, contents) if images else {}
+    for name, content in drawn.items():
+        replace_file(folder / name, content)
+    return [folder / name for name in (*contents, *drawn)]
+
+
+def _drawn(images: Callable[[], dict[str, bytes]], written: Iterable[str]) -> dict[str, bytes]:
+    try:
+        return images()
+    except InputError:
+        raise
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise UnfinishedError(f"the figure cannot be drawn ({told}); {', '.join(written)} are written") from error
 
 
 def _images(study: Study) -> dict[str, bytes]:
