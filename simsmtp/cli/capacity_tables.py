@@ -13,7 +13,7 @@ from rich.table import Table
 from simsmtp.cli.console import PlainConsole
 from simsmtp.cli.tables import duration_text, number_text
 from simsmtp.model.counted import counted
-from simsmtp.study.capacity_answer import above_offered, answers, assumptions, utilisation
+from simsmtp.study.capacity_answer import above_offered, answers, assumptions, headroom, utilisation
 
 if TYPE_CHECKING:
     from simsmtp.study.capacity import Capacity
@@ -70,14 +70,18 @@ def _bounds(capacity: Capacity) -> Table:
     table.add_column("formula", overflow="fold")
     for bound in capacity.bounds[:_MOST_BOUNDS]:
         busy = utilisation(capacity.plan.scenario, bound)
-        shares = ["-", "-"] if not busy else [f"{busy * 100:.3g} %", _headroom(busy)]
+        room = headroom(capacity.plan.scenario, bound)
+        more, less = ("≥ ", "≤ ") if bound.weak else ("", "")
+        shares = ["-", "-"]
+        if busy is not None and room is not None:
+            shares = [f"{more}{busy * 100:.3g} %", f"{less}{_headroom(room)}"]
         rates = number_text(bound.messages_per_s, 3), number_text(bound.recipients_per_s, 3)
         table.add_row(bound.name, *rates, *shares, bound.formula)
     return table
 
 
-def _headroom(busy: float) -> str:
-    return f"{(1 / busy - 1) * 100:.0f} %" if busy > 0.1 else f"{1 / busy:.0f} times"
+def _headroom(room: float) -> str:
+    return f"{room * 100:.0f} %" if room < 9 else f"{room + 1:.0f} times"
 
 
 def _curve(capacity: Capacity) -> Table:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from simsmtp.analysis.intervals import zero_bound
 from simsmtp.analysis.judgements import MET, MISSED, Judgement
 from simsmtp.model.scenario import PoissonArrivals
-from simsmtp.study.bounds import Bound, recipients_per_message
+from simsmtp.study.bounds import Bound, left_out, recipients_per_message
 from simsmtp.study.capacity_table import CONNECTIONS, RATE
 from simsmtp.study.finding_text import finding_text
 from simsmtp.study.keys import value_at
@@ -36,6 +36,7 @@ def answers(capacity: Capacity) -> list[str]:
     parts += _thin_percentiles(capacity)
     if text := bottleneck_text(capacity.plan.scenario, capacity.bounds):
         parts.append(text)
+    parts += left_out(capacity.plan.scenario)
     if capacity.cost is not None:
         cost = capacity.cost
         parts.append(
@@ -85,33 +86,49 @@ def utilisation(scenario: Scenario, bound: Bound) -> float | None:
     return None if rate is None else rate / bound.messages_per_s
 
 
+def headroom(scenario: Scenario, bound: Bound) -> float | None:
+    """Return by which share the offered rate may rise up to a bound; None where messages arrive at once."""
+    rate = messages_per_s(scenario)
+    return bound.headroom(rate) if rate else None
+
+
 def bottleneck_text(scenario: Scenario, bounds: Sequence[Bound]) -> str:
-    """Return which resource is the tightest, how busy it is and what it spends its time on; empty without bounds."""
+    """Return which resource is the tightest, how busy it is and what it spends its time on; empty without bounds.
+
+    A weak bound is only said to be one: less may be possible, and another resource may be the tightest.
+    """
     if not bounds:
         return ""
     bound = bounds[0]
-    text = f"The bottleneck is {bound.name}, good for {bound.messages_per_s:.3g} messages/s in the long run"
-    busy = utilisation(scenario, bound)
-    if busy is not None:
-        text += f": at the rate as written {busy * 100:.2g} % in use, {_room(busy)}"
+    weak = next((one.weak for one in bounds if one.weak), "")
+    if weak:
+        text = f"No more than {bound.messages_per_s:.3g} messages/s pass {bound.name} in the long run"
+    else:
+        text = f"The bottleneck is {bound.name}, good for {bound.messages_per_s:.3g} messages/s in the long run"
+    busy, room = utilisation(scenario, bound), headroom(scenario, bound)
+    if busy is not None and room is not None:
+        least = "at least " if weak else ""
+        text += f": at the rate as written {least}{busy * 100:.2g} % in use, {_room(room, weak=bool(weak))}"
     if not math.isnan(bound.service):
         text += f"; a connection spends {bound.round_trips * 100:.0f} % of its time on round trips, "
         text += f"{bound.service * 100:.0f} % on service, {bound.transfer * 100:.2g} % on transfer"
     if bound.limit_cost > 0.005:
         text += f"; the recipient limit takes {bound.limit_cost * 100:.0f} % of what it could carry"
-    return f"{text}."
+    less = f" Less may be possible: the bound leaves out what follows from {weak}." if weak else ""
+    return f"{text}.{less}"
 
 
-def _room(busy: float) -> str:
-    if busy >= 1:
+def _room(room: float, *, weak: bool) -> str:
+    if room < 0:
         return "overloaded"
-    return f"headroom {(1 / busy - 1) * 100:.0f} %" if busy > 0.1 else f"room for {1 / busy:.0f} times as much"
+    most = "at most " if weak else ""
+    return f"headroom {most}{room * 100:.0f} %" if room < 9 else f"room for {most}{room + 1:.0f} times as much"
 
 
 def overload_text(scenario: Scenario, bounds: Sequence[Bound]) -> str:
     """Return that the plan as written asks for more than the tightest bound; empty where it does not."""
     rate = messages_per_s(scenario)
-    if rate is None or not bounds or rate <= bounds[0].messages_per_s:
+    if rate is None or not bounds or bounds[0].headroom(rate) >= 0:
         return ""
     return (
         f"The rate as written, {rate:.4g} messages/s, is above the long-run bound of {bounds[0].messages_per_s:.3g} "
@@ -177,7 +194,7 @@ def _thin_percentiles(capacity: Capacity) -> list[str]:
 def _beyond_bound(capacity: Capacity, finding: Finding) -> list[str]:
     """Say so where a rate passes only because the run ends."""
     rate = None if finding.value is None else messages_per_s(with_value(capacity.plan.scenario, RATE, finding.value))
-    if finding.key != RATE or rate is None or not capacity.bounds or rate <= capacity.bounds[0].messages_per_s:
+    if finding.key != RATE or rate is None or not capacity.bounds or capacity.bounds[0].headroom(rate) >= 0:
         return []
     bound = capacity.bounds[0].messages_per_s
     text = (

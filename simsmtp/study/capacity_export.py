@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import simsmtp
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.address import code_hash
-from simsmtp.study.bounds import Bound
-from simsmtp.study.capacity_answer import above_offered, answer, answers, assumptions, utilisation
+from simsmtp.study.bounds import Bound, left_out
+from simsmtp.study.capacity_answer import above_offered, answer, answers, assumptions, headroom, utilisation
 from simsmtp.study.capacity_table import RATE
+from simsmtp.study.export import write_files
 from simsmtp.study.factors import label_of
 from simsmtp.study.finding_text import finding_text, value_text
 from simsmtp.study.provenance import PROVENANCE, circumstances, kept_provenance
@@ -46,13 +46,7 @@ def write_capacity(capacity: Capacity, *, figure: bool, command: str | None) -> 
         "experiment.json": experiment_json(capacity.plan.experiment),
         "summary.csv": summary_of(capacity).to_csv(index=False, lineterminator="\n").encode(),
     }
-    if figure:
-        contents |= _images(capacity)
-    for name, content in contents.items():
-        part = folder / f".{name}.part"
-        part.write_bytes(content)
-        os.replace(part, folder / name)  # noqa: PTH105 - either the old or the new file is there
-    return [folder / name for name in contents]
+    return write_files(folder, contents, (lambda: _images(capacity)) if figure else None)
 
 
 def _provenance(capacity: Capacity, digest: str, command: str | None) -> dict[str, Any]:
@@ -95,6 +89,7 @@ def document_of_capacity(capacity: Capacity) -> dict[str, Any]:
         "searches": [_finding(capacity, one) for one in capacity.findings.values()],
         "bottleneck": _bound(capacity, capacity.bounds[0]) if capacity.bounds else None,
         "bounds": [_bound(capacity, one) for one in capacity.bounds],
+        "bounds_left_out": left_out(scenario),
         "curve": capacity.curve.to_dict("records"),
         "curve_note": above_offered(capacity) or None,
         "percentiles": capacity.percentiles.to_dict("records"),
@@ -204,12 +199,12 @@ def _unit(capacity: Capacity, key: str) -> str:
 
 
 def _bound(capacity: Capacity, bound: Bound) -> dict[str, Any]:
-    busy = utilisation(capacity.plan.scenario, bound)
+    scenario = capacity.plan.scenario
     return {
         **bound._asdict(),
         "name": bound.name,
-        "utilisation": busy,
-        "headroom": None if not busy else 1 / busy - 1,
+        "utilisation": utilisation(scenario, bound),
+        "headroom": headroom(scenario, bound),
     }
 
 
