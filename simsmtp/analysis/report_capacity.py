@@ -31,6 +31,7 @@ _BOUNDS = {
     "utilisation": "share in use",
     "headroom": "headroom",
     "formula": "formula",
+    "weak": "what it leaves out",
 }
 _COST = {
     "run": "a run",

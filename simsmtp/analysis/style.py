@@ -56,6 +56,7 @@ RC: Any = {
     "figure.facecolor": "white",
     "axes.facecolor": "white",
     "text.usetex": False,
+    "text.parse_math": False,  # a title of the user's may hold dollar signs
 }
 
 

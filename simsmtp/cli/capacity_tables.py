@@ -16,7 +16,7 @@ from simsmtp.cli.console import PlainConsole
 from simsmtp.model.counted import counted
 from simsmtp.model.numbers import number_text, percent_text, seconds_text, signed_text
 from simsmtp.shown import shown
-from simsmtp.study.capacity_answer import above_offered, answers, assumptions, headroom_text, utilisation
+from simsmtp.study.capacity_answer import above_offered, answers, assumptions, headroom, headroom_text, utilisation
 
 if TYPE_CHECKING:
     from simsmtp.study.capacity import Capacity
@@ -75,7 +75,11 @@ def _bounds(capacity: Capacity) -> Table:
     table.add_column("formula", overflow="fold")
     for bound in capacity.bounds[:_MOST_BOUNDS]:
         busy = utilisation(capacity.plan.scenario, bound)
-        shares = ["-", "-"] if not busy else [percent_text(busy), headroom_text(busy)]
+        room = headroom(capacity.plan.scenario, bound)
+        more, less = ("≥ ", "≤ ") if bound.weak else ("", "")
+        shares = ["-", "-"]
+        if busy is not None and room is not None:
+            shares = [f"{more}{percent_text(busy)}", f"{less}{headroom_text(room)}"]
         rates = number_text(bound.messages_per_s, 3), number_text(bound.recipients_per_s, 3)
         table.add_row(bound.name, *rates, *shares, bound.formula)
     return table

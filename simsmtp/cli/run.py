@@ -147,6 +147,8 @@ def run(
             from simsmtp.cli.compare import print_comparison  # noqa: PLC0415
 
             print_comparison(compared)
+    if not no_figure:
+        _print_without_theory(study)
     for failure in study.failures[:5]:
         levels = ", ".join(f"{name}={level}" for name, level in failure.factors.items())
         say(
@@ -164,6 +166,18 @@ def run(
         reached = _print_precision(_precise(study))
         code = code or reached
     ctx.exit(code)
+
+
+def _print_without_theory(study: Study) -> None:
+    """Say on standard error which design points have no theory line in the figure, and why."""
+    if found := study.without_theory():
+        reasons = [f"{reason} ({many})" for reason, many in found.items()]
+        more = f" and {len(reasons) - 5} other reasons" if len(reasons) > 5 else ""
+        total = counted(len(study.points), "design point")
+        print(
+            f"simsmtp: no theory line at {sum(found.values())} of {total}: {', '.join(reasons[:5])}{more}",
+            file=sys.stderr,
+        )
 
 
 def _gate(ctx: click.Context, plan: Plan, baseline: Path | None, target: Path | None) -> Gate:

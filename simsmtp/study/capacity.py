@@ -121,6 +121,7 @@ def run_capacity(plan: CapacityPlan) -> Capacity:
         a plan that was stopped goes on from there.
     """
     began, started = time.perf_counter(), datetime.now(UTC)
+    bounds = bounds_of(plan.scenario)  # what cannot be answered is found before hours of replications
     with Evaluator(plan.experiment.name, plan.settings, _expected(plan)) as evaluator:
         inquiry = Inquiry(plan, evaluator)
         written = inquiry.look("plan", plan.scenario, {}, first=plan.experiment.replications)
@@ -134,7 +135,7 @@ def run_capacity(plan: CapacityPlan) -> Capacity:
     return Capacity(
         plan, written, findings, curve,
         percentile_table(written.rows, at_edge, messages, plan.table.level), tornado, late,
-        bounds_of(plan.scenario), cost_of(plan.scenario, plan.table, written.rows),
+        bounds, cost_of(plan.scenario, plan.table, written.rows),
         inquiry.looks, evaluator.computed, evaluator.reused, evaluator.engines, evaluator.ran,
         started, time.perf_counter() - began,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from simsmtp.model.counted import counted
 from simsmtp.model.numbers import number_text, percent_text
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import PoissonArrivals
-from simsmtp.study.bounds import Bound
+from simsmtp.study.bounds import Bound, left_out
 from simsmtp.study.capacity_table import CONNECTIONS, RATE
 from simsmtp.study.finding_text import finding_text
 from simsmtp.study.keys import value_at
@@ -43,6 +43,7 @@ def answers(capacity: Capacity) -> list[str]:
     parts += _pooled(capacity) + _thin_percentiles(capacity)
     if text := bottleneck_text(capacity.plan.scenario, capacity.bounds):
         parts.append(text)
+    parts += left_out(capacity.plan.scenario)
     if capacity.cost is not None:
         cost = capacity.cost
         parts.append(
@@ -103,39 +104,56 @@ def utilisation(scenario: Scenario, bound: Bound) -> float | None:
     return None if rate is None else rate / bound.messages_per_s
 
 
+def headroom(scenario: Scenario, bound: Bound) -> float | None:
+    """Return by which share the offered rate may rise up to a bound; None where messages arrive at once."""
+    rate = messages_per_s(scenario)
+    return bound.headroom(rate) if rate else None
+
+
 def bottleneck_text(scenario: Scenario, bounds: Sequence[Bound]) -> str:
-    """Return which resource is the tightest, how busy it is and what it spends its time on; empty without bounds."""
+    """Return which resource is the tightest, how busy it is and what it spends its time on; empty without bounds.
+
+    A weak bound is only said to be one: less may be possible, and another resource may be the tightest.
+    """
     if not bounds:
         return ""
     bound = bounds[0]
-    text = f"The bottleneck is {bound.name}, good for {number_text(bound.messages_per_s, 3)} messages/s in the long run"
-    busy = utilisation(scenario, bound)
-    if busy is not None:
-        text += f": at the rate as written {percent_text(busy)} in use, {_room(busy)}"
+    weak = next((one.weak for one in bounds if one.weak), "")
+    rate = number_text(bound.messages_per_s, 3)
+    if weak:
+        text = f"No more than {rate} messages/s pass {bound.name} in the long run"
+    else:
+        text = f"The bottleneck is {bound.name}, good for {rate} messages/s in the long run"
+    busy, room = utilisation(scenario, bound), headroom(scenario, bound)
+    if busy is not None and room is not None:
+        least = "at least " if weak else ""
+        text += f": at the rate as written {least}{percent_text(busy)} in use, {_room(room, weak=bool(weak))}"
     if not math.isnan(bound.service):
         text += f"; a connection spends {percent_text(bound.round_trips, 2)} of its time on round trips, "
         text += f"{percent_text(bound.service, 2)} on service, {percent_text(bound.transfer, 2)} on transfer"
     if bound.limit_cost > 0.005:
         text += f"; the recipient limit takes {percent_text(bound.limit_cost, 2)} of what it could carry"
-    return f"{text}."
+    less = f" Less may be possible: the bound leaves out what follows from {weak}." if weak else ""
+    return f"{text}.{less}"
 
 
-def _room(busy: float) -> str:
-    if busy >= 1:
+def _room(room: float, *, weak: bool) -> str:
+    if room < 0:
         return "overloaded"
-    room = headroom_text(busy)
-    return f"room for {room} as much" if room.endswith("times") else f"headroom {room}"
+    most = "at most " if weak else ""
+    told = headroom_text(room)
+    return f"room for {most}{told} as much" if told.endswith("times") else f"headroom {most}{told}"
 
 
-def headroom_text(busy: float) -> str:
-    """Return what is left of a resource: a percentage, or how many times as much there would be room for."""
-    return f"{number_text(1 / busy, 3)} times" if busy <= 0.1 else percent_text(1 / busy - 1)
+def headroom_text(room: float) -> str:
+    """Return by how much more a resource could carry: a percentage, or how many times as much there is room for."""
+    return f"{number_text(room + 1, 3)} times" if room >= 9 else percent_text(room)
 
 
 def overload_text(scenario: Scenario, bounds: Sequence[Bound]) -> str:
     """Return that the plan as written asks for more than the tightest bound; empty where it does not."""
     rate = messages_per_s(scenario)
-    if rate is None or not bounds or rate <= bounds[0].messages_per_s:
+    if rate is None or not bounds or bounds[0].headroom(rate) >= 0:
         return ""
     bound = number_text(bounds[0].messages_per_s, 3)
     return (
@@ -212,7 +230,7 @@ def _thin_percentiles(capacity: Capacity) -> list[str]:
 def _beyond_bound(capacity: Capacity, finding: Finding) -> list[str]:
     """Say so where a rate passes only because the run ends."""
     rate = None if finding.value is None else messages_per_s(with_value(capacity.plan.scenario, RATE, finding.value))
-    if finding.key != RATE or rate is None or not capacity.bounds or rate <= capacity.bounds[0].messages_per_s:
+    if finding.key != RATE or rate is None or not capacity.bounds or capacity.bounds[0].headroom(rate) >= 0:
         return []
     bound = number_text(capacity.bounds[0].messages_per_s, 3)
     text = (

@@ -14,12 +14,12 @@ from simsmtp.analysis.noted_files import PROVENANCE
 from simsmtp.analysis.objectives import delay_unit
 from simsmtp.analysis.outputs import csv_of
 from simsmtp.analysis.pooled import pooled_mark, pooled_note
-from simsmtp.files import replace_files
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.address import code_hash
-from simsmtp.study.bounds import Bound
-from simsmtp.study.capacity_answer import above_offered, answer, answers, assumptions, utilisation
+from simsmtp.study.bounds import Bound, left_out
+from simsmtp.study.capacity_answer import above_offered, answer, answers, assumptions, headroom, utilisation
 from simsmtp.study.capacity_table import RATE
+from simsmtp.study.export import write_files
 from simsmtp.study.factors import label_of
 from simsmtp.study.finding_text import finding_text, value_text
 from simsmtp.study.provenance import circumstances, inputs_of, provenance_to_write
@@ -48,9 +48,7 @@ def write_capacity(capacity: Capacity, *, figure: bool, command: str | None) -> 
         "summary.csv": csv_of(summary_of(capacity)),
     }
     contents[PROVENANCE] = provenance_to_write(folder, _provenance(capacity, digest, command), contents)
-    if figure:
-        contents |= _images(capacity)
-    return replace_files(folder, contents)
+    return write_files(folder, contents, (lambda: _images(capacity)) if figure else None)
 
 
 def _provenance(capacity: Capacity, digest: str, command: str | None) -> dict[str, Any]:
@@ -101,6 +99,7 @@ def document_of_capacity(capacity: Capacity) -> dict[str, Any]:
         "searches": [_finding(capacity, one) for one in capacity.findings.values()],
         "bottleneck": _bound(capacity, capacity.bounds[0]) if capacity.bounds else None,
         "bounds": [_bound(capacity, one) for one in capacity.bounds],
+        "bounds_left_out": left_out(scenario),
         "curve": capacity.curve.to_dict("records"),
         "curve_note": above_offered(capacity) or None,
         "percentiles": capacity.percentiles.to_dict("records"),
@@ -212,12 +211,12 @@ def _unit(capacity: Capacity, key: str) -> str:
 
 
 def _bound(capacity: Capacity, bound: Bound) -> dict[str, Any]:
-    busy = utilisation(capacity.plan.scenario, bound)
+    scenario = capacity.plan.scenario
     return {
         **bound._asdict(),
         "name": bound.name,
-        "utilisation": busy,
-        "headroom": None if not busy else 1 / busy - 1,
+        "utilisation": utilisation(scenario, bound),
+        "headroom": headroom(scenario, bound),
     }
 
 

@@ -116,7 +116,7 @@ def _at_its_factor(experiment: Experiment, levels: Levels, error: InputError) ->
 
 
 def check_figure(experiment: Experiment) -> None:
-    """Raise an `InputError` if two design points would share one place in the experiment's figure."""
+    """Raise an `InputError` if a design point has no place in the experiment's figure, or two share one."""
     figure = experiment.figure
     if figure is None:
         return
@@ -129,3 +129,10 @@ def check_figure(experiment: Experiment) -> None:
             key="figure",
             allowed=f"a line or a panel for {' and '.join(left)}, or --no-figure",
         )
+    from simsmtp.analysis.axes import x_axis  # noqa: PLC0415 - numpy costs a tenth of a second
+    from simsmtp.analysis.labels import plain_level  # noqa: PLC0415
+
+    try:
+        x_axis([plain_level(point.factors[figure.x]) for point in experiment.points], figure.x_scale, figure.x)
+    except InputError as error:
+        raise experiment.places.locate(error, "figure.x_scale") from None

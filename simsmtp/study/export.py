@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from simsmtp.analysis.noted_files import PROVENANCE
 from simsmtp.analysis.outputs import csv_of
 from simsmtp.analysis.pooled import note_for
+from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.files import replace_files
 from simsmtp.model.counted import counted
 from simsmtp.model.numbers import number_text
@@ -31,9 +32,31 @@ def write_study(study: Study, folder: Path, *, figure: bool, command: str | None
         "experiment.json": experiment_json(study.experiment),
     }
     contents[PROVENANCE] = provenance_to_write(folder, provenance(study, command), contents)
-    if figure and study.experiment.figure is not None:
-        contents |= _images(study)
-    return replace_files(folder, contents)
+    return write_files(folder, contents, (lambda: _images(study)) if figure and study.experiment.figure else None)
+
+
+def write_files(folder: Path, contents: dict[str, bytes], images: Callable[[], dict[str, bytes]] | None) -> list[Path]:
+    """Write files, then the images of the same results, and return all paths.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be written.
+    UnfinishedError
+        If the images cannot be drawn; the files are written all the same.
+    """
+    written = replace_files(folder, contents)
+    return written + replace_files(folder, _drawn(images, contents)) if images else written
+
+
+def _drawn(images: Callable[[], dict[str, bytes]], written: Iterable[str]) -> dict[str, bytes]:
+    try:
+        return images()
+    except InputError:
+        raise
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise UnfinishedError(f"the figure cannot be drawn ({told}); {', '.join(written)} are written") from error
 
 
 def _images(study: Study) -> dict[str, bytes]:

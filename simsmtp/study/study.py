@@ -182,6 +182,14 @@ class Study:
         closed_forms = theory_of(self.points, self.experiment.columns)
         return None if closed_forms.empty else closed_forms
 
+    def without_theory(self) -> dict[str, int]:
+        """Return for how many design points the figure has no theory line, by the reason; empty if none was asked."""
+        if self.experiment.figure is None or not self.experiment.figure.theory:
+            return {}
+        from simsmtp.study.theory import points_without  # noqa: PLC0415
+
+        return points_without(self.points)
+
     def _marks(self) -> dict[Label | None, float | None]:
         """Return the marked key's value for each level of the panel factor, None where it varies."""
         figure = self.experiment.figure
