@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 
 from simsmtp.errors import InputError
+from simsmtp.files import why_not_replaceable
 from simsmtp.model.responses import RESPONSES
 from simsmtp.study.address import SCHEMA, address, canonical, code_hash
 
@@ -88,6 +89,8 @@ class Store:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         try:
+            if reason := why_not_replaceable(path):  # SQLite waits for a FIFO, and takes a device for an empty store
+                raise OSError(reason)
             self._base = _look_into(path) if read_only else _open(path)
         except (sqlite3.DatabaseError, OSError) as error:
             raise _unusable(path, error) from None
