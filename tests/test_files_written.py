@@ -259,6 +259,17 @@ def test_a_results_folder_with_a_fifo_in_the_place_of_a_file_is_told(
         study.write(tmp_path, figure=False)
 
 
+@pytest.mark.parametrize("kind", ["FIFO", "device", "folder"])
+def test_a_store_that_is_no_file_is_told_and_not_waited_for(tmp_path: Path, kind: str) -> None:
+    from simsmtp.study.store import Store
+
+    path = tmp_path / "replications.sqlite"
+    {"FIFO": os.mkfifo, "device": lambda path: path.symlink_to("/dev/null"), "folder": Path.mkdir}[kind](path)
+    for read_only in (False, True):
+        with pytest.raises(InputError, match="cannot be used as a store"):
+            Store(path, read_only=read_only)
+
+
 def test_figures_follow_no_links(tmp_path: Path) -> None:
     from simsmtp.analysis.canvas import new_figure, save_figure
 

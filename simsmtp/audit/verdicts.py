@@ -81,6 +81,9 @@ def read_baseline(path: Path) -> Verdicts:
             for sender, cells in document["verdicts"].items()
             for cell, one in cells.items()
         }
+    except InputError as error:
+        wrong = f"no baseline of an audit: {error.message}"
+        raise InputError(wrong, file=str(path), key="--baseline", allowed=hint) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError("no baseline of an audit", file=str(path), key="--baseline", allowed=hint) from None
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from simsmtp.errors import UnfinishedError
 from simsmtp.model.responses import COLUMNS
+from simsmtp.shown import shown
 from simsmtp.study.execute import executed
 from simsmtp.study.progress import progress_bar
 from simsmtp.study.ran import Ran
@@ -122,7 +123,7 @@ class Evaluator:
         if self._settings.progress or (self._settings.progress is None and sys.stderr.isatty()):
             from tqdm import tqdm  # noqa: PLC0415
 
-            tqdm.write(text, file=sys.stderr)
+            tqdm.write(shown(text), file=sys.stderr)
 
     def _note(self, reused: int, computed: int) -> None:
         self.reused += reused

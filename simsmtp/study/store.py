@@ -15,6 +15,7 @@ from zlib import crc32
 import numpy as np
 
 from simsmtp.errors import InputError
+from simsmtp.files import why_not_replaceable
 from simsmtp.model.responses import RESPONSES
 from simsmtp.study.address import SCHEMA, address, canonical, code_hash
 from simsmtp.study.checksums import begun_with, checksum_of, checksum_of_scenario, packed
@@ -114,8 +115,8 @@ class Store:
         self.path = path
         self._addresses: dict[int, str] = {}
         with failures_named(path):
-            if path.exists() and not path.is_file():  # SQLite would wait for a FIFO to be opened
-                raise OSError(None, "it is not a regular file")
+            if reason := why_not_replaceable(path):  # SQLite waits for a FIFO, and takes a device for an empty store
+                raise OSError(None, reason)
             self._base = _look_into(path) if read_only else _open(path)
             try:
                 has_tables = _check_schema(self._base, path)

@@ -22,6 +22,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from simsmtp.files import UntrustedError, read_trusted, replacing, why_untrusted
+from simsmtp.shown import shown
 
 _DIGEST = hashlib.sha256().digest_size
 _MOST_FOLDERS = 16
@@ -156,4 +157,4 @@ def _remove_oldest(versions: Path) -> None:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"simsmtp: {text}\n")
+    sys.stderr.write(f"simsmtp: {shown(text)}\n")
