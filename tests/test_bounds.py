@@ -59,7 +59,7 @@ def test_no_run_without_chance_is_faster_than_its_bound(scenario: Scenario) -> N
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(scenarios(25, drawn=False))
 def test_none_of_many_runs_without_chance_is_faster_than_its_bound(scenario: Scenario) -> None:
     bounds = bounds_of(scenario)
@@ -68,7 +68,7 @@ def test_none_of_many_runs_without_chance_is_faster_than_its_bound(scenario: Sce
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(scenarios(30))
 def test_none_of_many_runs_with_chance_is_faster_than_its_bound(scenario: Scenario) -> None:
     bounds = bounds_of(scenario)

@@ -126,6 +126,8 @@ def _draw_ledger(axes: Axes, replications: DataFrame) -> None:
 
 
 def _draw_delays(axes: Axes, recipients: DataFrame) -> None:
+    from matplotlib.ticker import FuncFormatter, NullFormatter  # noqa: PLC0415
+
     valid = recipients[recipients["valid"]]
     last = float(valid["delay_s"].max())
     if np.isnan(last):
@@ -136,6 +138,9 @@ def _draw_delays(axes: Axes, recipients: DataFrame) -> None:
         _draw_curve(axes, valid["delay_s"].to_numpy(np.float64), last, color=COLOURS[2], linewidth=1.8)
         wide = last > 50 * float(valid["delay_s"].min()) > 0
         axes.set_xscale("log" if wide else "linear")
+        if wide:  # in plain numbers, as in other figures
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: level_text(value)))
+            axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlim(None if wide else 0, _BEYOND * last or 1.0)
     axes.set_ylim(0, 1.04)
     axes.set_xlabel("delay from arrival to first acceptance (s)")
