@@ -17,11 +17,14 @@ def main() -> None:
 
 
 def _exit_code() -> int:
+    import warnings  # noqa: PLC0415
+
     import click  # noqa: PLC0415
 
     from simsmtp.cli import simsmtp  # noqa: PLC0415
     from simsmtp.errors import InputError, UnfinishedError  # noqa: PLC0415
 
+    warnings.formatwarning = lambda message, *_, **__: f"simsmtp: {message}\n"
     try:
         return _told(simsmtp(standalone_mode=False, prog_name="simsmtp") or 0)
     except click.UsageError as error:

@@ -22,6 +22,7 @@ __all__ = [
     "expected_recipients",
     "get_ready",
     "run_replication",
+    "tell_obstacle",
 ]
 
 
@@ -38,8 +39,17 @@ def get_ready(scenario: Scenario, engine: str = "auto") -> Choice:
         except CannotLoad as problem:
             if engine == "compiled":
                 raise problem.complaint() from problem
-            return Choice("reference", str(problem), is_fallback=True)
+            warn_once(problem)
+            return Choice("reference", str(problem))
     return choice
+
+
+def tell_obstacle(scenario: Scenario) -> None:
+    """Warn, unless that was done, if the compiled engine cannot be loaded: workers that found it out keep silent."""
+    try:
+        ready(has_tcp=has_tcp(scenario))
+    except CannotLoad as problem:
+        warn_once(problem)
 
 
 def run_replication(

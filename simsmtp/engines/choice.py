@@ -7,7 +7,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsmtp.engines.loading import CannotLoad, imported, loop_on_disk
+from simsmtp.engines.loading import CannotLoad, imported, loop_on_disk, warn_once
 from simsmtp.errors import InputError
 from simsmtp.strategies.registry import find_strategy
 
@@ -113,7 +113,8 @@ def choose_engine(scenario: Scenario, engine: str = "auto", *, dialogue: bool = 
     except CannotLoad as problem:
         if engine == "compiled":
             raise problem.complaint() from problem
-        return Choice("reference", str(problem), is_fallback=not dialogue)
+        warn_once(problem)
+        return Choice("reference", str(problem))
     if obstacle:
         if engine == "compiled":
             raise obstacle
