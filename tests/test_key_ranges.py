@@ -87,6 +87,8 @@ def test_engines_agree_where_keys_are_at_their_ends() -> None:
             ["server.rcpt_service_ms: the largest"],
         ),
         ({"workload.message_bytes": 10**10, "network.bandwidth_mbit": 1e-4, "network.mss": 64}, ["mss"]),
+        ({"network.profile": "tcp", "network.loss": 5e-324}, ["network.loss: too seldom"]),
+        ({"server.ehlo_service_ms": {"dist": "geometric", "mean": 1e30, "maximum": 50}}, ["ehlo_service_ms.mean: "]),
         ({"client.batch_size": 10**9, "workload.messages": 10**8}, []),
     ],
     ids=repr,

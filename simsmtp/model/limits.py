@@ -24,6 +24,7 @@ _MOST_STEPS = 10**10
 _MOST_MESSAGES = 2**32  # an event's key has 32 bits for a message's number
 _MOST_IN_ALL = 10**12
 _LONGEST_STEP_NS = LONGEST_NS // 4
+_LEAST_LOSS = 1e-9
 _OTHERS = 16
 """Commands, replies and pauses that a transaction has beside its RCPTs, and more."""
 
@@ -103,7 +104,8 @@ def _check_draws(table: BaseModel, where: str) -> None:
             try:
                 largest = sample(sampler_of(value), LARGEST_UNIFORM)
             except InputError as complaint:
-                raise complaint.at(key=f"{where}.{name}") from None
+                complaint.key = ".".join([where, name, *([complaint.key] if complaint.key else [])])
+                raise complaint.at() from None
             most = MOST_MS if name.endswith("_ms") else 2**53
             if largest > most:
                 raise InputError(
@@ -173,6 +175,9 @@ def _check_transaction(scenario: Scenario, where: str, network: Network, server:
             given=times[key],
             allowed=f"shorter times, or fewer recipients in a transaction than {rcpts - _OTHERS:,}",
         )
+    if 0 < network.loss < _LEAST_LOSS:
+        allowed = f"0, or from {_LEAST_LOSS:.9f} to 0.5"
+        raise InputError("too seldom to be drawn", key=f"{where}network.loss", given=network.loss, allowed=allowed)
     octets = MOST_OCTETS if workload.trace else int(_highest(workload.message_bytes))
     bits_per_s = round((network.bandwidth_mbit or 0.0) * 1e6)
     if bits_per_s and sending_ns(octets, bits_per_s) > 2 * _LONGEST_STEP_NS:
