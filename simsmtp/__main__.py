@@ -31,11 +31,14 @@ def _exit_code() -> int:
 
         print(f"simsmtp {__version__}")  # noqa: T201
         return 0
+    import warnings  # noqa: PLC0415
+
     import click  # noqa: PLC0415
 
     from simsmtp.cli import simsmtp  # noqa: PLC0415
     from simsmtp.errors import InputError, UnfinishedError  # noqa: PLC0415
 
+    warnings.formatwarning = lambda message, *_, **__: f"simsmtp: {message}\n"
     try:
         return simsmtp(standalone_mode=False, prog_name="simsmtp") or 0
     except click.UsageError as error:

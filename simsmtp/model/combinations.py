@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simsmtp.errors import InputError
+from simsmtp.model.limits import check_limits
 from simsmtp.model.numbers import number_text
 from simsmtp.protocol.replies import parse_reply
 from simsmtp.strategies.registry import find_strategy
@@ -38,6 +39,7 @@ def check_combinations(scenario: Scenario) -> None:
     for number, one in enumerate(scenario.destinations):
         _check_server(one.server, f"destinations.{number}.server")
         _check_path(one.network, one.server, f"destinations.{number}.")
+    check_limits(scenario)
 
 
 def _check_client(scenario: Scenario) -> None:

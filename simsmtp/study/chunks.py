@@ -148,6 +148,7 @@ def died(chunk: Chunk) -> list[Stored]:
 @cache
 def _settle_in(parent: int) -> None:
     """Make this worker leave Ctrl-C to its parent, and end when the parent is gone, however it ended."""
+    engines.be_worker()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform != "win32":  # there a process keeps the number of its parent for ever

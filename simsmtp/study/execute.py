@@ -69,12 +69,12 @@ def executed(
     at_stake = tasks.recipients()
     engines.expect(at_stake)
     choices = [engines.choose_engine(one, engine) for one in _one_per_strategy(tasks.scenarios())]
+    if choices[0].engine == "compiled" and executor.name == "local":
+        choices[0] = engines.get_ready(tasks[0].scenario, engine)
     for one in choices:
         _tell_fallback(one)
     ran.chose(choices)
     choice = choices[0]
-    if choice.engine == "compiled" and executor.name == "local" and workers > 1:
-        engines.get_ready(tasks[0].scenario, engine)
     are_long = choice.engine == "compiled" and at_stake // len(tasks) >= _WORTH_A_THREAD
     common = Chunk((), seed, engine, strategies, os.getpid(), own_code(), at_stake)
     with started(executor, workers, threads=are_long) as run:
@@ -82,6 +82,8 @@ def executed(
         for rows in run(chunks_of(tasks, pace, common)):
             pace.saw(rows)
             ran.saw(rows)
+            if choice.engine == "compiled" and any(row.engine == "reference" for _, row in rows):
+                engines.tell_obstacle(tasks[0].scenario)
             yield rows
 
 

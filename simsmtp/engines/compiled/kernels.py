@@ -53,11 +53,11 @@ def is_compiled(*, has_tcp: bool = False) -> bool:
 
 @cache
 def kernel(*, has_tcp: bool = False) -> Advance:
-    """Return the event loop; it is compiled at its first call unless it lies on disk."""
+    """Return the event loop, compiled unless it lies on disk."""
     from simsmtp.engines.compiled.advance import advance_from  # noqa: PLC0415 - `is_compiled` needs no compiler
 
     name = "the fast engine for the profile tcp" if has_tcp else "the fast engine"
-    return advance_from(kernel_folder(has_tcp=has_tcp), name)
+    return advance_from(kernel_folder(has_tcp=has_tcp), name, has_tcp=has_tcp)
 
 
 @cache

@@ -74,6 +74,7 @@ class Sender:
         for arrival in arrivals(self._plan.workload, self._streams):
             if arrival.at_ns > self.clock.now:
                 yield self.clock.at(arrival.at_ns, Kind.ARRIVAL, 0, arrival.number)
+            self._books.check_room(arrival.number, arrival.recipients)
             self._enter(self._message(arrival))
             self._staff()
 
