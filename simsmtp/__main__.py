@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Callable
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def _exit_code() -> int:
     from simsmtp.errors import InputError, UnfinishedError  # noqa: PLC0415
 
     try:
-        return _told(simsmtp(standalone_mode=False, prog_name="simsmtp") or 0)
+        return _told(_without_blamed(simsmtp))
     except click.UsageError as error:
         where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
         return _say(f"{error.format_message()}{where}", 2)
@@ -41,6 +42,19 @@ def _exit_code() -> int:
     except Exception:  # noqa: BLE001 - the last resort
         traceback.print_exc()
         return 1
+
+
+def _without_blamed(command: Callable[..., int | None]) -> int:
+    """Run the command; what a strategy of the user's own raises, whatever kind it is, is not ours."""
+    try:
+        return command(standalone_mode=False, prog_name="simsmtp") or 0
+    except Exception as error:
+        from simsmtp.errors import UnfinishedError  # noqa: PLC0415
+        from simsmtp.strategies.own_code import is_blamed, told  # noqa: PLC0415
+
+        if is_blamed(error):
+            raise UnfinishedError(told(error)) from None
+        raise
 
 
 def _say(message: str, code: int) -> int:

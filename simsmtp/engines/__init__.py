@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from simsmtp.engines.choice import ENGINES, Choice, choose_engine, count, expect, expected_recipients, has_tcp
 from simsmtp.model.records import Output
+from simsmtp.strategies.own_code import blamed
+from simsmtp.strategies.registry import find_strategy
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
@@ -61,7 +63,15 @@ def run_replication(
         For an unknown engine, or if ``"compiled"`` is asked for where it cannot run.
     OverflowError
         If a time does not fit 64 bits and the compiled engine was asked for.
+    Exception
+        Whatever a strategy of the user's own raises, with a note that names its lines; `StrategyError` if it returns
+        no verdict or tries to end the process.
     """
+    with blamed(find_strategy(scenario.client.strategy)):
+        return _run(scenario, seed, replication, engine, recipients=recipients, dialogue=dialogue)
+
+
+def _run(scenario: Scenario, seed: int, replication: int, engine: str, *, recipients: bool, dialogue: bool) -> Output:
     choice = choose_engine(scenario, engine, dialogue=dialogue)
     count(scenario)
     if choice.engine == "compiled":

@@ -45,6 +45,7 @@ def compare(
     strategies: Iterable[str | Path] = (),
     workers: int | None = None,
     progress: bool | str | None = None,
+    determinism_check: bool = True,
 ) -> Comparison:
     """Compare new results with a baseline, response by response.
 
@@ -61,7 +62,7 @@ def compare(
         By default all.
     level : float
         Confidence level of the intervals.
-    settings, strategies, workers, progress
+    settings, strategies, workers, progress, determinism_check
         As of `simsmtp.run`, for experiments.
 
     Returns
@@ -83,7 +84,9 @@ def compare(
 
     def plan_of(experiment: str | Path | Experiment) -> Plan:
         given = () if isinstance(experiment, Experiment) else settings
-        return prepare(experiment, settings=given, strategies=names, workers=workers)
+        return prepare(
+            experiment, settings=given, strategies=names, workers=workers, determinism_check=determinism_check
+        )
 
     known = _recorded(base, plan_of, progress)
     if isinstance(new, Experiment) or (isinstance(new, str | Path) and _is_experiment(new)):

@@ -66,6 +66,7 @@ def prepare_capacity(
     engine: str = "auto",
     output: str | Path | None = None,
     progress: bool | str | None = None,
+    determinism_check: bool = True,
 ) -> CapacityPlan:
     """Check everything a capacity plan is given, and write nothing.
 
@@ -75,7 +76,7 @@ def prepare_capacity(
         An experiment file with a table ``[capacity]``, or an experiment built in Python.
     objectives : sequence of str
         In place of the file's.
-    settings, replications, seed, workers, engine, output, progress
+    settings, replications, seed, workers, engine, output, progress, determinism_check
         As of `simsmtp.run`; replications are the most that any question gets.
     strategies : iterable of str or Path
         Registered names, or Python files that register strategies: the client uses the one that they name together,
@@ -113,7 +114,7 @@ def prepare_capacity(
     check_plans(experiment)
     check_engine(experiment, engine)
     known = travelling([experiment.scenario.client.strategy])
-    how = Settings(folder, engine, workers or os.cpu_count() or 1, known, progress)
+    how = Settings(folder, engine, workers or os.cpu_count() or 1, known, progress, determinism_check)
     plan = CapacityPlan(experiment, table, wanted, how, full)
     _check_searches(plan)
     return plan

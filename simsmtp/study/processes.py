@@ -49,13 +49,13 @@ def _parallel(numbered: Iterator[tuple[int, Chunk]], workers: int) -> Iterator[t
     from joblib import Parallel, delayed  # noqa: PLC0415 - slow to import
 
     pool: Any = Parallel(workers, backend="loky", return_as="generator_unordered", batch_size=1, max_nbytes=None)
-    with _interrupts_kept_from_children():
+    with without_interrupts():
         results = pool(delayed(_numbered)(number, chunk) for number, chunk in numbered)
     yield from results
 
 
 @contextmanager
-def _interrupts_kept_from_children() -> Iterator[None]:
+def without_interrupts() -> Iterator[None]:
     """Start processes with Ctrl-C blocked: one that is still importing would answer it with a traceback."""
     if not hasattr(signal, "pthread_sigmask"):
         yield

@@ -1,0 +1,80 @@
+"""A replication in this process, run twice where a strategy of the user's own is to be found deterministic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import FunctionType
+from typing import TYPE_CHECKING
+
+from simsmtp import engines
+from simsmtp.errors import InputError
+from simsmtp.strategies.own_code import kept_alive
+from simsmtp.strategies.registry import Strategy, find_strategy
+
+if TYPE_CHECKING:
+    from simsmtp.model.records import Output
+    from simsmtp.model.scenario import Scenario
+
+_MOST = 3
+
+
+def run_here(
+    scenario: Scenario,
+    *,
+    seed: int,
+    replication: int,
+    engine: str = "auto",
+    recipients: bool = False,
+    dialogue: bool = False,
+    check: bool,
+) -> Output:
+    """Run one replication as `simsmtp.engines.run_replication` does; a strategy cannot end this process.
+
+    Parameters
+    ----------
+    check : bool
+        Run it twice if the strategy is the user's own, and compare. The other parameters are those of
+        `simsmtp.engines.run_replication`.
+
+    Raises
+    ------
+    InputError
+        If the second run gives other responses than the first.
+    """
+    with kept_alive():
+        output = engines.run_replication(
+            scenario, seed=seed, replication=replication, engine=engine,
+            recipients=recipients, dialogue=dialogue,
+        )  # fmt: skip
+        strategy = find_strategy(scenario.client.strategy)
+        if check and not strategy.builtin:
+            again = engines.run_replication(scenario, seed=seed, replication=replication, engine=engine)
+            if found := difference(output.responses, again.responses):
+                raise not_deterministic(strategy, f"replication {replication}", found, "in the same process")
+    return output
+
+
+def difference(first: Mapping[str, object], second: Mapping[str, object]) -> str:
+    """Return in words which values of two runs differ; "" if none does."""
+    # Not a number is equal to itself here.
+    found = [f"{name} {one} and {second[name]}" for name, one in first.items() if repr(one) != repr(second[name])]
+    return ", ".join([*found[:_MOST], *([f"{len(found) - _MOST} more"] if len(found) > _MOST else [])])
+
+
+def not_deterministic(strategy: Strategy, where: str, found: str, how: str) -> InputError:
+    """Return the complaint about a strategy that does not give the same again.
+
+    Parameters
+    ----------
+    strategy : Strategy
+        Of the user's own.
+    where, found, how : str
+        Which replication was run; what differs; how it was run again.
+    """
+    code = strategy.settle.__code__ if isinstance(strategy.settle, FunctionType) else None
+    return InputError(
+        f"the strategy {strategy.name} is not deterministic: {where}, run again {how}, gave {found}",
+        file=code and code.co_filename, line=code and code.co_firstlineno,
+        allowed="equal verdicts for equal arguments; without this check (--no-determinism-check, "
+                "determinism_check=False) results cannot be computed again",
+    )  # fmt: skip
