@@ -83,15 +83,20 @@ class DeterminismCheck:
         engines.get_ready(firsts[0].scenario, common.engine)
         chunks = [common._replace(tasks=(task,)) for task in waiting.values()]
         runs = self._in_pools if obstacle_to_travel(common.strategies) is None else _here
-        for key, chunk, rows in zip(waiting, chunks, runs(chunks), strict=True):
-            (task,) = chunk.tasks
-            where = f"replication {task.replication} at {place(task.scenario) or 'the base'}"
-            if rows:
-                _compare(task, where, *rows)
-            elif self._is_here:
-                name = task.scenario.client.strategy
-                raise InputError(f"the strategy {name} ended the process that ran it: {where}", allowed="a Verdict")
-            _passed.add(key)
+        try:
+            for key, task, rows in zip(waiting, waiting.values(), runs(chunks), strict=True):
+                self._judge(task, f"replication {task.replication} at {place(task.scenario) or 'the base'}", rows)
+                _passed.add(key)
+        except BaseException:
+            self._stop()
+            raise
+
+    def _judge(self, task: Task, where: str, rows: list[Row]) -> None:
+        if rows:
+            _compare(task, where, *rows)
+        elif self._is_here:
+            name = task.scenario.client.strategy
+            raise InputError(f"the strategy {name} ended the process that ran it: {where}", allowed="a Verdict")
 
     def _in_pools(self, chunks: list[Chunk]) -> Iterator[list[Row]]:
         """Yield the rows of three runs of each chunk; none of one whose process died."""

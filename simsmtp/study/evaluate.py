@@ -117,15 +117,26 @@ class Evaluator:
         self.computed += computed
         self._advance(reused)
 
+    def check_determinism(self, tasks: Tasks, seed: int, place: str) -> None:
+        """See that a strategy of the user's own gives the same again: the first of the tasks of every scenario.
+
+        Raises
+        ------
+        InputError
+            If it does not.
+        """
+        own = self._settings.strategies
+        if self._settings.determinism_check and own and tasks:
+            common = common_of(tasks, seed=seed, engine=self._settings.engine, strategies=own)
+            self._determinism.check(tasks, common, lambda _: place)
+
     def _compute(self, tasks: Tasks, seed: int) -> None:
         workers = max(1, min(self._settings.workers, len(tasks)))
         engine, own = self._settings.engine, self._settings.strategies
         chunks = executed(tasks, seed=seed, engine=engine, strategies=own, workers=workers, ran=self.ran)
         with closing(chunks):
             try:
-                if self._settings.determinism_check and own and tasks:
-                    common = common_of(tasks, seed=seed, engine=engine, strategies=own)
-                    self._determinism.check(tasks, common, lambda _: "a plan of this search")
+                self.check_determinism(tasks, seed, "a plan of this search")
                 for rows in chunks:
                     self._store.add(rows)
                     self._advance(len(rows))

@@ -23,6 +23,7 @@ from simsmtp.study.user_strategies import find_strategies
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+_SHOWN = 5
 Side = str | Path | Experiment | Study | Recorded
 
 
@@ -196,12 +197,21 @@ def _labelled(rows: DataFrame, points: Mapping[int, Mapping[str, object]], colum
     return kept.assign(**labels)
 
 
+def _failures(new: Recorded) -> list[str]:
+    """Say what the first replications that failed were told, and how often."""
+    if "error" not in new.rows:
+        return []
+    counts = new.rows["error"].dropna().value_counts(sort=False)
+    return [f"{times} replications failed: {error}" for error, times in list(counts.items())[:_SHOWN]]
+
+
 def _notes(base: Recorded, new: Recorded, pairs: int, means_only: bool) -> list[str]:
     notes = [f"{pairs} design points of {new.source} against {base.source}"]
     if base.code and new.code:
         notes.append(f"simsmtp itself is {'the same' if base.code == new.code else 'another version'}")
     if means_only:
         notes.append("a summary holds means only: they are equal or not, and no margin is tested")
+    notes += _failures(new)
     left = max(len(base.points), len(new.points)) - pairs
     if left and not (base.complete and new.complete):
         notes.append(f"{left} design points stand on one side only and were left out")

@@ -91,7 +91,8 @@ def _number(verdict: Any) -> int:
 
 @overload(_number)
 def _number_of(verdict):  # type: ignore[no-untyped-def]
-    if isinstance(verdict, types.IntEnumMember) and verdict.instance_class is Verdict:
+    kind = verdict.type if isinstance(verdict, types.Optional) else verdict  # of None there is no number: it raises
+    if isinstance(kind, types.IntEnumMember) and kind.instance_class is Verdict:
         return lambda verdict: verdict.value
     raise TypeError(f"it returns {verdict}, which is no Verdict")
 
