@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from strategy_texts import checked
 from study_files import STRATEGY, TINY, cli, document, own_registry, written
 
 import simsmtp
@@ -354,3 +355,17 @@ def test_run_compare_capacity_and_trace_tell_an_exception_alike(tmp_path: Path) 
 
 def test_the_shipped_example_reads_as_before(tmp_path: Path) -> None:
     assert load_strategies(written(tmp_path, STRATEGY, "mine.py")) == ["optimist"]
+
+
+@pytest.mark.parametrize("first", range(0, 60, 20))
+def test_files_drawn_at_random_have_a_version_of_their_own_and_fail_in_one_line(first: int, tmp_path: Path) -> None:
+    for seed in range(first, first + 20):
+        found = checked(seed, tmp_path, compiled=False)
+        assert "\n" not in found["answer"]
+
+
+@pytest.mark.slow
+def test_both_engines_answer_files_drawn_at_random_alike(tmp_path: Path) -> None:
+    pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
+    engines = [checked(seed, tmp_path)["engines"] for seed in range(60, 80)]
+    assert 2 in engines

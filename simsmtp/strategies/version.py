@@ -92,8 +92,10 @@ def is_installed(value: object) -> bool:
 def is_installed_name(module: object) -> bool:
     """Tell whether a module of that name belongs to this package, Python or an installed package."""
     top = str(module or "").partition(".")[0]
+    if top == "__main__":  # the user's, though the file may be that of pytest or IPython
+        return False
     file = _attribute(sys.modules.get(top), "__file__") or ""
-    return top in sys.stdlib_module_names - {"__main__"} or top == "simsmtp" or "site-packages" in str(file)
+    return top in sys.stdlib_module_names or top == "simsmtp" or "site-packages" in str(file)
 
 
 class _Description:
