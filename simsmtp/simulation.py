@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simsmtp.engines import ENGINES
+from simsmtp.engines import ENGINES, run_replication
 from simsmtp.engines.repeated import run_here
 from simsmtp.errors import InputError
 from simsmtp.model.counted import counted
@@ -227,7 +227,7 @@ def _run(
 ) -> Iterator[Output]:
     for replication in range(count):
         yield run_here(
-            scenario, seed=seed, replication=replication, engine=engine, recipients=recipients,
+            run_replication, scenario, seed=seed, replication=replication, engine=engine, recipients=recipients,
             check=check and replication == 0,
         )  # fmt: skip
 

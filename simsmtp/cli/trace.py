@@ -59,6 +59,7 @@ def trace(
 ) -> None:
     """Parse, call, print."""
     from simsmtp.analysis.outputs import require_writable  # noqa: PLC0415
+    from simsmtp.engines import run_replication  # noqa: PLC0415
     from simsmtp.engines.repeated import run_here  # noqa: PLC0415
     from simsmtp.model.plan import plan_of  # noqa: PLC0415
     from simsmtp.protocol.wire import AddressBook  # noqa: PLC0415
@@ -77,7 +78,7 @@ def trace(
     scenario, own_seed = load_case(file, settings, point=point)
     key = own_seed if seed is None else seed
     output = run_here(
-        scenario, seed=key, replication=replication, recipients=ndr is not None, dialogue=True,
+        run_replication, scenario, seed=key, replication=replication, recipients=ndr is not None, dialogue=True,
         check=not no_determinism_check,
     )  # fmt: skip
     workload, plan = scenario.workload, plan_of(scenario)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FunctionType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from simsmtp import engines
 from simsmtp.errors import InputError
 from simsmtp.strategies.own_code import kept_alive
 from simsmtp.strategies.registry import Strategy, find_strategy
@@ -18,23 +17,19 @@ if TYPE_CHECKING:
 _MOST = 3
 
 
-def run_here(
-    scenario: Scenario,
-    *,
-    seed: int,
-    replication: int,
-    engine: str = "auto",
-    recipients: bool = False,
-    dialogue: bool = False,
-    check: bool,
-) -> Output:
+def run_here(run: Callable[..., Output], scenario: Scenario, *, check: bool, **key: Any) -> Output:
     """Run one replication as `simsmtp.engines.run_replication` does; a strategy cannot end this process.
 
     Parameters
     ----------
+    run : callable
+        `simsmtp.engines.run_replication`, or what stands in for it.
+    scenario : Scenario
+        What to simulate.
     check : bool
-        Run it twice if the strategy is the user's own, and compare. The other parameters are those of
-        `simsmtp.engines.run_replication`.
+        Run it twice if the strategy is the user's own, and compare.
+    **key
+        Passed to `run`: ``seed``, ``replication`` and what else it takes.
 
     Raises
     ------
@@ -42,15 +37,12 @@ def run_here(
         If the second run gives other responses than the first.
     """
     with kept_alive():
-        output = engines.run_replication(
-            scenario, seed=seed, replication=replication, engine=engine,
-            recipients=recipients, dialogue=dialogue,
-        )  # fmt: skip
+        output = run(scenario, **key)
         strategy = find_strategy(scenario.client.strategy)
         if check and not strategy.builtin:
-            again = engines.run_replication(scenario, seed=seed, replication=replication, engine=engine)
+            again = run(scenario, **key)
             if found := difference(output.responses, again.responses):
-                raise not_deterministic(strategy, f"replication {replication}", found, "in the same process")
+                raise not_deterministic(strategy, f"replication {key['replication']}", found, "in the same process")
     return output
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 from simsmtp.study.chunks import ATTEMPTS, Chunk, Stored, died, run_chunk
@@ -60,6 +61,10 @@ def without_interrupts() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    from joblib.externals.loky.backend import resource_tracker as own_tracker  # noqa: PLC0415 - slow to import
+
+    for tracker in (resource_tracker, own_tracker):  # these let Ctrl-C through again when they start
+        tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
