@@ -34,8 +34,8 @@ Examples:
   simsmtp run experiments/kb822105.toml --precision 'delivered_per_s ±5%' --budget 200
 
 \b
-Exit codes: 0 all done; 1 some replications failed, or a cluster was lost; 2 bad input, nothing written;
-3 worse than the baseline; 4 inconclusive, or the precision asked for was not reached;
+Exit codes: 0 all done; 1 some replications failed, or a cluster was lost; 2 bad input, or a strategy that is not
+deterministic, nothing written; 3 worse than the baseline; 4 inconclusive, or the precision asked for was not reached;
 5 there is no baseline; 130 Ctrl-C.
 """
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simsmtp.errors import InputError
 from simsmtp.strategies.own_code import kept_alive
-from simsmtp.strategies.registry import Strategy, find_strategy
+from simsmtp.strategies.registry import Strategy, strategies
 
 if TYPE_CHECKING:
     from simsmtp.model.records import Output
@@ -38,8 +38,8 @@ def run_here(run: Callable[..., Output], scenario: Scenario, *, check: bool, **k
     """
     with kept_alive():
         output = run(scenario, **key)
-        strategy = find_strategy(scenario.client.strategy)
-        if check and not strategy.builtin:
+        strategy = strategies().get(scenario.client.strategy)
+        if check and strategy is not None and not strategy.builtin:
             again = run(scenario, **key)
             if found := difference(output.responses, again.responses):
                 raise not_deterministic(strategy, f"replication {key['replication']}", found, "in the same process")
