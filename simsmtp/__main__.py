@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 import traceback
+from collections.abc import Callable
 
 _LAYOUT = "\n\t"  # of click's own messages
 # A disk that is full or fails, files that are open: the same command may get past it later. All else is bad input.
@@ -40,7 +41,7 @@ def _exit_code() -> int:
 
     warnings.formatwarning = lambda message, *_, **__: f"simsmtp: {message}\n"
     try:
-        return simsmtp(standalone_mode=False, prog_name="simsmtp") or 0
+        return _without_blamed(simsmtp)
     except click.UsageError as error:
         where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
         return _say(f"{error.format_message()}{where}", 2)
@@ -72,6 +73,19 @@ def _reason(error: OSError) -> str:
     text = error.strerror or str(error)
     text = text[:1].lower() + text[1:]
     return f"{error.filename}: {text}" if error.filename else text
+
+
+def _without_blamed(command: Callable[..., int | None]) -> int:
+    """Run the command; what a strategy of the user's own raises, whatever kind it is, is not ours."""
+    try:
+        return command(standalone_mode=False, prog_name="simsmtp") or 0
+    except Exception as error:
+        from simsmtp.errors import UnfinishedError  # noqa: PLC0415
+        from simsmtp.strategies.own_code import is_blamed, told  # noqa: PLC0415
+
+        if is_blamed(error):
+            raise UnfinishedError(told(error)) from None
+        raise
 
 
 def _say(message: str, code: int) -> int:

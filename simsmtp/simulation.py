@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simsmtp.engines import ENGINES, run_replication
+from simsmtp.engines.repeated import run_here
 from simsmtp.errors import InputError
 from simsmtp.model.counted import counted
 from simsmtp.model.kept_rows import KeptRows
@@ -167,6 +168,7 @@ def simulate(
     replications: int = 1,
     engine: str = "auto",
     recipients: bool = False,
+    determinism_check: bool = True,
 ) -> Result:
     """Run a scenario some times, one replication after the other.
 
@@ -186,6 +188,9 @@ def simulate(
     recipients : bool
         Keep one row per recipient now, instead of running again when `Result.recipients` asks for it. Many rows
         are kept in an unnamed file in the folder for temporary files.
+    determinism_check : bool
+        With a strategy of the user's own, run the first replication twice in this process. What only differs between
+        processes, such as the order of a set, or only begins to differ later is not noticed.
 
     Returns
     -------
@@ -195,7 +200,7 @@ def simulate(
     Raises
     ------
     InputError
-        If an argument is not one of these, or a dict is no scenario.
+        If an argument is not one of these, a dict is no scenario, or a strategy is not deterministic.
 
     Examples
     --------
@@ -211,7 +216,7 @@ def simulate(
     responses: list[Responses] = []
     engines: Counter[str] = Counter()
     kept = KeptRows()
-    for output in _run(wanted, seed, count, engine, recipients=recipients):
+    for output in _run(wanted, seed, count, engine, recipients=recipients, check=determinism_check):
         responses.append(output.responses)
         engines[output.engine or engine] += 1
         kept.add(output.recipients)
@@ -220,9 +225,14 @@ def simulate(
     return Result(wanted, seed, engine, table, kept if recipients else None, engines=engines)
 
 
-def _run(scenario: Scenario, seed: int, count: int, engine: str, *, recipients: bool) -> Iterator[Output]:
+def _run(
+    scenario: Scenario, seed: int, count: int, engine: str, *, recipients: bool, check: bool = False
+) -> Iterator[Output]:
     for replication in range(count):
-        yield run_replication(scenario, seed=seed, replication=replication, engine=engine, recipients=recipients)
+        yield run_here(
+            run_replication, scenario, seed=seed, replication=replication, engine=engine, recipients=recipients,
+            check=check and replication == 0,
+        )  # fmt: skip
 
 
 def _replication_table(responses: list[Responses]) -> DataFrame:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simsmtp.analysis.intervals import Floats, all_zero, mean_interval, zero_bound
-from simsmtp.analysis.labels import response_label
+from simsmtp.analysis.labels import level_text, response_label
 from simsmtp.analysis.style import COLOURS, RC
 from simsmtp.analysis.summary import clipped
 from simsmtp.model.numbers import number_text, percent_text

@@ -45,6 +45,8 @@ _CODES = {"met": 0, "missed": 3, "undecided": 4}
 @click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
               help="A Python file that registers the counting strategy to use; of several, the one that "
                    "client.strategy names. May be repeated.")  # fmt: skip
+@click.option("--no-determinism-check", is_flag=True,
+              help="Do not repeat the first replication of each plan with a strategy of your own.")  # fmt: skip
 @click.option("--replications", type=click.IntRange(2), metavar="N", help="The most that any question gets.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Key of all random draws.")
 @click.option("--full", is_flag=True, help="The full size: apply [capacity.full] of the file.")
@@ -66,6 +68,7 @@ def capacity(
     objectives: tuple[str, ...],
     settings: tuple[str, ...],
     strategies: tuple[str, ...],
+    no_determinism_check: bool,
     replications: int | None,
     seed: int | None,
     full: bool,
@@ -85,6 +88,7 @@ def capacity(
         prepared = prepare_capacity(
             plan, objectives=objectives, settings=settings, strategies=strategies, replications=replications,
             seed=seed, full=full, workers=workers, engine=engine, output=output, repair=repair, progress=True,
+            determinism_check=not no_determinism_check,
         )  # fmt: skip
     except NotCarriedError as error:
         say(f"simsmtp: {error}", to_stderr=True)

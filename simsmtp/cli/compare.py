@@ -51,6 +51,8 @@ Exit codes: 0 ok; 1 a replication failed; 2 bad input, other scenarios or anothe
               help="Change a key of an experiment file, as with 'simsmtp run'.")  # fmt: skip
 @click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
               help="A Python file that registers counting strategies, as with 'simsmtp run'.")  # fmt: skip
+@click.option("--no-determinism-check", is_flag=True,
+              help="Do not repeat first replications with a strategy of your own, as with 'simsmtp run'.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; by default one per processor.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the table.")
 @click.option("--to", "kind", type=click.Choice(_FORMATS), help="Write the comparison in this format.")
@@ -67,6 +69,7 @@ def compare(
     level: float,
     settings: tuple[str, ...],
     strategies: tuple[str, ...],
+    no_determinism_check: bool,
     workers: int | None,
     as_json: bool,
     kind: str | None,
@@ -79,7 +82,8 @@ def compare(
     _check_output(kind, output, as_json)
     try:
         found = compared(base, new, margin=read_margins(margins), responses=responses or None, level=level,
-                         settings=settings, strategies=strategies, workers=workers)  # fmt: skip
+                         settings=settings, strategies=strategies, workers=workers,
+                         determinism_check=not no_determinism_check)  # fmt: skip
     except NoBaselineError as error:
         no_baseline(ctx, error)
     if kind is not None:

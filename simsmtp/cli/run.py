@@ -40,8 +40,9 @@ Examples:
 
 \b
 Exit codes: 0 all done; 1 some replications failed, the disk is full, another process uses the results, or a
-cluster was lost: what was finished is kept; 2 bad input or damaged results, no result written; 3 worse than the
-baseline; 4 inconclusive, or the precision asked for was not reached; 5 there is no baseline; 130 Ctrl-C.
+cluster was lost: what was finished is kept; 2 bad input, damaged results, or a strategy that is not deterministic,
+no result written; 3 worse than the baseline; 4 inconclusive, or the precision asked for was not reached; 5 there is no
+baseline; 130 Ctrl-C.
 """
 
 
@@ -71,6 +72,9 @@ baseline; 4 inconclusive, or the precision asked for was not reached; 5 there is
 @click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
               help="A Python file that registers counting strategies; each becomes one more line in the "
                    "figure. May be repeated.")  # fmt: skip
+@click.option("--no-determinism-check", is_flag=True,
+              help="Do not repeat the first replication of every design point with a strategy of your own. What "
+                   "differs only in a later replication is not noticed.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), metavar="DIR",
               help="Folder of the results; by default results/NAME, with the name of the study.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the table.")
@@ -97,6 +101,7 @@ def run(
     executor: str,
     scheduler: str | None,
     strategies: tuple[str, ...],
+    no_determinism_check: bool,
     output: Path | None,
     as_json: bool,
     dry_run: bool,
@@ -116,7 +121,7 @@ def run(
     plan = prepare(
         experiment, replications=most, seed=seed, workers=workers, engine=engine,
         output=output, settings=settings, strategies=strategies, executor=executor, scheduler=scheduler,
-        repair=repair,
+        repair=repair, determinism_check=not no_determinism_check,
     )  # fmt: skip
     if not no_figure:
         from simsmtp.study.design import check_figure  # noqa: PLC0415

@@ -8,6 +8,8 @@ from simsmtp.engines.choice import ENGINES, Choice, choose_engine, count, expect
 from simsmtp.engines.loading import CannotLoad, EngineWarning, be_worker, loop_on_disk, ready, warn_once
 from simsmtp.errors import InputError
 from simsmtp.model.records import Output
+from simsmtp.strategies.own_code import blamed
+from simsmtp.strategies.registry import find_strategy
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
@@ -85,7 +87,15 @@ def run_replication(
     InputError
         For an unknown engine, if ``"compiled"`` is asked for where it cannot run, or if the run needs more memory or
         more simulated time than there is.
+    Exception
+        Whatever a strategy of the user's own raises, with a note that names its lines; `StrategyError` if it returns
+        no verdict or tries to end the process.
     """
+    with blamed(find_strategy(scenario.client.strategy)):
+        return _run(scenario, seed, replication, engine, recipients=recipients, dialogue=dialogue)
+
+
+def _run(scenario: Scenario, seed: int, replication: int, engine: str, *, recipients: bool, dialogue: bool) -> Output:
     choice = choose_engine(scenario, engine, dialogue=dialogue)
     count(scenario)
     lack = ""

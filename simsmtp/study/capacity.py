@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from simsmtp.model.plan import plan_of
 from simsmtp.shown import html_text
 from simsmtp.study.bounds import Bound, bounds_of
@@ -19,6 +21,7 @@ from simsmtp.study.inquiry import Finding, Inquiry, Look
 from simsmtp.study.planning import CapacityPlan, prepare_capacity
 from simsmtp.study.ran import Ran
 from simsmtp.study.searched import rate_on_grid
+from simsmtp.study.tasks import Tasks
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -122,7 +125,10 @@ def run_capacity(plan: CapacityPlan) -> Capacity:
     """
     began, started = time.perf_counter(), datetime.now(UTC)
     bounds = bounds_of(plan.scenario)  # what cannot be answered is found before hours of replications
-    with Evaluator(plan.experiment.name, plan.settings, _expected(plan)) as evaluator:
+    evaluator = Evaluator(plan.experiment.name, plan.settings, _expected(plan))
+    first = Tasks({1: plan.scenario}, 1, lambda *_: np.empty(0, dtype=np.int64))
+    evaluator.check_determinism(first, plan.experiment.seed, "the plan as written")  # before anything is written
+    with evaluator:
         inquiry = Inquiry(plan, evaluator)
         written = inquiry.look("plan", plan.scenario, {}, first=plan.experiment.replications)
         findings = {key: inquiry.search(key) for key in plan.table.search}

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from simsmtp.errors import UnfinishedError
 from simsmtp.model.responses import COLUMNS
 from simsmtp.shown import shown
-from simsmtp.study.execute import executed
+from simsmtp.study.determinism import DeterminismCheck
+from simsmtp.study.execute import common_of, executed
 from simsmtp.study.progress import progress_bar
 from simsmtp.study.ran import Ran
 from simsmtp.study.repair import repair
@@ -39,6 +40,7 @@ class Settings(NamedTuple):
     strategies: tuple[Travelling, ...]
     progress: bool | str | None
     repair: bool = False
+    determinism_check: bool = True
 
 
 class Evaluator:
@@ -61,6 +63,7 @@ class Evaluator:
         self.ran = Ran()
         self._engine_of: dict[tuple[int, int], str] = {}
         self._settings = settings
+        self._determinism = DeterminismCheck(settings.workers, is_here=settings.workers == 1)
         self._bar = progress_bar(name, expected, settings.progress)
         self._advance: Callable[[int], Any] = lambda _: None
 
@@ -81,6 +84,7 @@ class Evaluator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.__exit__(kind, error, trace)
+        self._determinism.__exit__(kind, error, trace)
         self._store.__exit__(kind, error, trace)
 
     def rows(
@@ -130,14 +134,26 @@ class Evaluator:
         self.computed += computed
         self._advance(reused)
 
+    def check_determinism(self, tasks: Tasks, seed: int, place: str) -> None:
+        """See that a strategy of the user's own gives the same again: the first of the tasks of every scenario.
+
+        Raises
+        ------
+        InputError
+            If it does not.
+        """
+        own = self._settings.strategies
+        if self._settings.determinism_check and own and tasks:
+            common = common_of(tasks, seed=seed, engine=self._settings.engine, strategies=own)
+            self._determinism.check(tasks, common, lambda _: place)
+
     def _compute(self, tasks: Tasks, seed: int) -> None:
         workers = max(1, min(self._settings.workers, len(tasks)))
-        chunks = executed(
-            tasks, seed=seed, engine=self._settings.engine, strategies=self._settings.strategies, workers=workers,
-            ran=self.ran,
-        )  # fmt: skip
+        engine, own = self._settings.engine, self._settings.strategies
+        chunks = executed(tasks, seed=seed, engine=engine, strategies=own, workers=workers, ran=self.ran)
         with closing(chunks):
             try:
+                self.check_determinism(tasks, seed, "a plan of this search")
                 for rows in chunks:
                     self._store.add(rows)
                     self._advance(len(rows))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from simsmtp.analysis.capacity_comparison import CapacityComparison
 
+_SHOWN = 5
 Side = str | Path | Experiment | Study | Recorded | Capacity
 _KINDS = "a path, Study, Experiment, Recorded or Capacity"
 
@@ -52,6 +53,7 @@ def compare(
     strategies: Iterable[str | Path] = (),
     workers: int | None = None,
     progress: bool | str | None = None,
+    determinism_check: bool = True,
 ) -> Comparison | CapacityComparison:
     """Compare new results with a baseline, response by response; two capacity plans answer by answer.
 
@@ -69,7 +71,7 @@ def compare(
         By default all.
     level : float
         Confidence level of the intervals.
-    settings, strategies, workers, progress
+    settings, strategies, workers, progress, determinism_check
         As of `simsmtp.run`, for experiments.
 
     Returns
@@ -94,7 +96,9 @@ def compare(
 
     def plan_of(experiment: str | Path | Experiment) -> Plan:
         given = () if isinstance(experiment, Experiment) else settings
-        return prepare(experiment, settings=given, strategies=names, workers=workers)
+        return prepare(
+            experiment, settings=given, strategies=names, workers=workers, determinism_check=determinism_check
+        )
 
     known = _recorded(base, plan_of, progress)
     if isinstance(new, Experiment) or (isinstance(new, str | Path) and _is_experiment(new)):
@@ -252,6 +256,14 @@ def _labelled(rows: DataFrame, points: Mapping[int, Mapping[str, object]], colum
     return kept.assign(**labels)
 
 
+def _failures(new: Recorded) -> list[str]:
+    """Say what the first replications that failed were told, and how often."""
+    if "error" not in new.rows:
+        return []
+    counts = new.rows["error"].dropna().value_counts(sort=False)
+    return [f"{times} replications failed: {error}" for error, times in list(counts.items())[:_SHOWN]]
+
+
 def _notes(base: Recorded, new: Recorded, pairs: int, means_only: bool) -> list[str]:
     notes = [f"{pairs} design points of {new.source} against {base.source}"]
     if base.code and new.code:
@@ -262,4 +274,5 @@ def _notes(base: Recorded, new: Recorded, pairs: int, means_only: bool) -> list[
         notes.append("a summary holds means only: they are equal or not, and no margin is tested")
     elif new.replications < base.replications:
         notes.append(f"{new.replications} of the {base.replications} replications of {base.source} were compared")
+    notes += _failures(new)
     return notes

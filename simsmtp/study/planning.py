@@ -67,6 +67,7 @@ def prepare_capacity(
     output: str | Path | None = None,
     repair: bool = False,
     progress: bool | str | None = None,
+    determinism_check: bool = True,
 ) -> CapacityPlan:
     """Check everything a capacity plan is given, and write nothing.
 
@@ -76,7 +77,7 @@ def prepare_capacity(
         An experiment file with a table ``[capacity]``, or an experiment built in Python.
     objectives : sequence of str
         In place of the file's.
-    settings, replications, seed, workers, engine, output, repair, progress
+    settings, replications, seed, workers, engine, output, repair, progress, determinism_check
         As of `simsmtp.run`; replications are the most that any question gets.
     strategies : iterable of str or Path
         Registered names, or Python files that register strategies: the client uses the one that they name together,
@@ -114,7 +115,10 @@ def prepare_capacity(
     check_plans(experiment)
     check_engine(experiment, engine)
     known = travelling([experiment.scenario.client.strategy])
-    how = Settings(folder, engine, workers or os.cpu_count() or 1, known, progress, repair)
+    how = Settings(
+        folder, engine, workers or os.cpu_count() or 1, known, progress, repair=repair,
+        determinism_check=determinism_check,
+    )  # fmt: skip
     plan = CapacityPlan(experiment, table, wanted, how, full)
     _check_searches(plan)
     return plan

@@ -15,7 +15,8 @@ import numpy as np
 
 from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.study.address import canonical
-from simsmtp.study.execute import check_engine, executed
+from simsmtp.study.determinism import DeterminismCheck
+from simsmtp.study.execute import check_engine, common_of, executed
 from simsmtp.study.executors import LOCAL, Executor, executor_of
 from simsmtp.study.experiment import Experiment, load_experiment
 from simsmtp.study.progress import progress_bar
@@ -67,6 +68,8 @@ class Plan(NamedTuple):
         Where replications run.
     repair : bool
         Take what is whole out of a damaged store before anything runs.
+    determinism_check : bool
+        Repeat the first replication of every design point with a strategy of the user's own.
     """
 
     experiment: Experiment
@@ -76,6 +79,12 @@ class Plan(NamedTuple):
     strategies: tuple[Travelling, ...]
     executor: Executor = LOCAL
     repair: bool = False
+    determinism_check: bool = True
+
+    def place(self, scenario: Scenario) -> str:
+        """Return the levels of the design point of a scenario."""
+        factors = next((one.factors for one in self.experiment.points if one.scenario is scenario), {})
+        return ", ".join(f"{name}={level}" for name, level in factors.items())
 
 
 def run(
@@ -92,6 +101,7 @@ def run(
     scheduler: str | None = None,
     repair: bool = False,
     progress: bool | str | None = None,
+    determinism_check: bool = True,
 ) -> Study:
     """Run a study, or what is missing of it.
 
@@ -121,6 +131,9 @@ def run(
     progress : bool or str, optional
         True or False; ``"auto"`` picks a notebook's progress bar in a notebook. By default a bar is shown
         on a terminal and in a notebook.
+    determinism_check : bool
+        With a strategy of the user's own, run the first replication of every design point again, in two processes
+        beside the study: twice in one, and once in another with another hash seed.
 
     Returns
     -------
@@ -131,7 +144,8 @@ def run(
     Raises
     ------
     InputError
-        If anything given cannot be used, or the store is damaged. No result is written then.
+        If anything given cannot be used, the store is damaged, or a strategy is not deterministic. No result is written
+        then.
     UnfinishedError
         If the disk is full, or another process uses the store. What was finished is stored.
     StudyInterrupted
@@ -140,6 +154,7 @@ def run(
     plan = prepare(
         path_or_experiment, replications=replications, seed=seed, workers=workers, engine=engine,
         output=output, settings=settings, strategies=strategies, executor=executor, scheduler=scheduler, repair=repair,
+        determinism_check=determinism_check,
     )  # fmt: skip
     return execute(plan, progress=progress)
 
@@ -150,6 +165,8 @@ def execute(plan: Plan, *, progress: bool | str | None = None) -> Study:
     experiment = plan.experiment
     if plan.repair:
         repair_store(plan.folder / STORE)
+    if plan.determinism_check and plan.strategies:
+        _check_determinism(plan)
     with Store(plan.folder / STORE) as store:
         store.check()
         ids = store.scenario_ids([point.scenario for point in experiment.points], experiment.seed)
@@ -177,6 +194,7 @@ def prepare(
     executor: str = "local",
     scheduler: str | None = None,
     repair: bool = False,
+    determinism_check: bool = True,
 ) -> Plan:
     """Check everything that `run` is given, and write nothing; parameters as there."""
     names = find_strategies(strategies)
@@ -197,7 +215,22 @@ def prepare(
         raise InputError(
             "is not a folder", key="output", given=str(output or folder), allowed="a folder, or a new name"
         )
-    return Plan(experiment, folder, engine, workers, known, executor_of(executor, scheduler), repair)
+    return Plan(
+        experiment, folder, engine, workers, known, executor_of(executor, scheduler), repair=repair,
+        determinism_check=determinism_check,
+    )  # fmt: skip
+
+
+def _check_determinism(plan: Plan) -> None:
+    """See that strategies of the user's own give the same again, before anything is written."""
+    tasks = missing_tasks(plan)
+    common = common_of(tasks, seed=plan.experiment.seed, engine=plan.engine, strategies=plan.strategies)
+    workers = max(1, min(plan.workers, len(tasks)))
+    with DeterminismCheck(workers, is_here=plan.executor.runs_here(workers)) as own:
+        try:
+            own.check(tasks, common, plan.place)
+        except KeyboardInterrupt:
+            raise StudyInterrupted(tasks.asked - len(tasks), tasks.asked) from None
 
 
 def _overridden(experiment: Experiment, replications: int | None, seed: int | None) -> Experiment:

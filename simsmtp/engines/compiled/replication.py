@@ -18,7 +18,7 @@ from simsmtp.model.rows_in_order import RowWriter
 from simsmtp.model.scenario import Scenario
 from simsmtp.model.totals import Totals, responses_of
 from simsmtp.strategies.registry import Settle, find_strategy
-from simsmtp.strategies.version import uses_of
+from simsmtp.strategies.version import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ def compiled_strategy(settle: Settle) -> Compiled:
 
     Value and error as of `simsmtp.engines.compiled.user.compile_strategy`, which takes half a second.
     """
-    uses = uses_of(settle)
+    uses = parts_of(settle)
     kept = _strategies.get(settle)
     if kept is None or kept[0].keys() != uses.keys() or any(kept[0][name] is not uses[name] for name in uses):
         kept = _strategies[settle] = (uses, _tried(settle))

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
 from simsmtp.engines.reference.books import Books, Message
 from simsmtp.engines.reference.flight import Command, Heard
 from simsmtp.engines.reference.session import Session, Steps
-from simsmtp.errors import StrategyError
 from simsmtp.model.plan import ClientPlan
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets, ends_group
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.overflow import Overflow, becomes, overflow_for, stops_sending
-from simsmtp.strategies.registry import Settle
+from simsmtp.strategies.own_code import Raised, no_verdict
 from simsmtp.strategies.seen import Seen, classify, classify_among, is_company
 from simsmtp.strategies.tally import empty_tally, observe
 from simsmtp.strategies.window import may_send, rcpts_that_fit, window_in_session
@@ -140,13 +139,16 @@ class Transaction:
         begin, previous, over_rank = 0, self._mail_seen, 0
         for seen, _, recipients in self._runs:
             verdicts, step = [], int(seen == Seen.OVER)
-            for position in range(begin, begin + len(recipients)):
-                verdicts.append(settle(tally, Rcpt(position, seen, previous, over_rank), knobs))
-                previous = seen
-                over_rank += step
+            try:
+                for position in range(begin, begin + len(recipients)):
+                    verdicts.append(settle(tally, Rcpt(position, seen, previous, over_rank), knobs))
+                    previous = seen
+                    over_rank += step
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the strategy's
+                raise Raised(error) from None  # SimPy makes a copy of what is raised, if that can be copied
             begin += len(recipients)
             if not {type(verdict) for verdict in verdicts} <= {Verdict}:
-                raise StrategyError(_no_verdict(settle, verdicts))
+                raise no_verdict(settle, next(one for one in verdicts if type(one) is not Verdict))
             yield verdicts
 
     def _becomes(self, verdict: Verdict, run: Run) -> Verdict:
@@ -235,8 +237,3 @@ class Transaction:
             yield from self._session.exchange([Command(Verb.TEXT, octets)])
             self.final_code = self._session.heard[0].code
         self._session.needs_reset = self.final_code == 0
-
-
-def _no_verdict(settle: Settle, verdicts: Sequence[object]) -> str:
-    wrong = next(one for one in verdicts if not isinstance(one, Verdict))
-    return f"the strategy {settle.__name__} returned {wrong!r}; allowed: a Verdict"
