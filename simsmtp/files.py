@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 from simsmtp.errors import InputError
@@ -51,10 +53,33 @@ def read_text(path: str | Path, *, allowed: str, most: int = MOST_OCTETS, key: s
 
 
 def _read(name: str, most: int) -> bytes | None:
+    file = open_regular(name)
+    if file is None:
+        return None
+    with file:
+        return file.read(most + 1)
+
+
+def open_regular(path: str | Path) -> BufferedReader | None:
+    """Return a regular file opened for reading, None for a FIFO, device or socket: no end of it is known.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or is a folder.
+    """
     # Without O_NONBLOCK the opening of a FIFO waits for a writer.
-    number = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(number, "rb") as file:
-        return file.read(most + 1) if stat.S_ISREG(os.fstat(number).st_mode) else None
+    try:
+        number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except ValueError as error:  # a null character
+        raise OSError(None, str(error), str(path)) from None
+    kind = os.fstat(number).st_mode
+    if stat.S_ISREG(kind):
+        return os.fdopen(number, "rb")
+    os.close(number)
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    return None
 
 
 @contextmanager

@@ -298,7 +298,7 @@ class Scenario(Table):
     client: Client = Client()
     network: Network = Network()
     server: Server = Server()
-    destinations: tuple[Destination, ...] = Field(default=(), strict=False)
+    destinations: tuple[Destination, ...] = Field(default=(), strict=False, max_length=1000)
     horizon_s: Annotated[Annotated[float, Field(gt=0)] | None, _unlimited] = None
     """The run stops here and what is unfinished counts as queued."""
 

@@ -16,6 +16,7 @@ from simsmtp.study.baseline import kind_of, load_baseline
 from simsmtp.study.experiment import Experiment
 from simsmtp.study.recorded import NoBaselineError, Recorded, recorded_experiment, recorded_study, require_same
 from simsmtp.study.runner import Plan, execute, prepare
+from simsmtp.study.sizes import worker_count
 from simsmtp.study.stored import means_of
 from simsmtp.study.study import Study
 from simsmtp.study.user_strategies import find_strategies
@@ -78,6 +79,7 @@ def compare(
         If the sides are not of one design, seed and schema (another version of the code is the normal case), or
         anything given cannot be used. Nothing was run then.
     """
+    worker_count(workers, are_ours=False)
     rule = checked(Rule(margin, None if responses is None else list(responses), level))
     names = find_strategies(strategies)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from typing import Any
 
 from simsmtp.errors import InputError
 from simsmtp.model.nested import set_keys
+from simsmtp.model.toml_text import check_tree, parse_toml
 from simsmtp.study.keys import is_scenario_key, require_known
+from simsmtp.study.sizes import MOST_SETTINGS
 
 TableKeys = dict[str, tuple[str, ...]]
 
@@ -26,9 +27,12 @@ def parse_setting(setting: str) -> tuple[str, Any]:
     if not equals or not key:
         raise InputError("not a setting", key="--set", given=setting, allowed="KEY=VALUE")
     try:
-        parsed = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError:
-        return key, value.strip()
+        parsed = parse_toml(f"value = {value}")
+    except InputError as error:
+        if error.message.startswith("not valid TOML"):
+            check_tree({"value": value})
+            return key, value.strip()
+        raise InputError(error.message, key=key, allowed=error.allowed) from None
     return key, parsed["value"] if len(parsed) == 1 else value
 
 
@@ -50,10 +54,12 @@ def apply_settings(tables: dict[str, Any], settings: Sequence[str], others: Tabl
     dict
         Full dotted key → the setting that gave it.
     """
+    if len(settings) > MOST_SETTINGS:
+        raise InputError("too many settings", key="--set", given=len(settings), allowed=f"at most {MOST_SETTINGS}")
     given = {}
     for setting in settings:
-        key, value = parse_setting(setting)
         try:
+            key, value = parse_setting(setting)
             given[_apply(tables, key, value, others)] = setting
         except InputError as error:
             raise error.at(file=f"--set {setting}") from None
