@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import stat
@@ -37,12 +38,7 @@ def read_text(path: str | Path, *, allowed: str, most: int = MOST_OCTETS, key: s
         If the file cannot be read, is no regular file, is larger than `most` or is not UTF-8.
     """
     name = str(path)
-    try:
-        data = _read(name, most)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", file=name, key=key, allowed=allowed) from None
-    if data is None:
-        raise InputError("is not a regular file", file=name, key=key, allowed=allowed)
+    data = _checked(name, most, allowed, key)
     if len(data) > most:
         raise InputError(f"is larger than {most:,} octets", file=name, key=key, allowed=allowed)
     try:
@@ -52,12 +48,21 @@ def read_text(path: str | Path, *, allowed: str, most: int = MOST_OCTETS, key: s
         raise InputError("is not UTF-8", file=name, line=line, key=key, allowed=allowed) from None
 
 
-def _read(name: str, most: int) -> bytes | None:
-    file = open_regular(name)
-    if file is None:
-        return None
-    with file:
-        return file.read(most + 1)
+def begin_of(path: str | Path, *, allowed: str, octets: int = 4096) -> bytes:
+    """Return the first octets of a regular file without a byte order mark; errors as `read_text`."""
+    return _checked(str(path), octets, allowed).removeprefix(codecs.BOM_UTF8)
+
+
+def _checked(name: str, most: int, allowed: str, key: str | None = None) -> bytes:
+    try:
+        file = open_regular(name)
+        if file is not None:
+            with file:
+                return file.read(most + 1)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"cannot be read: {reason}", file=name, key=key, allowed=allowed) from None
+    raise InputError("is not a regular file", file=name, key=key, allowed=allowed)
 
 
 def open_regular(path: str | Path) -> BufferedReader | None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsmtp.errors import InputError
+from simsmtp.files import read_text
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 SUMMARY = "summary.csv"
+_MOST_OCTETS = 2**28
 _STATISTICS = ("n", "mean", "sd", "low", "high")
 _FIGURES = (".svg", ".png")
 _NOTED = ("command", "seed", "simsmtp", "code")
@@ -117,7 +121,7 @@ def read_record(folder: str | Path) -> Record:
         If folder or summary is missing, or a file in it is malformed.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112 - false for a name that is too long to be one
         raise InputError("no such folder", file=str(folder), allowed="a results folder, as simsmtp run leaves it")
     if not (folder / SUMMARY).is_file():
         hint = f"a folder with {SUMMARY} in it, as simsmtp run leaves it"
@@ -161,7 +165,8 @@ def _csv(path: Path) -> DataFrame:
     import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
 
     try:
-        return pd.read_csv(path, dtype="str", keep_default_na=False)
+        text = read_text(path, allowed="a table, as simsmtp run wrote it", most=_MOST_OCTETS)
+        return pd.read_csv(io.StringIO(text), dtype="str", keep_default_na=False)
     except (ValueError, pd.errors.ParserError) as error:
         raise InputError(f"malformed table: {error}", file=str(path)) from None
 
@@ -200,8 +205,8 @@ def _document(path: Path) -> Json:
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        found = json.loads(read_text(path, allowed="what simsmtp run wrote"))
+    except (ValueError, RecursionError) as error:
         raise InputError(f"malformed: {error}", file=str(path)) from None
     if not isinstance(found, dict):
         raise InputError("should hold one table", file=str(path))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import simsmtp
 from simsmtp.errors import InputError
+from simsmtp.files import begin_of, read_text
 from simsmtp.model.responses import COLUMNS, RESPONSES
 from simsmtp.study.address import SCHEMA
 from simsmtp.study.recorded import NoBaselineError, Recorded, RecordedPoint, recorded_study
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["LIMIT_BYTES", "NoBaselineError", "load_baseline", "write_baseline"]
 
 LIMIT_BYTES = 2_000_000
+_MOST_OCTETS = 2**28
 _FIRST = "# simsmtp baseline "
 _HINT = "a baseline, a results folder or its replications.sqlite, a summary.csv, or an experiment file"
 
@@ -60,8 +62,12 @@ def write_baseline(study: Study, path: str | Path, *, limit: int = LIMIT_BYTES) 
 
 def require_writable(path: Path) -> None:
     """Raise an `InputError` if a baseline cannot be written there, or would replace something else."""
-    if path.is_dir() or (path.exists() and not path.read_bytes().startswith(_FIRST.encode())):
+    if os.path.lexists(path) and (path.is_dir() or not _begin(path).startswith(_FIRST.encode())):
         raise InputError("is something else than a baseline", file=str(path), allowed="a new file, or a baseline")
+
+
+def _begin(path: Path) -> bytes:
+    return begin_of(path, allowed=_HINT)
 
 
 def _lines(study: Study) -> Iterator[str]:
@@ -105,7 +111,7 @@ def load_baseline(path: str | Path, **options: Any) -> Recorded:
     from simsmtp.study import stored  # noqa: PLC0415 - it needs this module's reader
 
     found = Path(path)
-    if not found.exists():
+    if not os.path.exists(found):  # noqa: PTH110 - false for a name that is too long to be one
         hint = "an existing baseline; simsmtp run EXPERIMENT --write-baseline PATH writes one"
         raise NoBaselineError("there is no baseline", file=str(path), allowed=hint)
     if found.is_dir():
@@ -123,8 +129,7 @@ def kind_of(path: Path) -> str:
     """Return what a file holds: ``baseline``, ``store``, ``summary`` or ``experiment``."""
     if path.suffix == ".toml":
         return "experiment"
-    with path.open("rb") as file:
-        start = file.read(4096)
+    start = _begin(path)
     if start.startswith(b"SQLite format 3\0"):
         return "store"
     if start.startswith(_FIRST.encode()):
@@ -136,7 +141,7 @@ def kind_of(path: Path) -> str:
 
 def read_baseline(path: Path) -> Recorded:
     """Read a baseline file."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_text(path, allowed=_HINT, most=_MOST_OCTETS).splitlines()
     schema = lines[0].removeprefix(_FIRST).strip()
     if schema != str(SCHEMA):
         raise InputError("the baseline has another schema", file=str(path), line=1, given=schema,

@@ -88,7 +88,7 @@ def kept_provenance(folder: Path, *, computed: int, digest: str) -> bytes | None
         Of its results.
     """
     path = folder / PROVENANCE
-    if computed or not path.exists():
+    if computed or not path.is_file():
         return None
     content = path.read_bytes()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sqlite3
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.errors import InputError
+from simsmtp.files import begin_of, read_text
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.factors import label_of
 from simsmtp.study.recorded import (
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+_MOST_OCTETS = 2**28
+
+
 def from_folder(folder: Path) -> Recorded:
     """Read a results folder: its store, or the summary if the store is not there."""
     if (folder / STORE).exists():
@@ -41,6 +46,7 @@ def from_folder(folder: Path) -> Recorded:
 
 def from_store(path: Path) -> Recorded:
     """Read a store: the scenarios of the run that its provenance names, else of the code and seed stored last."""
+    begin_of(path, allowed=STORE)
     with Store(path, read_only=True):  # says what is wrong with a file that is none, or of another schema
         pass
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
@@ -66,9 +72,9 @@ def _code_and_seed(base: sqlite3.Connection, folder: Path) -> tuple[str, int] | 
 
 def _provenance(folder: Path) -> tuple[str, int] | None:
     try:
-        noted = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+        noted = json.loads(read_text(folder / "provenance.json", allowed="what simsmtp wrote"))
         return str(noted["code"]), int(noted["seed"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (InputError, ValueError, RecursionError, KeyError, TypeError):
         return None
 
 
@@ -106,7 +112,8 @@ def from_summary(path: Path) -> Recorded:
 
     try:
         # As text: float() gives back the very bits that were written, whatever the version of pandas.
-        table = pd.read_csv(path, dtype="str", keep_default_na=False)
+        text = read_text(path, allowed="a summary.csv", most=_MOST_OCTETS)
+        table = pd.read_csv(io.StringIO(text), dtype="str", keep_default_na=False)
         table["mean"] = [float(cell or "nan") for cell in table["mean"]]
         table = table.astype({"point": "int64", "n": "int64"})
     except (ValueError, KeyError, pd.errors.ParserError) as error:
