@@ -36,7 +36,7 @@ def line_of(text: str, dotted: str) -> int | None:
     int or None
         Counted from 1; None if nothing around the key stands in the text.
     """
-    nearest, found = 0, None
+    nearest, found = -1, None
     for path, line in key_lines(text):
         # How much of the key this path shares; a header also stands for the tables around it.
         shared = _shared(path, dotted)
@@ -46,8 +46,8 @@ def line_of(text: str, dotted: str) -> int | None:
 
 
 def _shared(path: Path, dotted: str) -> int:
-    """Return where the part of a dotted key ends that begins a path, 0 if none does."""
-    end = begin = 0
+    """Return where the part of a dotted key ends that begins a path, -1 if none does."""
+    end, begin = -1, 0
     for part in path:
         upto = begin + len(part)
         if not dotted.startswith(part, begin) or dotted[upto : upto + 1] not in {"", "."}:

@@ -12,7 +12,7 @@ from simsmtp.model.toml_lines import bare_lines, line_of
 
 MOST_OCTETS = 4 * 2**20
 """Largest experiment file: tomllib reads a megabyte or two in a second."""
-MOST_PARTS = 32
+MOST_PARTS = 16
 """Most parts of a dotted key, and most tables and lists around a value; tomllib's time grows with their square."""
 MOST_KEYS = 200_000
 _LONG_KEY = re.compile(rf"(?<![\w-])[\w-]+(?:[ \t]*\.[ \t]*[\w-]+){{{MOST_PARTS}}}")
@@ -98,7 +98,7 @@ def _check_leaf(key: str, value: Any) -> None:
 
 def _check_text(text: str, file: str | None) -> None:
     """Find what makes tomllib slow or fail before it is asked."""
-    suspicious = _LONG_NUMBER.search(text) or any(line.count(".") >= MOST_PARTS for line in text.splitlines())
+    suspicious = _LONG_NUMBER.search(text) or any(line.count(".") >= MOST_PARTS for line in text.split("\n"))
     for number, line in bare_lines(text) if suspicious else ():
         if _LONG_KEY.search(line):
             raise InputError("a key of too many parts", file=file, line=number, allowed=f"at most {MOST_PARTS}")
@@ -108,7 +108,7 @@ def _check_text(text: str, file: str | None) -> None:
 
 def _syntax_error(text: str, message: str) -> InputError:
     found = re.search(r"\(at line (\d+), column (\d+)\)", message)
-    line = int(found[1]) if found else max(1, len(text.splitlines()))
+    line = int(found[1]) if found else text.rstrip("\n").count("\n") + 1
     reason = message.partition(" (at ")[0]
     where = f" (column {found[2]})" if found else " (at the end)"
     return InputError(f"not valid TOML: {reason}{where}", line=line)

@@ -35,7 +35,8 @@ class Places:
         key = key or error.key or ""
         table = key.rpartition(".")[0]
         for given, setting in self.settings.items():
-            inside = table.count(".") > 1 and given.startswith(f"{table}.")  # of scenario.table.key
+            beside = table.count(".") > 1 and given.startswith(f"{table}.")  # of scenario.table.key
+            inside = beside or ("." in key and given.startswith(f"{key}."))
             if key == given or key.startswith(f"{given}.") or inside:
                 return error.at(file=f"--set {setting}", key=key)
         return error.at(file=self.file, line=line_of(self.text, key), key=key)

@@ -87,7 +87,7 @@ def _set_factor(tables: dict[str, Any], name: str, value: Any) -> str:
     wanted = value if isinstance(value, list) else [value]
     if isinstance(levels, dict):
         for label in wanted:
-            if label not in levels:
+            if not isinstance(label, str) or label not in levels:
                 raise InputError("unknown level", key=name, given=label, allowed=list(levels))
         factors[name] = {label: levels[label] for label in wanted}
     else:
@@ -105,7 +105,11 @@ def _set_points(tables: dict[str, Any], name: str, value: Any) -> None:
 
 def _set_scenario(tables: dict[str, Any], key: str, value: Any) -> str:
     for name, levels in tables.get("factors", {}).items():
-        if isinstance(levels, dict) and levels and all(key in changes for changes in levels.values()):
+        if (
+            isinstance(levels, dict)
+            and levels
+            and all(isinstance(changes, dict) and key in changes for changes in levels.values())
+        ):
             allowed = f"levels of it: --set {name}=LEVEL, with LEVEL one of {', '.join(levels)}"
             raise InputError(f"every level of factor {name!r} sets this key", key=key, given=value, allowed=allowed)
     try:

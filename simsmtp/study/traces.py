@@ -82,5 +82,9 @@ def check_plans(experiment: Experiment) -> None:
         workload = point.scenario.workload
         trace = (workload.trace, workload.trace_format)
         if workload.trace is None or trace not in seen:
-            plan_of(point.scenario)
+            try:
+                plan_of(point.scenario)
+            except (ArithmeticError, ValueError) as error:  # numbers that are each allowed and together are not
+                reason = str(error).partition("\n")[0]
+                raise InputError(f"no engine can run design point {point.number}: {reason}", key="scenario") from None
         seen.add(trace)
