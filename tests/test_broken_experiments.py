@@ -154,3 +154,47 @@ def test_tables_built_in_python_are_bounded_too() -> None:
     for odd in (endless, {"client": {"batch_size": 10**5000}}, {"client": wide}, {"client": {"strategy": "\ud800"}}):
         with pytest.raises(InputError):
             Experiment.from_dict({"study": {"name": "t", "title": "T"}, "scenario": odd})
+
+
+@pytest.mark.parametrize(
+    ("tables", "settings", "key", "why"),
+    [
+        ({"factors": {"f": {}}}, [], "factors.f", "has no level"),
+        ({"factors": {"f": 3}}, [], "factors.f", "list of levels"),
+        ({"factors": {"mean": {"a": {}}}}, [], "factors.mean", "is taken"),
+        ({"factors": {"f": {"a": 3}}}, [], "factors.f.a", "table of scenario keys"),
+        ({"factors": {"f": {"a": 3}}}, ["client.budget=3"], "factors.f.a", "table of scenario keys"),
+        ({"factors": 3}, [], "factors", "should be a table"),
+        ({"factors": {"client.budget": [1, 1]}}, [], "factors.client.budget", "must differ"),
+        ({"points": [{"f": "c"}], "factors": {"f": {"a": {}}}}, [], "points.0.f", "unknown level"),
+        ({"factors": {"f": {"a": {"client.budget": 1}}}}, ["client.budget=3"], "client.budget", "every level"),
+        ({"factors": {"f": {"a": {"client.budget": 1}}}}, ["f=b"], "f", "unknown level"),
+        ({"scenario": {"client": {"strategy": "one-stop"}}}, ["client.strategy.x=1"], "client.strategy.x", "no such"),
+        ({}, ["client.budget"], "--set", "not a setting"),
+        ({"capacity": {"search": {"client.budget": [1, 2]}}}, [], "capacity.search.client.budget", "cannot be searched"),
+        ({"capacity": {"search": {"rate": [1]}}}, [], "capacity.search.rate", "two values"),
+        ({"capacity": {"search": {"client.batch_size": [1.5, 2]}}}, [], "capacity.search.client.batch_size", "whole"),
+        ({"capacity": {"search": {"rate": [2, 1]}}}, [], "capacity.search.rate", "lower bound"),
+        ({"capacity": {"search": {"rate": [1, 10**400]}}}, [], "capacity.search.rate", "too large"),
+        ({"figure": {"x": "f", "y": []}}, [], "figure", "at least one response"),
+        ({"figure": {"x": "f", "y": "delay_s", "y_scale": ["log", "log"]}}, [], "figure", "entries for"),
+    ],
+)  # fmt: skip
+def test_an_experiment_with_parts_that_do_not_fit_names_the_key(
+    tables: dict[str, object], settings: list[str], key: str, why: str
+) -> None:
+    with pytest.raises(InputError, match=why) as caught:
+        Experiment.from_dict({"study": {"name": "t", "title": "T"}, **tables}, settings)
+    assert caught.value.key == key
+
+
+def test_a_named_level_that_is_the_base_names_other_points() -> None:
+    tables = {
+        "study": {"name": "t", "title": "T"},
+        "factors": {"path": {"near": {"network.rtt_ms": 1}, "usual": {"network.rtt_ms": 50.0}}},
+        "points": [{"client.budget": 9}],
+    }
+    points = Experiment.from_dict(tables).points
+    assert [point.factors["path"] for point in points] == ["near", "usual", "usual"]
+    tables["factors"] = {"path": {"near": {"network.rtt_ms": 1}}}
+    assert Experiment.from_dict(tables).points[-1].factors["path"] == "base"
