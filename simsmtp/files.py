@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
+import json
 import os
 import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from simsmtp.errors import InputError
 
@@ -42,12 +45,7 @@ def read_text(path: str | Path, *, allowed: str, most: int = MOST_OCTETS, key: s
         If the file cannot be read, is no regular file, is larger than `most` or is not UTF-8.
     """
     name = str(path)
-    try:
-        data = _read(name, most)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", file=name, key=key, allowed=allowed) from None
-    if data is None:
-        raise InputError("is not a regular file", file=name, key=key, allowed=allowed)
+    data = _checked(name, most, allowed, key)
     if len(data) > most:
         raise InputError(f"is larger than {most:,} octets", file=name, key=key, allowed=allowed)
     try:
@@ -57,11 +55,57 @@ def read_text(path: str | Path, *, allowed: str, most: int = MOST_OCTETS, key: s
         raise InputError("is not UTF-8", file=name, line=line, key=key, allowed=allowed) from None
 
 
-def _read(name: str, most: int) -> bytes | None:
+def parse_json(text: str | bytes) -> Any:
+    """Return what a JSON text holds.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or is nested too deep.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def begin_of(path: str | Path, *, allowed: str, octets: int = 4096) -> bytes:
+    """Return the first octets of a regular file without a byte order mark; errors as `read_text`."""
+    return _checked(str(path), octets, allowed).removeprefix(codecs.BOM_UTF8)
+
+
+def _checked(name: str, most: int, allowed: str, key: str | None = None) -> bytes:
+    try:
+        file = open_regular(name)
+        if file is not None:
+            with file:
+                return file.read(most + 1)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"cannot be read: {reason}", file=name, key=key, allowed=allowed) from None
+    raise InputError("is not a regular file", file=name, key=key, allowed=allowed)
+
+
+def open_regular(path: str | Path) -> BufferedReader | None:
+    """Return a regular file opened for reading, None for a FIFO, device or socket: no end of it is known.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or is a folder.
+    """
     # Without O_NONBLOCK the opening of a FIFO waits for a writer.
-    number = os.open(name, os.O_RDONLY | _NO_WAIT | _BINARY)
-    with os.fdopen(number, "rb") as file:
-        return file.read(most + 1) if stat.S_ISREG(os.fstat(number).st_mode) else None
+    try:
+        number = os.open(path, os.O_RDONLY | _NO_WAIT | _BINARY)
+    except ValueError as error:  # a null character
+        raise OSError(None, str(error), str(path)) from None
+    kind = os.fstat(number).st_mode
+    if stat.S_ISREG(kind):
+        return os.fdopen(number, "rb")
+    os.close(number)
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    return None
 
 
 @contextmanager

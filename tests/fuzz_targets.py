@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from experiment_texts import tried
 from wire_account import account, codes_in
 
 from simsmtp import Scenario
@@ -317,6 +318,7 @@ def experiment(data: bytes) -> None:
     """Load an experiment file: a scenario and a plan, or an `InputError` that names the file."""
     from simsmtp.study.experiment import load_case
 
+    tried(data)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "one.toml"
         path.write_bytes(data)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 from simsmtp.errors import InputError
+from simsmtp.files import parse_json
 
 PROVENANCE = "provenance.json"
 
@@ -26,7 +26,7 @@ def require_as_noted(path: Path) -> None:
     """
     beside = path.parent / PROVENANCE
     try:
-        noted = json.loads(beside.read_bytes())["files"][path.name] if beside.is_file() else None
+        noted = parse_json(beside.read_bytes())["files"][path.name] if beside.is_file() else None
     except (OSError, ValueError, KeyError, TypeError):
         return
     if noted is not None and noted != hash_of(path.read_bytes()):

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from simsmtp.errors import InputError
-from simsmtp.files import why_not_replaceable
+from simsmtp.files import read_text, why_not_replaceable
 from simsmtp.shown import cell, from_cell
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+_MOST_OCTETS = 2**28
 
 
 def require_writable(path: Path, key: str, *, is_folder: bool = False, may_be_made: bool = False) -> None:
@@ -72,12 +75,15 @@ def read_csv_texts(path: Path) -> DataFrame:
 
     Raises
     ------
+    InputError
+        If it cannot be read, is no regular file, or is larger than 256 MiB.
     ValueError
         If it is no table.
     """
     import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
 
-    table = pd.read_csv(path, dtype="str", keep_default_na=False)
+    text = read_text(path, allowed="a table, as simsmtp wrote it", most=_MOST_OCTETS)
+    table = pd.read_csv(io.StringIO(text), dtype="str", keep_default_na=False)
     for name, column in table.items():
         if any(one[:1] == "'" for one in column.unique()):
             table[name] = [from_cell(one) for one in column]

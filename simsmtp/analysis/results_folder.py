@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsmtp.analysis.noted_files import require_as_noted
 from simsmtp.analysis.outputs import read_csv_texts
 from simsmtp.errors import InputError
-from simsmtp.files import read_text
+from simsmtp.files import parse_json, read_text
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 SUMMARY = "summary.csv"
+_MOST_OCTETS = 2**28
 _STATISTICS = ("n", "mean", "sd", "low", "high")
 _FIGURES = (".svg", ".png")
 _NOTED = ("command", "seed", "simsmtp", "code")
@@ -120,7 +121,7 @@ def read_record(folder: str | Path) -> Record:
         If folder or summary is missing, or a file in it is malformed.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112 - false for a name that is too long to be one
         raise InputError("no such folder", file=str(folder), allowed="a results folder, as simsmtp run leaves it")
     if not (folder / SUMMARY).is_file():
         hint = f"a folder with {SUMMARY} in it, as simsmtp run leaves it"
@@ -205,7 +206,7 @@ def _document(path: Path) -> Json:
         return {}
     require_as_noted(path)
     try:
-        found = json.loads(read_text(path, allowed="a file that simsmtp wrote", most=2**28))
+        found = parse_json(read_text(path, allowed="a file that simsmtp wrote", most=_MOST_OCTETS))
     except ValueError as error:
         raise InputError(f"malformed: {error}", file=str(path)) from None
     if not isinstance(found, dict):

@@ -12,7 +12,7 @@ from typing import Any
 from simsmtp.audit.judgement import Verdict
 from simsmtp.audit.trial import Row
 from simsmtp.errors import InputError
-from simsmtp.files import open_appending, read_text, replace_file, why_not_replaceable, write_errors
+from simsmtp.files import open_appending, parse_json, read_text, replace_file, why_not_replaceable, write_errors
 
 
 class Kept:
@@ -61,7 +61,7 @@ class Kept:
         whole, _, torn = text.rpartition("\n")  # a kill may have cut the last line
         for number, line in enumerate(whole.splitlines(), 1):
             try:
-                row = json.loads(line)
+                row = parse_json(line)
                 row["sender"], row["name"], Verdict(row["verdict"])
             except (ValueError, KeyError, TypeError):
                 raise InputError("no row of an audit", file=str(path), line=number, given=line[:60]) from None

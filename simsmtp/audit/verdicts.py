@@ -10,7 +10,7 @@ from typing import Any
 
 from simsmtp.audit.judgement import AFFECTED, MEANINGS, WORST, Verdict
 from simsmtp.errors import InputError
-from simsmtp.files import read_text, replace_file, write_errors
+from simsmtp.files import parse_json, read_text, replace_file, write_errors
 
 _FORMAT = "simsmtp audit baseline"
 Verdicts = dict[tuple[str, str], Verdict]
@@ -73,7 +73,7 @@ def read_baseline(path: Path) -> Verdicts:
     """
     hint = "a file that --write-baseline wrote, version 1"
     try:
-        document = json.loads(read_text(path, key="--baseline", allowed=hint))
+        document = parse_json(read_text(path, key="--baseline", allowed=hint))
         if document["format"] != _FORMAT or document["version"] != 1:
             raise KeyError
         return {

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any
 
 from simsmtp.errors import InputError
-from simsmtp.files import open_appending, why_not_replaceable, write_errors
+from simsmtp.files import open_appending, parse_json, why_not_replaceable, write_errors
 from simsmtp.lab.settings import Medium, Setting
 
 NAMES = (
@@ -71,7 +71,7 @@ class Rows:
         whole, _, torn = octets.rpartition(b"\n")  # a kill may have cut the last line
         for number, line in enumerate(whole.decode("utf-8-sig", "replace").splitlines(), 1):
             try:
-                row = json.loads(line)
+                row = parse_json(line)
                 missing = [name for name in NAMES if name not in row]
             except (ValueError, TypeError):
                 missing = list(NAMES)

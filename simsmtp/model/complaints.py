@@ -88,9 +88,9 @@ def _path(loc: Sequence[int | str], *, keeps_last: bool = False) -> tuple[str, .
 
 
 def _is_branch(part: str) -> bool:
-    """Tell whether a part of a location names an alternative and no key: keys are lower-case words."""
+    """Tell whether a part of a location names an alternative and no key: keys are lower-case words, dotted or not."""
     names = {"int", "float", "str", "bool", "none"}
-    return part in names or not part.replace("_", "").isalnum() or part[:1].isupper()
+    return part in names or not part.replace("_", "").replace(".", "").isalnum() or part[:1].isupper()
 
 
 def _clean(message: str) -> str:

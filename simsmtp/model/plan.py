@@ -140,7 +140,7 @@ def _trace(workload: Workload) -> tuple[TraceMessage, ...]:
         return ()
     try:
         changed_ns = Path(workload.trace).stat().st_mtime_ns
-    except OSError:
+    except (OSError, ValueError):
         changed_ns = 0  # the reader says what is wrong with it
     trace = _read_once(workload.trace, workload.trace_format, changed_ns)[: workload.trace_messages]
     check_trace(trace, workload.trace_recipient_factor, workload.trace_speedup, workload.trace)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import simsmtp
 from simsmtp.errors import InputError
-from simsmtp.files import replace_file, why_not_replaceable, write_errors
+from simsmtp.files import begin_of, parse_json, read_text, replace_file, why_not_replaceable, write_errors
 from simsmtp.model.responses import COLUMNS, RESPONSES
 from simsmtp.study.address import SCHEMA
 from simsmtp.study.recorded import NoBaselineError, Recorded, RecordedPoint, recorded_study
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["LIMIT_BYTES", "NoBaselineError", "load_baseline", "write_baseline"]
 
 LIMIT_BYTES = 2_000_000
+_MOST_OCTETS = 2**28
 _FIRST = "# simsmtp baseline "
 _TEXT, _FORMULA = re.compile(r'"(?:[^"\\]|\\.)*"'), re.compile(r",(?=\s*[=+\-@])")
 _HINT = "a baseline, a results folder or its replications.sqlite, a summary.csv, or an experiment file"
@@ -68,8 +69,11 @@ def require_writable(path: Path) -> None:
 
 
 def _is_baseline(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(_FIRST)) == _FIRST.encode()
+    return _begin(path).startswith(_FIRST.encode())
+
+
+def _begin(path: Path) -> bytes:
+    return begin_of(path, allowed=_HINT)
 
 
 def _lines(study: Study) -> Iterator[str]:
@@ -136,8 +140,7 @@ def kind_of(path: Path) -> str:
     """Return what a file holds: ``baseline``, ``store``, ``summary`` or ``experiment``."""
     if path.suffix == ".toml":
         return "experiment"
-    with path.open("rb") as file:
-        start = file.read(4096)
+    start = _begin(path)
     if start.startswith(b"SQLite format 3\0"):
         return "store"
     if start.startswith(_FIRST.encode()):
@@ -149,7 +152,7 @@ def kind_of(path: Path) -> str:
 
 def read_baseline(path: Path) -> Recorded:
     """Read a baseline file."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_text(path, allowed=_HINT, most=_MOST_OCTETS).splitlines()
     schema = lines[0].removeprefix(_FIRST).strip()
     if schema != str(SCHEMA):
         raise InputError("the baseline has another schema", file=str(path), line=1, given=schema,
@@ -175,7 +178,7 @@ def _notes(path: Path, lines: list[str]) -> list[dict[str, Any]]:
         if not line.startswith("#"):
             break
         try:
-            notes.append(dict(json.loads(line[1:])))
+            notes.append(dict(parse_json(line[1:])))
         except (ValueError, TypeError):
             raise InputError("not a header line", file=str(path), line=number, given=line[:60]) from None
     return notes or [{}]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from simsmtp.analysis.noted_files import PROVENANCE
 from simsmtp.errors import InputError
-from simsmtp.files import read_text
+from simsmtp.files import parse_json, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,7 @@ def read_answers(folder: Path) -> Answered:
     """
     path = folder / ANSWERS
     try:
-        document = json.loads(read_text(path, allowed=_HINT))
+        document = parse_json(read_text(path, allowed=_HINT))
     except ValueError as error:
         raise InputError(f"not the answers of a capacity plan: {error}", file=str(path), allowed=_HINT) from None
     missing = [key for key in _KEYS if not isinstance(document, dict) or key not in document]
@@ -87,7 +87,7 @@ def read_answers(folder: Path) -> Answered:
 
 def _digest(path: Path) -> str:
     try:
-        return str(json.loads(read_text(path, allowed=_HINT)).get("digest", ""))
+        return str(parse_json(read_text(path, allowed=_HINT)).get("digest", ""))
     except (InputError, ValueError, AttributeError):
         return ""
 

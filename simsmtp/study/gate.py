@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,6 +21,7 @@ from simsmtp.study.experiment import Experiment
 from simsmtp.study.recorded import NoBaselineError, Recorded, recorded_experiment, recorded_study, require_same
 from simsmtp.study.runner import Plan, execute, prepare
 from simsmtp.study.shared_part import caveats_of
+from simsmtp.study.sizes import worker_count
 from simsmtp.study.stored import means_of
 from simsmtp.study.study import Study
 from simsmtp.study.user_strategies import find_strategies
@@ -89,6 +91,7 @@ def compare(
         If the sides are not of one design, seed and schema (another version of the code is the normal case), or
         anything given cannot be used. Nothing was run then.
     """
+    worker_count(workers, are_ours=False)
     rule = checked(Rule(margin, None if responses is None else list(responses), level))
     if (answers := _compared_capacity(base, new, rule)) is not None:
         return answers
@@ -103,7 +106,7 @@ def compare(
     known = _recorded(base, plan_of, progress)
     if isinstance(new, Experiment) or (isinstance(new, str | Path) and _is_experiment(new)):
         return gated(known, plan_of(new), rule, progress=progress)
-    if isinstance(new, str | Path) and not Path(new).exists():
+    if isinstance(new, str | Path) and not os.path.exists(new):  # noqa: PTH110 - false for too long a name
         raise InputError("there is no such file", file=str(new), allowed="results or an experiment file")
     try:
         return judged(known, _recorded(new, plan_of, progress), rule)
@@ -122,7 +125,7 @@ def checked(rule: Rule) -> Rule:
 
 
 def _is_experiment(path: str | Path) -> bool:
-    return Path(path).is_file() and kind_of(Path(path)) == "experiment"
+    return os.path.isfile(path) and kind_of(Path(path)) == "experiment"  # noqa: PTH113 - false for too long a name
 
 
 def _recorded(side: Side, plan_of: object, progress: bool | str | None) -> Recorded:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BeforeValidator
 
 from simsmtp.analysis.labels import factor_name
-from simsmtp.errors import InputError
+from simsmtp.errors import InputError, closest
 from simsmtp.model.distribution_table import Distribution
 from simsmtp.model.scenario import Destination, Scenario
 from simsmtp.presets import clients, servers
@@ -90,8 +89,8 @@ def list_keys(wanted: Sequence[str] = ()) -> list[Key]:
     for word, keys in found.items():
         if not keys:
             names = [one.key for one in [*scenario, *others]]
-            close = difflib.get_close_matches(word, [*names, *(name.rpartition(".")[2] for name in names)], n=1)
-            hint = f", did you mean {close[0]!r}?" if close else ""
+            close = closest(word, [*names, *(name.rpartition(".")[2] for name in names)])
+            hint = f", did you mean {close!r}?" if close else ""
             tables = dict.fromkeys(name.partition(".")[0] for name in names)
             raise InputError(f"no key has this in its name{hint}", given=word, allowed=tables)
     return list(dict.fromkeys(one for keys in found.values() for one in keys))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import simsmtp
 from simsmtp.analysis.noted_files import PROVENANCE, hash_of
 from simsmtp.errors import InputError
-from simsmtp.files import read_text, replace_file
+from simsmtp.files import parse_json, read_text, replace_file
 from simsmtp.study.address import address, code_hash
 from simsmtp.study.progress import note
 
@@ -138,7 +138,7 @@ def _noted(path: Path, *, must: bool) -> dict[str, Any] | None:
         return None
     hint = "what simsmtp wrote; delete the file to have it written anew"
     try:
-        noted = json.loads(read_text(path, allowed=hint))
+        noted = parse_json(read_text(path, allowed=hint))
     except ValueError:
         noted = None
     if isinstance(noted, dict):

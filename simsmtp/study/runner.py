@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
@@ -22,6 +21,7 @@ from simsmtp.study.experiment import Experiment, load_experiment
 from simsmtp.study.progress import progress_bar
 from simsmtp.study.ran import Ran
 from simsmtp.study.repair import repair as repair_store
+from simsmtp.study.sizes import check_replications, results_folder, worker_count
 from simsmtp.study.store import Store
 from simsmtp.study.stored_rows import results_of, verify_rows
 from simsmtp.study.study import Study
@@ -206,17 +206,15 @@ def prepare(
         experiment = load_experiment(path_or_experiment, settings)
     experiment = add_strategies(experiment, names) if names else experiment
     experiment = _overridden(experiment, replications, seed)
-    workers = _count("workers", (os.cpu_count() or 1) if workers is None else workers, 1)
+    where = executor_of(executor, scheduler)
+    are_ours = executor != "serial" and scheduler is None
+    workers = worker_count(workers, are_ours=are_ours)
+    check_replications(experiment)
     check_plans(experiment)
     check_engine(experiment, engine)
     known = travelling(point.scenario.client.strategy for point in experiment.points)
-    folder = Path("results") / experiment.name if output is None else Path(output)
-    if folder.exists() and not folder.is_dir():
-        raise InputError(
-            "is not a folder", key="output", given=str(output or folder), allowed="a folder, or a new name"
-        )
     return Plan(
-        experiment, folder, engine, workers, known, executor_of(executor, scheduler), repair=repair,
+        experiment, results_folder(output, experiment.name), engine, workers, known, where, repair=repair,
         determinism_check=determinism_check,
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from simsmtp.errors import InputError
 from simsmtp.model.complaints import complaints_as_input_errors
+from simsmtp.model.nested import is_place
 from simsmtp.model.numbers import number_text
 from simsmtp.model.scenario import Positive, Scenario, Table
 from simsmtp.study.factors import Factor, Level, label_of
@@ -58,6 +59,11 @@ class Design(Table):
     ranges: Annotated[dict[str, Range], Field(min_length=1)]
     """Dotted scenario key → ``{ low = …, high = …, scale = "linear" | "log" }``; whole numbers are rounded."""
 
+    @property
+    def size(self) -> int:
+        """How many points it makes."""
+        return 1 + 2 * len(self.ranges) if self.points is None else self.points
+
 
 def read_design(table: Mapping[str, Any] | None, factors: Sequence[Factor]) -> Design | None:
     """Return the checked ``[design]`` of an experiment file, None where there is none.
@@ -79,7 +85,7 @@ def read_design(table: Mapping[str, Any] | None, factors: Sequence[Factor]) -> D
         _require_rangeable(key, factors)
         if not isinstance(one, Mapping):
             raise InputError("is not a range", key=f"design.ranges.{key}", given=one, allowed=_EXAMPLE)
-    given = {key: {**one, **_floats(one)} for key, one in ranges.items()}
+    given = {key: {**one, **_floats(key, one)} for key, one in ranges.items()}
     with complaints_as_input_errors("design", Design):
         design = Design(**{**table, "ranges": given})
     _check_points(design.kind, design.points)
@@ -99,8 +105,11 @@ def _check_points(kind: str, points: int | None) -> None:
                          allowed="1, 2, 4, 8, …")  # fmt: skip
 
 
-def _floats(table: Mapping[str, Any]) -> dict[str, float]:
-    return {key: float(value) for key, value in table.items() if key in {"low", "high"} and type(value) is int}
+def _floats(key: str, table: Mapping[str, Any]) -> dict[str, float]:
+    try:
+        return {end: float(value) for end, value in table.items() if end in {"low", "high"} and type(value) is int}
+    except OverflowError:
+        raise InputError("too large a number", key=f"design.ranges.{key}", given=table, allowed=_EXAMPLE) from None
 
 
 def _require_rangeable(key: str, factors: Sequence[Factor]) -> None:
@@ -172,7 +181,7 @@ def _number_type(key: str) -> type[int] | type[float] | None:
     models: list[type[BaseModel]] = [Scenario]
     leaves: list[Any] = []
     for part in key.split("."):
-        if part.isdigit():
+        if is_place(part):
             continue
         fields = [model.model_fields[part].annotation for model in models if part in model.model_fields]
         leaves = [leaf for field in fields for leaf in _leaves(field)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from simsmtp.analysis.noted_files import require_as_noted
 from simsmtp.errors import InputError
-from simsmtp.files import read_text
+from simsmtp.files import parse_json, read_text
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.address import canonical
 from simsmtp.study.capacity_files import capacity_folder, is_capacity_summary
@@ -38,6 +37,9 @@ if TYPE_CHECKING:
     from simsmtp.study.experiment import Experiment
 
 
+_MOST_OCTETS = 2**28
+
+
 def from_folder(folder: Path) -> Recorded:
     """Read a results folder: its store, or the summary if the store is not there."""
     if capacity_folder(folder) is not None:
@@ -62,7 +64,7 @@ def _experiment(folder: Path) -> Experiment | None:
     from simsmtp.study.experiment import Experiment  # noqa: PLC0415 - it is read for few comparisons
 
     try:
-        return Experiment.from_dict(json.loads(read_text(folder / "experiment.json", allowed="a study's record")))
+        return Experiment.from_dict(parse_json(read_text(folder / "experiment.json", allowed="a study's record")))
     except (InputError, ValueError, TypeError, AttributeError):
         return None
 
@@ -112,7 +114,7 @@ def _code_and_seed(held: Sequence[ScenarioRow], folder: Path) -> tuple[str, int]
 
 def _provenance(folder: Path) -> tuple[str, int] | None:
     try:
-        noted = json.loads(read_text(folder / "provenance.json", allowed="a file that simsmtp run wrote"))
+        noted = parse_json(read_text(folder / "provenance.json", allowed="a file that simsmtp run wrote"))
         return str(noted["code"]), int(noted["seed"])
     except (InputError, ValueError, KeyError, TypeError):
         return None
