@@ -105,7 +105,7 @@ class Faulty:
 
 async def sent(faulty: Faulty, tables: dict[str, dict[str, Any]], **how: Any) -> Delivered | InputError:
     """Send to such a server; the run ends by itself, within the time, and leaves no task behind."""
-    server = await asyncio.start_server(faulty.serve, "127.0.0.1", 0, limit=1 << 20)
+    server = await asyncio.start_server(faulty.serve, "127.0.0.1", 0, limit=1 << 24)
     place = Place("127.0.0.1", server.sockets[0].getsockname()[1])
     delivery = Delivery(Scenario.from_dict(tables), place, How(**{"timeout_s": TIMEOUT_S} | how))
     try:
@@ -326,3 +326,21 @@ def test_starttls_that_fails_later_is_tried_until_the_messages_are_too_old(how: 
     """So is a server that only leaves in the middle of it, at its first connection, too."""
     found = run(Encrypting(how, first="421"), tables(2, expiry_s=0.3, starttls=True))
     assert classes(found) == {"false_ndr": 12}
+
+
+def test_a_refusal_in_the_middle_of_a_text_that_is_not_read_is_heard_at_once() -> None:
+    """The client cannot write on, and need not wait for the time to be out."""
+    faulty = Faulty("DATA", "421 and no more", 1)
+
+    async def fail(writer: asyncio.StreamWriter) -> str:
+        writer.transport.pause_reading()
+        writer.write(b"354 go\r\n")
+        await asyncio.sleep(0.3)
+        writer.write(b"421 4.3.2 bye\r\n")
+        await asyncio.sleep(0.3)
+        return ""
+
+    faulty._fail = fail  # type: ignore[method-assign]
+    begin = time.monotonic()
+    assert classes(run(faulty, tables(1, expiry_s=60.0, octets=8_000_000), timeout_s=60.0)) == {"delivered": 12}
+    assert time.monotonic() - begin < 30

@@ -280,3 +280,10 @@ def test_a_session_that_has_ended_hears_and_says_no_more() -> None:
 def test_nobody_there_is_told_by_name() -> None:
     with pytest.raises(InputError, match=r"no connection: nobody listens there.*127\.0\.0\.1:1"):
         deliver(Scenario(), Place("127.0.0.1", 1))
+
+
+def test_a_tarpit_makes_a_client_on_a_socket_wait() -> None:
+    slow = {"recipient_limit": 1, "overshoot_limit": 0, "soft_error_limit": 1, "error_sleep_ms": 50.0}
+    found = pair(scenario(4, client={"overflow": "bounce", "stop_on_overflow": False}, server=slow))
+    assert ledger(found.delivered.output) == {"delivered": 1, "false_ndr": 3}
+    assert found.delivered.output.responses["makespan_s"] >= 0.15
