@@ -171,7 +171,7 @@ def test_tables_built_in_python_are_bounded_too() -> None:
         ({"factors": {"f": {"a": {"client.budget": 1}}}}, ["f=b"], "f", "unknown level"),
         ({"scenario": {"client": {"strategy": "one-stop"}}}, ["client.strategy.x=1"], "client.strategy.x", "no such"),
         ({}, ["client.budget"], "--set", "not a setting"),
-        ({"capacity": {"search": {"client.budget": [1, 2]}}}, [], "capacity.search.client.budget", "cannot be"),
+        ({"capacity": {"search": {"client.budget": [1, 2]}}}, [], "capacity.search.client.budget", "be searched"),
         ({"capacity": {"search": {"rate": [1]}}}, [], "capacity.search.rate", "two values"),
         ({"capacity": {"search": {"client.batch_size": [1.5, 2]}}}, [], "capacity.search.client.batch_size", "whole"),
         ({"capacity": {"search": {"rate": [2, 1]}}}, [], "capacity.search.rate", "lower bound"),

@@ -90,16 +90,8 @@ def _pairs(key: str, value: Any) -> Any:
     for name, pair in keys.items():
         if not isinstance(pair, list) or len(pair) != 2:
             raise InputError("should be two values", key=f"capacity.{key}.{name}", given=pair, allowed="[low, high]")
-        if key == "search":
-            keys[name] = [_float(f"capacity.search.{name}", one) if type(one) is int else one for one in pair]
-    return {name: tuple(pair) for name, pair in keys.items()}
-
-
-def _float(key: str, value: int) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        raise InputError("too large a number", key=key, given=value) from None
+    return {name: tuple(float(one) if key == "search" and isinstance(one, int) else one for one in pair)
+            for name, pair in keys.items()}  # fmt: skip
 
 
 def _check_search(key: str, low: float, high: float) -> None:
