@@ -48,7 +48,7 @@ def _exit_code() -> int:
     except click.ClickException as error:
         return _say(error.format_message(), 2)
     except InputError as error:
-        return _say(str(error), _code(error.__context__))
+        return _say(str(error), 1 if getattr(error.__context__, "errno", None) in _PASSING else 2)
     except UnfinishedError as error:
         return _say(str(error), 1)
     except (click.Abort, KeyboardInterrupt) as error:

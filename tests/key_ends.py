@@ -55,6 +55,8 @@ def ends(key: Key) -> list[Any]:
     if key.allowed.startswith("whole"):
         return sorted({int(key.least), min(int(key.least) + 1, int(most)), int(most) - 1, int(most)})
     low, high = float(key.least), float(most)
+    if key.key == "network.loss":  # what is not 0 is at least this much
+        return [0.0, 1e-9, math.nextafter(high, low), high]
     return [low, math.nextafter(low, high), math.nextafter(high, low), high]
 
 

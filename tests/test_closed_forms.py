@@ -78,7 +78,10 @@ OUTSIDE: dict[str, list[dict[str, object]]] = {
     "workload.messages": [{"workload.messages": 2}],
     "workload.recipients_per_message": [
         {"workload.recipients_per_message": {"dist": "geometric", "mean": 9}},
-        {"workload.recipients_per_message": 10**12},  # a form that goes through its transactions would never end
+        {
+            "workload.recipients_per_message": 10**7,
+            "client.batch_size": 50,
+        },  # a form that goes through its transactions would never end
     ],
     "workload.unknown_share": [{"workload.unknown_share": 0.1}],
     "workload.trace": [{"workload.trace": "rows.txt"}],

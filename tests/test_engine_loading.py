@@ -77,7 +77,7 @@ def test_auto_warns_once_and_compiled_is_refused_where(situation: str, tmp_path:
 def test_a_command_says_it_in_one_line_with_the_right_code(tmp_path: Path) -> None:
     pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
     (tmp_path / "study.toml").write_text(
-        '[study]\nname = "much"\nreplications = 2\n[scenario.workload]\nmessages = 10\n[factors]\n'
+        '[study]\nname = "much"\ntitle = "Much"\nreplications = 2\n[scenario.workload]\nmessages = 10\n[factors]\n'
         '"client.strategy" = ["corrected"]\n',
         encoding="utf-8",
     )

@@ -94,8 +94,8 @@ def test_a_client_that_takes_time_for_each_command_is_slower_by_it() -> None:
 
 
 def test_a_session_limit_refuses_and_everybody_is_served_in_turn() -> None:
-    one = scenario(1, workload={"messages": 6}, client={"connections": 3, "retry_initial_s": 0.02, "retry_max_s": 0.05},
-                   server={"sessions": 1})  # fmt: skip
+    one = scenario(1, workload={"messages": 6}, client={"connections": 3, "retry_initial_s": 0.02, "retry_max_s": 0.05,
+                                                       "expiry_s": 60.0}, server={"sessions": 1})  # fmt: skip
     both = pair(one)
     assert ledger(both.delivered.output) == {"delivered": 6}
     assert both.served.accepted.total() == 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from pathlib import Path
 
@@ -12,8 +13,8 @@ PROVENANCE = "provenance.json"
 
 
 def hash_of(content: bytes) -> str:
-    """Return the SHA-256 of a text file, whichever line ends a version control made of it."""
-    return hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()
+    """Return the SHA-256 of a text file, whichever line ends and byte order mark other programs made of it."""
+    return hashlib.sha256(content.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n")).hexdigest()
 
 
 def require_as_noted(path: Path) -> None:

@@ -71,7 +71,7 @@ def _is_text(value: object) -> TypeGuard[str]:
 
 
 def read_csv_texts(path: Path) -> DataFrame:
-    """Return a table as texts, with what `csv_of` put in front of some taken away.
+    """Return the table in a file as texts, with what `csv_of` put in front of some taken away.
 
     Raises
     ------
@@ -80,9 +80,13 @@ def read_csv_texts(path: Path) -> DataFrame:
     ValueError
         If it is no table.
     """
+    return csv_texts(read_text(path, allowed="a table, as simsmtp wrote it", most=_MOST_OCTETS))
+
+
+def csv_texts(text: str) -> DataFrame:
+    """Return what `csv_of` made a text of, all of it as texts; a `ValueError` if it is no table."""
     import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
 
-    text = read_text(path, allowed="a table, as simsmtp wrote it", most=_MOST_OCTETS)
     table = pd.read_csv(io.StringIO(text), dtype="str", keep_default_na=False)
     for name, column in table.items():
         if any(one[:1] == "'" for one in column.unique()):

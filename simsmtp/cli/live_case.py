@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from simsmtp.analysis.outputs import require_writable
+from simsmtp.cli.console import say
 from simsmtp.errors import UnfinishedError
 from simsmtp.files import open_appending, replace_file, write_errors
 from simsmtp.shown import cell, shown
@@ -103,6 +104,7 @@ class RowFile:
             except OSError as error:
                 error.filename = str(self._path)
                 self._failure = error
+                say(f"simsmtp: {self._path}: {error.strerror}; no further rows are kept", to_stderr=True)
 
     def close(self) -> None:
         """Close the file, if it was made; raise the `OSError` that kept rows out of it."""

@@ -43,6 +43,8 @@ Delay = Milliseconds | Distribution
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
 Wait = Annotated[float, Field(ge=1e-3, le=1e9)]
 """Seconds that may not be nothing: a wait of no time is tried again for ever."""
+Memory = Annotated[float, Field(ge=1e-9, le=1e9)]
+"""Seconds; less than a nanosecond would be no time at all, which is for ever."""
 Horizon = Annotated[Annotated[float, Field(ge=1e-9, le=2e9)] | None, unlimited]
 Rate = Annotated[float, Field(ge=1e-8, le=1e9)]
 Speedup = Annotated[float, Field(ge=1e-6, le=1e9)]

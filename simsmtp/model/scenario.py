@@ -102,7 +102,7 @@ class Client(Table):
     """Most recipients in one transaction."""
     sizing: Literal["fixed", "rcptmax", "adaptive"] = "fixed"
     """``rcptmax`` obeys LIMITS (RFC 9422) where advertised; ``adaptive`` learns the limit from refusals."""
-    sizing_forget_s: ranges.Wait | None = None
+    sizing_forget_s: ranges.Memory | None = None
     """An adaptive sender forgets what it learned after this time; None keeps it."""
     pipelining: bool = True
     """Use PIPELINING where the server offers it."""
