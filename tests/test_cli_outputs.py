@@ -167,6 +167,8 @@ def test_rows_of_mail_that_cannot_be_kept_are_told_at_once_and_fail_when_the_mai
 ) -> None:
     rows = RowFile(tmp_path / "rows.csv", ("recipient", "code"))
     rows.open()
+    assert rows._file is not None
+    rows._file.close()
     rows._file = FULL.open("w", encoding="utf-8", buffering=1)
     rows._writer = csv.writer(rows._file)
     rows.write(("a@b.example", 250))

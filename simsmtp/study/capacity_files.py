@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,8 +51,9 @@ def capacity_folder(path: Path) -> Path | None:
 
     A study that was run into the same folder later has put its own summary there: then the folder is the study's.
     """
-    folder = path if path.is_dir() else path.parent
-    if not (folder / ANSWERS).is_file() or (folder != path and path.name not in _OWN_FILES):
+    # Of os.path, which answers for a name that is too long to be one.
+    folder = path if os.path.isdir(path) else path.parent  # noqa: PTH112
+    if not os.path.isfile(folder / ANSWERS) or (folder != path and path.name not in _OWN_FILES):  # noqa: PTH113
         return None
     return folder if path.name == ANSWERS or is_capacity_summary(folder / "summary.csv") is not False else None
 
