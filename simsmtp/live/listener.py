@@ -95,7 +95,7 @@ class Listener:
         self.sessions = self.ended = 0
         self.changed = asyncio.Event()
         self.failure: BaseException | None = None
-        self._is_starved = False
+        self._is_starved = self._is_closing = False
         server = plan_of(scenario).destinations[0].server
         self._plan = server._replace(offered=server.offered._replace(starttls=terms.tls is not None))
         self._terms = terms
@@ -123,17 +123,21 @@ class Listener:
 
     async def __aexit__(self, kind: object, *_: object) -> None:
         assert self._server is not None
+        self._is_closing = True
         self._server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        asyncio.get_running_loop().set_exception_handler(self._handler_before)
+        if not self._is_starved:  # else asyncio has something left to try, see `_note_trouble`
+            asyncio.get_running_loop().set_exception_handler(self._handler_before)
         if self.failure and not kind:
             raise self.failure
 
     def _note_trouble(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Hear what asyncio has to say; it tries again each second to accept what it could not."""
         error = context.get("exception")
+        if self._is_closing and self._is_starved and isinstance(error, ValueError):
+            return  # asyncio was still to try again, and its socket is gone
         if not isinstance(error, OSError) or error.errno not in _STARVED:
             loop.default_exception_handler(context)
         elif not self._is_starved and self._terms.warn:
