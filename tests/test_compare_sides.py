@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +20,7 @@ from simsmtp.analysis.exports import export
 from simsmtp.errors import InputError
 from simsmtp.study.baseline import write_baseline
 from simsmtp.study.recorded import NoBaselineError
+from simsmtp.study.store_failures import DamagedError
 
 __all__ = ["engine", "here", "own_registry", "queue"]
 pytestmark = pytest.mark.usefixtures("own_registry")
@@ -84,6 +87,7 @@ def changed(folder: Path, change: dict[str, object], search: dict[str, object] |
     document["objectives"][0] |= change
     document["searches"][0] |= search or {}
     path.write_text(json.dumps(document), encoding="utf-8")
+    (copy / "provenance.json").unlink(missing_ok=True)  # it notes the answers that were there
     return copy
 
 
@@ -171,6 +175,27 @@ def test_damaged_answers_are_an_input_error(tmp_path: Path, queue: Queue) -> Non
         (plan / "capacity.json").write_text(text, encoding="utf-8")
         with pytest.raises(InputError, match="not the answers of a capacity plan"):
             simsmtp.compare(plan, plan)
+
+
+def test_answers_changed_after_they_were_written_are_refused(tmp_path: Path, queue: Queue) -> None:
+    one, two = plan_in(tmp_path, "one"), plan_in(tmp_path, "two")
+    for name, was, now in (("capacity.json", '"verdict": "m', '"verdict":  "m'), ("summary.csv", ",met,", ",missed,")):
+        text = (two / name).read_text(encoding="utf-8")
+        assert was in text
+        (two / name).write_text(text.replace(was, now), encoding="utf-8")
+        with pytest.raises(InputError, match="was changed after it was written"):
+            simsmtp.compare(one, two)
+        (two / name).write_text(text, encoding="utf-8")
+    assert compared(one, two) == (IDENTICAL, 0)
+
+
+def test_answers_over_damaged_rows_are_not_called_identical(tmp_path: Path, queue: Queue) -> None:
+    one, two = plan_in(tmp_path, "one"), plan_in(tmp_path, "two")
+    with closing(sqlite3.connect(two / "replications.sqlite")) as base, base:
+        base.execute("UPDATE replication SET delay_p99_s = delay_p99_s * 1.01 WHERE replication = 1")
+    for sides in ((one, two), (two, one), (two, two)):
+        with pytest.raises(DamagedError, match="replication 1 is damaged"):
+            simsmtp.compare(*sides)
 
 
 def study_of(here: Path, *settings: str, **options: object) -> simsmtp.Study:

@@ -15,7 +15,8 @@ from study_files import STRATEGY, TINY, cli, document, own_registry, written
 import simsmtp
 from simsmtp import Scenario
 from simsmtp.errors import InputError, StrategyError
-from simsmtp.strategies.registry import find_strategy
+from simsmtp.strategies.own_code import blamed
+from simsmtp.strategies.registry import Strategy, find_strategy
 from simsmtp.strategies.version import not_told, version_of
 from simsmtp.study.runner import run
 from simsmtp.study.user_strategies import find_strategies, load_strategies
@@ -297,6 +298,19 @@ def test_an_exception_is_told_with_the_lines_it_came_through(tmp_path: Path) -> 
     with pytest.raises(ZeroDivisionError) as caught:
         simsmtp.simulate(MINE)
     assert f"({caught.value.__notes__[0]})" in PLACE.format(file)
+
+
+def test_an_exception_in_another_process_is_told_with_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path, RAISES, "mine.py")
+    known = {"__name__": "mine", "__file__": str(tmp_path / "mine.py")}
+    exec(compile(RAISES, "<dynamic-code>", "exec"), known)  # noqa: S102 - as cloudpickle names the file of what it sends
+    for folder, shown in ((tmp_path, ", mine.py"), (tmp_path / "below", f", {tmp_path / 'mine.py'}")):
+        folder.mkdir(exist_ok=True)
+        monkeypatch.chdir(folder)
+        sent = Strategy("mine", known["settle"], builtin=False, source="")  # type: ignore[arg-type]
+        with pytest.raises(ZeroDivisionError) as caught, blamed(sent):
+            known["settle"](0, 0, 0)  # type: ignore[operator]
+        assert caught.value.__notes__[0].endswith(f"{shown}:4 in settle{shown}:2 in half")
 
 
 @pytest.mark.parametrize(

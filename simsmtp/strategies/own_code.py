@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import FunctionType, TracebackType
+from pathlib import Path
+from types import CodeType, FunctionType, TracebackType
 from typing import Any
 
 from simsmtp.errors import StrategyError
@@ -17,6 +18,7 @@ from simsmtp.strategies.version import is_installed_name
 _MARK = "in the strategy "
 _MOST_CALLS = 6
 _MOST_CHARACTERS = 300
+_SENT = "<dynamic-code>"
 # What ends or replaces a process without a word to whoever waits for its result; signals and aborts leave a code.
 _ENDS = ("_exit", "abort", "execv", "execve")
 _lock = threading.RLock()
@@ -122,7 +124,8 @@ def _place(error: BaseException, settle: Settle) -> str:
     """Return the lines of the user's code that an exception came through, the outermost first; "" for none."""
     found = list(_calls(error.__traceback__))
     if not found and type(error) is StrategyError and isinstance(settle, FunctionType):
-        found = [f"{settle.__code__.co_filename}:{settle.__code__.co_firstlineno} in {name_of(settle)}"]
+        file = _file_of(settle.__code__, settle.__globals__)
+        found = [f"{file}:{settle.__code__.co_firstlineno} in {name_of(settle)}"]
     elif not found and type(error) is StrategyError:
         found = [name_of(settle)]
     if len(found) > _MOST_CALLS:
@@ -134,8 +137,19 @@ def _calls(trace: TracebackType | None) -> Iterator[str]:
     while trace is not None:
         code = trace.tb_frame.f_code
         if not is_installed_name(trace.tb_frame.f_globals.get("__name__")):
-            yield f"{code.co_filename}:{trace.tb_lineno} in {code.co_qualname}"
+            yield f"{_file_of(code, trace.tb_frame.f_globals)}:{trace.tb_lineno} in {code.co_qualname}"
         trace = trace.tb_next
+
+
+def _file_of(code: CodeType, known: Mapping[str, Any]) -> str:
+    """Return the file of some code: newer cloudpickles take the name off what it sends to other processes."""
+    file = known.get("__file__")
+    if code.co_filename != _SENT or not isinstance(file, str):
+        return code.co_filename
+    try:
+        return str(Path(file).relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return file
 
 
 def _message(error: BaseException) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simsmtp.analysis.noted_files import PROVENANCE
+from simsmtp.analysis.noted_files import PROVENANCE, require_as_noted
 from simsmtp.errors import InputError
 from simsmtp.files import parse_json, read_text
+from simsmtp.study.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from simsmtp.study.capacity import Capacity
 
 ANSWERS = "capacity.json"
-_OWN_FILES = {ANSWERS, "replications.sqlite", "summary.csv"}
+_STORE, _SUMMARY = "replications.sqlite", "summary.csv"
+_OWN_FILES = {ANSWERS, _STORE, _SUMMARY}
 _SUMMARY_HEAD = "point,stage,values,seed,verdict,"
 _HINT = "a folder that 'simsmtp capacity' wrote"
 _KEYS = ("objectives", "searches", "verdict", "scenario", "seed", "replications")
@@ -55,7 +57,7 @@ def capacity_folder(path: Path) -> Path | None:
     folder = path if os.path.isdir(path) else path.parent  # noqa: PTH112
     if not os.path.isfile(folder / ANSWERS) or (folder != path and path.name not in _OWN_FILES):  # noqa: PTH113
         return None
-    return folder if path.name == ANSWERS or is_capacity_summary(folder / "summary.csv") is not False else None
+    return folder if path.name == ANSWERS or is_capacity_summary(folder / _SUMMARY) is not False else None
 
 
 def is_capacity_summary(path: Path) -> bool | None:
@@ -72,7 +74,9 @@ def read_answers(folder: Path) -> Answered:
     Raises
     ------
     InputError
-        If its answers cannot be read or are not those of a plan.
+        If its answers cannot be read, are not those of a plan, or were changed after they were written.
+    DamagedError
+        If a bit of the rows behind them is not what was stored.
     """
     path = folder / ANSWERS
     try:
@@ -82,8 +86,14 @@ def read_answers(folder: Path) -> Answered:
     missing = [key for key in _KEYS if not isinstance(document, dict) or key not in document]
     if missing:
         raise InputError(f"not the answers of a capacity plan: no {missing[0]!r}", file=str(path), allowed=_HINT)
-    summary = folder / "summary.csv"
+    summary = folder / _SUMMARY
     text = read_text(summary, allowed=_HINT) if summary.is_file() else ""
+    for one in (path, *([summary] if text else [])):
+        require_as_noted(one)
+    if (folder / _STORE).exists():
+        with Store(folder / _STORE, read_only=True) as store:
+            store.check()
+            store.verify()
     return Answered(str(folder), document, _digest(folder / PROVENANCE), text)
 
 
