@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FunctionType, TracebackType
+from types import CodeType, FunctionType, TracebackType
 from typing import Any
 
 from simsmtp.errors import StrategyError
@@ -15,6 +15,7 @@ from simsmtp.strategies.registry import Settle, Strategy, name_of
 from simsmtp.strategies.version import is_installed_name
 
 _MARK = "in the strategy "
+_SENT = "<dynamic-code>"  # the file that cloudpickle gives to code it sends
 _MOST_CALLS = 6
 _MOST_CHARACTERS = 300
 # What ends or replaces a process without a word to whoever waits for its result; signals and aborts leave a code.
@@ -122,7 +123,7 @@ def _place(error: BaseException, settle: Settle) -> str:
     """Return the lines of the user's code that an exception came through, the outermost first; "" for none."""
     found = list(_calls(error.__traceback__))
     if not found and type(error) is StrategyError and isinstance(settle, FunctionType):
-        found = [f"{settle.__code__.co_filename}:{settle.__code__.co_firstlineno} in {name_of(settle)}"]
+        found = [f"{_file(settle.__code__, settle.__globals__)}:{settle.__code__.co_firstlineno} in {name_of(settle)}"]
     elif not found and type(error) is StrategyError:
         found = [name_of(settle)]
     if len(found) > _MOST_CALLS:
@@ -134,8 +135,14 @@ def _calls(trace: TracebackType | None) -> Iterator[str]:
     while trace is not None:
         code = trace.tb_frame.f_code
         if not is_installed_name(trace.tb_frame.f_globals.get("__name__")):
-            yield f"{code.co_filename}:{trace.tb_lineno} in {code.co_qualname}"
+            yield f"{_file(code, trace.tb_frame.f_globals)}:{trace.tb_lineno} in {code.co_qualname}"
         trace = trace.tb_next
+
+
+def _file(code: CodeType, names: dict[str, Any]) -> str:
+    """Return the file of some code; code that was sent to another process has only that of its module."""
+    file = code.co_filename
+    return str(names.get("__file__") or file) if file == _SENT else file
 
 
 def _message(error: BaseException) -> str:
