@@ -341,6 +341,15 @@ def test_whatever_is_raised_or_returned_is_one_short_line(body: str, said: str, 
     assert len(error) < 2000
 
 
+def test_another_process_names_the_file_too(tmp_path: Path) -> None:
+    file = strategy_file(tmp_path, "def settle(t, r, k):\n    return 1\n")
+    load_strategies(file)
+    study = run(
+        _experiment(), replications=4, workers=2, output=tmp_path / "out", progress=False, determinism_check=False
+    )
+    assert {one.error.partition("(in ")[2] for one in study.failures} == {f"the strategy mine: {file}:3 in settle)"}
+
+
 def _experiment() -> simsmtp.Experiment:
     study = {"name": "own", "title": "Own", "replications": 1}
     return simsmtp.Experiment.from_dict({"study": study, "scenario": Scenario.from_dict(MINE).to_dict()})

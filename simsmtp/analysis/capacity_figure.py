@@ -245,6 +245,7 @@ def _number(level: object) -> float:
 
 
 def _note(drawn: Figure, curve: DataFrame, tornado: DataFrame, level: float) -> None:
-    runs = "" if curve.empty else f" over {curve['n'].min()} to {curve['n'].max()} replications"
+    least, most = (0, 0) if curve.empty else (curve["n"].min(), curve["n"].max())
+    runs = "" if curve.empty else f" over {most if least == most else f'{least} to {most}'} replications"
     paired = "; changes are paired by replication" if not tornado.empty else ""
     drawn.supxlabel(f"bars: {percent_text(level, 4)} t intervals{runs}{paired}", fontsize=7.5, color=_MARK)

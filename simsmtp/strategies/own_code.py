@@ -16,9 +16,9 @@ from simsmtp.strategies.registry import Settle, Strategy, name_of
 from simsmtp.strategies.version import is_installed_name
 
 _MARK = "in the strategy "
+_SENT = "<dynamic-code>"  # the file that cloudpickle gives to code it sends
 _MOST_CALLS = 6
 _MOST_CHARACTERS = 300
-_SENT = "<dynamic-code>"
 # What ends or replaces a process without a word to whoever waits for its result; signals and aborts leave a code.
 _ENDS = ("_exit", "abort", "execv", "execve")
 _lock = threading.RLock()

@@ -74,8 +74,11 @@ def assumptions(capacity: Capacity) -> list[str]:
     told = [
         f"A replication is one run of {size}, {_arrivals(plan.scenario)}, until all are settled; {looks}.",
         f"A percentile is that of each replication by itself; {bar} the {interval} has to pass.",
-        f"“== 0” means none in any replication: {most} without any allow up to {bound} of runs that show some.",
     ]
+    if any(one.forbids_any for one in plan.objectives):
+        told.append(
+            f"“== 0” means none in any replication: {most} without any allow up to {bound} of runs that show some."
+        )
     if capacity.findings:
         fresh = plan.experiment.seed + 1
         told.append(

@@ -89,9 +89,9 @@ def list_keys(wanted: Sequence[str] = ()) -> list[Key]:
     for word, keys in found.items():
         if not keys:
             names = [one.key for one in [*scenario, *others]]
-            close = closest(word, [*names, *(name.rpartition(".")[2] for name in names)])
-            hint = f", did you mean {close!r}?" if close else ""
             tables = dict.fromkeys(name.partition(".")[0] for name in names)
+            close = closest(word, [*names, *(name.rpartition(".")[2] for name in names)])
+            hint = f", did you mean {close!r}?" if close and not closest(word, tuple(tables)) else ""
             raise InputError(f"no key has this in its name{hint}", given=word, allowed=tables)
     return list(dict.fromkeys(one for keys in found.values() for one in keys))
 
