@@ -70,6 +70,8 @@ PIECES = [
     ("X = object()\nX_ = CONST", "int(X is not None) + X_"),
     ("import os\nX = os.environ\nX_ = CONST", "int(X is not None) + X_"),
 ]  # fmt: skip
+PLAIN = [PIECES[place] for place in (0, 3, 4, 8, 23, 30)]
+"""Pieces in the decision language, so that every third file can be compiled."""
 ANSWERS = [
     *["return Verdict.FAIL if (EXPR) % 3 == 1 else by_own_reply(r.seen)"] * 8,
     "return Verdict.REQUEUE if r.seen == Seen.OVER and (EXPR) % 2 else by_own_reply(r.seen)",
@@ -104,15 +106,16 @@ from simsmtp import Seen, Verdict, by_own_reply
 def text_of(seed: int, *, other: bool = False) -> str:
     """Return a strategy file; `other` is the same file with another constant in one of its pieces."""
     draw = random.Random(seed)  # noqa: S311
-    pieces = draw.choices(PIECES, k=draw.randint(1, 3))
+    is_plain = seed % 3 == 0
+    pieces = draw.choices(PLAIN if is_plain else PIECES, k=draw.randint(1, 3))
     changed, parts, terms = draw.randrange(len(pieces)), [], []
     for number, (text, term) in enumerate(pieces):
         const = draw.randint(2, 9) + (other and number == changed) * 10
         parts.append(text.replace("X", f"x{number}").replace("CONST", str(const)))
         terms.append(term.replace("X", f"x{number}"))
-    body = draw.choice(ANSWERS).replace("EXPR", " + ".join(terms))
+    body = draw.choice(ANSWERS[:10] if is_plain else ANSWERS).replace("EXPR", " + ".join(terms))
     future = draw.random() < 0.3
-    form = draw.choice(FORMS).replace("BODY", body)
+    form = draw.choice(FORMS[:1] if is_plain else FORMS).replace("BODY", body)
     head = ("from __future__ import annotations\n" if future else "") + HEAD
     return "\n".join([head, *parts, form, 'simsmtp.register_strategy("drawn", settle)\n'])
 
