@@ -14,6 +14,7 @@ from simsmtp.model.counted import counted
 from simsmtp.shown import shown
 
 if TYPE_CHECKING:
+    from simsmtp.analysis.sequential import Precision
     from simsmtp.cli.gate import Gate
     from simsmtp.study.runner import Plan
     from simsmtp.study.sequential import PreciseStudy
@@ -117,7 +118,7 @@ def run(
         raise click.UsageError("--budget belongs to --precision, and --replications does not", ctx)
     if repair and dry_run:
         raise click.UsageError("--repair writes, and --dry-run does not", ctx)
-    most = (budget or 1000) if precisions else replications
+    wanted, most = _wanted(precisions), (budget or 1000) if precisions else replications
     plan = prepare(
         experiment, replications=most, seed=seed, workers=workers, engine=engine,
         output=output, settings=settings, strategies=strategies, executor=executor, scheduler=scheduler,
@@ -131,7 +132,7 @@ def run(
         _print_estimate(plan, as_json)
         return
     gate = _gate(ctx, plan, baseline, write_baseline) if baseline or write_baseline else None
-    study = _executed(plan, precisions)
+    study = _executed(plan, wanted)
     from simsmtp.study.provenance import command_line  # noqa: PLC0415
 
     written = study.write(figure=not no_figure, command=command_line())
@@ -206,15 +207,22 @@ def _without_warmup(study: Study) -> list[Path]:
     return files
 
 
-def _executed(plan: Plan, precisions: tuple[str, ...]) -> Study:
+def _wanted(precisions: tuple[str, ...]) -> list[Precision]:
     if not precisions:
+        return []
+    from simsmtp.analysis.sequential import parse_precision  # noqa: PLC0415
+
+    return [parse_precision(one) for one in precisions]
+
+
+def _executed(plan: Plan, wanted: list[Precision]) -> Study:
+    if not wanted:
         from simsmtp.study.runner import execute  # noqa: PLC0415
 
         return execute(plan, progress=True)
-    from simsmtp.analysis.sequential import parse_precision  # noqa: PLC0415
     from simsmtp.study.sequential import run_until  # noqa: PLC0415
 
-    return run_until([parse_precision(one) for one in precisions], plan, progress=True)
+    return run_until(wanted, plan, progress=True)
 
 
 def _precise(study: Study) -> PreciseStudy:
