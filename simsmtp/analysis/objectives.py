@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -25,6 +26,8 @@ _PARTS = re.compile(
     r"\s*(?P<name>[A-Za-z][\w.]*)\s*(?P<percentile>p?\(\s*[\d.]+\s*\)|p[\d.]+)?\s*(?P<operator>[<>=!~]+)"
     r"\s*(?P<number>[-+]?(?:\d[\d_,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>[^\s\d]*)\s*"
 )
+MOST_OBJECTIVES = 100
+"""Objectives of one plan: every value that is searched is judged by each."""
 _SHAPE = "RESPONSE OPERATOR NUMBER [UNIT], such as 'delay p(99) < 60 s' or 'false_ndr == 0'"
 
 
@@ -147,6 +150,8 @@ def parse_objectives(texts: Sequence[str], key: str = "objective") -> tuple[Obje
     """
     if not texts:
         raise InputError("at least one objective is required", key=key, allowed=_SHAPE)
+    if len(texts) > MOST_OBJECTIVES:
+        raise InputError("too many objectives", key=key, given=len(texts), allowed=f"up to {MOST_OBJECTIVES}")
     objectives = tuple(dict.fromkeys(parse_objective(text, key) for text in texts))
     for low in (one for one in objectives if not one.is_ceiling):
         for high in (one for one in objectives if one.is_ceiling and one.response == low.response):
@@ -206,6 +211,8 @@ def _require_reachable(objective: Objective, key: str) -> None:
     threshold, operator = objective.threshold, objective.operator
     share = objective.response.endswith("_rate")
     problem = ""
+    if not math.isfinite(threshold):
+        raise InputError("too large a number in an objective", key=key, given=objective.text)
     if operator == "==" and threshold != 0:
         problem = "only == 0 can be shown, for no interval lies on one point"
     elif threshold < 0 or (threshold == 0 and operator == "<"):
