@@ -106,3 +106,5 @@ def _require_responses(key: str, names: Sequence[str]) -> None:
     for name in names:
         if name not in COLUMNS:
             raise InputError("unknown response", key=key, given=name, allowed=COLUMNS)
+    if twice := next((name for number, name in enumerate(names) if name in names[:number]), None):
+        raise InputError("names a response twice", key=key, given=twice, allowed="each of them once")
