@@ -198,6 +198,22 @@ def test_answers_over_damaged_rows_are_not_called_identical(tmp_path: Path, queu
             simsmtp.compare(*sides)
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        (",lost,3,", f",lost,{10**20},", "too large a number"),
+        (",mean,", ",maen,", "malformed summary: no column 'mean'"),
+    ],
+)
+def test_a_summary_with_odd_numbers_or_heads_is_refused_in_one_line(here: Path, was: str, now: str, said: str) -> None:
+    text = (study_of(here).folder / "summary.csv").read_text(encoding="utf-8")
+    assert was in text
+    (here / "odd").mkdir()
+    written(here / "odd", text.replace(was, now), "summary.csv")
+    with pytest.raises(InputError, match=said):
+        simsmtp.compare("odd", "odd")
+
+
 def study_of(here: Path, *settings: str, **options: object) -> simsmtp.Study:
     study = simsmtp.run(written(here, TINY), settings=settings, workers=1, progress=False, **options)  # type: ignore[arg-type]
     study.write(figure=False)
