@@ -16,6 +16,7 @@ from study_files import TINY, FakeEngine, engine, here, own_registry, written
 import simsmtp
 from simsmtp import engines
 from simsmtp.analysis.capacity_comparison import CapacityComparison
+from simsmtp.analysis.compare_views import explanation
 from simsmtp.analysis.exports import export
 from simsmtp.errors import InputError
 from simsmtp.study.baseline import write_baseline
@@ -235,6 +236,7 @@ def test_stores_that_share_a_part_of_their_points_are_not_identical(here: Path, 
     found = simsmtp.compare("a", "b")
     assert (found.verdict, found.exit_code) == (INCONCLUSIVE, 4)
     assert any("not in b" in note for note in found.to_dict()["notes"])
+    assert "Next: compare again with what one side lacks" in explanation(found)
     assert export(found, "junit")[""].count("<failure") == 1
     assert compared("b", "a") == (OK, 0)
 
