@@ -108,7 +108,7 @@ def _shown(given: object) -> str:
     try:
         return _short(repr(given))
     except (ValueError, RecursionError):  # more digits than Python writes out, tables within tables without end
-        return f"a {type(given).__name__} too large to show"
+        return f"something too large to show, of type {type(given).__name__}"
 
 
 def _short(text: str, most: int = _LONGEST) -> str:

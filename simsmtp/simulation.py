@@ -257,7 +257,7 @@ def _recipient_tables(replications: Iterable[RecipientRows]) -> Iterator[DataFra
 def _scenario(given: object) -> Scenario:
     if isinstance(given, Scenario):
         return given
-    if isinstance(given, Mapping):
+    if isinstance(given, Mapping) and all(isinstance(key, str) for key in given):
         return Scenario.from_dict(given)
     allowed = "a Scenario, or a dict of its tables"
     raise InputError("not a scenario", key="scenario", given=given, allowed=allowed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from experiment_texts import broken, setting, tried
@@ -143,6 +144,14 @@ def test_a_wrong_setting_of_a_table_that_the_file_lacks_is_blamed_itself(tmp_pat
     path.write_text(STUDY, encoding="utf-8")
     with pytest.raises(InputError, match=r"^--set destinations.N.weight=1: destinations"):
         load_experiment(path, ["destinations.N.weight=1"])
+
+
+@pytest.mark.parametrize(
+    "odd", [{1: 2}, {"study": {1: 2}}, {"scenario": {1: 2}}, {"factors": {1: [2]}}, {"points": [{None: 2}]}]
+)
+def test_keys_of_tables_built_in_python_have_to_be_text(odd: dict[Any, Any]) -> None:
+    with pytest.raises(InputError, match="has a key that is no text"):
+        Experiment.from_dict({"study": {"name": "t", "title": "T"}, **odd})
 
 
 def test_tables_built_in_python_are_bounded_too() -> None:

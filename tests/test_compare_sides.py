@@ -16,6 +16,7 @@ from study_files import TINY, FakeEngine, engine, here, own_registry, written
 import simsmtp
 from simsmtp import engines
 from simsmtp.analysis.capacity_comparison import CapacityComparison
+from simsmtp.analysis.compare_views import explanation
 from simsmtp.analysis.exports import export
 from simsmtp.errors import InputError
 from simsmtp.study.baseline import write_baseline
@@ -198,6 +199,22 @@ def test_answers_over_damaged_rows_are_not_called_identical(tmp_path: Path, queu
             simsmtp.compare(*sides)
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        (",lost,3,", f",lost,{10**20},", "too large a number"),
+        (",mean,", ",maen,", "malformed summary: no column 'mean'"),
+    ],
+)
+def test_a_summary_with_odd_numbers_or_heads_is_refused_in_one_line(here: Path, was: str, now: str, said: str) -> None:
+    text = (study_of(here).folder / "summary.csv").read_text(encoding="utf-8")
+    assert was in text
+    (here / "odd").mkdir()
+    written(here / "odd", text.replace(was, now), "summary.csv")
+    with pytest.raises(InputError, match=said):
+        simsmtp.compare("odd", "odd")
+
+
 def study_of(here: Path, *settings: str, **options: object) -> simsmtp.Study:
     study = simsmtp.run(written(here, TINY), settings=settings, workers=1, progress=False, **options)  # type: ignore[arg-type]
     study.write(figure=False)
@@ -219,6 +236,7 @@ def test_stores_that_share_a_part_of_their_points_are_not_identical(here: Path, 
     found = simsmtp.compare("a", "b")
     assert (found.verdict, found.exit_code) == (INCONCLUSIVE, 4)
     assert any("not in b" in note for note in found.to_dict()["notes"])
+    assert "Next: compare again with what one side lacks" in explanation(found)
     assert export(found, "junit")[""].count("<failure") == 1
     assert compared("b", "a") == (OK, 0)
 

@@ -105,7 +105,11 @@ def read_margins(given: Margins) -> dict[str, Margin]:
     for name, one in each.items():
         _require_response(name, COLUMNS)
         margins[name] = one if isinstance(one, Margin) else Margin(one)
-        if not all(0 <= part < np.inf for part in margins[name]):
+        try:
+            usable = all(0 <= part < np.inf for part in margins[name])
+        except TypeError:  # no number
+            usable = False
+        if not usable:
             raise InputError("not a margin", key="margin", given=one, allowed="0 or more; 0.05 is 5 %")
     return margins
 

@@ -46,6 +46,8 @@ def _next_step(found: Comparison) -> str:
     if found.verdict != INCONCLUSIVE:
         return ""
     rows = found.rows[found.rows["verdict"] == INCONCLUSIVE]
+    if rows.empty:
+        return " Next: compare again with what one side lacks."
     pairs = int(rows["n"].max())
     if rows["low"].isna().all():
         step = "write a baseline of rows, with two replications or more (simsmtp run … --write-baseline FILE)"

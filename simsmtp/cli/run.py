@@ -118,8 +118,7 @@ def run(
         raise click.UsageError("--budget belongs to --precision, and --replications does not", ctx)
     if repair and dry_run:
         raise click.UsageError("--repair writes, and --dry-run does not", ctx)
-    wanted = _wanted(precisions)
-    most = (budget or 1000) if precisions else replications
+    wanted, most = _wanted(precisions), (budget or 1000) if precisions else replications
     plan = prepare(
         experiment, replications=most, seed=seed, workers=workers, engine=engine,
         output=output, settings=settings, strategies=strategies, executor=executor, scheduler=scheduler,

@@ -72,6 +72,8 @@ def check_tree(tables: Mapping[str, Any]) -> None:
         if isinstance(value, Mapping):
             left -= len(value)
             _check_room(key, depth, left)
+            if odd := [name for name in value if not isinstance(name, str)]:
+                raise InputError("has a key that is no text", key=key or None, given=odd[0], allowed="names of keys")
             stack += ((f"{key}.{name}" if key else str(name), depth + 1, one) for name, one in value.items())
         elif isinstance(value, list | tuple):
             named = any(isinstance(one, Mapping) for one in value)

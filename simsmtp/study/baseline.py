@@ -193,12 +193,16 @@ def _rows(path: Path, lines: list[str], skipped: int) -> DataFrame:
         odd = next((name for name in names if name not in {"point", "replication", *COLUMNS}), names)
         raise InputError("the baseline has other columns", file=str(path), line=skipped + 1, given=odd,
                          allowed="the responses of this version: write it again")  # fmt: skip
-    readers = [int, int, *(int if one.whole else _float for one in RESPONSES)]
+    readers = [_whole, _whole, *(_whole if one.whole else _float for one in RESPONSES)]
     rows = []
     seen: dict[tuple[Any, ...], int] = {}
     for number, line in enumerate(lines[skipped + 1 :], skipped + 2):
+        cells = line.split(",")
+        if len(cells) != len(names):
+            raise InputError(f"malformed row: it has {len(cells)} cells, and the head has {len(names)}",
+                             file=str(path), line=number, given=line[:60])  # fmt: skip
         try:
-            rows.append([read(cell) for read, cell in zip(readers, line.split(","), strict=True)])
+            rows.append([read(cell) for read, cell in zip(readers, cells, strict=True)])
         except ValueError as error:
             raise InputError(f"malformed row: {error}", file=str(path), line=number, given=line[:60]) from None
         first = seen.setdefault(tuple(rows[-1][:2]), number)
@@ -206,6 +210,16 @@ def _rows(path: Path, lines: list[str], skipped: int) -> DataFrame:
             raise InputError("a second row of the same replication", file=str(path), line=number, given=line[:60],
                              allowed=f"one; the first is in line {first}")  # fmt: skip
     return pd.DataFrame(rows, columns=names)
+
+
+def _whole(cell: str) -> int:
+    try:
+        number = int(cell)
+    except ValueError:
+        raise ValueError(f"{cell[:40]!r} is no whole number") from None
+    if abs(number) >= 2**63:
+        raise ValueError(f"{cell!r} is too large")
+    return number
 
 
 def _float(cell: str) -> float:

@@ -160,7 +160,12 @@ def from_summary(path: Path) -> Recorded:
         for name in ("mean", "sd"):
             table[name] = [float(cell or "nan") for cell in table[name]]
         table = table.astype({"point": "int64", "n": "int64"})
-    except (ValueError, KeyError, pd.errors.ParserError) as error:
+    except KeyError as error:
+        raise InputError(f"malformed summary: no column {error}", file=str(path)) from None
+    except OverflowError:
+        raise InputError("malformed summary: too large a number of a point or of replications",
+                         file=str(path)) from None  # fmt: skip
+    except (ValueError, pd.errors.ParserError) as error:
         raise InputError(f"malformed summary: {error}", file=str(path)) from None
     factors = list(table.columns[1 : list(table.columns).index("response")])
     points = table.drop_duplicates("point")
