@@ -32,7 +32,11 @@ WAYS = {
     ),
     "seeded generator": ("import random\nR = random.Random(1)", "R.random() < 0.5", "the same process"),
     "hash of a text": ("", "hash(f'abc{rcpt.position}') % 2", "another process"),
-    "order of a set": ("NAMES = {f'abc{i}' for i in range(99)}", "next(iter(NAMES)) > 'abc5'", "another process"),
+    "order of a set": (
+        "NAMES = {f'abc{i}' for i in range(99)}",
+        "list(NAMES)[rcpt.position % 99] > 'abc5'",
+        "another process",
+    ),
 }
 
 
