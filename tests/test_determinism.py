@@ -34,7 +34,7 @@ WAYS = {
     "hash of a text": ("", "hash(f'abc{rcpt.position}') % 2", "another process"),
     "order of a set": (
         "NAMES = {f'abc{i}' for i in range(99)}",
-        "list(NAMES)[rcpt.position % 99] > 'abc5'",
+        "int(next(iter(NAMES))[3:]) > rcpt.position - 100",
         "another process",
     ),
 }
