@@ -64,9 +64,9 @@ def dialogue(scenario, connections=0):
 dialogue(case(105, "windows-2003-kb822105"))
 
 # %% [markdown]
-# ## What did happen (F2, F3)
+# ## What the hypothesis makes of it (F2, F3)
 #
-# The same message from the sender without the hotfix. Five recipients were answered 552. The first is sent again, the
+# The same message from the sender without the hotfix. Five recipients were answered 552. Under the hypothesis the first is sent again, the
 # other four get a non-delivery report although their mailboxes are valid. Read the last lines of the first connection:
 # the replies are the same as above, the conclusion differs.
 
@@ -102,7 +102,7 @@ ledgers({
 # %% [markdown]
 # ## Sending again does not help (F5)
 #
-# The author gets the reports and sends the message again. To everybody: the same recipients fail again, and the others
+# The author gets the reports and sends the message again. To everybody: under the hypothesis the same recipients fail again, and the others
 # have it twice. Only to those that failed: it shrinks by what fits, until the rest is within the limit.
 
 # %%

@@ -112,5 +112,5 @@ simsmtp.compare(baseline, version(half_remembered), responses=["delivered", "fal
 # ## So
 #
 # Ship it when this is green at every batch size your users may set. To keep it so, put function, experiment and
-# baseline beside your code: `experiments/examples/gate/` is a worked example for CI, with a pytest that puts the bug
-# back and sees the gate go red.
+# baseline beside your code: `experiments/examples/gate/` is a worked example for CI, with a pytest that puts a bug
+# in and sees the gate go red.

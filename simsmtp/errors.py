@@ -8,7 +8,12 @@ broken promise of the program itself.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from simsmtp.shown import shown
+
+_LONGEST = 200
+"""Characters of a value or a key that a message shows; a path or a clause gets more, a list of what is allowed most."""
 
 
 class SimsmtpError(Exception):
@@ -59,25 +64,26 @@ class InputError(SimsmtpError):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        place = [self.file or "", str(self.line or "")]
-        head = ": ".join(part for part in (":".join(p for p in place if p), self.key or "") if part)
-        parts = [f"{head}: {self.message}" if head else self.message]
+        place = [_short(self.file or "", 3 * _LONGEST), str(self.line or "")]
+        head = ": ".join(part for part in (":".join(p for p in place if p), _short(self.key or "")) if part)
+        message = _short(self.message, 3 * _LONGEST)
+        parts = [f"{head}: {message}" if head else message]
         if self.given is not ...:
-            parts.append(f"given: {self.given!r}")
+            parts.append(f"given: {_shown(self.given)}")
         if isinstance(self.allowed, tuple):
-            parts.append("allowed: " + ", ".join(self.allowed))
+            parts.append("allowed: " + _short(", ".join(self.allowed), 20 * _LONGEST))
         elif self.allowed:
-            parts.append(f"allowed: {self.allowed}")
+            parts.append(f"allowed: {_short(self.allowed, 20 * _LONGEST)}")
         if guess := self._closest():
             parts.append(f"did you mean {guess!r}?")
-        return "; ".join(parts)
+        return shown("; ".join(parts))
 
     def _closest(self) -> str | None:
         if not isinstance(self.allowed, tuple):
             return None
         tried = self.given if isinstance(self.given, str) else (self.key or "").rpartition(".")[2]
-        close = difflib.get_close_matches(tried, self.allowed, n=1)
-        return close[0] if close and close[0] != tried else None
+        close = closest(tried, self.allowed)
+        return close if close != tried else None
 
     def at(self, *, file: str | None = None, line: int | None = None, key: str | None = None) -> InputError:
         """Return the same complaint with its place filled in where it was still unknown."""
@@ -89,6 +95,27 @@ class InputError(SimsmtpError):
             given=self.given,
             allowed=self.allowed,
         )
+
+
+def closest(word: str, known: Sequence[str]) -> str | None:
+    """Return the name most like a word, None if none is: the time grows with the square of the word, so not for any."""
+    close = difflib.get_close_matches(word, known, n=1) if len(word) <= _LONGEST else []
+    return close[0] if close else None
+
+
+def _shown(given: object) -> str:
+    """Return a value as `repr` does, in one line of bounded length: users give whole files and endless numbers."""
+    try:
+        return _short(repr(given))
+    except (ValueError, RecursionError):  # more digits than Python writes out, tables within tables without end
+        return f"something too large to show, of type {type(given).__name__}"
+
+
+def _short(text: str, most: int = _LONGEST) -> str:
+    """Return a text shortened in the middle, with nothing in it that moves a cursor."""
+    if len(text) > most:
+        text = f"{text[: most * 2 // 3]} … {text[-most // 4 :]}"
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class UnfinishedError(SimsmtpError):

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simsmtp.engines import ENGINES, run_replication
+from simsmtp.engines.repeated import run_here
 from simsmtp.errors import InputError
 from simsmtp.model.counted import counted
 from simsmtp.model.kept_rows import KeptRows
+from simsmtp.model.numbers import number_text
 from simsmtp.model.records import Output, Responses
 from simsmtp.model.responses import COLUMNS
 from simsmtp.model.scenario import Scenario
@@ -149,12 +151,14 @@ class Result:
         mean = {name: float(np.mean(self.replications[name])) for name in ("delivered", "recipients")}
         delivered = f"{_mean_text(mean['delivered'])} of {_mean_text(mean['recipients'])} recipients delivered"
         rate = float(np.mean(self.replications["false_ndr_rate"]))
-        return f"<Result: {self._title()} · {delivered}, false-NDR rate {rate:.4g}>"
+        return f"<Result: {self._title()} · {delivered}, false-NDR rate {number_text(rate)}>"
 
     def _repr_html_(self) -> str:
+        from simsmtp.analysis.pooled import pooled_note  # noqa: PLC0415
         from simsmtp.analysis.result_views import result_table  # noqa: PLC0415
 
-        return result_table(self.replications, self._title())
+        note = pooled_note(len(self.scenario.destinations))
+        return result_table(self.replications, " · ".join(text for text in (self._title(), note) if text))
 
 
 def simulate(
@@ -164,6 +168,7 @@ def simulate(
     replications: int = 1,
     engine: str = "auto",
     recipients: bool = False,
+    determinism_check: bool = True,
 ) -> Result:
     """Run a scenario some times, one replication after the other.
 
@@ -183,6 +188,9 @@ def simulate(
     recipients : bool
         Keep one row per recipient now, instead of running again when `Result.recipients` asks for it. Many rows
         are kept in an unnamed file in the folder for temporary files.
+    determinism_check : bool
+        With a strategy of the user's own, run the first replication twice in this process. What only differs between
+        processes, such as the order of a set, or only begins to differ later is not noticed.
 
     Returns
     -------
@@ -192,7 +200,7 @@ def simulate(
     Raises
     ------
     InputError
-        If an argument is not one of these, or a dict is no scenario.
+        If an argument is not one of these, a dict is no scenario, or a strategy is not deterministic.
 
     Examples
     --------
@@ -208,7 +216,7 @@ def simulate(
     responses: list[Responses] = []
     engines: Counter[str] = Counter()
     kept = KeptRows()
-    for output in _run(wanted, seed, count, engine, recipients=recipients):
+    for output in _run(wanted, seed, count, engine, recipients=recipients, check=determinism_check):
         responses.append(output.responses)
         engines[output.engine or engine] += 1
         kept.add(output.recipients)
@@ -217,9 +225,14 @@ def simulate(
     return Result(wanted, seed, engine, table, kept if recipients else None, engines=engines)
 
 
-def _run(scenario: Scenario, seed: int, count: int, engine: str, *, recipients: bool) -> Iterator[Output]:
+def _run(
+    scenario: Scenario, seed: int, count: int, engine: str, *, recipients: bool, check: bool = False
+) -> Iterator[Output]:
     for replication in range(count):
-        yield run_replication(scenario, seed=seed, replication=replication, engine=engine, recipients=recipients)
+        yield run_here(
+            run_replication, scenario, seed=seed, replication=replication, engine=engine, recipients=recipients,
+            check=check and replication == 0,
+        )  # fmt: skip
 
 
 def _replication_table(responses: list[Responses]) -> DataFrame:
@@ -231,7 +244,7 @@ def _replication_table(responses: list[Responses]) -> DataFrame:
 
 def _mean_text(mean: float) -> str:
     """Return a mean of counts, in full where it is whole."""
-    return f"{mean:,.2f}".rstrip("0").rstrip(".")
+    return number_text(round(mean, 2), 15)
 
 
 def _recipient_tables(replications: Iterable[RecipientRows]) -> Iterator[DataFrame]:
@@ -244,7 +257,7 @@ def _recipient_tables(replications: Iterable[RecipientRows]) -> Iterator[DataFra
 def _scenario(given: object) -> Scenario:
     if isinstance(given, Scenario):
         return given
-    if isinstance(given, Mapping):
+    if isinstance(given, Mapping) and all(isinstance(key, str) for key in given):
         return Scenario.from_dict(given)
     allowed = "a Scenario, or a dict of its tables"
     raise InputError("not a scenario", key="scenario", given=given, allowed=allowed)

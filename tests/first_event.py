@@ -18,6 +18,7 @@ from simsmtp.engines.compiled.heaps import DESTINATION_BITS, KIND_BITS
 from simsmtp.engines.compiled.packing import World
 from simsmtp.engines.reference.clock import Clock
 from simsmtp.model.plan import Plan, plan_of
+from simsmtp.model.ranges import LONGEST_NS
 from simsmtp.model.records import DialogueRow, Output, RecipientRow
 from simsmtp.model.scenario import Scenario
 from simsmtp.peers.kind import Kind
@@ -143,7 +144,7 @@ class _Runs:
     def __init__(self, scenario: Scenario, seed: int, replication: int) -> None:
         self._scenario, self._key = scenario, {"seed": seed, "replication": replication}
         self.plan = plan_of(scenario)
-        self.end_ns = self.plan.horizon_ns or 2**62
+        self.end_ns = self.plan.horizon_ns or LONGEST_NS
 
     def parting(self, at_ns: int) -> _Parting:
         """Run both engines on all events up to an instant."""

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from experiment_texts import tried
 from wire_account import account, codes_in
 
 from simsmtp import Scenario
@@ -102,6 +103,7 @@ def _served(name: bytes, pieces: list[bytes], *, forbids_early: bool, offers_tls
             out += step.octets
         elif isinstance(step, Read):
             assert len(session._lines) <= COMMAND_OCTETS + 1
+            assert not re.search(rb"\n|\r.", session._lines.begun, re.DOTALL), "told too late"
             piece = next(coming, b"")
             if piece == LATE:
                 session.time_out()
@@ -279,6 +281,9 @@ def _replies(pieces: list[bytes]) -> tuple[list[tuple[int, int, tuple[str, ...]]
         while reply := parser.next_reply():
             found.append(tuple(reply))
         assert len(parser._lines) <= REPLY_OCTETS + 1
+        assert parser.problem or not re.search(rb"\n|\0|\r.", parser._lines.begun, re.DOTALL), "told too late"
+        assert parser.received.isascii()
+        assert parser.received.isprintable()
     return found, parser.problem
 
 
@@ -313,6 +318,7 @@ def experiment(data: bytes) -> None:
     """Load an experiment file: a scenario and a plan, or an `InputError` that names the file."""
     from simsmtp.study.experiment import load_case
 
+    tried(data)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "one.toml"
         path.write_bytes(data)

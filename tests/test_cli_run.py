@@ -68,6 +68,14 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["study.toml"]
 
 
+def test_a_dry_run_refuses_a_precision_that_the_run_would_refuse(tmp_path: Path) -> None:
+    written(tmp_path, TINY)
+    for precision in ("delivered_per_s", "delivered_per_s ±-5%", "delivered_per_s ±nan%", "fast ±5%"):
+        done = cli(tmp_path, "run", "study.toml", "--dry-run", "--precision", precision)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "precision: " in done.stderr
+
+
 def test_a_strategy_file_becomes_one_more_line(tmp_path: Path) -> None:
     written(tmp_path, TINY)
     written(tmp_path, STRATEGY, "mine.py")

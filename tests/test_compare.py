@@ -184,7 +184,7 @@ def test_two_looks_spend_half_of_both_errors_each() -> None:
     assert (found.level, found.alarm) == (pytest.approx(0.975), 0.005)
 
 
-@pytest.mark.parametrize("margin", [-0.1, NAN, {"makespan": 0.1}, {"lost": Margin(0.1, -1)}])
+@pytest.mark.parametrize("margin", [-0.1, NAN, "5 %", None, {"makespan": 0.1}, {"lost": Margin(0.1, -1)}])
 def test_an_impossible_margin_is_an_input_error(margin: Any) -> None:
     with pytest.raises(InputError):
         read_margins(margin)

@@ -176,9 +176,11 @@ def test_a_scheduler_that_dies_in_the_middle_is_told_and_what_is_finished_stays(
         _, complaint = running.communicate(timeout=120)
     assert running.returncode == 1, complaint
     assert "Traceback" not in complaint
-    assert complaint.rstrip().endswith(
-        "simsmtp: the Dask scheduler is gone; what was finished is stored, and the same command goes on from there"
+    assert (
+        "simsmtp: the Dask scheduler is gone; what was finished is stored, and the same command goes on from there; "
+        in complaint.splitlines()[-1]
     )
+    assert complaint.rstrip().endswith(" of 1600 replications are stored")
     again = document(cli(tmp_path, *BY_REFERENCE, "--json"))
     assert again["reused"] > 0
     assert again["computed"] + again["reused"] == 1600

@@ -153,6 +153,8 @@ BAD = {
     '[figure]\nx = "client.batch_size"\ny = "lost"\n': ["study.toml:7: figure.x", "not a factor"],
     '[figure]\nx = "a"\ny = "los"\n': ["study.toml:8: figure.y", "did you mean 'lost'?"],
     '[figure]\nx = "a"\ny = ["lost"]\ny_scale = ["lin"]\n': ["study.toml:9: figure.y_scale", "log"],
+    '[figure]\nx = "a"\ny = ["lost", "lost"]\n': ["study.toml:8: figure.y", "names a response twice", "given: 'lost'"],
+    "[scenario]\ndestinations = 5\n": ["study.toml:7: destinations: should be a list", "given: 5"],
     '[figure]\ny = ["lost"]\n': ["study.toml:6: figure.x", "required"],
     "[scenario\n": ["study.toml:6: not valid TOML"],
     "a = \n": ["study.toml:6: not valid TOML"],
@@ -177,6 +179,7 @@ def test_a_bad_file_is_one_message_with_file_line_key_given_and_allowed(tmp_path
         (("replications = 3", "replications = true"), [":4: study.replications", "integer", "given: True"]),
         (("seed = 7", "sed = 7"), [":5: study.sed", "did you mean 'seed'?"]),
         (("seed = 7", 'responses = ["losst"]'), [":5: study.responses", "did you mean 'lost'?"]),
+        (("seed = 7", 'responses = ["lost", "queued", "lost"]'), [":5: study.responses", "twice", "given: 'lost'"]),
     ],
 )
 def test_a_bad_study_table_is_one_message(tmp_path: Path, change: tuple[str, str], parts: list[str]) -> None:

@@ -27,13 +27,34 @@ COMMANDS = [
     *(b"RCPT TO:<r2@c.test>\r\n", b"RCPT TO:<x3@b.test>\r\n", b"DATA\r\n", b"text\r\n.\r\n", b"..\r\n.\r\n", b".\r\n"),
     *(b"BDAT 4\r\nabcd", b"BDAT 4 LAST\r\nabcd", b"BDAT 0 LAST\r\n", b"RSET\r\n", b"NOOP\r\n", b"STARTTLS\r\n"),
     *(b"QUIT\r\n", b"VRFY x\r\n", b"text\n.\n", b"text\r\n.\n", b"text\n.\r\n", b"text\r.\r", b"x" * 600),
+    *(
+        b"VRFY\r\n",
+        b"EXPN x\r\n",
+        b"HELP\r\n",
+        b"NOOP\n",
+        b"NOOP\r",
+        b'RCPT TO:<"a>b"@c.test>\r\n',
+        b"MAIL FROM:<a>\r\n",
+    ),
     *(b"MAIL FROM:<a@b.test> SIZE=9\r\n", b"BDAT x\r\n", b"\r\n", b"\x00\xff", NEXT, NEXT, NEXT, NEXT + LATE + NEXT),
 ]
 REPLIES = [
     *(b"220 x\r\n", b"250-x\r\n250 PIPELINING\r\n", b"250-x\r\n250-STARTTLS\r\n250-CHUNKING\r\n250 PIPELINING\r\n"),
     *(b"250-x\r\n250 LIMITS RCPTMAX=2 MAILMAX=1\r\n", b"250 ok\r\n", b"250 ok\r\n" * 4, b"354 go\r\n", b"334 x\r\n"),
     *(b"452 4.5.3 many\r\n", b"552 many\r\n" * 2, b"550 5.1.1 no\r\n", b"450 no\r\n", b"421 bye\r\n", b"554 no\r\n"),
-    *(b"25", b"0 ok\r\n", b"250-", b"250-x\r\n251 y\r\n", b"250-x\r\n" * 130, b"2" * 1100, b"999 x\r\n", b"\n", b"\r"),
+    *(
+        b"25",
+        b"0 ok\r\n",
+        b"250-",
+        b"250-x\r\n251 y\r\n",
+        b"250-x\r\n" * 130,
+        b"2" * 1100,
+        b"999 x\r\n",
+        b"250 ok\n",
+        b"250 \0",
+        b"\n",
+        b"\r",
+    ),
     *(NEXT, NEXT, NEXT, NEXT, NEXT + EARLY, NEXT + LATE + NEXT, NEXT + GONE + NEXT),
 ]
 

@@ -19,6 +19,9 @@ from simsmtp.engines import run_replication
 
 pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
 
+needs_owners = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files have no owner on this system")
+needs_root = pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="only root gives files to others")
+
 ASKED = """
 import simsmtp
 from simsmtp.engines import run_replication
@@ -156,6 +159,167 @@ def test_the_engine_does_not_count_on_a_folder_that_is_none(tmp_path: Path, monk
     assert not is_compiled()
 
 
+def _refused(folder: Path, reason: str) -> str:
+    return (
+        "simsmtp: compiling a small function, in this run as in every run, "
+        f"for code is not loaded from {folder} ({reason}): ten to twenty seconds\n"
+    )
+
+
+@pytest.fixture
+def kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """A file of code that this user compiled."""
+    _small(tmp_path / "cache/kernels/version")(1)
+    capsys.readouterr()
+    (file,) = (tmp_path / "cache/kernels/version").iterdir()
+    return file
+
+
+def _hits(file: Path) -> int:
+    function = _small(file.parent)
+    assert function(1) == 2
+    return sum(function.stats.cache_hits.values())
+
+
+@needs_owners
+@pytest.mark.parametrize("mode", [0o777, 0o775, 0o757, 0o1777], ids=oct)
+@pytest.mark.parametrize("above", [0, 1, 2], ids=["the folder itself", "one above", "two above"])
+def test_code_is_not_loaded_from_a_folder_that_others_may_write_to(
+    kept: Path, capsys: pytest.CaptureFixture[str], mode: int, above: int
+) -> None:
+    folder = kept.parents[above]
+    folder.chmod(mode)
+    before = kept.read_bytes()
+    if above and mode == 0o1777:  # what is in it is ours, and stays so
+        assert _hits(kept) == 1
+        return
+    assert _hits(kept) == 0
+    told = capsys.readouterr().err
+    assert told == _refused(kept.parents[1], f"others may write to {folder}; chmod go-w takes that away")
+    assert kept.read_bytes() == before
+    assert list(kept.parent.iterdir()) == [kept]
+
+
+@needs_owners
+@pytest.mark.parametrize("mode", [0o664, 0o646], ids=oct)
+def test_code_is_not_loaded_from_a_file_that_others_may_write_to(
+    kept: Path, capsys: pytest.CaptureFixture[str], mode: int
+) -> None:
+    kept.chmod(mode)
+    assert _hits(kept) == 0
+    told = capsys.readouterr().err
+    assert told == _refused(kept.parents[1], f"others may write to {kept}; chmod go-w takes that away")
+
+
+@needs_root
+@pytest.mark.parametrize("above", [-1, 0, 1, 2], ids=["file", "folder", "one above", "two above"])
+def test_code_is_not_loaded_where_another_user_owns_something_on_the_way(
+    kept: Path, capsys: pytest.CaptureFixture[str], above: int
+) -> None:
+    another = kept if above < 0 else kept.parents[above]
+    os.chown(another, 65534, 65534)
+    assert _hits(kept) == 0
+    assert capsys.readouterr().err == _refused(kept.parents[1], f"{another} belongs to another user, 65534")
+
+
+@needs_owners
+def test_nothing_is_made_in_a_cache_that_others_may_write_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    assert _small(shared / "kernels/version")(1) == 2
+    assert "code is not loaded from" in capsys.readouterr().err
+    assert list(shared.iterdir()) == []
+
+
+@needs_owners
+def test_the_place_that_a_link_leads_to_counts_and_the_folder_of_the_link(
+    kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "public").mkdir()
+    (tmp_path / "link").symlink_to(kept.parents[2])
+    (tmp_path / "public/link").symlink_to(kept.parents[2])
+    through = [tmp_path / way / "kernels/version" / kept.name for way in ("link", "public/link")]
+    assert [_hits(one) for one in through] == [1, 1]
+    (tmp_path / "public").chmod(0o777)
+    assert [_hits(one) for one in through] == [1, 0]
+    kept.parents[2].chmod(0o777)
+    assert [_hits(one) for one in through] == [0, 0]
+
+
+@needs_owners
+def test_a_link_in_place_of_a_file_of_code_is_not_followed(
+    kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.move(kept, tmp_path / "elsewhere")
+    kept.symlink_to(tmp_path / "elsewhere")
+    assert _hits(kept) == 0
+    assert capsys.readouterr().err == _refused(kept.parents[1], f"{kept} is a link")
+
+
+@needs_owners
+def test_a_fifo_in_place_of_a_file_of_code_is_not_waited_for(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept.unlink()
+    os.mkfifo(kept)
+    assert _hits(kept) == 0
+    assert capsys.readouterr().err == _refused(kept.parents[1], f"{kept} is not a regular file")
+
+
+@needs_owners
+def test_what_is_kept_is_loaded_again_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        _small(tmp_path / "a/kernels/version")(1)
+    finally:
+        os.umask(before)
+    (file,) = (tmp_path / "a/kernels/version").iterdir()
+    modes = [one.stat().st_mode & 0o777 for one in (file, *file.parents[:3])]
+    assert modes == [0o644, 0o755, 0o755, 0o755]
+    assert _hits(file) == 1
+
+
+def test_without_a_home_nothing_below_the_working_folder_is_a_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from simsmtp.engines.compiled.kernels import is_compiled, kernel_folder
+
+    monkeypatch.delenv("SIMSMTP_CACHE_DIR", raising=False)
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: f"~/.cache/{name}")
+    monkeypatch.chdir(tmp_path)
+    kernel_folder().mkdir(parents=True)
+    (kernel_folder() / "planted.nbc").write_bytes(b"")
+    assert not is_compiled()
+    assert _small(Path("~/.cache/simsmtp/kernels/version"))(1) == 2
+    assert "(there is no home folder; SIMSMTP_CACHE_DIR names another)" in capsys.readouterr().err
+    assert not Path("~/.cache/simsmtp/kernels/version").exists()
+
+
+@needs_owners
+def test_the_engine_does_not_count_on_a_folder_that_others_may_write_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from simsmtp.engines.compiled.kernels import is_compiled, kernel_folder
+
+    monkeypatch.setenv("SIMSMTP_CACHE_DIR", str(tmp_path))
+    kernel_folder().mkdir(parents=True)
+    (kernel_folder() / "x.nbc").write_bytes(b"")
+    assert is_compiled()
+    kernel_folder().parent.chmod(0o777)
+    assert not is_compiled()
+
+
+def test_only_folders_of_kept_code_are_removed_when_there_are_many(tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / f"linux-6.{number}").mkdir()
+        (tmp_path / f"{number:032x}").mkdir()
+    _small(tmp_path / ("f" * 32))(1)
+    left = {one.name for one in tmp_path.iterdir()}
+    assert {f"linux-6.{number}" for number in range(20)} <= left
+    assert len(left) == 20 + 16
+
+
 def test_a_disk_that_is_full_costs_what_is_kept_and_not_the_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,7 +338,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from test_kernel_cache import _small
-Path.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
+os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
 _small(Path(sys.argv[1]))(1)
 """
 

@@ -53,6 +53,9 @@ def test_words_find_keys_of_all_tables() -> None:
     assert {one.table for one in list_keys(["seed"])} == {"[study]", "[design]"}
     with pytest.raises(InputError, match="did you mean 'batch_size'"):
         list_keys(["batchsize"])
+    with pytest.raises(InputError, match="did you mean") as caught:
+        list_keys(["sever"])
+    assert str(caught.value).count("did you mean") == 1
 
 
 def test_the_command(tmp_path: Path) -> None:

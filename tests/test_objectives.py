@@ -59,6 +59,7 @@ def test_an_objective_is_read(text: str, response: str, operator: str, threshold
         ("delay p(99) == 0 s", "never 0"),
         ("false_ndr_rate > 100 %", "never above 1"),
         ("queued == 5", "only == 0"),
+        (f"lost < {'9' * 400}", "too large a number"),
         ("fast please", "RESPONSE OPERATOR NUMBER"),
         ("", "RESPONSE OPERATOR NUMBER"),
     ],
@@ -75,6 +76,11 @@ def test_objectives_that_exclude_each_other_are_refused() -> None:
     with pytest.raises(InputError, match="at least one objective"):
         parse_objectives([])
     assert len(parse_objectives(["lost == 0", "lost  ==  0"])) == 1
+
+
+def test_more_objectives_than_can_be_judged_in_reasonable_time_are_refused() -> None:
+    with pytest.raises(InputError, match="too many objectives; given: 101; allowed: up to 100"):
+        parse_objectives([f"lost < {number}" for number in range(1, 102)])
 
 
 @given(

@@ -207,7 +207,9 @@ def test_a_strategy_that_raises_is_a_failed_replication_on_every_engine(tmp_path
 
     for engine in ("reference", "compiled"):
         study = run(Experiment.from_dict(tables), engine=engine, workers=1, output=tmp_path / engine, progress=False)
-        assert [one.error for one in study.failures] == ["ValueError: three are too many"] * 2
+        line = raises.__code__.co_firstlineno + 2
+        place = f"in the strategy own: {__file__}:{line} in raises"
+        assert [one.error for one in study.failures] == [f"ValueError: three are too many ({place})"] * 2
 
 
 def odd(rank: int) -> bool:

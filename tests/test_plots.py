@@ -71,6 +71,16 @@ def main_line(bar: ErrorbarContainer) -> Line2D:
     return line
 
 
+def seen_at(axes: Axes, artist: Any, points: Any) -> np.ndarray:
+    """Return where points of an artist are seen, in units of the axes: an artist may be moved as a whole."""
+    on_paper = artist.get_transform().transform(np.asarray(points, dtype=float))
+    return np.asarray(axes.transData.inverted().transform(on_paper))
+
+
+def markers(axes: Axes) -> list[Line2D]:
+    return [line for line in axes.lines if line.get_marker() not in {"None", "none", None, "", "_", "|", 2, 3}]
+
+
 def dashed(axes: Axes) -> list[float]:
     """Where upright lines stand."""
     uprights = [line for line in axes.lines if list(line.get_ydata()) == [0, 1]]
@@ -88,18 +98,83 @@ def test_grid_labels_and_title() -> None:
     assert all(grid[0, 0].get_xlim() == axes.get_xlim() for axes in figure.axes)
 
 
-def test_every_line_with_intervals_at_its_true_place() -> None:
+def test_every_line_with_intervals_is_seen_at_its_true_place() -> None:
     table = summary()
-    axes = draw(table).axes[0]
+    figure = draw(table)
+    figure.canvas.draw()  # a step aside on paper depends on where the axes end up
+    axes = figure.axes[0]
     assert len(bars(axes)) == len(SENDERS)
     for sender, bar in zip(SENDERS, bars(axes), strict=True):
         mine = table[(table["client.strategy"] == sender) & (table["network.rtt_ms"] == 10)]
         mine = mine[mine["response"] == "delivered_per_s"]
-        line = main_line(bar)
-        assert np.asarray(line.get_xdata()).tolist() == BATCHES
-        assert np.asarray(line.get_ydata()) == pytest.approx(mine["mean"].to_numpy())
-        ends = np.array([segment[:, 1] for segment in bar.lines[2][0].get_segments()])
-        assert ends == pytest.approx(mine[["low", "high"]].to_numpy())
+        line, upright = main_line(bar), bar.lines[2][0]
+        assert line.get_linestyle() != "None"
+        assert line.get_marker() in {"None", "none"}
+        seen = seen_at(axes, line, line.get_xydata())
+        assert seen[:, 0] == pytest.approx(BATCHES)
+        assert seen[:, 1] == pytest.approx(mine["mean"].to_numpy())
+        ends = np.array([seen_at(axes, upright, segment) for segment in upright.get_segments()])
+        assert ends[:, :, 1] == pytest.approx(mine[["low", "high"]].to_numpy())
+        assert ends[:, :, 0] == pytest.approx(np.transpose([BATCHES, BATCHES]))
+
+
+@pytest.mark.parametrize(
+    ("batches", "scale"),
+    [
+        ([25, 50, 75, 100, 125, 150, 200, 300, 500, 1000], "log"),
+        ([25, 98, 99, 100, 101, 1000], "log"),
+        ([0, 1, 100], "linear"),
+        ([1, 2, 3, 500], "category"),
+        (["552", "452 4.5.3"], "category"),
+        ([50], "log"),
+    ],
+)
+def test_markers_are_seen_nearer_to_their_own_level_than_to_another(batches: list[Any], scale: str) -> None:
+    table = summary(batches, [10])
+    names = [f"sender {number}" for number in range(9)]
+    table = pd.concat([table[table["client.strategy"] == "corrected"].assign(**{"client.strategy": name})
+                       for name in names])  # fmt: skip
+    figure = draw(table, x_scale=scale)
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    places = np.asarray(axes.get_xticks(), dtype=float)
+    true = axes.transData.transform(np.column_stack([places, np.ones(len(places))]))[:, 0]
+    smallest = float(np.min(np.diff(true))) if len(true) > 1 else float(axes.bbox.width)
+    shown = markers(axes)
+    assert len(shown) == len(names)
+    steps = []
+    for line in shown:
+        at = np.asarray(line.get_transform().transform(np.asarray(line.get_xydata(), dtype=float)))[:, 0]
+        steps.append(at - true)
+    assert np.abs(steps).max() < smallest / 2
+    assert len({round(float(step[0]), 3) for step in steps}) == len(names)  # those that coincide are told apart
+
+
+def test_closed_forms_are_seen_at_their_true_place() -> None:
+    theory = summary([50, 75, 100, 1000])[lambda table: table["response"] == "false_ndr_rate"]
+    figure = draw(theory=theory.drop(columns=["low", "high", "n", "sd", "point"]))
+    figure.canvas.draw()
+    axes = figure.axes[2]
+    curves = [line for line in axes.lines if line.get_zorder() == 1.5]
+    assert len(curves) == len(SENDERS)
+    for curve in curves:
+        assert seen_at(axes, curve, curve.get_xydata())[:, 0] == pytest.approx([50, 75, 100, 1000])
+
+
+def test_a_line_that_is_lower_is_seen_lower_at_every_x() -> None:
+    figure = draw()
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    xs = np.geomspace(BATCHES[0], BATCHES[-1], 50)
+    heights = []
+    for bar in bars(axes):
+        seen = seen_at(axes, main_line(bar), main_line(bar).get_xydata())
+        heights.append(np.interp(np.log(xs), np.log(seen[:, 0]), seen[:, 1]))
+    table = summary()
+    for sender, height in zip(SENDERS, heights, strict=True):
+        mine = table[(table["client.strategy"] == sender) & (table["network.rtt_ms"] == 10)]
+        mean = mine[mine["response"] == "delivered_per_s"]["mean"].to_numpy()
+        assert height == pytest.approx(np.interp(np.log(xs), np.log(BATCHES), mean))
 
 
 def test_one_legend_that_says_what_the_bars_are() -> None:

@@ -147,6 +147,8 @@ def test_bad_arguments(options: dict[str, Any], message: str, calls: list[Any]) 
 def test_bad_scenario() -> None:
     with pytest.raises(InputError, match="scenario: not a scenario; given: 5; allowed: a Scenario, or a dict"):
         simulate(5)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="scenario: not a scenario"):
+        simulate({1: 2})  # type: ignore[dict-item]
     with pytest.raises(InputError, match=r"client\.strateggy"):
         simulate({"client": {"strateggy": "corrected"}})
 

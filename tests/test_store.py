@@ -114,7 +114,7 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as base:
         base.execute("PRAGMA user_version = 99")
     base.close()
-    with pytest.raises(InputError, match=r"another version of simsmtp; given: 99; allowed: schema 1"):
+    with pytest.raises(InputError, match=r"another version of simsmtp; given: 99; allowed: schema 2"):
         Store(path)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simsmtp.study.toml_lines import key_lines, line_of
+from simsmtp.model.toml_lines import key_lines, line_of
 
 TEXT = '''# a comment with [brackets] and = signs
 top = 1

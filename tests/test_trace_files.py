@@ -230,6 +230,16 @@ def test_421_is_the_cause_of_all_that_the_transaction_had_named(tmp_path: Path) 
     assert causes(tmp_path, tables) == {("4.4.7", "smtp; 421 4.3.2 Too many recipients")}
 
 
+@pytest.mark.parametrize("client", [{"pipelining": False}, {"window_recipients": 1}], ids=["alone", "one by one"])
+def test_a_421_to_rset_is_not_the_cause_of_those_refused_before(tmp_path: Path, client: dict[str, Any]) -> None:
+    tables = {
+        "workload": {"messages": 2, "recipients_per_message": 2, "unknown_share": 1.0},
+        "client": {"connections": 1, **client},
+        "server": {"hard_error_limit": 2},
+    }
+    assert causes(tmp_path, tables) == {("5.1.1", "smtp; 550 5.1.1 User unknown")}
+
+
 def test_who_never_got_a_connection_expired(tmp_path: Path) -> None:
     tables = {
         "client": {"expiry_s": 30, "connections": 2},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from simsmtp.engines import run_replication
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
@@ -160,3 +162,32 @@ def test_a_server_that_hangs_up_leaves_nothing_committed() -> None:
     assert "  (the server has closed)\n" in text
     assert "  nothing was committed\n" in text
     assert "QUIT" not in text
+
+
+LAST_ON_A_CONNECTION = {
+    "per connection": {"limit_kind": "connection", "recipient_limit": 3},
+    "messages per connection": {"messages_per_connection": 1},
+}
+
+
+@pytest.mark.parametrize("server", LAST_ON_A_CONNECTION.values(), ids=LAST_ON_A_CONNECTION)
+def test_a_421_after_a_committed_transaction_takes_nothing_back(server: dict[str, object]) -> None:
+    scenario = Scenario(workload={"messages": 2, "recipients_per_message": 3}, client={"connections": 1}, server=server)
+    first = "\n".join(written(scenario)).partition("Connection 2")[0]
+    told, _, rest = first.partition("421")
+    assert "  what corrected concludes\n" in told
+    assert "nothing was committed" not in told
+    assert rest
+    assert "taken as accepted" in told
+
+
+def test_a_421_in_a_later_transaction_is_told_there() -> None:
+    scenario = Scenario(
+        workload={"messages": 2, "recipients_per_message": 2},
+        client={"expiry_s": 1.0, "connections": 1},
+        server={"recipient_limit": 1, "overflow_reply": 421},
+    )
+    alone = Scenario(workload={"recipients_per_message": 2, "messages": 1}, client={"expiry_s": 1.0})
+    assert "nothing was committed" not in "\n".join(written(alone))
+    for connection in "\n".join(written(scenario)).split("Connection ")[1:]:
+        assert ("nothing was committed" in connection) == ("421" in connection)

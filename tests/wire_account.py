@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 CHUNK = re.compile(rb"BDAT ([0-9]{1,12})( LAST)?[ \t]*", re.IGNORECASE)
-_PATH = re.compile(rb"[^<]*<(?:@[^:>]*:)?([^>]*)>")
+_PATH = re.compile(rb"[^<]*<(?:@[^:>]*:)?((?:\"(?:[^\"\\]|\\.)*\"|[^>\"])*)>")
 
 
 _TO_ALL = (b"DATA", b"TEXT", b"BDAT", b"LAST")

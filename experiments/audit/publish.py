@@ -59,9 +59,15 @@ def likeness(rows: Sequence[dict[str, Any]]) -> str:
         else:
             alike[row["sender"], row["queued"] > 0] += 1
     senders = {row["sender"]: row["version"] for row in rows}
-    lines = [
-        "| sender | cells | all predicted | transactions given, the rest predicted | order not known | different |"
+    heads = [
+        "sender",
+        "cells",
+        "all predicted",
+        "transactions given, the rest predicted",
+        "order not known",
+        "different",
     ]
+    lines = [f"| {' | '.join(heads)} |"]
     lines += ["|---|---:|---:|---:|---:|---:|"]
     for sender, version in senders.items():
         count = sum(row["sender"] == sender for row in rows)

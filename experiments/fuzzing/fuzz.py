@@ -6,6 +6,11 @@ is in ``tests/fuzz_targets.py``. Example, fifteen minutes and then the figures::
     python experiments/fuzzing/fuzz.py server --seconds 900 --work /tmp/fuzzing
     python experiments/fuzzing/figures.py --work /tmp/fuzzing
 
+The target ``changed`` needs no atheris: it changes valid experiments and settings here and there, as
+``tests/experiment_texts.py`` does, and says which branches of the readers that reached::
+
+    python experiments/fuzzing/fuzz.py changed --seconds 600 --work /tmp/fuzzing
+
 The work folder keeps a corpus for each target, so that a further run goes on from there, a line for each run in
 ``runs.jsonl``, and an input for each fault. The corpus of the tests is where a first run begins.
 """
@@ -15,15 +20,22 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
 import sys
+import time
+import traceback
+from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-TARGETS = ("server", "client", "replies", "texts", "experiment")
+TARGETS = ("server", "client", "replies", "texts", "experiment", "changed")
+READERS = ("study/experiment.py", "study/factors.py", "study/design.py", "study/sampling.py", "study/settings.py",
+           "study/places.py", "study/keys.py", "study/sizes.py", "study/tables.py", "study/capacity_table.py",
+           "study/traces.py", "model/toml_text.py", "model/toml_lines.py")  # fmt: skip
 LONGEST, LONGEST_FILE = 1500, 3000
 
 
@@ -35,6 +47,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=900, help="how long")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)  # the process that is measured
     arguments = parser.parse_args()
+    if arguments.target == "changed":
+        sys.exit(change(arguments.work, arguments.seconds))
     if arguments.inside:
         fuzz(arguments.target, options(arguments.target, arguments.work, arguments.seconds))
     else:
@@ -98,6 +112,37 @@ def measure(target: str, work: Path, seconds: int) -> int:
     with (work / "runs.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
     return child.returncode
+
+
+def change(work: Path, seconds: int) -> int:
+    """Change experiments and settings until the time is over; note what it came to; return 1 for a fault."""
+    import coverage  # noqa: PLC0415 - the other targets do without
+
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+    files = [str(ROOT / "simsmtp" / one) for one in READERS]
+    watched = coverage.Coverage(branch=True, data_file=None, config_file=False, include=files)
+    outcomes: Counter[str] = Counter()
+    begun, spent = time.monotonic(), time.process_time()
+    work.mkdir(parents=True, exist_ok=True)
+    with watched.collect():
+        from experiment_texts import broken, setting, tried  # noqa: PLC0415
+
+        seed = int(begun * 1e6)
+        while time.monotonic() - begun < seconds:
+            seed += 1
+            choose = random.Random(seed)  # noqa: S311
+            text, settings = broken(choose), [setting(choose) for _ in range(choose.choice([0, 0, 1, 2]))]
+            try:
+                outcomes[tried(text.encode(), settings)] += 1
+            except Exception:  # noqa: BLE001 - that is what is looked for
+                outcomes["faults"] += 1
+                (work / f"changed-{seed}").write_text("\n".join([text, *settings, traceback.format_exc()]))
+    watched.report(show_missing=True)
+    row = {"target": "changed", "inputs": outcomes.total(), "cpu_s": round(time.process_time() - spent, 1), **outcomes}
+    print(json.dumps(row))
+    with (work / "changed.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+    return int(outcomes["faults"] > 0)
 
 
 if __name__ == "__main__":

@@ -53,8 +53,8 @@ class XAxis(NamedTuple):
         return self.scale != "category" or all(level is None or _is_number(level) for level in self.levels)
 
     def gap(self) -> float:
-        """Return the ordinary distance of neighbours, as a share of the axis."""
-        return float(np.median(np.diff(self._fractions()))) if len(self.levels) > 1 else 0.3
+        """Return the smallest distance of neighbours, as a share of the axis."""
+        return float(np.min(np.diff(self._fractions()))) if len(self.levels) > 1 else 0.3
 
     def limits(self) -> tuple[float, float]:
         """Return the ends of the axis: half a category, or 6 % of its length, beyond the levels."""

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from simsmtp.analysis.labels import factor_name, level_text, response_label
+from simsmtp.analysis.objectives import Unit
 from simsmtp.analysis.style import COLOURS, RC, THEORY, LineStyle, line_styles
+from simsmtp.model.numbers import percent_text
+from simsmtp.shown import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _LOW, _HIGH = COLOURS[2], COLOURS[1]
+_SECONDS = Unit("s", 1.0)
 _MARK = "0.25"
 
 
@@ -48,6 +52,8 @@ def capacity_figure(
     title: str,
     destinations: Sequence[str] = (),
     level: float = 0.95,
+    unit: Unit = _SECONDS,
+    pooled: str = "",
 ) -> Figure:
     """Draw saturation curve and tornado.
 
@@ -72,6 +78,10 @@ def capacity_figure(
         Their names, for factors such as ``destinations.0.network.rtt_ms``.
     level : float
         Confidence level of the intervals.
+    unit : Unit
+        In which delays are drawn.
+    pooled : str
+        That percentiles are pooled over destinations, where they are.
     """
     import matplotlib as mpl  # noqa: PLC0415 - importing matplotlib is paid for only where something is drawn
 
@@ -83,7 +93,7 @@ def capacity_figure(
         panels = list(drawn.subplots(1, max(columns, 1), squeeze=False)[0])
         if not curve.empty:
             _throughput(panels[0], curve, bounds)
-            _delays(panels[1], curve, late, ceiling)
+            _delays(panels[1], curve, late, ceiling, unit, pooled)
             for axes in panels[:2]:
                 _rates(axes, curve, written, largest)
         if not tornado.empty:
@@ -117,9 +127,10 @@ def _label(axes: Axes, height: float, text: str) -> None:
     )  # fmt: skip
 
 
-def _delays(axes: Axes, curve: DataFrame, late: str, ceiling: Ceiling | None) -> None:
+def _delays(axes: Axes, given: DataFrame, late: str, ceiling: Ceiling | None, unit: Unit, pooled: str) -> None:
     from simsmtp.analysis.panels import _log_ticks  # noqa: PLC0415
 
+    curve = given.assign(**{str(one): given[one] / unit.factor for one in given if str(one).startswith("delay_")})
     styles = line_styles(3, 0.0, joined=True)
     if late != "delay_p50_s":
         _with_bars(axes, curve, late, styles[1], response_label(late).partition(" of ")[0])
@@ -127,9 +138,10 @@ def _delays(axes: Axes, curve: DataFrame, late: str, ceiling: Ceiling | None) ->
     axes.set_yscale("log")
     _log_ticks(axes, "log")
     if ceiling is not None:
-        axes.axhline(ceiling.threshold, color=_MARK, linewidth=0.9, linestyle=(0, (4, 2)))
-        _label(axes, ceiling.threshold, ceiling.text)
-    axes.set_ylabel("delay (s), mean over replications")
+        axes.axhline(ceiling.threshold / unit.factor, color=_MARK, linewidth=0.9, linestyle=(0, (4, 2)))
+        _label(axes, ceiling.threshold / unit.factor, ceiling.text)
+    label = f"delay ({unit.name}), mean over replications"
+    axes.set_ylabel(f"{label}\n{pooled}" if pooled else label)
     axes.set_title("How late", fontweight="bold", pad=24)
     # Where the objective is easily met its line is the highest thing, else the curves are: matplotlib finds the gap.
     axes.legend(loc="best", frameon=True, framealpha=0.9, edgecolor="none")
@@ -182,13 +194,14 @@ def _tornado(axes: Axes, tornado: DataFrame, destinations: Sequence[str]) -> Non
         for index, row in enumerate(rows.to_dict("records")):
             _bar(axes, place + (index - (len(rows) - 1) / 2) * height, row, height)
     axes.axvline(0, color=_MARK, linewidth=0.9)
-    axes.set_yticks(range(len(factors)), [_factor(one, _level(tornado, one), destinations) for one in factors])
+    axes.set_yticks(range(len(factors)), [_factor(one, _level(tornado, one), destinations) for one in factors],
+                    parse_math=False)  # fmt: skip
     axes.set_ylim(len(factors) - 0.5, -0.5)
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")
     axes.margins(x=0.16)
     base = float(tornado["base_mean"].iloc[0])
-    axes.set_xlabel(f"change of {response_label(tornado['response'].iloc[0])}, from {base:.3g}")
+    axes.set_xlabel(f"change of {response_label(tornado['response'].iloc[0])}, from {level_text(base)}")
     axes.set_title("What sways it", fontweight="bold", pad=24)
 
 
@@ -217,7 +230,7 @@ def _factor(factor: str, base: object, destinations: Sequence[str]) -> str:
     """Return how a factor is called, with the destination it belongs to and its level as written."""
     parts = factor.split(".")
     inner = factor_name(".".join(parts[2:]) if parts[0] == "destinations" else factor)
-    where = f" of {destinations[int(parts[1])]}" if parts[0] == "destinations" else ""
+    where = f" of {shown(destinations[int(parts[1])])}" if parts[0] == "destinations" else ""
     mean = "mean " if isinstance(base, str) and np.isfinite(_number(base)) else ""
     written = f"{mean}{level_text(_number(base))}" if mean else level_text(base)
     return fill(f"{inner.name}{where}", 22) + "\n" + f"({written}{' ' + inner.suffix if inner.suffix else ''})"
@@ -232,6 +245,7 @@ def _number(level: object) -> float:
 
 
 def _note(drawn: Figure, curve: DataFrame, tornado: DataFrame, level: float) -> None:
-    runs = "" if curve.empty else f" over {curve['n'].min()} to {curve['n'].max()} replications"
+    least, most = (0, 0) if curve.empty else (curve["n"].min(), curve["n"].max())
+    runs = "" if curve.empty else f" over {most if least == most else f'{least} to {most}'} replications"
     paired = "; changes are paired by replication" if not tornado.empty else ""
-    drawn.supxlabel(f"bars: {level * 100:.4g} % t intervals{runs}{paired}", fontsize=7.5, color=_MARK)
+    drawn.supxlabel(f"bars: {percent_text(level, 4)} t intervals{runs}{paired}", fontsize=7.5, color=_MARK)

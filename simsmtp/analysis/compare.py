@@ -49,6 +49,7 @@ def compare_rows(
     means_only: bool = False,
     name: str = "",
     notes: Sequence[str] = (),
+    caveats: Sequence[tuple[str, str]] = (),
 ) -> Comparison:
     """Compare per-replication rows, paired by design point and replication.
 
@@ -71,8 +72,8 @@ def compare_rows(
         How many times in all the data are looked at: each look gets its share of both error probabilities.
     means_only : bool
         The rows hold means: the exact tier alone applies, and what differs is INCONCLUSIVE.
-    name, notes : str, sequence of str
-        Passed on.
+    name, notes, caveats
+        Passed on, see `Comparison`.
 
     Raises
     ------
@@ -94,7 +95,7 @@ def compare_rows(
     cells = [_means_only(cell) for cell in cells] if means_only else cells
     columns = tuple(points.columns[1:])
     table = _table(points, columns, keys, with_alarms(cells, alarm), failed)
-    return Comparison(table, base, new, columns, level, alarm, name, tuple(notes))
+    return Comparison(table, base, new, columns, level, alarm, name, tuple(notes), tuple(caveats))
 
 
 def read_margins(given: Margins) -> dict[str, Margin]:
@@ -104,7 +105,11 @@ def read_margins(given: Margins) -> dict[str, Margin]:
     for name, one in each.items():
         _require_response(name, COLUMNS)
         margins[name] = one if isinstance(one, Margin) else Margin(one)
-        if not all(0 <= part < np.inf for part in margins[name]):
+        try:
+            usable = all(0 <= part < np.inf for part in margins[name])
+        except TypeError:  # no number
+            usable = False
+        if not usable:
             raise InputError("not a margin", key="margin", given=one, allowed="0 or more; 0.05 is 5 %")
     return margins
 

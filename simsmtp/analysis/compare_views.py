@@ -4,34 +4,40 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.analysis.verdicts import CHANGED, IDENTICAL, INCONCLUSIVE, OK, REGRESSION
+from simsmtp.model.counted import counted
+from simsmtp.model.numbers import number_text, percent_text, signed_text
+from simsmtp.shown import html_text, markdown_text, shown
 
 if TYPE_CHECKING:
     from simsmtp.analysis.comparison import Comparison
 
-_COLUMNS = ("response", "base", "new", "change", "allowed", "verdict")
+COLUMNS = ("response", "base", "new", "change", "allowed", "verdict")
 _COLOURS = {OK: "#2e7d32", IDENTICAL: "#2e7d32", CHANGED: "#555", INCONCLUSIVE: "#b26a00"}
 
 
 def headline(found: Comparison) -> str:
     """Return the verdict with what it counts, in one line."""
     points = found.rows["point"].nunique()
-    cells = f"{len(found.rows)} responses at {points} design point{'s' * (points != 1)}"
+    cells = f"{counted(len(found.rows), 'response')} at {counted(points, 'design point')}"
     if found.verdict == IDENTICAL:
         return f"{IDENTICAL}: {cells}, to the last bit"
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in found.counts.items())
-    return f"{found.verdict}: {counts} (of {cells}); behaviour changed"
+    aside = "; ".join(caveat for _, caveat in found.caveats)
+    if set(found.counts) == {IDENTICAL}:
+        return f"{found.verdict}: {cells} are equal, but the sides are not the same: {aside}"
+    counts = ", ".join(f"{count:,} {verdict}" for verdict, count in found.counts.items())
+    text = f"{found.verdict}: {counts} (of {cells}); behaviour changed"
+    return f"{text}. Left out or not known: {aside}" if aside else text
 
 
 def explanation(found: Comparison) -> str:
     """Return how intervals and verdicts are meant, in one line."""
     return (
-        f"Changes of the mean with {found.level * 100:.4g} % paired t intervals. OK: the interval lies within the "
+        f"Changes of the mean with {percent_text(found.level, 4)} paired t intervals. OK: the interval lies within the "
         f"allowed change. REGRESSION: beyond it, with a false alarm anywhere in this table in at most "
-        f"{found.alarm * 100:.2g} % of comparisons. INCONCLUSIVE: neither.{_next_step(found)}"
+        f"{percent_text(found.alarm, 2)} of comparisons. INCONCLUSIVE: neither.{_next_step(found)}"
     )
 
 
@@ -40,6 +46,8 @@ def _next_step(found: Comparison) -> str:
     if found.verdict != INCONCLUSIVE:
         return ""
     rows = found.rows[found.rows["verdict"] == INCONCLUSIVE]
+    if rows.empty:
+        return " Next: compare again with what one side lacks."
     pairs = int(rows["n"].max())
     if rows["low"].isna().all():
         step = "write a baseline of rows, with two replications or more (simsmtp run … --write-baseline FILE)"
@@ -54,7 +62,7 @@ def cells_of(row: Mapping[Any, Any], factors: tuple[str, ...]) -> list[str]:
     allowed = f"{_change(row['margin'], row['relative'])}{sign}".lstrip("+")
     verdict = row["verdict"] + (f": {row['reason']}" if row["reason"] else "")
     values = [row["response"], number(row["base_mean"]), number(row["new_mean"]), change_text(row), allowed, verdict]
-    return [str(row[name]) for name in factors] + values
+    return [shown(row[name]) for name in factors] + values
 
 
 def change_text(row: Mapping[Any, Any]) -> str:
@@ -74,52 +82,49 @@ def change_text(row: Mapping[Any, Any]) -> str:
 def _change(value: float, relative: bool) -> str:
     if math.isnan(value):
         return "-"
-    value += 0.0  # no minus in front of zero
-    return f"{value * 100:+.3g} %" if relative else f"{value:+.4g}"
+    return percent_text(value, signed=True) if relative else signed_text(value)
 
 
 def number(value: float) -> str:
     """Return a mean with four digits, counts in full."""
-    if math.isnan(value):
-        return "-"
-    value += 0.0  # no minus in front of zero
-    return f"{value:.0f}" if abs(value) >= 10000 or value == int(value) else f"{value:.4g}"
+    return number_text(value)
 
 
 def markdown_of(found: Comparison, limit: int = 40) -> str:
     """Return verdict, table and notes as Markdown."""
-    lines = [f"### {found.name or 'comparison'}: {headline(found)}", ""]
+    lines = [f"### {markdown_text(found.name or 'comparison')}: {headline(found)}", ""]
     rows = found.worst_first().to_dict("records")
     if rows:
-        heads = [*found.factors, *_COLUMNS]
+        heads = [*found.factors, *COLUMNS]
         lines += [_row(heads), _row(["---"] * len(heads))]
         lines += [_row(cells_of(row, found.factors)) for row in rows[:limit]]
         lines += ["", *([f"… and {len(rows) - limit} more.", ""] if len(rows) > limit else []), explanation(found), ""]
-    lines += [f"- {note}" for note in found.notes]
+    lines += [f"- {markdown_text(note)}" for note in found.notes]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(map(markdown_text, cells)) + " |"
 
 
 def html_of(found: Comparison, limit: int = 60) -> str:
     """Return verdict and table for a notebook."""
     colour = _COLOURS.get(found.verdict, "#b3261e")
-    title = f"<b>{escape(found.name)}</b> " if found.name else ""
-    head = f'<p>{title}<b style="color: {colour}">{escape(headline(found))}</b></p>'
+    title = f"<b>{html_text(found.name)}</b> " if found.name else ""
+    head = f'<p>{title}<b style="color: {colour}">{html_text(headline(found))}</b></p>'
     rows = found.worst_first().to_dict("records")[:limit]
     if not rows:
         return head
-    heads = "".join(f"<th>{escape(name)}</th>" for name in (*found.factors, *_COLUMNS))
+    heads = "".join(f"<th>{html_text(name)}</th>" for name in (*found.factors, *COLUMNS))
     body = "".join(_html_row(cells_of(row, found.factors), row["verdict"]) for row in rows)
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
-    notes = "".join(f"<li>{escape(note)}</li>" for note in found.notes)
-    return f"{head}{table}<p><small>{escape(explanation(found))}</small></p>" + (f"<ul>{notes}</ul>" if notes else "")
+    notes = "".join(f"<li>{html_text(note)}</li>" for note in found.notes)
+    notes = f"<ul>{notes}</ul>" if notes else ""
+    return f"{head}{table}<p><small>{html_text(explanation(found))}</small></p>{notes}"
 
 
 def _html_row(cells: list[str], verdict: str) -> str:
-    *others, last = (escape(cell) for cell in cells)
+    *others, last = (html_text(cell) for cell in cells)
     weight = "bold" if verdict == REGRESSION else "normal"
     style = f"color: {_COLOURS.get(verdict, '#b3261e')}; font-weight: {weight}; text-align: left"
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in others) + f'<td style="{style}">{last}</td></tr>'
@@ -142,7 +147,7 @@ def dict_of(found: Comparison) -> dict[str, Any]:
         "counts": found.counts,
         "level": found.level,
         "alarm": found.alarm,
-        "notes": list(found.notes),
+        "notes": [*found.notes, *(text for _, text in found.caveats)],
         "rows": rows,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,14 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 ALARM = 0.01
-_EXIT_CODES = {FAILED: 1, REGRESSION: 3, INCONCLUSIVE: 4}
+EXIT_CODES = {FAILED: 1, REGRESSION: 3, INCONCLUSIVE: 4}
 _ORDER = (FAILED, REGRESSION, INCONCLUSIVE, OK, CHANGED, IDENTICAL)
+
+
+def gravest(verdicts: Iterable[str]) -> str:
+    """Return the gravest of several verdicts; identical where there are none."""
+    found = set(verdicts)
+    return next((one for one in _ORDER if one in found), IDENTICAL)
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,6 +44,9 @@ class Comparison:
         Of the study.
     notes : tuple of str
         What a reader should know of the inputs.
+    caveats : tuple of (str, str)
+        What the two sides do not share and the rows therefore do not show, such as replications of one side only:
+        the best verdict that this leaves, and a text.
     """
 
     rows: DataFrame
@@ -47,18 +57,18 @@ class Comparison:
     alarm: float = ALARM
     name: str = ""
     notes: tuple[str, ...] = ()
+    caveats: tuple[tuple[str, str], ...] = ()
 
     @property
     def verdict(self) -> str:
-        """The gravest verdict of all cells; "changed" does not count and shows as OK."""
-        found = set(self.rows["verdict"])
-        gravest = next((one for one in _ORDER if one in found), IDENTICAL)
-        return OK if gravest == CHANGED else gravest
+        """The gravest verdict of all cells and caveats; "changed" does not count and shows as OK."""
+        found = gravest([*self.rows["verdict"], *(one for one, _ in self.caveats)])
+        return OK if found == CHANGED else found
 
     @property
     def exit_code(self) -> int:
         """0 ok, 1 a replication failed, 3 regression, 4 inconclusive."""
-        return _EXIT_CODES.get(self.verdict, 0)
+        return EXIT_CODES.get(self.verdict, 0)
 
     @property
     def counts(self) -> dict[str, int]:

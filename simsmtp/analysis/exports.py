@@ -10,11 +10,14 @@ from xml.etree import ElementTree as ET  # only written, never parsed
 
 import numpy as np
 
+from simsmtp.analysis.capacity_comparison import CapacityComparison
 from simsmtp.analysis.compare_views import change_text, headline, plain
 from simsmtp.analysis.intervals import Interval, mean_interval
 from simsmtp.analysis.verdicts import FAILED, INCONCLUSIVE, REGRESSION
 from simsmtp.errors import InputError
+from simsmtp.model.numbers import number_text
 from simsmtp.model.responses import BY_NAME
+from simsmtp.shown import shown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -22,10 +25,9 @@ if TYPE_CHECKING:
     from simsmtp.analysis.comparison import Comparison
 
 Documents = dict[str, str]
-_ILLEGAL = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd]")
 
 
-def export(found: Comparison, kind: str) -> Documents:
+def export(found: Comparison | CapacityComparison, kind: str) -> Documents:
     """Return a comparison as the documents of a format.
 
     Parameters
@@ -44,6 +46,10 @@ def export(found: Comparison, kind: str) -> Documents:
     """
     if kind not in FORMATS:
         raise InputError("unknown format", key="--to", given=kind, allowed=FORMATS)
+    if isinstance(found, CapacityComparison):
+        if kind != "markdown":
+            raise InputError("does not take capacity plans", key="--to", given=kind, allowed="markdown, or --json")
+        return {"": found.to_markdown(len(found.rows))}
     return FORMATS[kind](found)
 
 
@@ -112,7 +118,7 @@ def _gobench(found: Comparison) -> Documents:
 
 
 def _token(text: object) -> str:
-    return re.sub(r"[\s/=]+", "_", str(text))
+    return shown(re.sub(r"[\s/=]+", "_", str(text)))
 
 
 def _pytest_benchmark(found: Comparison) -> Documents:
@@ -155,18 +161,23 @@ def _stats(values: np.ndarray) -> dict[str, Any]:
 
 def _junit(found: Comparison) -> Documents:
     rows = found.rows.to_dict("records")
+    verdicts = [*(row["verdict"] for row in rows), *(verdict for verdict, _ in found.caveats)]
     counts = {
-        "tests": len(rows),
-        "failures": sum(row["verdict"] in {REGRESSION, INCONCLUSIVE} for row in rows),
+        "tests": len(verdicts),
+        "failures": sum(one in {REGRESSION, INCONCLUSIVE} for one in verdicts),
         "errors": sum(row["verdict"] == FAILED for row in rows),
     }
     numbers = {name: str(count) for name, count in counts.items()} | {"time": "0"}
     suites = ET.Element("testsuites", {"name": "simsmtp compare", **numbers})
-    suite = ET.SubElement(suites, "testsuite", {"name": _legal(found.name or "simsmtp"), **numbers})
+    suite = ET.SubElement(suites, "testsuite", {"name": shown(found.name or "simsmtp"), **numbers})
     for row in rows:
-        _junit_case(suite, row, _legal(_name_of(found, row)))
+        _junit_case(suite, row, shown(_name_of(found, row)))
+    for number, (verdict, text) in enumerate(found.caveats, 1):
+        case = ET.SubElement(suite, "testcase", {"classname": "sides", "name": f"the same {number}", "time": "0"})
+        if verdict == INCONCLUSIVE:
+            ET.SubElement(case, "failure", {"type": verdict, "message": shown(text)})
     output = ET.SubElement(suite, "system-out")
-    output.text = _legal(headline(found))
+    output.text = shown(headline(found))
     ET.indent(suites)
     return {"": '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"}
 
@@ -176,12 +187,9 @@ def _junit_case(suite: ET.Element, row: Mapping[Any, Any], name: str) -> None:
     if row["verdict"] in {REGRESSION, INCONCLUSIVE, FAILED}:
         tag = "error" if row["verdict"] == FAILED else "failure"
         message = f"{row['verdict']}: {change_text(row)} {row['reason']}".rstrip()
-        detail = f"base mean {row['base_mean']:.6g}, new mean {row['new_mean']:.6g}, {row['n']} pairs"
-        ET.SubElement(case, tag, {"type": row["verdict"], "message": _legal(message)}).text = detail
-
-
-def _legal(text: str) -> str:
-    return _ILLEGAL.sub("?", text)
+        means = [f"{side} mean {number_text(row[f'{side}_mean'], 6)}" for side in ("base", "new")]
+        detail = f"{', '.join(means)}, {row['n']} pairs"
+        ET.SubElement(case, tag, {"type": row["verdict"], "message": shown(message)}).text = detail
 
 
 def _markdown(found: Comparison) -> Documents:

@@ -13,6 +13,8 @@ from simsmtp.analysis.intervals import all_zero, mean_interval, zero_bound
 from simsmtp.analysis.objectives import Objective
 from simsmtp.analysis.rates import share_showing_any
 from simsmtp.analysis.summary import clipped
+from simsmtp.model.counted import counted
+from simsmtp.model.numbers import number_text, percent_text
 from simsmtp.model.responses import BY_NAME
 
 MET, MISSED, UNDECIDED = "met", "missed", "undecided"
@@ -96,13 +98,14 @@ def verdict_of(judgements: Sequence[Judgement]) -> str:
 
 def _none_seen(objective: Objective, n: int, level: float) -> Judgement:
     bound = zero_bound(n, level)
-    sentence = f"none in {n} replications; at the {level:.0%} level at most {bound:.1%} of replications show any"
-    return Judgement(objective, MET, n, 0.0, 0.0, bound, _spaced(sentence))
+    most = f"at the {percent_text(level, 4)} level at most {percent_text(bound)} of replications show any"
+    sentence = f"none in {counted(n, 'replication')}; {most}"
+    return Judgement(objective, MET, n, 0.0, 0.0, bound, sentence)
 
 
 def _some_seen(objective: Objective, known: NDArray[np.float64], level: float) -> Judgement:
     share = share_showing_any(known, level)
-    sentence = f"{share.events} of {share.n} replications show some, {known.mean():.4g} each on average"
+    sentence = f"{share.events} of {share.n} replications show some, {number_text(float(known.mean()))} each on average"
     return Judgement(objective, MISSED, share.n, share.share, share.low, share.high, sentence)
 
 
@@ -117,16 +120,10 @@ def _by_interval(objective: Objective, known: NDArray[np.float64], level: float)
     verdict = MET if passes(worse, objective.threshold) else UNDECIDED
     verdict = verdict if passes(better, objective.threshold) else MISSED
     interval = f"{_amount(objective, low)} to {_amount(objective, high)}"
-    sentence = (
-        f"{_amount(objective, found.mean)} on average over {found.n} replications, {level:.0%} interval {interval}"
-    )
-    return Judgement(objective, verdict, found.n, found.mean, low, high, _spaced(sentence))
+    mean, ends = _amount(objective, found.mean), f"{percent_text(level, 4)} interval {interval}"
+    sentence = f"{mean} on average over {found.n:,} replications, {ends}"
+    return Judgement(objective, verdict, found.n, found.mean, low, high, sentence)
 
 
 def _amount(objective: Objective, value: float) -> str:
-    unit = {"s": " s", "1/s": " /s"}.get(BY_NAME[objective.response].unit, "")
-    return f"{value:.4g}{unit}"
-
-
-def _spaced(sentence: str) -> str:
-    return sentence.replace("%", " %")
+    return f"{number_text(value / objective.unit.factor)} {objective.unit.name}".rstrip()

@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simsmtp.model.numbers import number_text
 from simsmtp.model.responses import BY_NAME
+from simsmtp.shown import shown
 
 
 class FactorName(NamedTuple):
@@ -77,7 +79,7 @@ def factor_name(factor: str) -> FactorName:
     """Return how a factor (a dotted scenario key, or any column) is called."""
     if factor in _FACTORS:
         return _FACTORS[factor]
-    last = factor.rpartition(".")[2]
+    last = shown(factor.rpartition(".")[2])
     for ending, unit in _SUFFIXES.items():
         if last.endswith(ending):
             return FactorName(last.removesuffix(ending).replace("_", " "), unit, "", unit)
@@ -110,7 +112,7 @@ def level_label(factor: str, level: object) -> str:
     unit = "" if level is None else named.suffix
     name = named.short or named.name
     spoken = isinstance(level, str) and not level[:1].isdigit()  # "452 4.5.3" reads as the number 552 does
-    return f"{name}: {level}" if spoken else f"{name} {level_text(level)} {unit}".rstrip()
+    return f"{name}: {shown(level)}" if spoken else f"{name} {level_text(level)} {unit}".rstrip()
 
 
 def level_text(level: object) -> str:
@@ -121,13 +123,11 @@ def level_text(level: object) -> str:
         return "on" if level else "off"
     if isinstance(level, int | float):
         return _number(level)
-    return str(level)
+    return shown(level)
 
 
 def _number(value: float) -> str:
-    if not float(value).is_integer():
-        return f"{value:.4g}"
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.0f}"
+    return number_text(value, apart=10_000)  # years and batch sizes of four digits are read without a comma
 
 
 def plain_level(level: object) -> object:

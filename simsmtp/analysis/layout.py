@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+_MARKERS_SPREAD = 0.6  # of the smallest gap between levels: each marker stays nearer to its own level than to another
 _ABREAST = 4  # panels beside each other that are still legible on a page
 
 
@@ -143,7 +144,7 @@ def lay_out(summary: DataFrame, figure: FigureSpec) -> tuple[Layout, DataFrame]:
     lines, panels = list(dict.fromkeys(shown["line"])), list(dict.fromkeys(shown["panel"]))
     axis = x_axis(list(shown["x"]), figure.x_scale, figure.x)
     width = _panel_width(axis, len(panels))
-    room = max(4.0, 0.7 * axis.gap() * _inner_pt(width))
+    room = _MARKERS_SPREAD * axis.gap() * _inner_pt(width)
     styles = line_styles(len(lines), room, joined=axis.joined(), levels=lines)
     return Layout(figure, axis, lines, panels, styles, width), shown
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -25,11 +26,20 @@ _PARTS = re.compile(
     r"\s*(?P<name>[A-Za-z][\w.]*)\s*(?P<percentile>p?\(\s*[\d.]+\s*\)|p[\d.]+)?\s*(?P<operator>[<>=!~]+)"
     r"\s*(?P<number>[-+]?(?:\d[\d_,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>[^\s\d]*)\s*"
 )
+MOST_OBJECTIVES = 100
+"""Objectives of one plan: every value that is searched is judged by each."""
 _SHAPE = "RESPONSE OPERATOR NUMBER [UNIT], such as 'delay p(99) < 60 s' or 'false_ndr == 0'"
 
 
 class NotCarriedError(InputError):
     """A percentile that the sample does not carry: no answer either way, exit code 4."""
+
+
+class Unit(NamedTuple):
+    """A unit as people write it, and what it is in the unit of the column."""
+
+    name: str
+    factor: float
 
 
 class Objective(NamedTuple):
@@ -69,6 +79,16 @@ class Objective(NamedTuple):
     def is_harder_when_busier(self) -> bool:
         """True where a higher arrival rate can only make it harder to meet; others may fail at low rates."""
         return self.is_ceiling and self.response in _HARDER_WHEN_BUSIER
+
+    @property
+    def unit(self) -> Unit:
+        """The unit that its author wrote, else that of the column."""
+        kind = "share" if self.response.endswith("_rate") else BY_NAME[self.response].unit
+        found = _PARTS.fullmatch(self.text)
+        written = found["unit"] if found else ""
+        if written in _UNITS[kind] and written:
+            return Unit(written.removeprefix("1"), _UNITS[kind][written])
+        return Unit({"s": "s", "1/s": "/s"}.get(kind, ""), 1.0)
 
     @property
     def percentile(self) -> str | None:
@@ -115,6 +135,11 @@ def parse_objective(text: str, key: str = "objective") -> Objective:
     return objective
 
 
+def delay_unit(objectives: Sequence[Objective]) -> Unit:
+    """Return the unit in which delays are shown: that of the first objective on one, else seconds."""
+    return next((one.unit for one in objectives if one.percentile is not None), Unit("s", 1.0))
+
+
 def parse_objectives(texts: Sequence[str], key: str = "objective") -> tuple[Objective, ...]:
     """Return several objectives, which together can be met; errors as `parse_objective`.
 
@@ -125,6 +150,8 @@ def parse_objectives(texts: Sequence[str], key: str = "objective") -> tuple[Obje
     """
     if not texts:
         raise InputError("at least one objective is required", key=key, allowed=_SHAPE)
+    if len(texts) > MOST_OBJECTIVES:
+        raise InputError("too many objectives", key=key, given=len(texts), allowed=f"up to {MOST_OBJECTIVES}")
     objectives = tuple(dict.fromkeys(parse_objective(text, key) for text in texts))
     for low in (one for one in objectives if not one.is_ceiling):
         for high in (one for one in objectives if one.is_ceiling and one.response == low.response):
@@ -184,6 +211,8 @@ def _require_reachable(objective: Objective, key: str) -> None:
     threshold, operator = objective.threshold, objective.operator
     share = objective.response.endswith("_rate")
     problem = ""
+    if not math.isfinite(threshold):
+        raise InputError("too large a number in an objective", key=key, given=objective.text)
     if operator == "==" and threshold != 0:
         problem = "only == 0 can be shown, for no interval lies on one point"
     elif threshold < 0 or (threshold == 0 and operator == "<"):

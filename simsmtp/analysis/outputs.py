@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
+from collections.abc import Hashable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from simsmtp.errors import InputError
+from simsmtp.files import read_text, why_not_replaceable
+from simsmtp.shown import cell, from_cell
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_MOST_OCTETS = 2**28
 
 
-def require_writable(path: Path, key: str, *, is_folder: bool = False) -> None:
+def require_writable(path: Path, key: str, *, is_folder: bool = False, may_be_made: bool = False) -> None:
     """Raise an `InputError` if a file, or a folder, could not be written here.
 
     Parameters
@@ -19,14 +30,85 @@ def require_writable(path: Path, key: str, *, is_folder: bool = False) -> None:
         Option or argument named in the complaint.
     is_folder : bool
         It is a folder, which may have to be made with those around it.
+    may_be_made : bool
+        The folder of the file may have to be made, too.
     """
-    reason = ""
-    folder = next(one for one in (path, *path.absolute().parents) if one.exists()) if is_folder else path.parent
-    if path.exists() and path.is_dir() != is_folder:
-        reason = "it is a folder" if path.is_dir() else "it is a file"
-    elif not folder.is_dir():
-        reason = f"there is no folder {str(folder)!r}"
-    elif not os.access(path if path.exists() else folder, os.W_OK):
-        reason = "no permission"
+    try:
+        reason = _why_no_folder(path) if is_folder else _why_no_file(path, may_be_made)
+    except OSError as error:
+        reason = error.strerror or str(error)
     if reason:
         raise InputError(f"cannot be written: {reason}", key=key, given=str(path))
+
+
+def csv_of(table: DataFrame) -> bytes:
+    """Return a table as CSV in which no label is a formula to a spreadsheet; `read_csv_texts` reads it."""
+    table = without_formulas(table)
+    texts = {one for _, column in table.items() for one in filter(_is_text, column)} | set(map(str, table.columns))
+    # Python before 3.13 quotes no carriage return by itself, and readers take it for the end of a line.
+    quoting: Any = csv.QUOTE_NONNUMERIC if any("\r" in one for one in texts) else csv.QUOTE_MINIMAL
+    text: str = table.to_csv(index=False, lineterminator="\n", quoting=quoting)
+    return text.encode("utf-8", "backslashreplace")
+
+
+def without_formulas(table: DataFrame) -> DataFrame:
+    """Return a table whose texts and heads are cells that no spreadsheet takes for formulas; see `simsmtp.shown`."""
+    changed: dict[Hashable, list[Any]] = {}
+    for name, column in table.items():
+        if column.dtype.kind in "OST" or column.dtype.name in {"category", "string", "str"}:
+            cells = {one: cell(one) for one in set(filter(_is_text, column))}
+            if any(one != text for one, text in cells.items()):
+                changed[name] = [cells[one] if _is_text(one) else one for one in column]
+    if changed:
+        table = table.copy()
+        for name, cells_of_column in changed.items():
+            table[name] = cells_of_column
+    return table.rename(columns={name: cell(name) for name in map(str, table.columns) if cell(name) != name})
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str)
+
+
+def read_csv_texts(path: Path) -> DataFrame:
+    """Return the table in a file as texts, with what `csv_of` put in front of some taken away.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, is no regular file, or is larger than 256 MiB.
+    ValueError
+        If it is no table.
+    """
+    return csv_texts(read_text(path, allowed="a table, as simsmtp wrote it", most=_MOST_OCTETS))
+
+
+def csv_texts(text: str) -> DataFrame:
+    """Return what `csv_of` made a text of, all of it as texts; a `ValueError` if it is no table."""
+    import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
+
+    table = pd.read_csv(io.StringIO(text), dtype="str", keep_default_na=False)
+    for name, column in table.items():
+        if any(one[:1] == "'" for one in column.unique()):
+            table[name] = [from_cell(one) for one in column]
+    return table.rename(columns={name: from_cell(name) for name in table.columns})
+
+
+def _why_no_file(path: Path, may_be_made: bool) -> str:
+    if reason := why_not_replaceable(path):
+        return reason
+    if may_be_made:
+        return _why_no_folder(path.parent)
+    if not path.parent.is_dir():
+        return f"there is no folder {str(path.parent)!r}"
+    there = [path.parent, path] if path.exists() else [path.parent]
+    return "" if all(os.access(one, os.W_OK) for one in there) else "no permission"
+
+
+def _why_no_folder(path: Path) -> str:
+    if path.exists() and not path.is_dir():
+        return "it is a file"
+    there = next(one for one in (path, *path.absolute().parents) if one.exists())
+    if not there.is_dir():
+        return f"{str(there)!r} is a file"
+    return "" if os.access(there, os.W_OK) else "no permission"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.analysis.style import COLOURS, RC, THEORY
+from simsmtp.model.numbers import number_text, percent_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,8 +46,8 @@ def _title(rows: Sequence[Mapping[str, Any]]) -> str:
     losses = sorted({row["loss"] for row in rows if row["loss"]})
     parts = ["Sessions predicted"]
     parts += [f"with {' and '.join(receivers)}"] if receivers else []
-    parts += [f"at {', '.join(f'{rate:g}' for rate in rates)} Mbit/s"] if rates else []
-    parts += [f"with {', '.join(f'{loss:.0%}' for loss in losses)} of the packets lost"] if losses else []
+    parts += [f"at {', '.join(map(number_text, rates))} Mbit/s"] if rates else []
+    parts += [f"with {', '.join(percent_text(loss) for loss in losses)} of the packets lost"] if losses else []
     return " ".join(parts)
 
 
@@ -58,7 +59,7 @@ def _draw_pairs(axes: Axes, rows: Sequence[Mapping[str, Any]], levels: Sequence[
         [end * (1 + _BAND) for end in ends],
         color="0.93",
         zorder=0,
-        label=f"within {_BAND:.0%}",
+        label=f"within {percent_text(_BAND)}",
     )
     axes.plot(ends, ends, **THEORY)
     for place, rtt in enumerate(levels):
@@ -68,7 +69,8 @@ def _draw_pairs(axes: Axes, rows: Sequence[Mapping[str, Any]], levels: Sequence[
         axes.errorbar(
             x, y, xerr=spans[0], yerr=spans[1], fmt="none", ecolor=_colour(place), elinewidth=0.5, alpha=0.6, zorder=2
         )
-        axes.plot(x, y, linestyle="none", label=f"RTT {rtt:g} ms", **_style(place, calibrated=some[0]["calibrated"]))
+        look = _style(place, calibrated=some[0]["calibrated"])
+        axes.plot(x, y, linestyle="none", label=f"RTT {number_text(rtt)} ms", **look)
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal")
     axes.set_xlabel("measured, s (median and range of repeats)")
     axes.set_ylabel("predicted, s (median and range)")
@@ -85,7 +87,7 @@ def _draw_errors(axes: Axes, rows: Sequence[Mapping[str, Any]], levels: Sequence
                   color="0.6", label="delay and bandwidth alone" if place == 0 else None)  # fmt: skip
         style = _style(place, calibrated=some[0]["calibrated"])
         axes.plot(steps, [100 * row["error"] for row in some], linestyle="none", **style)
-    axes.set_xticks(range(len(levels)), [f"{rtt:g}" for rtt in levels])
+    axes.set_xticks(range(len(levels)), [number_text(rtt) for rtt in levels])
     axes.set_xlabel("round-trip time, ms (hollow: calibrated)")
     axes.set_ylabel("error of the median, %")
 

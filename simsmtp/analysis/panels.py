@@ -35,11 +35,11 @@ def draw_panel(
 
     Where there is a closed form, the simulated points are not joined: the curve joins them, or does not.
     """
-    common = _draw_theory(axes, layout, theory, (response, None, panel), 0.0)
+    common = _draw_theory(axes, layout, theory, (response, None, panel))
     for line, style in zip(layout.lines, layout.styles, strict=True):
-        own = line is not None and _draw_theory(axes, layout, theory, (response, line, panel), style.step)
+        own = line is not None and _draw_theory(axes, layout, theory, (response, line, panel))
         shown = style._replace(dashes="none") if common or own else style
-        _draw_line(axes, points(rows, layout.x, response, line, panel), shown)
+        _draw_line(axes, points(rows, layout.x, response, line, panel), shown, apart=not layout.x.joined())
 
 
 def fit_to_scale(rows: DataFrame, response: str, scale: str) -> DataFrame:
@@ -93,7 +93,7 @@ def scale_x(axes: Axes, axis: XAxis, mark: float | None, width_pt: float) -> Non
     axes.set_xscale("log" if axis.scale == "log" else "linear")
     labels = axis.labels(width_pt, mark)
     crowded = axis.scale == "category" and sum(map(len, labels)) * 6 > width_pt
-    axes.set_xticks(axis.positions, labels)
+    axes.set_xticks(axis.positions, labels, parse_math=False)
     if crowded:
         axes.tick_params(axis="x", labelrotation=35)
         for text in axes.get_xticklabels():
@@ -152,24 +152,22 @@ def panel_title(axes: Axes, layout: Layout, panel: object) -> None:
         axes.set_title(name, pad=14, fontweight="bold")
 
 
-def _draw_line(axes: Axes, shown: Points, style: LineStyle) -> None:
+def _draw_line(axes: Axes, shown: Points, style: LineStyle, *, apart: bool) -> None:
+    """Draw line and bars through the true x, and markers a step aside, so that those that coincide are told apart.
+
+    Between names, where there is no line and x is no quantity, the bars stay with their markers.
+    """
     errors = np.maximum(0, np.vstack([shown.mean - shown.low, shown.high - shown.mean]))
+    look, aside = style.kwargs(), _aside(axes, style.step)
+    place = aside if apart else axes.transData
     axes.errorbar(
-        shown.x,
-        shown.mean,
-        yerr=errors,
-        elinewidth=0.8,
-        capsize=1.6,
-        capthick=0.8,
-        clip_on=False,
-        transform=_aside(axes, style.step),
-        **style.kwargs(),
-    )
+        shown.x, shown.mean, yerr=errors, elinewidth=0.8, capsize=1.6, capthick=0.8, clip_on=False, transform=place,
+        **(look | {"marker": "none"}),
+    )  # fmt: skip
+    axes.plot(shown.x, shown.mean, clip_on=False, transform=aside, **(look | {"linestyle": "none", "zorder": 3}))
 
 
-def _draw_theory(
-    axes: Axes, layout: Layout, theory: DataFrame | None, place: tuple[str, object, object], step: float
-) -> bool:
+def _draw_theory(axes: Axes, layout: Layout, theory: DataFrame | None, place: tuple[str, object, object]) -> bool:
     """Draw the closed form of a line, by its panel or for all panels; tell whether there is one."""
     response, line, panel = place
     if theory is None:
@@ -177,7 +175,7 @@ def _draw_theory(
     for key in dict.fromkeys([panel, None]):
         curve = points(theory, layout.x, response, line, key)
         if len(curve.x):
-            axes.plot(curve.x, curve.mean, transform=_aside(axes, step), **THEORY)
+            axes.plot(curve.x, curve.mean, **THEORY)
             return True
     return False
 

@@ -20,6 +20,7 @@ from simsmtp.analysis.panels import (
     scale_y,
 )
 from simsmtp.analysis.style import RC, THEORY
+from simsmtp.model.numbers import percent_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,8 +48,8 @@ def plot_study(
         As `simsmtp.analysis.summary.summarise` returns it, with the factors that `figure` names.
     figure : FigureSpec
         What to show. Lines and panels stand in order of appearance, numbers on the x axis in their own
-        order. The points of one x are set side by side by a few points of paper, in the order of the
-        legend, so that lines that coincide are told apart.
+        order. Lines go through the true x. The markers of one x are set side by side, in the order of the legend,
+        by less than half the smallest gap between levels, so that those that coincide are told apart.
     title : str
         Above everything.
     marks : mapping
@@ -134,7 +135,7 @@ def _note(rows: DataFrame, summary: DataFrame, level: float) -> str:
     if not (rows["high"] - rows["low"]).notna().any() or "n" not in summary:
         return ""
     most = int(summary["n"].max())
-    return f"bars: {level * 100:.4g} % t interval over {most} replications"
+    return f"bars: {percent_text(level, 4)} t interval over {most:,} replications"
 
 
 def _legend(drawn: Figure, layout: Layout, note: str, *, theory: bool) -> None:

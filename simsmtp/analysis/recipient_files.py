@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
@@ -12,8 +11,9 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simsmtp.analysis.outputs import require_writable
+from simsmtp.analysis.outputs import require_writable, without_formulas
 from simsmtp.errors import InputError
+from simsmtp.files import replacing, write_errors
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -46,16 +46,9 @@ def write_recipients(path: str | Path, tables: Iterable[DataFrame]) -> Path:
     path = Path(path)
     opened = _format_of(path)
     require_writable(path, "path")
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with opened(part) as write:
-            for table in tables:
-                write(table)
-        os.replace(part, path)  # noqa: PTH105 - as Path.replace, and either the old or the new file is there
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror or error}", key="path", given=str(path)) from None
-    finally:
-        part.unlink(missing_ok=True)
+    with write_errors(path, "path"), replacing(path) as part, opened(part) as write:
+        for table in tables:
+            write(table)
     return path
 
 
@@ -78,7 +71,7 @@ def _compressed_csv(path: Path) -> Iterator[Write]:
 
 def _lines_into(file: TextIO) -> Write:
     has_header = chain([True], repeat(False))
-    return lambda table: table.to_csv(file, index=False, header=next(has_header), lineterminator="\n")
+    return lambda table: without_formulas(table).to_csv(file, index=False, header=next(has_header), lineterminator="\n")
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +9,8 @@ from simsmtp.analysis import report_parts as parts
 from simsmtp.analysis.report_capacity import capacity_answer, capacity_tables
 from simsmtp.analysis.report_page import contents_html, page_html, section_html
 from simsmtp.analysis.results_folder import read_record
-from simsmtp.errors import InputError
+from simsmtp.files import replace_file, write_errors
+from simsmtp.shown import html_text
 
 if TYPE_CHECKING:
     from simsmtp.analysis.results_folder import Record
@@ -42,14 +41,8 @@ def write_report(folder: str | Path, output: str | Path | None = None) -> Path:
     """
     content = report_html(read_record(folder)).encode()
     path = Path(folder) / REPORT if output is None else Path(output)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)  # noqa: PTH105 - either the old or the new file is there
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        reason = (error.strerror or str(error)).lower()
-        raise InputError(f"cannot be written: {reason}", file=str(path), allowed="a file in a folder") from None
+    with write_errors(path):
+        replace_file(path, content)
     return path
 
 
@@ -75,7 +68,7 @@ def report_html(record: Record) -> str:
         ("glossary", "Glossary of the responses", parts.glossary(record)),
     ]
     shown = [(name, title, content) for name, title, content in sections if content]
-    head = f"<h1>{escape(record.title)}</h1>"
-    asked = f'<p class="lead">{escape(record.description)}</p>' if record.description else ""
+    head = f"<h1>{html_text(record.title)}</h1>"
+    asked = f'<p class="lead">{html_text(record.description)}</p>' if record.description else ""
     links = contents_html([(name, title) for name, title, _ in shown])
     return page_html(record.title, "\n".join([head, asked, links, *(section_html(*one) for one in shown)]))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 from simsmtp.analysis.labels import factor_name, response_label
+from simsmtp.analysis.objectives import Unit, delay_unit, parse_objective
+from simsmtp.analysis.pooled import pooled_mark
 from simsmtp.analysis.report_text import NOTHING, Cell, interval_text, list_html, number_text, table_html
+from simsmtp.errors import InputError
 from simsmtp.model.responses import BY_NAME
+from simsmtp.shown import html_text
 
 Rows = Sequence[Mapping[str, Any]]
 Heads = Mapping[str, str]
@@ -17,8 +20,8 @@ _OBJECTIVES = {"objective": "objective", "verdict": "verdict", "sentence": "what
 _SEARCHES = {"search": "what was searched", "text": "value", "sentence": "what was found"}
 _PERCENTILES = {
     "percentile": "delay",
-    "plan": "as written (s)",
-    "edge": "at the largest rate (s)",
+    "plan": "as written",
+    "edge": "at the largest rate",
     "note": "what it rests on",
 }
 _BOUNDS = {
@@ -28,6 +31,7 @@ _BOUNDS = {
     "utilisation": "share in use",
     "headroom": "headroom",
     "formula": "formula",
+    "weak": "what it leaves out",
 }
 _COST = {
     "run": "a run",
@@ -37,6 +41,7 @@ _COST = {
     "currency": "currency",
 }
 _CURVE = {"messages_per_s": "messages/s", "offered_per_s": "recipients offered/s"}
+_LOOKED = {"n": "replications", "verdict": "verdict"}
 _SWAYS = {"factor": "factor", "base_level": "as written", "level": "instead", "mean": "mean", "difference": "change",
           "n": "replications"}  # fmt: skip
 _ENDS = ("_low", "_high")
@@ -46,23 +51,29 @@ def capacity_answer(found: Mapping[str, Any]) -> str:
     """Return the answer in words, and what it assumes."""
     points = _texts(found.get("answers")) or [str(found.get("answer", ""))]
     assumed = _texts(found.get("assumptions"))
-    words = f'<p class="lead">{escape(points[0])}</p>{list_html(points[1:])}'
+    words = f'<p class="lead">{html_text(points[0])}</p>{list_html(points[1:])}'
     return f'<div class="glance">{words}</div>' + ("<h3>What was assumed</h3>" + list_html(assumed) if assumed else "")
 
 
 def capacity_tables(found: Mapping[str, Any]) -> str:
     """Return objectives, searches, percentiles, bounds, curve and tornado as tables."""
     curve, tornado = _rows(found.get("curve")), _rows(found.get("tornado"))
+    unit, pooled = _unit(found), f", {mark}" if (mark := pooled_mark(_destinations(found))) else ""
+    percentiles = _in_unit(_rows(found.get("percentiles")), unit, ("plan", "edge"))
+    curve = _in_unit(curve, unit, [name for name in (curve[0] if curve else ()) if name.startswith("delay_")])
     parts = [
         ("Objectives of the plan as written", _table(_rows(found.get("objectives")), _OBJECTIVES)),
         ("What meets them", _table(_rows(found.get("searches")), _SEARCHES)),
-        ("Percentiles of delay", _table(_rows(found.get("percentiles")), _PERCENTILES)),
-        ("Saturation curve", _table(curve, {**_CURVE, **_responses(curve), "n": "replications", "verdict": "verdict"})),
+        (f"Percentiles of delay ({unit.name}){pooled}", _table(percentiles, _PERCENTILES)),
+        (
+            f"Saturation curve{pooled}",
+            _table(curve, {**_CURVE, **_responses(curve, unit), "n": "replications", "verdict": "verdict"}),
+        ),
         (_sways(tornado), _table(_with_names(tornado, found), _SWAYS)),
         ("Theoretical bounds, the tightest first", _table(_rows(found.get("bounds")), _BOUNDS)),
         ("Cost of a run, at the plan's own prices", _table(_rows([found.get("cost")]), _COST)),
     ]
-    return "".join(f"<h3>{escape(title)}</h3>{table}" for title, table in parts if table)
+    return "".join(f"<h3>{html_text(title)}</h3>{table}" for title, table in parts if table)
 
 
 def _texts(value: Any) -> list[str]:
@@ -73,9 +84,30 @@ def _rows(value: Any) -> Rows:
     return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
 
 
-def _responses(curve: Rows) -> Heads:
+def _responses(curve: Rows, unit: Unit) -> Heads:
     """Return the responses that a curve has means of, as they are called."""
-    return {name: response_label(name) for one in curve[:1] for name in one if name in BY_NAME}
+    names = [name for one in curve[:1] for name in one if name in BY_NAME]
+    return {name: response_label(name).replace("(s)", f"({unit.name})") for name in names}
+
+
+def _unit(found: Mapping[str, Any]) -> Unit:
+    """Return the unit in which delays are held against objectives."""
+    try:
+        return delay_unit([parse_objective(str(one.get("objective"))) for one in _rows(found.get("objectives"))])
+    except InputError:  # of another version
+        return delay_unit(())
+
+
+def _in_unit(rows: Rows, unit: Unit, names: Sequence[str]) -> Rows:
+    keys = {f"{name.removesuffix('_low').removesuffix('_high')}{end}" for name in names for end in ("", *_ENDS)}
+    return [{key: value / unit.factor if key in keys and isinstance(value, int | float) else value
+             for key, value in one.items()} for one in rows]  # fmt: skip
+
+
+def _destinations(found: Mapping[str, Any]) -> int:
+    scenario = found.get("scenario")
+    listed = scenario.get("destinations") if isinstance(scenario, Mapping) else None
+    return len(listed) if isinstance(listed, list) else 0
 
 
 def _sways(tornado: Rows) -> str:

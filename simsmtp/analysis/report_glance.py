@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from simsmtp.analysis.intervals import zero_bound
 from simsmtp.analysis.labels import factor_name, level_label, level_text, response_label
-from simsmtp.analysis.report_text import Cell, interval_text, number_text
+from simsmtp.analysis.report_text import Cell, interval_text
+from simsmtp.model.numbers import number_text, percent_text
 from simsmtp.model.responses import BY_NAME
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _zero_note(record: Record) -> str:
     if unseen.empty:
         return ""
     n = int(unseen["n"].min())
-    most = f"{zero_bound(n) * 100:.2g} % of replications may still show one (95 % confidence)"
+    most = f"{percent_text(zero_bound(n), 2)} of replications may still show one (95 % confidence)"
     return f"“None” means none in {n} replications: up to {most}."
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from html import escape
 from string import Template
+
+from simsmtp.shown import html_text
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1b1b; --soft: #5c5c5c; --paper: #fdfdfc; --card: #f2f2ef;
@@ -116,20 +117,20 @@ def page_html(title: str, body: str) -> str:
         HTML in which everything that came from outside is escaped.
     """
     digest = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
-    return _PAGE.substitute(title=escape(title), body=body, style=_STYLE, script=_SCRIPT, hash=digest)
+    return _PAGE.substitute(title=html_text(title), body=body, style=_STYLE, script=_SCRIPT, hash=digest)
 
 
 def section_html(name: str, title: str, content: str) -> str:
     """Return a section with its heading; nothing if there is no content."""
-    return f'<section id="{escape(name)}"><h2>{escape(title)}</h2>\n{content}\n</section>' if content else ""
+    return f'<section id="{html_text(name)}"><h2>{html_text(title)}</h2>\n{content}\n</section>' if content else ""
 
 
 def details_html(summary: str, content: str) -> str:
     """Return something that is folded away."""
-    return f"<details><summary>{escape(summary)}</summary>\n{content}\n</details>"
+    return f"<details><summary>{html_text(summary)}</summary>\n{content}\n</details>"
 
 
 def contents_html(sections: Sequence[tuple[str, str]]) -> str:
     """Return links to sections, given by name and title."""
-    links = "".join(f'<li><a href="#{escape(name)}">{escape(title)}</a></li>' for name, title in sections)
+    links = "".join(f'<li><a href="#{html_text(name)}">{html_text(title)}</a></li>' for name, title in sections)
     return f'<nav aria-label="contents"><ul>{links}</ul></nav>'

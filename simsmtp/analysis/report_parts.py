@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.analysis.labels import factor_label, factor_name, level_text, plain_level, response_label
+from simsmtp.analysis.pooled import note_for
 from simsmtp.analysis.report_glance import grouping, range_table, responses_at_a_glance, sentences
 from simsmtp.analysis.report_page import details_html
 from simsmtp.analysis.report_text import (
@@ -24,6 +24,7 @@ from simsmtp.analysis.report_text import (
 from simsmtp.analysis.stress_des import stress_des
 from simsmtp.model.counted import counted
 from simsmtp.model.responses import BY_NAME, RESPONSES
+from simsmtp.shown import html_text
 
 if TYPE_CHECKING:
     from simsmtp.analysis.results_folder import Means, Record
@@ -54,13 +55,13 @@ def glance(record: Record) -> str:
     size = f"{counted(len(record.means.points), 'design point')}, {_replications(record)} of each; means over them"
     failed = record.provenance.get("failed")
     lead = f"{size}.{f' {failed} replications failed and are left out.' if failed else ''}"
-    parts = [f"<p>{escape(lead)}</p>", list_html(sentences(record))]
+    parts = [f"<p>{html_text(lead)}</p>", list_html(sentences(record))]
     factor = grouping(record)
     if factor in record.means.varied:
         heads, rows = range_table(record, factor)
         titles = ["", "", *map(_meaning, responses_at_a_glance(record))]
         words = f"Least and greatest mean over all design points with each {factor_name(factor).name}:"
-        parts += [f"<p>{escape(words)}</p>", table_html(heads, rows, titles)]
+        parts += [f"<p>{html_text(words)}</p>", table_html(heads, rows, titles)]
     return f'<div class="glance">{"".join(parts)}</div>'
 
 
@@ -83,7 +84,7 @@ def figures(record: Record) -> str:
 
 def _figure(path: Path, record: Record) -> str:
     data = base64.b64encode(path.read_bytes()).decode()
-    alt = escape(f"{record.title}: figure {path.stem}. The numbers stand in the tables below.")
+    alt = html_text(f"{record.title}: figure {path.stem}. The numbers stand in the tables below.")
     image = f'<img class="{path.suffix[1:]}" alt="{alt}" src="data:{_TYPES[path.suffix]};base64,{data}">'
     return f'<figure><div tabindex="0">{image}</div></figure>'
 
@@ -91,7 +92,11 @@ def _figure(path: Path, record: Record) -> str:
 def results(record: Record) -> str:
     """Return the table of means for the responses of the study, and for all of them folded away."""
     held = list(dict.fromkeys(record.means.table["response"]))
-    parts = [f"<p>{_READING}</p>", means_table(record.means, record.responses)]
+    scenario = record.experiment.get("scenario")
+    listed = scenario.get("destinations") if isinstance(scenario, dict) else None
+    note = note_for(held, len(listed) if isinstance(listed, list) else 0)
+    reading = f"{_READING} {note}".rstrip()
+    parts = [f"<p>{reading}</p>", means_table(record.means, record.responses)]
     if len(held) > len(record.responses):
         parts.append(details_html(f"All {len(held)} responses", means_table(record.means, held)))
     if record.steady is not None:
@@ -202,7 +207,7 @@ def stress(record: Record) -> str:
         return '<p class="note">A STRESS-DES draft needs experiment.json, which is not in the folder.</p>'
     text = stress_des(record.experiment, record.provenance, record.means.table)
     data = base64.b64encode(text.encode()).decode()
-    name = escape(f"{record.name}-stress-des.md")
+    name = html_text(f"{record.name}-stress-des.md")
     link = f'<p><a download="{name}" href="data:text/markdown;base64,{data}">Save the draft as Markdown</a></p>'
     words = "<p>A reporting checklist, filled as far as the record goes; what only the author knows is marked.</p>"
     return words + link + details_html("Show the draft", markdown_html(text))
@@ -214,12 +219,12 @@ def reproduce(record: Record) -> str:
     command = noted.get("command") or f"simsmtp run {record.name}.toml"
     lines = [f"git checkout {noted['commit']}"] if noted.get("commit") else []
     lines += ["python3 -m venv .venv && .venv/bin/python -m pip install -q .", f".venv/bin/{command}"]
-    parts = ["<p>In a clone of the sources of simsmtp:</p>", f"<pre>{escape(chr(10).join(lines))}</pre>"]
+    parts = ["<p>In a clone of the sources of simsmtp:</p>", f"<pre>{html_text(chr(10).join(lines))}</pre>"]
     if not noted.get("command"):
         parts.append("<p>The command line is not recorded; this is what it would usually be.</p>")
     if noted.get("digest"):
         parts.append(
-            f"<p>Equal results have the digest <code>{escape(str(noted['digest']))}</code> in provenance.json.</p>"
+            f"<p>Equal results have the digest <code>{html_text(str(noted['digest']))}</code> in provenance.json.</p>"
         )
     if noted.get("clean") is False:
         parts.append(

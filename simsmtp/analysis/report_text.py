@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import Any
+
+from simsmtp.model import numbers
+from simsmtp.shown import html_text
 
 Cell = tuple[str, Any]
 _LONG = 36
@@ -24,7 +26,7 @@ def number_text(value: float) -> str:
     """
     if math.isnan(value):
         return NOTHING
-    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
+    return numbers.number_text(value)
 
 
 def interval_text(low: float, high: float) -> str:
@@ -49,7 +51,7 @@ def table_html(heads: Sequence[str], rows: Sequence[Sequence[Cell]], titles: Seq
     said = [*titles, *([""] * len(heads))]
     kinds = [' class="n"' if _is_numeric(column) else "" for column in zip(*rows, strict=True)] or [""] * len(heads)
     head = "".join(
-        f'<th scope="col"{kind}{_title(title)}>{escape(one)}</th>'
+        f'<th scope="col"{kind}{_title(title)}>{html_text(one)}</th>'
         for one, title, kind in zip(heads, said, kinds, strict=False)
     )
     body = "".join(f"<tr>{''.join(map(_cell, row, kinds))}</tr>" for row in rows)
@@ -59,18 +61,18 @@ def table_html(heads: Sequence[str], rows: Sequence[Sequence[Cell]], titles: Seq
 
 
 def _title(text: str) -> str:
-    return f' title="{escape(text)}"' if text else ""
+    return f' title="{html_text(text)}"' if text else ""
 
 
 def _cell(cell: Cell, kind: str) -> str:
     text, key = cell
     first, _, second = text.partition("\n")
-    small = f" <small>{escape(second)}</small>" if second else ""
+    small = f" <small>{html_text(second)}</small>" if second else ""
     if _is_number(key):
         shown = key.item() if hasattr(key, "item") else key
-        return f'<td{kind} data-v="{shown!r}">{escape(first)}{small}</td>'
+        return f'<td{kind} data-v="{shown!r}">{html_text(first)}{small}</td>'
     long = ' class="long"' if len(first) > _LONG else kind
-    return f"<td{long}>{escape(first)}{small}</td>"
+    return f"<td{long}>{html_text(first)}{small}</td>"
 
 
 def _is_numeric(column: Sequence[Cell]) -> bool:
@@ -86,12 +88,12 @@ def _is_number(key: Any) -> bool:
 
 def list_html(items: Sequence[str]) -> str:
     """Return a list of plain texts."""
-    return f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in items)}</ul>" if items else ""
+    return f"<ul>{''.join(f'<li>{html_text(one)}</li>' for one in items)}</ul>" if items else ""
 
 
 def pairs_html(pairs: Sequence[tuple[str, str]]) -> str:
     """Return names with what belongs to them."""
-    body = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in pairs)
+    body = "".join(f"<dt>{html_text(name)}</dt><dd>{html_text(text)}</dd>" for name, text in pairs)
     return f"<dl>{body}</dl>"
 
 
@@ -149,9 +151,9 @@ def _pipe_cell(cell: str) -> str:
 
 def _inline(text: str) -> str:
     parts = re.split(r"(`[^`]+`)", text)
-    return "".join(f"<code>{escape(one[1:-1])}</code>" if one[:1] == "`" else _marked(one) for one in parts)
+    return "".join(f"<code>{html_text(one[1:-1])}</code>" if one[:1] == "`" else _marked(one) for one in parts)
 
 
 def _marked(text: str) -> str:
-    bold = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(text))
+    bold = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", html_text(text))
     return re.sub(r"(?<!\*)\*([^*]+)\*(?!\*)", r"<i>\1</i>", bold)

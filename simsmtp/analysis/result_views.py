@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,9 @@ from simsmtp.analysis.intervals import Floats, all_zero, mean_interval, zero_bou
 from simsmtp.analysis.labels import level_text, response_label
 from simsmtp.analysis.style import COLOURS, RC
 from simsmtp.analysis.summary import clipped
+from simsmtp.model.numbers import number_text, percent_text
 from simsmtp.model.responses import BY_NAME, COLUMNS
+from simsmtp.shown import html_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,13 +44,13 @@ def result_table(replications: DataFrame, caption: str, level: float = 0.95) -> 
     shown = [name for name in LEDGER if name in _ALWAYS or replications[name].any()]
     names = ["recipients", *shown, *_OTHERS, *_DELAYS]
     rows = "".join(_table_row(name, replications[name].to_numpy(np.float64), level) for name in names)
-    head = f"<tr><th></th><th>mean</th><th>{level * 100:.4g} % interval</th></tr>"
-    return f"<table><caption>{escape(caption)}</caption><thead>{head}</thead><tbody>{rows}</tbody></table>"
+    head = f"<tr><th></th><th>mean</th><th>{percent_text(level, 4)} interval</th></tr>"
+    return f"<table><caption>{html_text(caption)}</caption><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
 def _table_row(name: str, values: Floats, level: float) -> str:
-    label = escape(response_label(name))
-    title = escape(BY_NAME[name].meaning, quote=True)
+    label = html_text(response_label(name))
+    title = html_text(BY_NAME[name].meaning)
     found = mean_interval(values, level)
     cells = f"<td>{_text(found.mean)}</td><td>{_interval_text(name, values, level)}</td>"
     return f'<tr><th title="{title}" style="text-align: left">{label}</th>{cells}</tr>'
@@ -58,7 +59,7 @@ def _table_row(name: str, values: Floats, level: float) -> str:
 def _interval_text(name: str, values: Floats, level: float) -> str:
     found = mean_interval(values, level)
     if BY_NAME[name].better == "lower" and not BY_NAME[name].unit and all_zero(values):
-        return f"never seen: in at most {zero_bound(found.n, level) * 100:.2g} % of replications"
+        return f"never seen: in at most {percent_text(zero_bound(found.n, level), 2)} of replications"
     if found.n < 2:
         return _NONE
     low, high = clipped(found.low, found.high, name)
@@ -68,7 +69,7 @@ def _interval_text(name: str, values: Floats, level: float) -> str:
 def _text(value: float) -> str:
     if np.isnan(value):
         return _NONE
-    return level_text(round(value, 1) if abs(value) >= 1000 else value)
+    return number_text(round(value, 1), 6) if abs(value) >= 1000 else number_text(value)
 
 
 def result_figure(replications: DataFrame, recipients: DataFrame, title: str) -> Figure:
@@ -125,6 +126,8 @@ def _draw_ledger(axes: Axes, replications: DataFrame) -> None:
 
 
 def _draw_delays(axes: Axes, recipients: DataFrame) -> None:
+    from matplotlib.ticker import FuncFormatter, NullFormatter  # noqa: PLC0415
+
     valid = recipients[recipients["valid"]]
     last = float(valid["delay_s"].max())
     if np.isnan(last):
@@ -135,6 +138,9 @@ def _draw_delays(axes: Axes, recipients: DataFrame) -> None:
         _draw_curve(axes, valid["delay_s"].to_numpy(np.float64), last, color=COLOURS[2], linewidth=1.8)
         wide = last > 50 * float(valid["delay_s"].min()) > 0
         axes.set_xscale("log" if wide else "linear")
+        if wide:  # in plain numbers, as in other figures
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: level_text(value)))
+            axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlim(None if wide else 0, _BEYOND * last or 1.0)
     axes.set_ylim(0, 1.04)
     axes.set_xlabel("delay from arrival to first acceptance (s)")

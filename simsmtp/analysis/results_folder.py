@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from simsmtp.analysis.noted_files import require_as_noted
+from simsmtp.analysis.outputs import read_csv_texts
 from simsmtp.errors import InputError
+from simsmtp.files import parse_json, read_text
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 SUMMARY = "summary.csv"
+_MOST_OCTETS = 2**28
 _STATISTICS = ("n", "mean", "sd", "low", "high")
 _FIGURES = (".svg", ".png")
 _NOTED = ("command", "seed", "simsmtp", "code")
@@ -117,7 +121,7 @@ def read_record(folder: str | Path) -> Record:
         If folder or summary is missing, or a file in it is malformed.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112 - false for a name that is too long to be one
         raise InputError("no such folder", file=str(folder), allowed="a results folder, as simsmtp run leaves it")
     if not (folder / SUMMARY).is_file():
         hint = f"a folder with {SUMMARY} in it, as simsmtp run leaves it"
@@ -160,8 +164,9 @@ def read_means(path: Path) -> Means:
 def _csv(path: Path) -> DataFrame:
     import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
 
+    require_as_noted(path)
     try:
-        return pd.read_csv(path, dtype="str", keep_default_na=False)
+        return read_csv_texts(path)
     except (ValueError, pd.errors.ParserError) as error:
         raise InputError(f"malformed table: {error}", file=str(path)) from None
 
@@ -199,8 +204,9 @@ def _experiment(path: Path) -> Json:
 def _document(path: Path) -> Json:
     if not path.exists():
         return {}
+    require_as_noted(path)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(read_text(path, allowed="a file that simsmtp wrote", most=_MOST_OCTETS))
     except ValueError as error:
         raise InputError(f"malformed: {error}", file=str(path)) from None
     if not isinstance(found, dict):

@@ -165,7 +165,7 @@ def _draw_indices(axes: Axes, rows: DataFrame, kind: str, aside: float, look: di
 
 
 def _frame(axes: Axes, names: list[str], label: str) -> None:
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 from simsmtp.analysis.intervals import Floats, all_zero, check_level, half_width, zero_bound
 from simsmtp.analysis.summary import natural_range
 from simsmtp.errors import InputError
+from simsmtp.model.numbers import number_text, percent_text
 from simsmtp.model.responses import COLUMNS
 
 FEWEST = 3
@@ -46,8 +47,8 @@ class Precision(NamedTuple):
     level: float = 0.95
 
     def __str__(self) -> str:
-        wanted = [] if self.relative is None else [f"±{self.relative * 100:g} %"]
-        wanted += [] if self.absolute is None else [f"±{self.absolute:g}"]
+        wanted = [] if self.relative is None else [f"±{percent_text(self.relative, 6)}"]
+        wanted += [] if self.absolute is None else [f"±{number_text(self.absolute, 6)}"]
         return f"{self.response} {' or '.join(wanted)}"
 
 

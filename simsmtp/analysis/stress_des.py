@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsmtp.analysis.labels import level_text
 from simsmtp.analysis.stress_text import AUTHOR, COMPONENTS, HINTS, INITIALISATION, LOGIC, RANDOM, TITLES, VERSIONS
+from simsmtp.model.numbers import number_text
 from simsmtp.model.responses import BY_NAME, COLUMNS
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def _width_text(summary: DataFrame | None) -> str:
     half = (usable["high"] - usable["low"]) / 2 / usable["mean"].abs() * 100
     widest = half.groupby(usable["response"], sort=False).max()
     return " Widest half-width, in per cent of the mean: " + ", ".join(
-        f"`{name}` {value:.2g}" for name, value in widest.items()
+        f"`{name}` {number_text(value, 2)}" for name, value in widest.items()
     )
 
 

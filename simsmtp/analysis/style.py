@@ -1,4 +1,4 @@
-"""How lines are told apart: colour, marker, fill and dashes at once, and a small sideways step."""
+"""How lines are told apart: colour, marker, fill and dashes at once, and a small sideways step of the markers."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ RC: Any = {
     "figure.facecolor": "white",
     "axes.facecolor": "white",
     "text.usetex": False,
+    "text.parse_math": False,  # a title of the user's may hold dollar signs
 }
 
 
@@ -78,7 +79,7 @@ class LineStyle(NamedTuple):
     width, size : float
         Of line and marker, in points.
     step : float
-        How far markers and line are moved sideways, in points.
+        How far markers are moved sideways, in points; lines are not.
     """
 
     color: str
@@ -107,8 +108,8 @@ def line_styles(count: int, room_pt: float, *, joined: bool, levels: Sequence[ob
     """Return `count` line styles, no two alike in colour, marker and dashes.
 
     A shipped counting strategy has its own style in every figure; others take what is free, in order. Lines that
-    coincide stay legible: each is set a little aside, and later ones are thinner, so that the earlier ones shine
-    through their gaps.
+    coincide stay legible: later ones are thinner, so that the earlier ones shine through their gaps, and the markers
+    of each are set a little aside.
 
     Parameters
     ----------

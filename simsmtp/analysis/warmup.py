@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from simsmtp.analysis.intervals import Floats
 from simsmtp.analysis.style import COLOURS, RC
 from simsmtp.errors import InputError
+from simsmtp.model.numbers import number_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -232,6 +233,6 @@ def _draw_cut(axes: Axes, given: Floats, warmup: Warmup) -> None:
     if warmup.cut < len(given):
         mean = float(given[warmup.cut :].mean())
         axes.plot([warmup.cut, len(given)], [mean, mean], color=COLOURS[3], linestyle=":", linewidth=1.6,
-                  label=f"mean after the cut: {mean:.4g} s")  # fmt: skip
+                  label=f"mean after the cut: {number_text(mean)} s")  # fmt: skip
     axes.set_xlim(0, len(given))
     axes.set_ylim(bottom=0)

@@ -12,6 +12,7 @@ from typing import Any
 from simsmtp.audit.judgement import Verdict
 from simsmtp.audit.trial import Row
 from simsmtp.errors import InputError
+from simsmtp.files import open_appending, parse_json, read_text, replace_file, why_not_replaceable, write_errors
 
 
 class Kept:
@@ -46,22 +47,24 @@ class Kept:
         """Keep a row."""
         self.rows.append(row.document())
         if self._path:
-            with self._path.open("a", encoding="utf-8") as file:
+            with write_errors(self._path, "--output"), open_appending(self._path) as file:
                 file.write(json.dumps(self.rows[-1]) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
 
     def _read(self, path: Path) -> None:
+        if reason := why_not_replaceable(path):
+            raise OSError(None, reason)
         if not path.exists():
             return
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, allowed="rows that simsmtp audit wrote", most=2**28)
         whole, _, torn = text.rpartition("\n")  # a kill may have cut the last line
         for number, line in enumerate(whole.splitlines(), 1):
             try:
-                row = json.loads(line)
+                row = parse_json(line)
                 row["sender"], row["name"], Verdict(row["verdict"])
             except (ValueError, KeyError, TypeError):
                 raise InputError("no row of an audit", file=str(path), line=number, given=line[:60]) from None
             self.rows.append(row)
         if torn:
-            path.write_text("".join(f"{line}\n" for line in whole.splitlines()), encoding="utf-8")
+            replace_file(path, "".join(f"{line}\n" for line in whole.splitlines()))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simsmtp.audit.judgement import AFFECTED, Verdict
+from simsmtp.shown import markdown_text
 
 _KINDS = {"transaction": "per transaction", "domain": "per domain", "first-domain-only": "first domain only"}
 
@@ -21,7 +22,7 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     senders = list(dict.fromkeys(row["sender"] for row in rows))
     versions = {row["sender"]: row["version"] for row in rows}
     lines = [
-        ["limit", "N", "reply", *(f"{one} {versions[one]}" for one in senders)],
+        ["limit", "N", "reply", *(markdown_text(f"{one} {versions[one]}") for one in senders)],
         ["---"] * (3 + len(senders)),
     ]
     for (kind, limit, count), replies in _shared(rows, senders).items():

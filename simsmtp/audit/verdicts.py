@@ -10,6 +10,7 @@ from typing import Any
 
 from simsmtp.audit.judgement import AFFECTED, MEANINGS, WORST, Verdict
 from simsmtp.errors import InputError
+from simsmtp.files import parse_json, read_text, replace_file, write_errors
 
 _FORMAT = "simsmtp audit baseline"
 Verdicts = dict[tuple[str, str], Verdict]
@@ -58,7 +59,8 @@ def write_baseline(path: Path, found: Verdicts) -> None:
     senders: dict[str, dict[str, str]] = {}
     for (sender, cell), one in sorted(found.items()):
         senders.setdefault(sender, {})[cell] = str(one)
-    path.write_text(json.dumps({"format": _FORMAT, "version": 1, "verdicts": senders}, indent=1) + "\n", "utf-8")
+    with write_errors(path, "--write-baseline"):
+        replace_file(path, json.dumps({"format": _FORMAT, "version": 1, "verdicts": senders}, indent=1) + "\n")
 
 
 def read_baseline(path: Path) -> Verdicts:
@@ -69,8 +71,9 @@ def read_baseline(path: Path) -> Verdicts:
     InputError
         It cannot be read, or is none.
     """
+    hint = "a file that --write-baseline wrote, version 1"
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(read_text(path, key="--baseline", allowed=hint))
         if document["format"] != _FORMAT or document["version"] != 1:
             raise KeyError
         return {
@@ -78,10 +81,10 @@ def read_baseline(path: Path) -> Verdicts:
             for sender, cells in document["verdicts"].items()
             for cell, one in cells.items()
         }
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=str(path), key="--baseline") from None
+    except InputError as error:
+        wrong = f"no baseline of an audit: {error.message}"
+        raise InputError(wrong, file=str(path), key="--baseline", allowed=hint) from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        hint = "a file that --write-baseline wrote, version 1"
         raise InputError("no baseline of an audit", file=str(path), key="--baseline", allowed=hint) from None
 
 

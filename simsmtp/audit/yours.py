@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from simsmtp.audit.programs import run
+from simsmtp.files import replace_files
 from simsmtp.live.places import Place
 
 
@@ -39,9 +40,8 @@ class Yours:
     def submit(self, sender: str, recipients: Sequence[str], text: str) -> set[str]:
         """Say what to send, or have it sent."""
         self._waited_for = {who.lower() for who in recipients}
-        self._folder.mkdir(parents=True, exist_ok=True)
-        addresses = self._folder / f"recipients-{len(recipients)}.txt"
-        addresses.write_text("\n".join([*recipients, ""]), encoding="utf-8")
+        name = f"recipients-{len(recipients)}.txt"
+        (addresses,) = replace_files(self._folder, {name: "\n".join([*recipients, ""]).encode()})
         if self._command:
             known = {"AUDIT_PLACE": str(self._place), "AUDIT_SENDER": sender, "AUDIT_RECIPIENTS": str(addresses)}
             run(self._command, text=text.replace("\r\n", "\n"), environment=known)

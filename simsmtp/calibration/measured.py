@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections.abc import Iterable, Mapping
@@ -10,9 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from simsmtp.errors import InputError
+from simsmtp.files import parse_json, read_text
 
 MOST_LINES = 1_000_000
+MOST_OCTETS = 2**28
 MOST_RECIPIENTS = 1_000_000
+_LARGEST = 1e15
+_ALLOWED = "one JSON object a line"
 
 
 class Setting(NamedTuple):
@@ -95,16 +98,13 @@ def read_measured(path: Path) -> list[Group]:
     InputError
         No such file, no sessions in it, or a line that says something else.
     """
-    try:
-        with path.open(encoding="utf-8") as file:
-            lines = [line for line, _ in zip(file, range(MOST_LINES + 1), strict=False)]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError("cannot be read", file=str(path), given=str(error)) from None
-    if len(lines) > MOST_LINES:
+    text = read_text(path, allowed=_ALLOWED, most=MOST_OCTETS)
+    lines = text.replace("\r\n", "\n").split("\n")
+    if len(lines) > MOST_LINES + 1:
         raise InputError("too many lines", file=str(path), allowed=f"{MOST_LINES:,}")
     rows = [_row(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not rows:
-        raise InputError("holds no measured sessions", file=str(path), allowed="one JSON object a line")
+        raise InputError("holds no measured sessions", file=str(path), allowed=_ALLOWED)
     return group_rows(rows)
 
 
@@ -132,7 +132,7 @@ def _over_code(row: Mapping[str, Any]) -> int:
 
 def _row(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = parse_json(line)
     except ValueError as error:
         raise InputError("no JSON", file=str(path), line=number, given=str(error)) from None
     if not isinstance(row, dict):
@@ -141,10 +141,12 @@ def _row(path: Path, number: int, line: str) -> dict[str, Any]:
         _expect(path, number, row, key, _is_whole(row.get(key)), f"a whole number from 1 to {MOST_RECIPIENTS:,}")
     for key in ("rtt_ms", "duration_s"):
         _expect(path, number, row, key, _is_positive(row.get(key)), "a number above 0")
-    _expect(path, number, row, "cache", row.get("cache") in {"on", "off"}, '"on" or "off"')
-    _expect(path, number, row, "pipelining", row.get("pipelining") in {True, False}, "true or false")
+    _expect(path, number, row, "cache", row.get("cache") in ("on", "off"), '"on" or "off"')
+    _expect(path, number, row, "pipelining", row.get("pipelining") in (True, False), "true or false")
     for key in ("bytes_up", "bytes_down", "server_segments"):
         _expect(path, number, row, key, key not in row or isinstance(row[key], int), "a whole number")
+    for key in ("rate_mbit", "loss"):
+        _expect(path, number, row, key, not row.get(key) or _is_positive(row[key]), "a number, 0 or more")
     _expect(path, number, row, "codes", isinstance(row.get("codes") or {}, dict), "an object")
     return row
 
@@ -160,4 +162,4 @@ def _is_whole(value: object) -> bool:
 
 
 def _is_positive(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < _LARGEST

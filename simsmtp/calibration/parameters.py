@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from simsmtp._version import __version__
 from simsmtp.errors import InputError
+from simsmtp.files import read_text, replace_file, write_errors
+from simsmtp.model.toml_text import MOST_OCTETS, parse_toml
 
 VERSION = 1
 """Of the calibration file's form; another is refused."""
@@ -92,7 +94,7 @@ def write_calibration(calibration: Calibration, path: Path, *, scenario: str = "
         f'simsmtp = "{__version__}"',
         "",
         "[fitted_to]",
-        f'receiver = "{it.receiver}"',
+        f"receiver = {_quoted(it.receiver)}",
         f"rtt_ms = [{', '.join(f'{rtt:g}' for rtt in it.rtt_ms)}]",
         f"sessions = {it.sessions}",
         f"settings = {it.settings}",
@@ -103,10 +105,15 @@ def write_calibration(calibration: Calibration, path: Path, *, scenario: str = "
         *(f"{name} = {value:.6g}" for name, value in it.parameters._asdict().items()),
         *(["", scenario] if scenario else []),
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(path.name + ".part")
-    half.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    half.replace(path)
+    with write_errors(path, "--output"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, "\n".join(lines) + "\n")
+
+
+def _quoted(text: str) -> str:
+    """Return a text as a basic string of TOML; what measured it may have called itself anything."""
+    whole = text.encode("utf-8", "replace").decode().replace("\x7f", "?")
+    return json.dumps(whole, ensure_ascii=False)
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -126,6 +133,9 @@ def read_calibration(path: Path) -> Calibration:
     if version != VERSION:
         raise InputError("of another version", file=str(path), key="version", given=version, allowed=str(VERSION))
     fitted_to, given = table.get("fitted_to", {}), table.get("parameters", {})
+    for key, one in (("fitted_to", fitted_to), ("parameters", given)):
+        if not isinstance(one, Mapping):
+            raise InputError("should be a table", file=str(path), key=key, given=one)
     for name in given:
         if name not in Parameters._fields:
             raise InputError(
@@ -133,22 +143,25 @@ def read_calibration(path: Path) -> Calibration:
             )
     values = {name: _number(path, given, name) for name in Parameters._fields}
     whole = {name: int(values[name]) for name in Parameters._fields[len(TIMES) :]}
-    return Calibration(
-        Parameters(**(values | whole)),  # type: ignore[arg-type]
-        str(fitted_to.get("receiver", "")),
-        tuple(float(rtt) for rtt in fitted_to.get("rtt_ms", ())),
-        int(fitted_to.get("sessions", 0)),
-        int(fitted_to.get("settings", 0)),
-        float(fitted_to.get("median_abs_error", float("nan"))),
-        float(fitted_to.get("worst_abs_error", float("nan"))),
-    )
+    try:
+        return Calibration(
+            Parameters(**(values | whole)),  # type: ignore[arg-type]
+            str(fitted_to.get("receiver", "")),
+            tuple(float(rtt) for rtt in fitted_to.get("rtt_ms", ())),
+            int(fitted_to.get("sessions", 0)),
+            int(fitted_to.get("settings", 0)),
+            float(fitted_to.get("median_abs_error", float("nan"))),
+            float(fitted_to.get("worst_abs_error", float("nan"))),
+        )
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"malformed: {error}", file=str(path), key="fitted_to") from None
 
 
 def _table(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError("no calibration file", file=str(path), given=str(error)) from None
+        return parse_toml(read_text(path, allowed="a file that simsmtp calibrate wrote", most=MOST_OCTETS), str(path))
+    except InputError as error:
+        raise InputError(f"no calibration file: {error.message}", file=str(path), line=error.line) from None
 
 
 def _number(path: Path, given: Mapping[str, Any], name: str) -> float:

@@ -60,6 +60,9 @@ def simsmtp(ctx: click.Context) -> None:
     \b
     Start with:
       simsmtp run experiments/kb822105.toml
+
+    A reader who leaves early (simsmtp ... | head -1) does not change the exit code. Output that
+    cannot be written for another reason, such as a full disk, ends with 1.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
+
+from simsmtp.cli.console import say
 
 if TYPE_CHECKING:
     from simsmtp.audit.cells import Cell
@@ -115,9 +116,9 @@ def audit(
     from simsmtp.live.places import place_in  # noqa: PLC0415
 
     if baseline and not baseline.exists():
-        print(
+        say(
             f"simsmtp: --baseline: there is no such file; given: '{baseline}'; --write-baseline makes one",
-            file=sys.stderr,
+            to_stderr=True,
         )
         ctx.exit(5)
     known = verdicts.read_baseline(baseline) if baseline else None
@@ -141,16 +142,23 @@ def audit(
     if write_baseline:
         verdicts.write_baseline(write_baseline, found)
     if junit_file:
-        junit_file.write_text(verdicts.junit(rows, known), encoding="utf-8")
+        _write(junit_file, "--junit", verdicts.junit(rows, known))
     if markdown_file:
-        markdown_file.write_text(f"{markdown(rows)}\n{LEGEND}\n", encoding="utf-8")
+        _write(markdown_file, "--markdown", f"{markdown(rows)}\n{LEGEND}\n")
     if as_json:
         print(json.dumps({"rows": rows, "exit_code": verdicts.exit_code(found, known)}, indent=1))
     else:
         _print(rows)
         for sender, cell in verdicts.worse(found, known) if known is not None else ():
-            print(f"worse than the baseline: {sender} {cell}: {found[sender, cell]}")
+            say(f"worse than the baseline: {sender} {cell}: {found[sender, cell]}")
     ctx.exit(verdicts.exit_code(found, known))
+
+
+def _write(path: Path, key: str, text: str) -> None:
+    from simsmtp.files import replace_file, write_errors  # noqa: PLC0415
+
+    with write_errors(path, key):
+        replace_file(path, text)
 
 
 def _cells(quick: bool, replies: Sequence[int], numbers: Sequence[int]) -> list[Cell]:
@@ -200,7 +208,7 @@ def _senders(names: Sequence[str], programs: Path | None) -> Senders:
         except InputError as error:
             if names:
                 raise
-            print(f"left out: {error}", file=sys.stderr)
+            say(f"left out: {error}", to_stderr=True)
         else:
             chosen[name] = partial(sender_named, name, found)
     return chosen

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from simsmtp.model.numbers import number_text, percent_text
+
 _HELP = """Fit the times of a sender, a receiver and the path between them to measured sessions.
 
 MEASURED.jsonl holds one session a line: N, batch, limit, size, cache, pipelining, rtt_ms, duration_s, and where known
@@ -34,17 +36,20 @@ Exit codes: 0 written; 2 bad input, and nothing was written.
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the table.")
 def calibrate(measured: Path, output: Path, max_rtt: float | None, as_json: bool) -> None:
     """Parse, call, print."""
+    from simsmtp.analysis.outputs import require_writable  # noqa: PLC0415
     from simsmtp.calibration.fit import fit, steps  # noqa: PLC0415
     from simsmtp.calibration.measured import read_measured  # noqa: PLC0415
     from simsmtp.calibration.parameters import write_calibration  # noqa: PLC0415
     from simsmtp.calibration.settings import keys_text  # noqa: PLC0415
+    from simsmtp.cli.console import say  # noqa: PLC0415
     from simsmtp.errors import InputError  # noqa: PLC0415
     from simsmtp.study.progress import progress_bar  # noqa: PLC0415
 
+    require_writable(output, "--output", may_be_made=True)
     groups = read_measured(measured)
     used = [group for group in groups if max_rtt is None or group.setting.rtt_ms <= max_rtt]
     if not used:
-        known = ", ".join(f"{rtt:g}" for rtt in sorted({group.setting.rtt_ms for group in groups}))
+        known = ", ".join(number_text(rtt, 6) for rtt in sorted({group.setting.rtt_ms for group in groups}))
         raise InputError("leaves no sessions", key="--max-rtt", given=max_rtt, allowed=f"at least one of {known}")
     with progress_bar("calibrate", steps(), None, unit="step") as advance:
         found = fit(used, on_step=advance)
@@ -53,10 +58,10 @@ def calibrate(measured: Path, output: Path, max_rtt: float | None, as_json: bool
         fitted_to = {key: value for key, value in found._asdict().items() if key != "parameters"}
         print(json.dumps({"file": output.as_posix(), "parameters": found.parameters._asdict(), **fitted_to}, indent=1))
         return
-    rtts = ", ".join(f"{rtt:g}" for rtt in found.rtt_ms)
+    rtts = ", ".join(number_text(rtt, 6) for rtt in found.rtt_ms)
     print(f"{found.sessions} sessions in {found.settings} settings at RTT {rtts} ms")
     for name, value in found.parameters._asdict().items():
-        print(f"  {name:<18} {value:10.4g}")
-    print(f"these sessions themselves: error of the median {found.median_abs_error:.1%}", end="")
-    print(f" (median of settings), {found.worst_abs_error:.1%} (worst)")
-    print(output.as_posix())
+        print(f"  {name:<18} {number_text(value):>10}")
+    print(f"these sessions themselves: error of the median {percent_text(found.median_abs_error)}", end="")
+    print(f" (median of settings), {percent_text(found.worst_abs_error)} (worst)")
+    say(output.as_posix())

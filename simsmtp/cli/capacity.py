@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import click
@@ -29,8 +28,8 @@ Examples:
 
 \b
 Exit codes: 0 the plan as written meets its objectives; 3 it does not; 4 the replications allowed do not tell, or
-runs of this size do not carry a percentile that is asked for, and nothing was written; 2 bad input, and nothing was
-written; 130 Ctrl-C.
+runs of this size do not carry a percentile that is asked for, and nothing was written; 1 a replication failed, or the
+disk is full: what was finished is kept; 2 bad input or damaged results, and no answer was written; 130 Ctrl-C.
 """
 _CODES = {"met": 0, "missed": 3, "undecided": 4}
 
@@ -46,6 +45,8 @@ _CODES = {"met": 0, "missed": 3, "undecided": 4}
 @click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
               help="A Python file that registers the counting strategy to use; of several, the one that "
                    "client.strategy names. May be repeated.")  # fmt: skip
+@click.option("--no-determinism-check", is_flag=True,
+              help="Do not repeat the first replication of each plan with a strategy of your own.")  # fmt: skip
 @click.option("--replications", type=click.IntRange(2), metavar="N", help="The most that any question gets.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Key of all random draws.")
 @click.option("--full", is_flag=True, help="The full size: apply [capacity.full] of the file.")
@@ -57,6 +58,8 @@ _CODES = {"met": 0, "missed": 3, "undecided": 4}
 @click.option("--output", type=click.Path(path_type=Path), metavar="DIR",
               help="Folder of the results; by default results/NAME, with --full results/NAME-full.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the tables.")
+@click.option("--repair", is_flag=True,
+              help="If the stored replications are damaged, keep what is whole and compute the rest anew.")  # fmt: skip
 @click.option("--no-figure", is_flag=True, help="Leave the figure out.")
 @click.pass_context
 def capacity(
@@ -65,6 +68,7 @@ def capacity(
     objectives: tuple[str, ...],
     settings: tuple[str, ...],
     strategies: tuple[str, ...],
+    no_determinism_check: bool,
     replications: int | None,
     seed: int | None,
     full: bool,
@@ -72,19 +76,22 @@ def capacity(
     engine: str,
     output: Path | None,
     as_json: bool,
+    repair: bool,
     no_figure: bool,
 ) -> None:
     """Parse, call, print."""
     from simsmtp.analysis.objectives import NotCarriedError  # noqa: PLC0415
+    from simsmtp.cli.console import say  # noqa: PLC0415
     from simsmtp.study.capacity import prepare_capacity, run_capacity  # noqa: PLC0415
 
     try:
         prepared = prepare_capacity(
             plan, objectives=objectives, settings=settings, strategies=strategies, replications=replications,
-            seed=seed, full=full, workers=workers, engine=engine, output=output, progress=True,
+            seed=seed, full=full, workers=workers, engine=engine, output=output, repair=repair, progress=True,
+            determinism_check=not no_determinism_check,
         )  # fmt: skip
     except NotCarriedError as error:
-        print(f"simsmtp: {error}", file=sys.stderr)
+        say(f"simsmtp: {error}", to_stderr=True)
         ctx.exit(4)
     found = run_capacity(prepared)
     from simsmtp.study.provenance import command_line  # noqa: PLC0415

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from simsmtp.analysis.objectives import delay_unit
+from simsmtp.analysis.pooled import pooled_mark
 from simsmtp.cli.console import PlainConsole
-from simsmtp.cli.tables import duration_text, number_text
 from simsmtp.model.counted import counted
-from simsmtp.study.capacity_answer import above_offered, answers, assumptions, utilisation
+from simsmtp.model.numbers import number_text, percent_text, seconds_text, signed_text
+from simsmtp.shown import shown
+from simsmtp.study.capacity_answer import above_offered, answers, assumptions, headroom, headroom_text, utilisation
 
 if TYPE_CHECKING:
     from simsmtp.study.capacity import Capacity
@@ -25,7 +28,7 @@ _WIDTH = 120
 def print_capacity(capacity: Capacity, written: Sequence[Path]) -> None:
     """Print answer, assumptions and tables."""
     console = PlainConsole(_WIDTH)
-    console.print(capacity.plan.experiment.title, style="bold")
+    console.print(shown(capacity.plan.experiment.title), style="bold")
     first, *others = answers(capacity)
     console.print(f"\n{first}")
     for one in others:
@@ -39,8 +42,8 @@ def print_capacity(capacity: Capacity, written: Sequence[Path]) -> None:
         console.print(table)
     if note := above_offered(capacity):
         console.print(note)
-    console.print(f"{counted(capacity.computed, 'replication')} computed, {capacity.reused} reused, in "
-                  f"{duration_text(capacity.duration_s)}", soft_wrap=True)  # fmt: skip
+    console.print(f"{counted(capacity.computed, 'replication')} computed, {capacity.reused:,} reused, in "
+                  f"{seconds_text(capacity.duration_s)}", soft_wrap=True)  # fmt: skip
     console.print(capacity.ran.text(capacity.engines), soft_wrap=True)
     console.print(f"{capacity.plan.settings.folder}: {', '.join(path.name for path in written)}", soft_wrap=True)
 
@@ -56,10 +59,12 @@ def _tables(capacity: Capacity) -> list[Table]:
 
 def _percentiles(capacity: Capacity) -> Table:
     edge = bool(capacity.percentiles["edge"].notna().any())
-    table = _table("Delay from arrival to acceptance (s)", ["percentile"], ["as written"] + ["largest rate"] * edge)
+    unit = delay_unit(capacity.plan.objectives)
+    title = f"Delay from arrival to acceptance ({unit.name}){_pooled(capacity)}"
+    table = _table(title, ["percentile"], ["as written"] + ["largest rate"] * edge)
     table.add_column("what it rests on", overflow="fold")
     for row in capacity.percentiles.to_dict("records"):
-        cells = [_with_ends(row, name) for name in ("plan", *(["edge"] if edge else []))]
+        cells = [_with_ends(row, name, unit.factor) for name in ("plan", *(["edge"] if edge else []))]
         table.add_row(str(row["percentile"]), *cells, str(row["note"]))
     return table
 
@@ -70,22 +75,25 @@ def _bounds(capacity: Capacity) -> Table:
     table.add_column("formula", overflow="fold")
     for bound in capacity.bounds[:_MOST_BOUNDS]:
         busy = utilisation(capacity.plan.scenario, bound)
-        shares = ["-", "-"] if not busy else [f"{busy * 100:.3g} %", _headroom(busy)]
+        room = headroom(capacity.plan.scenario, bound)
+        more, less = ("≥ ", "≤ ") if bound.weak else ("", "")
+        shares = ["-", "-"]
+        if busy is not None and room is not None:
+            shares = [f"{more}{percent_text(busy)}", f"{less}{headroom_text(room)}"]
         rates = number_text(bound.messages_per_s, 3), number_text(bound.recipients_per_s, 3)
         table.add_row(bound.name, *rates, *shares, bound.formula)
     return table
 
 
-def _headroom(busy: float) -> str:
-    return f"{(1 / busy - 1) * 100:.0f} %" if busy > 0.1 else f"{1 / busy:.0f} times"
-
-
 def _curve(capacity: Capacity) -> Table:
     late = capacity.late
-    title = "Saturation curve: recipients offered and delivered a second, delays (s), n replications"
+    unit = delay_unit(capacity.plan.objectives)
+    title = (f"Saturation curve: recipients offered and delivered a second, delays ({unit.name}){_pooled(capacity)}, "
+             "n replications")  # fmt: skip
     table = _table(title, [], ["messages/s", "offered", "delivered", "median", f"p({late[7:9]})", "n", "objectives"])
     for row in capacity.curve.to_dict("records"):
-        cells = [_with_ends(row, name) for name in ("delivered_per_s", "delay_p50_s", late)]
+        delays = [_with_ends(row, name, unit.factor) for name in ("delay_p50_s", late)]
+        cells = [_with_ends(row, "delivered_per_s"), *delays]
         offered = number_text(row["messages_per_s"]), number_text(row["offered_per_s"])
         table.add_row(*offered, *cells, str(row["n"]), str(row["verdict"]))
     return table
@@ -97,8 +105,11 @@ def _tornado(capacity: Capacity) -> Table:
     title = f"What sways {first['response']}: changes from {base} as written, paired by replication"
     table = _table(title, ["factor"], ["as written", "instead", "change", "n"])
     for row in capacity.tornado.to_dict("records"):
-        change = f"{row['difference']:+.3g} ({row['low']:+.3g} … {row['high']:+.3g})"
-        levels = [f"{one:g}" if isinstance(one, float) else str(one) for one in (row["base_level"], row["level"])]
+        middle, low, high = (signed_text(row[name], 3) for name in ("difference", "low", "high"))
+        change = f"{middle} ({low} … {high})"
+        levels = [
+            number_text(one, 6) if isinstance(one, float) else str(one) for one in (row["base_level"], row["level"])
+        ]
         table.add_row(_named(capacity, row["factor"]), *levels, change, str(row["n"]))
     return table
 
@@ -111,8 +122,13 @@ def _named(capacity: Capacity, factor: str) -> str:
     return f"{capacity.plan.scenario.destinations[int(parts[1])].name}: {'.'.join(parts[2:])}"
 
 
-def _with_ends(row: Mapping[Any, Any], name: str) -> str:
-    mean, low, high = (float(row[f"{name}{end}"]) for end in ("", "_low", "_high"))
+def _pooled(capacity: Capacity) -> str:
+    mark = pooled_mark(len(capacity.plan.scenario.destinations))
+    return f", {mark}" if mark else ""
+
+
+def _with_ends(row: Mapping[Any, Any], name: str, factor: float = 1.0) -> str:
+    mean, low, high = (float(row[f"{name}{end}"]) / factor for end in ("", "_low", "_high"))
     if math.isnan(mean):
         return "-"
     return number_text(mean, 3) + ("" if math.isnan(low) else f" ({number_text(low, 3)} … {number_text(high, 3)})")

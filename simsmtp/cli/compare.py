@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
+    from simsmtp.analysis.capacity_comparison import CapacityComparison
     from simsmtp.analysis.comparison import Comparison
 
 _FORMATS = ("gha", "bmf", "gobench", "pytest-benchmark", "junit", "markdown")
@@ -22,12 +22,16 @@ experiment file, which is run (its rows are kept in results/NAME, as by 'simsmtp
 they differ, the change of the mean with its paired interval is held against a margin: OK, REGRESSION, or
 INCONCLUSIVE; then NEW, if it is an experiment, gets more replications, up to as many as BASE holds.
 
+Two folders of 'simsmtp capacity' are compared by their answers: REGRESSION where NEW misses an objective that BASE
+met, or where a searched value is worse by more than the margin.
+
 \b
 Examples:
   simsmtp run experiments/window.toml --replications 10 --write-baseline baseline.csv
   simsmtp compare baseline.csv experiments/window.toml
   simsmtp compare baseline.csv results/window --margin 0.02 --margin makespan_s=0.1
   simsmtp compare baseline.csv results/window --to junit --output gate.xml
+  simsmtp compare results/newsletter results/newsletter-full
 
 \b
 Exit codes: 0 ok; 1 a replication failed; 2 bad input, other scenarios or another seed; 3 regression;
@@ -47,6 +51,8 @@ Exit codes: 0 ok; 1 a replication failed; 2 bad input, other scenarios or anothe
               help="Change a key of an experiment file, as with 'simsmtp run'.")  # fmt: skip
 @click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
               help="A Python file that registers counting strategies, as with 'simsmtp run'.")  # fmt: skip
+@click.option("--no-determinism-check", is_flag=True,
+              help="Do not repeat first replications with a strategy of your own, as with 'simsmtp run'.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; by default one per processor.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the table.")
 @click.option("--to", "kind", type=click.Choice(_FORMATS), help="Write the comparison in this format.")
@@ -63,6 +69,7 @@ def compare(
     level: float,
     settings: tuple[str, ...],
     strategies: tuple[str, ...],
+    no_determinism_check: bool,
     workers: int | None,
     as_json: bool,
     kind: str | None,
@@ -75,7 +82,8 @@ def compare(
     _check_output(kind, output, as_json)
     try:
         found = compared(base, new, margin=read_margins(margins), responses=responses or None, level=level,
-                         settings=settings, strategies=strategies, workers=workers)  # fmt: skip
+                         settings=settings, strategies=strategies, workers=workers,
+                         determinism_check=not no_determinism_check)  # fmt: skip
     except NoBaselineError as error:
         no_baseline(ctx, error)
     if kind is not None:
@@ -89,7 +97,9 @@ def compare(
 
 def no_baseline(ctx: click.Context, error: Exception) -> NoReturn:
     """Say that there is no baseline and exit with code 5."""
-    print(f"simsmtp: {error}", file=sys.stderr)
+    from simsmtp.cli.console import say  # noqa: PLC0415
+
+    say(f"simsmtp: {error}", to_stderr=True)
     ctx.exit(5)
 
 
@@ -109,6 +119,7 @@ def read_margins(given: Sequence[str]) -> float | Mapping[str, float]:
 
 
 def _check_output(kind: str | None, output: Path | None, as_json: bool) -> None:
+    from simsmtp.analysis.outputs import require_writable  # noqa: PLC0415
     from simsmtp.errors import InputError  # noqa: PLC0415
 
     if kind in {"gha", "pytest-benchmark"} and output is None:
@@ -117,41 +128,50 @@ def _check_output(kind: str | None, output: Path | None, as_json: bool) -> None:
         raise InputError("needs a format", key="--output", given=str(output), allowed="it with --to FORMAT")
     if kind is not None and output is None and as_json:
         raise InputError("prints in place of --json", key="--to", given=kind, allowed="it with --output FILE")
+    if output is not None:
+        require_writable(output, "--output", may_be_made=True)
 
 
-def _write(found: Comparison, kind: str, output: Path | None) -> None:
+def _write(found: Comparison | CapacityComparison, kind: str, output: Path | None) -> None:
     from simsmtp.analysis.exports import export  # noqa: PLC0415
+    from simsmtp.files import replace_file, write_errors  # noqa: PLC0415
 
     for suffix, text in export(found, kind).items():
         if output is None:
-            print(text, end="")
-        else:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            output.with_name(f"{output.stem}{suffix}{output.suffix}").write_text(text, encoding="utf-8")
+            print(text, end="")  # of words of others the documents take care
+            continue
+        path = output.with_name(f"{output.stem}{suffix}{output.suffix}")
+        with write_errors(path, "--output"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, text)
 
 
-def print_comparison(found: Comparison) -> None:
-    """Print the verdict, then what changed, the gravest first."""
+def print_comparison(found: Comparison | CapacityComparison) -> None:
+    """Print the verdict, then what changed, the gravest first; of capacity plans every answer."""
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
 
-    from simsmtp.analysis.compare_views import cells_of, explanation, headline  # noqa: PLC0415
+    from simsmtp.analysis.capacity_comparison import HEADS, CapacityComparison  # noqa: PLC0415
+    from simsmtp.analysis.compare_views import COLUMNS, cells_of, explanation, headline  # noqa: PLC0415
     from simsmtp.cli.console import PlainConsole  # noqa: PLC0415
+    from simsmtp.shown import shown  # noqa: PLC0415
 
     console = PlainConsole(160)
-    console.print(Text(f"{found.name}: {headline(found)}", style="bold"), soft_wrap=True)
-    rows = found.worst_first().to_dict("records")
+    if isinstance(found, CapacityComparison):
+        heads, words, said = list(HEADS), found.explanation, found.headline
+        rows = [] if found.same else [one.cells() for one in found.rows]
+    else:
+        heads = [*(shown(name.rpartition(".")[2]) for name in found.factors), *COLUMNS]
+        words, said = explanation(found), headline(found)
+        rows = [cells_of(row, found.factors) for row in found.worst_first().to_dict("records")]
+    console.print(f"{shown(found.name)}: {said}", style="bold", soft_wrap=True)
     if rows:
-        heads = [name.rpartition(".")[2] for name in found.factors]
-        table = Table(
-            *heads, "response", "base", "new", "change", "allowed", "verdict", box=SIMPLE_HEAD, pad_edge=False
-        )
+        table = Table(*heads, box=SIMPLE_HEAD, pad_edge=False)
         for row in rows[:_MOST_ROWS]:
-            table.add_row(*(Text(cell) for cell in cells_of(row, found.factors)))
+            table.add_row(*row)
         console.print(table)
         if len(rows) > _MOST_ROWS:
             console.print(f"… and {len(rows) - _MOST_ROWS} more: --json or --to markdown", soft_wrap=True)
-        console.print(Text(explanation(found)))
+        console.print(words)
     for note in found.notes:
-        console.print(Text(f"- {note}"), soft_wrap=True)
+        console.print(f"- {note}", soft_wrap=True)

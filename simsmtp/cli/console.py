@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from typing import Any
 
 from rich.console import Console
+from rich.text import Text
+
+from simsmtp.shown import shown
 
 _NARROWEST = 100
 
 
-class PlainConsole(Console):
-    """A console that prints text as it is, and whose reader may leave.
+def say(text: object = "", *, to_stderr: bool = False) -> None:
+    """Print lines that hold words of others, on standard output or error."""
+    print(shown(text, keep="\n"), file=sys.stderr if to_stderr else sys.stdout)
 
-    A title or a path may hold brackets, and so does ``simsmtp[fast]``: none of it is markup. Where nobody reads on
-    (``simsmtp compare … | head``), the command goes on to its own exit code, which may be the verdict of a gate.
+
+class PlainConsole(Console):
+    """A console that prints text as it is.
+
+    A title or a path may hold brackets, and so does ``simsmtp[fast]``: none of it is markup. Control characters are
+    written out; they would be the terminal's to obey.
 
     Parameters
     ----------
@@ -24,10 +32,9 @@ class PlainConsole(Console):
     """
 
     def __init__(self, width: int) -> None:
-        super().__init__(highlight=False, markup=False)
+        super().__init__(highlight=False, markup=False, emoji=False)
         self.width = max(self.width if self.is_terminal else width, _NARROWEST)
 
-    def on_broken_pipe(self) -> None:
-        """Say no more."""
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a text, a cell or a title of a table as it is rendered."""
+        return super().render_str(shown(text, keep="\n"), **options)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from simsmtp.analysis.pooled import pooled_note
+
 if TYPE_CHECKING:
     from simsmtp.study.study import Study
 
@@ -21,6 +23,7 @@ def document_of(study: Study) -> dict[str, Any]:
     for row in study.summary().to_dict("records"):
         statistics = {name: _plain(row[name]) for name in ("n", "mean", "low", "high")}
         responses[row["point"]][row["response"]] = statistics
+    pooled = pooled_note(study.destinations)
     return {
         "name": study.name,
         "title": study.experiment.title,
@@ -31,6 +34,7 @@ def document_of(study: Study) -> dict[str, Any]:
         "points": [
             {"point": one.number, "factors": one.factors, "responses": responses[one.number]} for one in study.points
         ],
+        **({"pooled": pooled} if pooled else {}),
         "failures": [failure._asdict() for failure in study.failures],
         "computed": study.computed,
         "reused": study.reused,

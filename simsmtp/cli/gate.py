@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from simsmtp.cli.console import say
 from simsmtp.study.baseline import load_baseline, require_writable, write_baseline
 from simsmtp.study.gate import Rule, gated
 from simsmtp.study.recorded import Recorded, recorded_experiment, require_same
@@ -41,7 +41,7 @@ class Gate(NamedTuple):
         code = 0 if found is None else found.exit_code
         if self.target is not None:
             if code:
-                print(f"simsmtp: {self.target} is not written: {found and found.verdict}", file=sys.stderr)
+                say(f"simsmtp: {self.target} is not written: {found and found.verdict}", to_stderr=True)
             else:
                 write_baseline(study, self.target)
         return code

@@ -173,7 +173,7 @@ def _print(output: Path, found: Sequence[dict[str, Any]], measured: int, *, as_j
     from rich.table import Table  # noqa: PLC0415
 
     from simsmtp.cli.console import PlainConsole  # noqa: PLC0415
-    from simsmtp.cli.tables import number_text  # noqa: PLC0415
+    from simsmtp.model.numbers import number_text  # noqa: PLC0415
 
     console = PlainConsole(160)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
@@ -193,4 +193,6 @@ def _print(output: Path, found: Sequence[dict[str, Any]], measured: int, *, as_j
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    from simsmtp.model.numbers import number_text  # noqa: PLC0415
+
+    return number_text(value, 6) if isinstance(value, float) else str(value)

@@ -6,11 +6,15 @@ import contextlib
 import csv
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from simsmtp.analysis.outputs import require_writable
+from simsmtp.cli.console import say
+from simsmtp.errors import UnfinishedError
+from simsmtp.files import open_appending, replace_file, write_errors
+from simsmtp.shown import cell, shown
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
@@ -34,8 +38,36 @@ def case_of(file: Path | None, settings: Sequence[str], point: int) -> tuple[Sce
     return Scenario.from_dict(tables), 0
 
 
+def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file as a whole, or leave what is there.
+
+    Raises
+    ------
+    UnfinishedError
+        It cannot be written: what the rows tell has happened, and is not kept.
+    """
+    from simsmtp.files import replacing  # noqa: PLC0415
+
+    try:
+        with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(map(_plain, rows))
+    except OSError as error:
+        raise _unwritten(path, error) from None
+
+
+def _plain(row: Sequence[object]) -> list[object]:
+    """Return a row in which a peer's words are neither formulas nor control characters."""
+    return [cell(shown(one)) if isinstance(one, str) else one for one in row]
+
+
+def _unwritten(path: Path, error: OSError) -> UnfinishedError:
+    return UnfinishedError(f"--rows: cannot be written: {error.strerror or error}; given: {str(path)!r}")
+
+
 class RowFile:
-    """A CSV file of rows, whose first line names the columns; made by `open`, not before.
+    """A CSV file of rows, each written at once, whose first line names the columns; made by `open`, not before.
 
     Parameters
     ----------
@@ -53,27 +85,34 @@ class RowFile:
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self._path, self._columns = path, columns
         self._file: TextIO | None = None
+        self._failure: OSError | None = None
         require_writable(path, "--rows")
 
     def open(self) -> None:
         """Make the file, in the place of one that may be there."""
-        from simsmtp.errors import InputError  # noqa: PLC0415
-
-        try:
-            self._file = self._path.open("w", encoding="utf-8", newline="", buffering=1)
-        except OSError as error:
-            raise InputError(f"cannot be written: {error.strerror}", key="--rows", given=str(self._path)) from None
+        with write_errors(self._path, "--rows"):
+            replace_file(self._path, b"")
+            self._file = open_appending(self._path)
         self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerow(self._columns)
+        self.write(self._columns)
 
     def write(self, row: Sequence[object]) -> None:
-        """Write one row."""
-        self._writer.writerow(row)
+        """Write one row; once that fails no more, for the mail that is under way has to be finished all the same."""
+        if self._failure is None:
+            try:
+                self._writer.writerow(_plain(row))
+            except OSError as error:
+                error.filename = str(self._path)
+                self._failure = error
+                say(f"simsmtp: {self._path}: {error.strerror}; no further rows are kept", to_stderr=True)
 
     def close(self) -> None:
-        """Close the file, if it was made."""
+        """Close the file, if it was made; raise the `OSError` that kept rows out of it."""
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # what is left of a row that could not be written
+                self._file.close()
+        if self._failure is not None:
+            raise self._failure
 
 
 class LiveCounter:
@@ -94,6 +133,7 @@ class LiveCounter:
         """Show the state of things."""
         self._next = time.monotonic() + (_TERMINAL_S if self._is_terminal else _FILE_S)
         end = "\r" if self._is_terminal else "\n"
+        text = shown(text)
         print(text.ljust(self._shown), end=end, file=sys.stderr, flush=True)
         self._shown = len(text)
 
@@ -111,12 +151,12 @@ def on_signals(stop: Callable[[], object]) -> Iterator[None]:
 
     loop = asyncio.get_running_loop()
     wanted = (signal.SIGINT, signal.SIGTERM)
-    with contextlib.suppress(NotImplementedError, ValueError):  # Windows; not the main thread
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # Windows; not the main thread
         for one in wanted:
             loop.add_signal_handler(one, stop)
     try:
         yield
     finally:
-        with contextlib.suppress(NotImplementedError, ValueError):
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             for one in wanted:
                 loop.remove_signal_handler(one)

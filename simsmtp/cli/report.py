@@ -31,6 +31,10 @@ Exit codes: 0 written; 2 bad input, and nothing was written.
 def report(folder: Path, output: Path | None, as_json: bool) -> None:
     """Parse, call, print."""
     from simsmtp.analysis.report import write_report  # noqa: PLC0415
+    from simsmtp.cli.console import say  # noqa: PLC0415
 
     path = write_report(folder, output).as_posix()
-    print(json.dumps({"report": path}) if as_json else path)
+    if as_json:
+        print(json.dumps({"report": path}))
+    else:
+        say(path)

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simsmtp.cli.console import say
 from simsmtp.model.counted import counted
+from simsmtp.shown import shown
 
 if TYPE_CHECKING:
+    from simsmtp.analysis.sequential import Precision
     from simsmtp.cli.gate import Gate
     from simsmtp.study.runner import Plan
     from simsmtp.study.sequential import PreciseStudy
@@ -24,6 +27,9 @@ Ctrl-C or a crash: only what is missing is computed. The folder then also holds 
 provenance.json. With horizon = "steady-state" in [study] also summary_steady.csv, without the messages of the
 warm-up, and warmup.csv and warmup.png, which show where it was cut.
 
+What is stored is verified when it is read. Damage ends with 2 and names the design point and the replication;
+--repair then computes just those anew and keeps the damaged file under another name.
+
 \b
 Examples:
   simsmtp run experiments/kb822105.toml
@@ -34,9 +40,10 @@ Examples:
   simsmtp run experiments/kb822105.toml --precision 'delivered_per_s ±5%' --budget 200
 
 \b
-Exit codes: 0 all done; 1 some replications failed, or a cluster was lost; 2 bad input, nothing written;
-3 worse than the baseline; 4 inconclusive, or the precision asked for was not reached;
-5 there is no baseline; 130 Ctrl-C.
+Exit codes: 0 all done; 1 some replications failed, the disk is full, another process uses the results, or a
+cluster was lost: what was finished is kept; 2 bad input, damaged results, or a strategy that is not deterministic,
+no result written; 3 worse than the baseline; 4 inconclusive, or the precision asked for was not reached; 5 there is no
+baseline; 130 Ctrl-C.
 """
 
 
@@ -66,11 +73,16 @@ Exit codes: 0 all done; 1 some replications failed, or a cluster was lost; 2 bad
 @click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
               help="A Python file that registers counting strategies; each becomes one more line in the "
                    "figure. May be repeated.")  # fmt: skip
+@click.option("--no-determinism-check", is_flag=True,
+              help="Do not repeat the first replication of every design point with a strategy of your own. What "
+                   "differs only in a later replication is not noticed.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), metavar="DIR",
               help="Folder of the results; by default results/NAME, with the name of the study.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the table.")
 @click.option("--dry-run", is_flag=True,
               help="Say what would be computed and how long that may take; write nothing.")  # fmt: skip
+@click.option("--repair", is_flag=True,
+              help="If the stored replications are damaged, keep what is whole and compute the rest anew.")  # fmt: skip
 @click.option("--no-figure", is_flag=True, help="Leave the figure out.")
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="PATH",
               help="Compare with this baseline afterwards, as 'simsmtp compare' does.")  # fmt: skip
@@ -90,9 +102,11 @@ def run(
     executor: str,
     scheduler: str | None,
     strategies: tuple[str, ...],
+    no_determinism_check: bool,
     output: Path | None,
     as_json: bool,
     dry_run: bool,
+    repair: bool,
     no_figure: bool,
     baseline: Path | None,
     write_baseline: Path | None,
@@ -102,10 +116,13 @@ def run(
 
     if (budget is not None and not precisions) or (replications is not None and precisions):
         raise click.UsageError("--budget belongs to --precision, and --replications does not", ctx)
-    most = (budget or 1000) if precisions else replications
+    if repair and dry_run:
+        raise click.UsageError("--repair writes, and --dry-run does not", ctx)
+    wanted, most = _wanted(precisions), (budget or 1000) if precisions else replications
     plan = prepare(
         experiment, replications=most, seed=seed, workers=workers, engine=engine,
         output=output, settings=settings, strategies=strategies, executor=executor, scheduler=scheduler,
+        repair=repair, determinism_check=not no_determinism_check,
     )  # fmt: skip
     if not no_figure:
         from simsmtp.study.design import check_figure  # noqa: PLC0415
@@ -115,7 +132,7 @@ def run(
         _print_estimate(plan, as_json)
         return
     gate = _gate(ctx, plan, baseline, write_baseline) if baseline or write_baseline else None
-    study = _executed(plan, precisions)
+    study = _executed(plan, wanted)
     from simsmtp.study.provenance import command_line  # noqa: PLC0415
 
     written = study.write(figure=not no_figure, command=command_line())
@@ -136,11 +153,13 @@ def run(
             from simsmtp.cli.compare import print_comparison  # noqa: PLC0415
 
             print_comparison(compared)
+    if not no_figure:
+        _print_without_theory(study)
     for failure in study.failures[:5]:
         levels = ", ".join(f"{name}={level}" for name, level in failure.factors.items())
-        print(
-            f"simsmtp: replication {failure.replication} failed at {levels or 'the base'}: {failure.error}",
-            file=sys.stderr,
+        say(
+            f"simsmtp: replication {failure.replication} failed at {shown(levels) or 'the base'}: {failure.error}",
+            to_stderr=True,
         )
     if study.failures:
         print(
@@ -153,6 +172,18 @@ def run(
         reached = _print_precision(_precise(study))
         code = code or reached
     ctx.exit(code)
+
+
+def _print_without_theory(study: Study) -> None:
+    """Say on standard error which design points have no theory line in the figure, and why."""
+    if found := study.without_theory():
+        reasons = [f"{reason} ({many})" for reason, many in found.items()]
+        more = f" and {len(reasons) - 5} other reasons" if len(reasons) > 5 else ""
+        total = counted(len(study.points), "design point")
+        print(
+            f"simsmtp: no theory line at {sum(found.values())} of {total}: {', '.join(reasons[:5])}{more}",
+            file=sys.stderr,
+        )
 
 
 def _gate(ctx: click.Context, plan: Plan, baseline: Path | None, target: Path | None) -> Gate:
@@ -172,19 +203,26 @@ def _without_warmup(study: Study) -> list[Path]:
 
     files, notes = write_steady(study)
     for note in notes:
-        print(f"simsmtp: {note}", file=sys.stderr)
+        say(f"simsmtp: {note}", to_stderr=True)
     return files
 
 
-def _executed(plan: Plan, precisions: tuple[str, ...]) -> Study:
+def _wanted(precisions: tuple[str, ...]) -> list[Precision]:
     if not precisions:
+        return []
+    from simsmtp.analysis.sequential import parse_precision  # noqa: PLC0415
+
+    return [parse_precision(one) for one in precisions]
+
+
+def _executed(plan: Plan, wanted: list[Precision]) -> Study:
+    if not wanted:
         from simsmtp.study.runner import execute  # noqa: PLC0415
 
         return execute(plan, progress=True)
-    from simsmtp.analysis.sequential import parse_precision  # noqa: PLC0415
     from simsmtp.study.sequential import run_until  # noqa: PLC0415
 
-    return run_until([parse_precision(one) for one in precisions], plan, progress=True)
+    return run_until(wanted, plan, progress=True)
 
 
 def _precise(study: Study) -> PreciseStudy:
@@ -201,7 +239,7 @@ def _print_precision(study: PreciseStudy) -> int:
 
 
 def _print_estimate(plan: object, as_json: bool) -> None:
-    from simsmtp.cli.tables import duration_text  # noqa: PLC0415
+    from simsmtp.model.numbers import seconds_text  # noqa: PLC0415
     from simsmtp.study.pilot import estimate  # noqa: PLC0415
     from simsmtp.study.runner import Plan  # noqa: PLC0415
 
@@ -210,9 +248,9 @@ def _print_estimate(plan: object, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"name": plan.experiment.name, "folder": str(plan.folder), **found._asdict()}, indent=1))
         return
-    print(f"{plan.experiment.name}: {plan.experiment.title}")
+    say(f"{plan.experiment.name}: {shown(plan.experiment.title)}")
     print(f"  {counted(found.points, 'design point')}, {counted(found.replications, 'replication')} of each")
-    print(f"  {counted(found.stored, 'replication')} stored in {plan.folder}, {found.missing} to compute")
+    say(f"  {counted(found.stored, 'replication')} stored in {plan.folder}, {found.missing:,} to compute")
     print(
-        f"  about {duration_text(found.seconds)} with {counted(plan.workers, 'worker')}: an estimate from a short pilot"
+        f"  about {seconds_text(found.seconds)} with {counted(plan.workers, 'worker')}: an estimate from a short pilot"
     )

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simsmtp.cli.seconds import Seconds
+
 if TYPE_CHECKING:
     from simsmtp.live.delivery import Delivered, Delivery
     from simsmtp.live.sending import Sending
+    from simsmtp.model.records import Output
     from simsmtp.model.scenario import Scenario
 
 _HELP = """Send a scenario's messages to the SMTP server at HOST:PORT, over real connections.
@@ -27,7 +30,14 @@ Examples:
   simsmtp serve --listen 127.0.0.1:2525 &
   simsmtp send 127.0.0.1:2525 --preset windows-2003-rtm
   simsmtp send 127.0.0.1:2525 --set client.strategy=per-read --set workload.recipients_per_message=250 --dialogue
+
+\b
+Exit codes: 0 every recipient has an outcome, right or wrong: the ledger says which; 1 the rows could not be written;
+2 bad input, no connection, or the peer speaks no SMTP; 4 recipients are still queued, because horizon_s ended the run;
+130 Ctrl-C.
 """
+_UNFINISHED, _INTERRUPTED = 4, 130
+_WRONG = ("false_ndr", "contradictory_ndr", "duplicate", "lost", "missed_ndr")
 
 
 @click.command(help=_HELP)
@@ -46,13 +56,15 @@ Examples:
 @click.option("--rows", type=click.Path(path_type=Path), metavar="FILE.csv", help="Write one row per recipient.")
 @click.option("--dialogue", "shows_dialogue", is_flag=True, help="Show what is said, line by line, as it is said.")
 @click.option("--json", "as_json", is_flag=True, help="Print ledger, responses, rows and dialogue as one document.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), default=300.0, show_default=True,
-              metavar="SECONDS", help="Longest wait for a reply.")  # fmt: skip
+@click.option("--timeout", "timeout_s", type=Seconds(), default=300.0, show_default=True, metavar="SECONDS",
+              help="Longest wait for a reply.")  # fmt: skip
 @click.option("--tls-ca", type=click.Path(path_type=Path), metavar="FILE.pem",
               help="With client.starttls: check the server against this authority.")  # fmt: skip
 @click.option("--allow-remote", metavar="HOST", help="Allow this host, which is not this machine.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.pass_context
 def send(
+    ctx: click.Context,
     place: str,
     file: Path | None,
     preset: str | None,
@@ -72,7 +84,8 @@ def send(
     """Parse, call, print."""
     import asyncio  # noqa: PLC0415
 
-    from simsmtp.cli.live_case import LiveCounter, RowFile, case_of  # noqa: PLC0415
+    from simsmtp.analysis.outputs import require_writable  # noqa: PLC0415
+    from simsmtp.cli.live_case import LiveCounter, case_of, write_rows  # noqa: PLC0415
     from simsmtp.live.certificates import client_context  # noqa: PLC0415
     from simsmtp.live.delivery import Delivery, How  # noqa: PLC0415
     from simsmtp.live.places import place_in  # noqa: PLC0415
@@ -92,20 +105,20 @@ def send(
         keeps_dialogue=as_json,
         show=(lambda line: click.echo(line, err=as_json)) if shows_dialogue else None,
         progress=lambda sending: counter.show(_state(sending)) if counter.is_due else None,
+        warn=lambda fault: click.echo(f"simsmtp: {fault}", err=True),
         tls=client_context(tls_ca),
     )
-    file_of_rows = RowFile(rows, RecipientRow._fields) if rows else None
+    if rows:
+        require_writable(rows, "--rows")
     delivery = Delivery(scenario, where, how)
     delivered = asyncio.run(_until_stopped(delivery))
     counter.close()
     _print(scenario, delivered, as_json=as_json)
-    if file_of_rows:
-        file_of_rows.open()
-        for row in delivered.output.recipients:
-            file_of_rows.write(row)
-        file_of_rows.close()
+    if rows:
+        write_rows(rows, RecipientRow._fields, delivered.output.recipients)
     if delivered.was_interrupted:
         raise click.Abort
+    ctx.exit(_exit_code(delivered.output))
 
 
 async def _until_stopped(delivery: Delivery) -> Delivered:
@@ -122,10 +135,28 @@ def _state(sending: Sending) -> str:
     return f"{counts}; {parcels.transactions} transactions, {parcels.connections} connections"
 
 
+def _exit_code(output: Output) -> int:
+    return _UNFINISHED if output.responses["queued"] else 0
+
+
+def _verdict(scenario: Scenario, delivered: Delivered) -> str:
+    """Return what came of the run in one sentence."""
+    counts = delivered.output.responses
+    everybody, queued, wrong = counts["recipients"], counts["queued"], sum(counts[name] for name in _WRONG)
+    if queued:
+        why = "interrupted" if delivered.was_interrupted else f"horizon_s = {scenario.horizon_s:g} ended the run"
+        return f"Not finished: {queued:,} of {everybody:,} recipients are still queued ({why})."
+    if wrong:
+        return f"Finished: {wrong:,} of {everybody:,} recipients have a wrong outcome."
+    return f"Finished: all {everybody:,} recipients have the right outcome."
+
+
 def _print(scenario: Scenario, delivered: Delivered, *, as_json: bool) -> None:
     output = delivered.output
     if as_json:
         document = {
+            "verdict": _verdict(scenario, delivered),
+            "exit_code": _INTERRUPTED if delivered.was_interrupted else _exit_code(output),
             "scenario": scenario.to_dict(),
             "responses": _finite(output.responses),
             "faults": delivered.faults,
@@ -134,8 +165,10 @@ def _print(scenario: Scenario, delivered: Delivered, *, as_json: bool) -> None:
         }
         print(json.dumps(document, indent=1))
         return
+    from simsmtp.cli.console import say  # noqa: PLC0415
     from simsmtp.trace.transcript import ledger_lines  # noqa: PLC0415
 
+    print(_verdict(scenario, delivered))
     for line in ledger_lines(output):
         print(line)
     said = output.responses
@@ -144,7 +177,7 @@ def _print(scenario: Scenario, delivered: Delivered, *, as_json: bool) -> None:
         f"{said['rcpt_commands']} RCPT commands, {said['makespan_s']:.3f} s"
     )
     for fault in dict.fromkeys(delivered.faults):
-        print(f"{delivered.faults.count(fault)} connections ended otherwise than by QUIT or 421: {fault}")
+        say(f"{delivered.faults.count(fault)} connections ended otherwise than by QUIT or 421: {fault}")
 
 
 def _finite(values: Any) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from simsmtp.cli.seconds import Seconds
+
 if TYPE_CHECKING:
     from simsmtp.cli.live_case import LiveCounter, RowFile
     from simsmtp.live.listener import Listener
@@ -27,6 +29,10 @@ Examples:
   simsmtp serve --listen 127.0.0.1:2525
   simsmtp serve --listen 127.0.0.1:2525 --set server.recipient_limit=50 --set 'server.overflow_reply="452 4.5.3"'
   simsmtp serve --listen 127.0.0.1:0 --preset rfc5321 --rows served.csv --json
+
+\b
+Exit codes: 0 ended by --sessions, --seconds, Ctrl-C or SIGTERM; 1 the rows could not be written; 2 bad input, or the
+place cannot be listened at.
 """
 
 
@@ -42,9 +48,9 @@ Examples:
 @click.option("--rows", type=click.Path(path_type=Path), metavar="FILE.csv", help="Write one row per RCPT command.")
 @click.option("--json", "as_json", is_flag=True, help="At the end, print the account as one JSON document.")
 @click.option("--sessions", type=click.IntRange(1), metavar="N", help="End after so many sessions.")
-@click.option("--seconds", type=click.FloatRange(0, min_open=True), metavar="N", help="End after so many seconds.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), default=300.0, show_default=True,
-              metavar="SECONDS", help="Longest wait for a command.")  # fmt: skip
+@click.option("--seconds", type=Seconds(), metavar="N", help="End after so many seconds.")
+@click.option("--timeout", "timeout_s", type=Seconds(), default=300.0, show_default=True, metavar="SECONDS",
+              help="Longest wait for a command.")  # fmt: skip
 @click.option("--tls-cert", type=click.Path(path_type=Path), metavar="FILE.pem", help="Offer STARTTLS.")
 @click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE.pem", help="Its key, if elsewhere.")
 @click.option("--allow-early", is_flag=True,
@@ -89,16 +95,17 @@ def serve(
         forbids_early=not allow_early,
         tls=tls,
         enter=file_of_rows.write if file_of_rows else None,
+        warn=lambda trouble: click.echo(f"simsmtp: {trouble}", err=True),
     )
     listener = Listener(scenario, place, terms)
     counter = LiveCounter(is_quiet=quiet)
     try:
         asyncio.run(_serve(listener, counter, file_of_rows, Until(sessions, seconds)))
+        counter.close()
+        _print(listener.served, as_json=as_json)
     finally:
         if file_of_rows:
             file_of_rows.close()
-    counter.close()
-    _print(listener.served, as_json=as_json)
 
 
 class Until(NamedTuple):
@@ -123,7 +130,9 @@ async def _serve(listener: Listener, counter: LiveCounter, rows: RowFile | None,
         if until.seconds is not None:
             asyncio.get_running_loop().call_later(until.seconds, is_over.set)
         with on_signals(is_over.set):
-            while not is_over.is_set() and (until.sessions is None or listener.ended < until.sessions):
+            while not (is_over.is_set() or listener.failure) and (
+                until.sessions is None or listener.ended < until.sessions
+            ):
                 if counter.is_due:
                     counter.show(_state(listener))
                 with contextlib.suppress(TimeoutError):
@@ -140,6 +149,8 @@ def _state(listener: Listener) -> str:
 
 
 def _print(served: Served, *, as_json: bool) -> None:
+    from simsmtp.cli.console import say  # noqa: PLC0415
+
     summary = served.summary()
     if as_json:
         accepted = [[sender, recipient, times] for (sender, recipient), times in sorted(served.accepted.items())]
@@ -150,4 +161,4 @@ def _print(served: Served, *, as_json: bool) -> None:
             continue
         print(f"{name.replace('_', ' '):<24}{value!s:>10}")
     for name, times in served.faults.items():
-        print(f"  fault: {name.replace('_', ' '):<15}{times:>10}")
+        say(f"  fault: {name.replace('_', ' '):<15}{times:>10}")

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from simsmtp.analysis.pooled import note_for
 from simsmtp.cli.console import PlainConsole
 from simsmtp.model.counted import counted
+from simsmtp.model.numbers import number_text, seconds_text
+from simsmtp.shown import shown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -26,48 +29,23 @@ _CELL = 18
 def print_study(study: Study, written: Sequence[Path]) -> None:
     """Print mean ± half-width of the 95 % interval per design point, or a pivot of means if that is long."""
     console = PlainConsole(120)
-    console.print(study.experiment.title, style="bold", soft_wrap=True)
+    console.print(shown(study.experiment.title), style="bold", soft_wrap=True)
     summary = study.summary()
     if len(study.points) > _MOST_ROWS and _axis(study) is not None:
         _print_pivots(console, study, summary)
     else:
         _print_points(console, study, summary)
-    failed = f", {len(study.failures)} failed" if study.failures else ""
+    if note := note_for(study.experiment.responses, study.destinations):
+        console.print(note, soft_wrap=True)
+    failed = f", {len(study.failures):,} failed" if study.failures else ""
     console.print(
         f"{counted(len(study.points), 'design point')} with "
         f"{counted(study.experiment.replications, 'replication')}: "
-        f"{study.computed} computed, {study.reused} reused{failed}, in {duration_text(study.duration_s)}",
+        f"{study.computed:,} computed, {study.reused:,} reused{failed}, in {seconds_text(study.duration_s)}",
         soft_wrap=True,
     )
     console.print(study.ran.text(study.engines), soft_wrap=True)
     console.print(f"{study.folder}: {', '.join(path.name for path in written)}", soft_wrap=True)
-
-
-def duration_text(seconds: float) -> str:
-    """Return a duration in the unit that suits it.
-
-    Examples
-    --------
-    >>> duration_text(0.42), duration_text(75), duration_text(8000)
-    ('0.42 s', '1 min 15 s', '2 h 13 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def number_text(value: float, digits: int = 4) -> str:
-    """Return a value with that many significant digits, counts in full.
-
-    Examples
-    --------
-    >>> number_text(1234.56), number_text(0.012345), number_text(1000.0)
-    ('1235', '0.01235', '1000')
-    """
-    if math.isnan(value):
-        return "-"
-    return f"{value:.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
 
 
 def _axis(study: Study) -> str | None:
@@ -79,17 +57,17 @@ def _print_points(console: Console, study: Study, summary: DataFrame) -> None:
     columns = study.experiment.columns
     points = study.points[:_MOST_ROWS]
     cells = {(row["point"], row["response"]): _mean_and_half(row) for row in summary.to_dict("records")}
-    widths = [max(len(name), *(len(str(point.factors[name])) for point in points)) + 2 for name in columns]
+    widths = [max(len(name), *(len(shown(point.factors[name])) for point in points)) + 2 for name in columns]
     together = max(1, (console.width - sum(widths)) // _CELL)
-    shown = study.experiment.responses
-    for begin in range(0, len(shown), together):
-        table = _table([*columns], shown[begin : begin + together])
+    wanted = study.experiment.responses
+    for begin in range(0, len(wanted), together):
+        table = _table([*columns], wanted[begin : begin + together])
         for point in points:
-            values = [cells[point.number, one] for one in shown[begin : begin + together]]
-            table.add_row(*(str(level) for level in point.factors.values()), *values)
+            values = [cells[point.number, one] for one in wanted[begin : begin + together]]
+            table.add_row(*map(shown, point.factors.values()), *values)
         console.print(table)
     if len(study.points) > len(points):
-        console.print(f"… {len(study.points) - len(points)} more design points in {study.folder / 'summary.csv'}")
+        console.print(f"… {len(study.points) - len(points):,} more design points in {study.folder / 'summary.csv'}")
 
 
 def _mean_and_half(row: Mapping[Any, Any]) -> str:
@@ -104,11 +82,11 @@ def _print_pivots(console: Console, study: Study, summary: DataFrame) -> None:
     for response in study.experiment.responses:
         part = summary[summary["response"] == response]
         pivot = part.pivot_table(index=others, columns=axis, values="mean", sort=False, dropna=False)
-        table = _table([name.rpartition(".")[2] for name in others], [str(level) for level in pivot.columns])
+        table = _table([name.rpartition(".")[2] for name in others], [shown(level) for level in pivot.columns])
         table.title = f"{response}, mean by {axis}"
         for levels, values in zip(pivot.index, pivot.to_numpy(), strict=True):
             named = levels if isinstance(levels, tuple) else (levels,)
-            table.add_row(*map(str, named), *(number_text(value, 3) for value in values))
+            table.add_row(*map(shown, named), *(number_text(value, 3) for value in values))
         console.print(table)
     console.print(f"Every response with its interval: {study.folder / 'summary.csv'}", soft_wrap=True)
 
@@ -116,7 +94,7 @@ def _print_pivots(console: Console, study: Study, summary: DataFrame) -> None:
 def _table(left: Sequence[str], right: Sequence[str]) -> Table:
     table = Table(box=SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
     for name in left:
-        table.add_column(name, no_wrap=True)
+        table.add_column(shown(name), no_wrap=True)
     for name in right:
         table.add_column(name, justify="right", no_wrap=True)
     return table

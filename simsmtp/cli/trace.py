@@ -28,6 +28,7 @@ Examples:
               help="Design point of an experiment, from 1.")  # fmt: skip
 @click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
               help="A Python file that registers counting strategies.")  # fmt: skip
+@click.option("--no-determinism-check", is_flag=True, help="Do not run it twice with a strategy of your own.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N",
               help="Key of all random draws; by default the experiment's own.")  # fmt: skip
 @click.option("--replication", type=click.IntRange(0), default=0, show_default=True, metavar="N",
@@ -47,6 +48,7 @@ def trace(
     settings: tuple[str, ...],
     point: int,
     strategies: tuple[str, ...],
+    no_determinism_check: bool,
     seed: int | None,
     replication: int,
     recipients: int,
@@ -57,7 +59,9 @@ def trace(
 ) -> None:
     """Parse, call, print."""
     from simsmtp.analysis.outputs import require_writable  # noqa: PLC0415
+    from simsmtp.cli.console import say  # noqa: PLC0415
     from simsmtp.engines import run_replication  # noqa: PLC0415
+    from simsmtp.engines.repeated import run_here  # noqa: PLC0415
     from simsmtp.model.plan import plan_of  # noqa: PLC0415
     from simsmtp.protocol.wire import AddressBook  # noqa: PLC0415
     from simsmtp.study.experiment import load_case  # noqa: PLC0415
@@ -74,7 +78,10 @@ def trace(
         load_strategies(path)
     scenario, own_seed = load_case(file, settings, point=point)
     key = own_seed if seed is None else seed
-    output = run_replication(scenario, seed=key, replication=replication, recipients=ndr is not None, dialogue=True)
+    output = run_here(
+        run_replication, scenario, seed=key, replication=replication, recipients=ndr is not None, dialogue=True,
+        check=not no_determinism_check,
+    )  # fmt: skip
     workload, plan = scenario.workload, plan_of(scenario)
     addresses = AddressBook(workload.address_chars, workload.domains)
     if pcap is not None:
@@ -91,4 +98,4 @@ def trace(
         return
     style = Style(addresses, recipients, scenario.client.strategy)
     for line in transcript(output, plan, style, connections=connections):
-        print(line)
+        say(line)

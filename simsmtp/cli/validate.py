@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from simsmtp.model.numbers import number_text, percent_text
 
 if TYPE_CHECKING:
     from simsmtp.calibration.predict import Prediction
@@ -43,19 +44,24 @@ _WIDTH = 130
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the table.")
 def validate(measured: Path, calibration_file: Path, replications: int, figure: Path | None, as_json: bool) -> None:
     """Parse, call, print."""
+    from simsmtp.analysis.outputs import require_writable  # noqa: PLC0415
     from simsmtp.calibration.measured import read_measured  # noqa: PLC0415
     from simsmtp.calibration.parameters import read_calibration  # noqa: PLC0415
     from simsmtp.calibration.predict import predict  # noqa: PLC0415
+    from simsmtp.cli.console import say  # noqa: PLC0415
     from simsmtp.study.progress import progress_bar  # noqa: PLC0415
 
+    if figure is not None:
+        for ending in (".png", ".svg"):
+            require_writable(figure.with_name(figure.name + ending), "--figure", may_be_made=True)
     calibration = read_calibration(calibration_file)
     groups = read_measured(measured)
     receivers = sorted({group.setting.receiver for group in groups} - {"", calibration.receiver})
     if calibration.receiver and receivers:
-        print(
+        say(
             f"simsmtp: {calibration_file} was fitted to {calibration.receiver}, these sessions are with "
             f"{', '.join(receivers)}",
-            file=sys.stderr,
+            to_stderr=True,
         )
     with progress_bar("validate", len(groups), None, unit="setting") as advance:
         found = predict(groups, calibration.parameters, replications=replications, on_setting=advance)
@@ -70,7 +76,7 @@ def validate(measured: Path, calibration_file: Path, replications: int, figure: 
         return
     _print(document)
     if figure is not None:
-        print(", ".join(path.as_posix() for path in drawn))
+        say(", ".join(path.as_posix() for path in drawn))
 
 
 def document_of(found: Sequence[Prediction], fitted_ms: Sequence[float]) -> dict[str, Any]:
@@ -128,9 +134,10 @@ def _print(document: dict[str, Any]) -> None:
         column.justify, column.no_wrap = "right", True
     for row in sorted(document["rows"], key=lambda row: (row["rtt_ms"], row["N"], row["batch"])):
         table.add_row(
-            f"{row['rtt_ms']:g}", str(row["N"]), str(row["batch"]), str(row["limit"]), str(row["size"]), row["cache"],
+            number_text(row["rtt_ms"]), *(str(row[name]) for name in ("N", "batch", "limit", "size")), row["cache"],
             "on" if row["pipelining"] else "off", _span(row, "measured"), _span(row, "predicted"),
-            f"{row['error']:+.1%}", f"{row['covered']:.0%}", f"{row['pipe_error']:+.1%}",
+            percent_text(row["error"], signed=True), percent_text(row["covered"]),
+            percent_text(row["pipe_error"], signed=True),
         )  # fmt: skip
     PlainConsole(_WIDTH).print(table)
     print("times: median (lowest-highest); reuse: transactions share a connection; covered: how much of the measured")
@@ -146,8 +153,9 @@ def _span(row: dict[str, Any], name: str) -> str:
 
 
 def _summary(quality: dict[str, Any]) -> str:
+    told = {name: percent_text(value) for name, value in quality.items() if isinstance(value, int | float)}
     return (
-        f"absolute error {quality['median_abs_error']:.1%} (median), {quality['worst_abs_error']:.1%} (worst); "
-        f"{quality['covered']:.0%} of the measured range covered; profile pipe alone "
-        f"{quality['pipe_median_abs_error']:.1%} (median), {quality['pipe_worst_abs_error']:.1%} (worst)"
+        f"absolute error {told['median_abs_error']} (median), {told['worst_abs_error']} (worst); "
+        f"{told['covered']} of the measured range covered; profile pipe alone "
+        f"{told['pipe_median_abs_error']} (median), {told['pipe_worst_abs_error']} (worst)"
     )

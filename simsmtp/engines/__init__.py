@@ -5,12 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simsmtp.engines.choice import ENGINES, Choice, choose_engine, count, expect, expected_recipients, has_tcp
+from simsmtp.engines.loading import CannotLoad, EngineWarning, be_worker, loop_on_disk, ready, warn_once
+from simsmtp.errors import InputError
 from simsmtp.model.records import Output
+from simsmtp.strategies.own_code import blamed
+from simsmtp.strategies.registry import find_strategy
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
 
-__all__ = ["ENGINES", "Choice", "choose_engine", "expect", "expected_recipients", "get_ready", "run_replication"]
+__all__ = [
+    "ENGINES",
+    "Choice",
+    "EngineWarning",
+    "be_worker",
+    "choose_engine",
+    "expect",
+    "expected_recipients",
+    "get_ready",
+    "run_replication",
+    "tell_obstacle",
+]
 
 
 def get_ready(scenario: Scenario, engine: str = "auto") -> Choice:
@@ -19,12 +34,24 @@ def get_ready(scenario: Scenario, engine: str = "auto") -> Choice:
     Worker processes started afterwards find the compiled loop on disk instead of compiling it each for itself.
     """
     choice = choose_engine(scenario, engine)
-    if choice.engine == "compiled":
-        from simsmtp.engines.compiled.kernels import is_compiled  # noqa: PLC0415 - needs the extra
-
-        if not is_compiled(has_tcp=has_tcp(scenario)):
-            run_replication(scenario.model_copy(update={"horizon_s": 1e-9}), engine="compiled")
+    tcp = has_tcp(scenario)
+    if choice.engine == "compiled" and not loop_on_disk(has_tcp=tcp):
+        try:
+            ready(has_tcp=tcp)
+        except CannotLoad as problem:
+            if engine == "compiled":
+                raise problem.complaint() from problem
+            warn_once(problem)
+            return Choice("reference", str(problem))
     return choice
+
+
+def tell_obstacle(scenario: Scenario) -> None:
+    """Warn, unless that was done, if the compiled engine cannot be loaded: workers that found it out keep silent."""
+    try:
+        ready(has_tcp=has_tcp(scenario))
+    except CannotLoad as problem:
+        warn_once(problem)
 
 
 def run_replication(
@@ -58,23 +85,55 @@ def run_replication(
     Raises
     ------
     InputError
-        For an unknown engine, or if ``"compiled"`` is asked for where it cannot run.
-    OverflowError
-        If a time does not fit 64 bits and the compiled engine was asked for.
+        For an unknown engine, if ``"compiled"`` is asked for where it cannot run, or if the run needs more memory or
+        more simulated time than there is.
+    Exception
+        Whatever a strategy of the user's own raises, with a note that names its lines; `StrategyError` if it returns
+        no verdict or tries to end the process.
     """
+    with blamed(find_strategy(scenario.client.strategy)):
+        return _run(scenario, seed, replication, engine, recipients=recipients, dialogue=dialogue)
+
+
+def _run(scenario: Scenario, seed: int, replication: int, engine: str, *, recipients: bool, dialogue: bool) -> Output:
     choice = choose_engine(scenario, engine, dialogue=dialogue)
     count(scenario)
+    lack = ""
     if choice.engine == "compiled":
-        from simsmtp.engines.compiled import replication as compiled  # noqa: PLC0415 - needs the extra
-        from simsmtp.engines.compiled.user import StrategyRaised  # noqa: PLC0415
+        try:
+            return _compiled(scenario, engine, seed=seed, replication=replication, recipients=recipients)
+        except _Instead:
+            pass
+        except MemoryError as error:
+            if engine == "compiled":
+                lack = str(error) or "no more is to be had"
+    if not lack:
+        from simsmtp.engines.reference import run  # noqa: PLC0415 - simpy is paid for only where it runs
 
         try:
-            return compiled.run(scenario, seed=seed, replication=replication, recipients=recipients)
-        except OverflowError:
-            if engine == "compiled":
-                raise
-        except StrategyRaised:
-            pass  # the reference engine raises the same, or computes with numbers of any size
-    from simsmtp.engines.reference import run  # noqa: PLC0415 - simpy is paid for only where it runs
+            return run(scenario, seed=seed, replication=replication, recipients=recipients, dialogue=dialogue)
+        except MemoryError as error:
+            lack = str(error) or "no more is to be had"
+    # Here and not where it was caught: the run, and what it kept in memory, is gone.
+    allowed = "fewer recipients at once, or more memory"
+    raise InputError(f"there is too little memory for this run: {lack}", key="workload", allowed=allowed)
 
-    return run(scenario, seed=seed, replication=replication, recipients=recipients, dialogue=dialogue)
+
+class _Instead(Exception):  # noqa: N818 - no error: the reference engine goes on
+    """The reference engine has to run this replication."""
+
+
+def _compiled(scenario: Scenario, engine: str, *, seed: int, replication: int, recipients: bool) -> Output:
+    """Run a replication on the compiled engine, or raise `_Instead`."""
+    try:
+        compiled = ready(has_tcp=has_tcp(scenario))
+    except CannotLoad as problem:
+        if engine == "compiled":
+            raise problem.complaint() from problem
+        warn_once(problem)
+        raise _Instead from problem
+    try:
+        output: Output = compiled.run(scenario, seed=seed, replication=replication, recipients=recipients)
+    except compiled.StrategyRaised as error:  # the reference engine raises the same, or computes with any numbers
+        raise _Instead from error
+    return output

@@ -7,6 +7,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
+from simsmtp.engines.loading import CannotLoad, imported, loop_on_disk, warn_once
 from simsmtp.errors import InputError
 from simsmtp.strategies.registry import find_strategy
 
@@ -90,7 +91,7 @@ def choose_engine(scenario: Scenario, engine: str = "auto", *, dialogue: bool = 
     Raises
     ------
     InputError
-        For an unknown engine, or if ``"compiled"`` is asked for where it cannot run.
+        For an unknown engine, or if ``"compiled"`` is asked for where it cannot be loaded or cannot run.
     """
     if engine not in ENGINES:
         raise InputError("unknown engine", key="engine", given=engine, allowed=ENGINES)
@@ -105,7 +106,16 @@ def choose_engine(scenario: Scenario, engine: str = "auto", *, dialogue: bool = 
         return Choice("reference", "numba is not installed (pip install 'simsmtp[fast]')", is_fallback=much)
     if engine == "auto" and (reason := _not_worth_it(scenario)):
         return Choice("reference", reason)
-    if obstacle := _obstacle(scenario, dialogue):
+    try:
+        if engine == "compiled":
+            imported()
+        obstacle = _obstacle(scenario, dialogue)
+    except CannotLoad as problem:
+        if engine == "compiled":
+            raise problem.complaint() from problem
+        warn_once(problem)
+        return Choice("reference", str(problem))
+    if obstacle:
         if engine == "compiled":
             raise obstacle
         return Choice("reference", obstacle.message, is_fallback=not dialogue)
@@ -123,12 +133,10 @@ def _asked(scenario: Scenario) -> int:
 
 
 def _not_worth_it(scenario: Scenario) -> str:
-    from simsmtp.engines.compiled.kernels import is_compiled  # noqa: PLC0415 - needs the extra
-
     asked = _asked(scenario)
     if asked < WORTH_LOADING:
         return "it is done before the compiled one would be loaded"
-    if asked < WORTH_COMPILING and not is_compiled(has_tcp=has_tcp(scenario)):
+    if asked < WORTH_COMPILING and not loop_on_disk(has_tcp=has_tcp(scenario)):
         return "it is done before the compiled one would be compiled"
     return ""
 
@@ -140,12 +148,10 @@ def _obstacle(scenario: Scenario, dialogue: bool) -> InputError | None:
     strategy = find_strategy(scenario.client.strategy)
     if strategy.builtin:
         return None
-    from simsmtp.engines.compiled.replication import compiled_strategy  # noqa: PLC0415 - needs the extra
-    from simsmtp.engines.compiled.user import NotInDecisionLanguage  # noqa: PLC0415
-
+    compiled = imported()
     try:
-        compiled_strategy(strategy.settle)
-    except NotInDecisionLanguage as error:
+        compiled.compiled_strategy(strategy.settle)
+    except compiled.NotInDecisionLanguage as error:
         message = f"the strategy {strategy.name} is outside the decision language: {error}"
         return _complaint(message, error.file, error.line)
     return None

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any
 
 from simsmtp.errors import InputError
+from simsmtp.files import open_appending, parse_json, why_not_replaceable, write_errors
 from simsmtp.lab.settings import Medium, Setting
 
 NAMES = (
@@ -36,6 +37,8 @@ class Rows:
         self._lock = Lock()
         self.rows: list[dict[str, Any]] = []
         try:
+            if reason := why_not_replaceable(path):
+                raise OSError(None, reason)
             if path.exists():
                 self._read()
             elif not path.resolve().parent.is_dir():
@@ -58,17 +61,17 @@ class Rows:
         """Keep a row: when this returns, it is on the disk."""
         with self._lock:
             self.rows.append(row)
-            with self._path.open("a", encoding="utf-8") as file:
+            with write_errors(self._path, "--output"), open_appending(self._path) as file:
                 file.write(json.dumps(row) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
 
     def _read(self) -> None:
-        text = self._path.read_text(encoding="utf-8", errors="replace")
-        whole, _, torn = text.rpartition("\n")  # a kill may have cut the last line
-        for number, line in enumerate(whole.splitlines(), 1):
+        octets = self._path.read_bytes()
+        whole, _, torn = octets.rpartition(b"\n")  # a kill may have cut the last line
+        for number, line in enumerate(whole.decode("utf-8-sig", "replace").splitlines(), 1):
             try:
-                row = json.loads(line)
+                row = parse_json(line)
                 missing = [name for name in NAMES if name not in row]
             except (ValueError, TypeError):
                 missing = list(NAMES)
@@ -78,4 +81,4 @@ class Rows:
                 )
             self.rows.append(row)
         if torn:
-            os.truncate(self._path, len(text.encode()) - len(torn.encode()))
+            os.truncate(self._path, len(octets) - len(torn))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from simsmtp.live.dialogue import Dialogue, Place
-from simsmtp.live.replies import Replies, ServerReply
+from simsmtp.live.replies import Replies, ServerReply, shown
 from simsmtp.live.steps import Pause, Poll, Read, StartTls, Steps, Write
 from simsmtp.protocol.capabilities import NOTHING_OFFERED, Capabilities, parse_ehlo
 from simsmtp.protocol.commands import Verb
@@ -71,6 +71,8 @@ class ClientSession:
         The banner was a reply.
     lacks_tls : bool
         It ended because it could not be encrypted.
+    speaks_no_smtp : bool
+        It ended because the server sent what is no reply.
     needs_reset : bool
         The last transaction was left open, so RSET comes before the next.
     waits, transactions : int
@@ -90,7 +92,8 @@ class ClientSession:
     ) -> None:
         self.heard: list[Heard] = []
         self.offered: Capabilities = NOTHING_OFFERED
-        self.is_closed = self.is_over = self.needs_reset = self.has_greeted = self.lacks_tls = False
+        self.is_closed = self.is_over = self.needs_reset = self.has_greeted = False
+        self.lacks_tls = self.speaks_no_smtp = False
         self.fault = ""
         self.waits = 2  # for the TCP handshake and the banner
         self.transactions = self.committed = 0
@@ -112,18 +115,19 @@ class ClientSession:
         if self.is_closed:
             return
         if not octets:
-            self.fail("the server has closed")
+            self.fail(f"the server has closed{self._unfinished()}")
             return
         self._replies.feed(octets)
         while (reply := self._replies.next_reply()) and self._hear(reply):
             pass
         if self._replies.problem:
-            self.fail(self._replies.problem)
+            self.fail(f"{self._replies.problem}; received: {self._replies.received}")
+            self.speaks_no_smtp = True
         self._reads += not self._by_hand
 
     def time_out(self) -> None:
         """Note that the server took too long."""
-        self.fail("the server took too long")
+        self.fail(f"the server took too long{self._unfinished()}")
 
     def fail(self, fault: str) -> None:
         """Give the session up."""
@@ -239,12 +243,13 @@ class ClientSession:
         if reply.code == 421:
             self.is_closed = True
         elif not self._awaited:
-            self.fail("a reply to nothing")
+            self.fail(f"a reply to nothing; received: {_shown(reply)}")
         if not self._awaited:
             return False
         command = self._awaited.popleft()
         if command.verb == Verb.DATA and reply.code < 400 and reply.code != 354:
-            self.fail("a reply to DATA that is none")  # whether a text may follow is anybody's guess
+            # Whether a text may follow is anybody's guess.
+            self.fail(f"a reply to DATA that is none; received: {_shown(reply)}")
         heard = Heard(command.verb, command.recipient, reply.code, reply.status, self._read_of(command.verb))
         self._rcpts += command.verb == Verb.RCPT
         self._answered += 1
@@ -265,10 +270,17 @@ class ClientSession:
         rcpt = self._rcpts if verb == Verb.RCPT else max(0, self._rcpts - 1)
         return self._first_read + rcpt // self._by_hand
 
+    def _unfinished(self) -> str:
+        return f"; an unfinished reply was received: {self._replies.received}" if self._replies.has_rest else ""
+
     def _note(self, command: Command) -> None:
         if self._dialogue:
             octets = len(command.line) + command.body_octets
             self._dialogue.command(self.place, command.verb, command.recipient, octets, command.line.rstrip())
+
+
+def _shown(reply: ServerReply) -> str:
+    return shown(reply.lines[-1].encode("latin-1"))
 
 
 def _line(verb: Verb) -> Command:

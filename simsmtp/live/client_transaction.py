@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from simsmtp.errors import StrategyError
 from simsmtp.live.client_session import ClientSession, Command, Heard
 from simsmtp.live.steps import Steps
 from simsmtp.model.plan import ClientPlan
@@ -15,6 +14,8 @@ from simsmtp.protocol.text import content_of, text_of
 from simsmtp.protocol.wire import command_line
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.overflow import Overflow, after_final_reply, becomes, overflow_for, stops_sending
+from simsmtp.strategies.own_code import blamed, kept_alive, no_verdict
+from simsmtp.strategies.registry import strategy_of
 from simsmtp.strategies.seen import Seen, classify, classify_among, is_company
 from simsmtp.strategies.tally import empty_tally, observe
 from simsmtp.strategies.window import may_send, rcpts_that_fit, window_in_session
@@ -138,11 +139,12 @@ class ClientTransaction:
             return
         plan, final_code = self._plan, self.final_code or self._data_code
         knobs = Knobs(not self._window.stop_and_wait, plan.budget)
-        previous, over_rank = self._mail_seen, 0
+        previous, over_rank, strategy = self._mail_seen, 0, strategy_of(plan.settle)
         for position, (seen, code, recipient) in enumerate(self._answers):
-            verdict = plan.settle(self.tally, Rcpt(position, seen, previous, over_rank), knobs)
-            if not isinstance(verdict, Verdict):
-                raise StrategyError(f"the strategy {plan.settle.__name__} returned {verdict!r}; allowed: a Verdict")
+            with blamed(strategy), kept_alive():
+                verdict = plan.settle(self.tally, Rcpt(position, seen, previous, over_rank), knobs)
+                if type(verdict) is not Verdict:
+                    raise no_verdict(plan.settle, verdict)
             previous = seen
             over_rank += seen == Seen.OVER
             final = becomes(verdict, seen, code, self._over_code, final_code, plan.for_452, plan.for_552)

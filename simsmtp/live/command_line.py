@@ -6,7 +6,7 @@ import re
 from enum import IntEnum
 from typing import NamedTuple
 
-from simsmtp.live.lines import Line
+from simsmtp.live.lines import Line, bare_at
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.replies import enhanced, status_text
 
@@ -28,9 +28,12 @@ class Complaint(IntEnum):
     NOT_OFFERED = 11
     CHUNK = 12
     TOO_MANY = 13
+    NOT_IMPLEMENTED = 14
 
 
-ENDS_SESSION = frozenset({Complaint.SPOKE_TOO_EARLY, Complaint.TIMED_OUT, Complaint.CHUNK, Complaint.TOO_MANY})
+ENDS_SESSION = frozenset(
+    {Complaint.BARE, Complaint.SPOKE_TOO_EARLY, Complaint.TIMED_OUT, Complaint.CHUNK, Complaint.TOO_MANY}
+)
 """After these the server no longer knows what is command and what is not, or has had enough."""
 
 WORDS: dict[Complaint, tuple[int, int, str]] = {
@@ -47,6 +50,7 @@ WORDS: dict[Complaint, tuple[int, int, str]] = {
     Complaint.NOT_OFFERED: (502, enhanced(5, 5, 1), "Command not offered"),
     Complaint.CHUNK: (554, enhanced(5, 5, 4), "Chunk of unknown length"),
     Complaint.TOO_MANY: (421, enhanced(4, 7, 0), "Too many errors"),
+    Complaint.NOT_IMPLEMENTED: (502, enhanced(5, 5, 1), "Command not implemented"),
 }
 
 
@@ -65,6 +69,8 @@ class Said(NamedTuple):
         The chunk is the last.
     is_helo : bool
         EHLO was said the old way.
+    is_vrfy : bool
+        NOOP stands for VRFY, which changes as little.
     complaint : Complaint
         What is wrong.
     """
@@ -74,25 +80,27 @@ class Said(NamedTuple):
     octets: int = 0
     is_last: bool = False
     is_helo: bool = False
+    is_vrfy: bool = False
     complaint: Complaint = Complaint.NONE
 
 
 MOST_CHUNK_DIGITS = 12
 _PATH = re.compile(
-    r"(?:@[^<>\s:]+:)?([^<>\s@]{1,64}@[^<>\s@]{1,255}|\"[^<>\"]{1,62}\"@[^<>\s@]{1,255}|postmaster|)",
+    r"(?:@[^<>\s:]+:)?([^<>\s@\"]{1,64}@[^<>\s@]{1,255}|\"(?:[^\"\\]|\\.){1,62}\"@[^<>\s@]{1,255}|postmaster|)",
     re.IGNORECASE,
 )
-_ENVELOPE = re.compile(r"(MAIL FROM|RCPT TO): ?<([^<>]*)>(?: (.*))?", re.IGNORECASE)
+_ENVELOPE = re.compile(r"(MAIL FROM|RCPT TO): ?<((?:[^<>\"]|\"(?:[^\"\\]|\\.)*\")*)>(?: (.*))?", re.IGNORECASE)
 _CHUNK = re.compile(rf"BDAT ([0-9]{{1,{MOST_CHUNK_DIGITS}}})( LAST)?", re.IGNORECASE)
+_NOT_IMPLEMENTED = ("EXPN", "HELP")  # known, and not in the least implementation (RFC 5321 section 4.5.1)
 _BARE_WORDS = {"DATA": Verb.DATA, "RSET": Verb.RSET, "QUIT": Verb.QUIT, "STARTTLS": Verb.STARTTLS}
 
 
 def said_in(line: Line) -> Said:
     """Return what a command line says."""
+    if bare_at(line.octets, is_whole=True) >= 0:
+        return _wrong(Complaint.BARE)
     if line.is_too_long:
         return _wrong(Complaint.TOO_LONG)
-    if b"\n" in line.octets or b"\r" in line.octets:
-        return _wrong(Complaint.BARE)
     if not line.octets.isascii() or any(octet < 0x20 or octet == 0x7F for octet in line.octets.replace(b"\t", b" ")):
         return _wrong(Complaint.NOT_ASCII)
     text = line.octets.decode("ascii").rstrip()
@@ -107,6 +115,10 @@ def said_in(line: Line) -> Said:
         return Said(Verb.BDAT, octets=int(match[1]), is_last=bool(match[2])) if match else _wrong(Complaint.CHUNK)
     if word == "NOOP":
         return Said(Verb.NOOP)
+    if word == "VRFY":
+        return Said(Verb.NOOP, is_vrfy=True) if len(text) > len("VRFY ") else _wrong(Complaint.SYNTAX)
+    if word in _NOT_IMPLEMENTED:
+        return _wrong(Complaint.NOT_IMPLEMENTED)
     if word in _BARE_WORDS:
         return Said(_BARE_WORDS[word]) if text.upper() == word else _wrong(Complaint.SYNTAX)
     return _wrong(Complaint.UNKNOWN)
@@ -115,8 +127,8 @@ def said_in(line: Line) -> Said:
 def _envelope(text: str, verb: Verb) -> Said:
     match = _ENVELOPE.fullmatch(text)
     path = _PATH.fullmatch(match[2]) if match else None
-    if match is None or path is None or (verb == Verb.RCPT and not path[1]):
-        return _wrong(Complaint.SYNTAX)
+    if match is None or path is None or ("@" not in path[1] and bool(path[1]) != (verb == Verb.RCPT)):
+        return _wrong(Complaint.SYNTAX)  # without a domain: nobody sends, and only the postmaster receives
     if match[3]:
         return _wrong(Complaint.PARAMETER)  # no extension with a parameter is offered (RFC 5321 section 4.1.1.11)
     return Said(verb, path[1])

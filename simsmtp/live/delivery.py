@@ -40,6 +40,8 @@ class How(NamedTuple):
         Is given every line of the dialogue as it is said.
     progress : callable, optional
         Is given the sending after every transaction.
+    warn : callable, optional
+        Is given the fault of a session as soon as the session ends by it.
     tls : SSLContext, optional
         Used after STARTTLS; by default the server's certificate is not looked at.
     """
@@ -50,6 +52,7 @@ class How(NamedTuple):
     keeps_dialogue: bool = False
     show: Callable[[str], object] | None = None
     progress: Callable[[Sending], object] | None = None
+    warn: Callable[[str], object] | None = None
     tls: ssl.SSLContext | None = None
 
 
@@ -85,8 +88,9 @@ class Delivery:
         self._horizon_s = scenario.horizon_s
         self._changed = asyncio.Event()
         self._is_stopped = self._was_interrupted = False
-        self._open = self._starting = 0
+        self._open = self._starting = self._resting = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._told: set[str] = set()
 
     def interrupt(self) -> None:
         """End now; what is not finished stays ``queued``."""
@@ -104,11 +108,13 @@ class Delivery:
         if self._horizon_s:
             asyncio.get_running_loop().call_later(self._horizon_s, self._stop)
         try:
-            while not self._is_stopped and not (self.sending.is_finished and not self._tasks):
+            while not self._is_stopped:
                 self._raise_failures()
                 self._changed.clear()
                 self.sending.wake()
                 self._staff()
+                if self._is_over():
+                    break
                 await self._wait()
             self._raise_failures()
         finally:
@@ -131,6 +137,11 @@ class Delivery:
             task = asyncio.get_running_loop().create_task(self._connection())
             self._tasks.add(task)
             task.add_done_callback(lambda _: self._changed.set())
+
+    def _is_over(self) -> bool:
+        """Tell whether nothing is left to wait for: connections that only wait to be tried again do not count."""
+        is_idle = len(self._tasks) == self._resting
+        return is_idle and (self.sending.is_finished or (not self._tasks and self.sending.next_due_ns() is None))
 
     async def _wait(self) -> None:
         due = self.sending.next_due_ns()
@@ -158,13 +169,21 @@ class Delivery:
                     refusals = 0
                 else:
                     refusals += 1
-                    await asyncio.sleep(self.sending.wait_after_refusal(refusals) / 1e9)
+                    await self._rest(self.sending.wait_after_refusal(refusals) / 1e9)
                     self.sending.expire()
                 if not self.sending.parcels:
                     break
                 self._starting += 1
         finally:
             self._open -= 1
+
+    async def _rest(self, seconds: float) -> None:
+        self._resting += 1
+        self._changed.set()  # it may be the last that was not resting
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._resting -= 1
 
     async def _session(self) -> bool:
         """Send over one connection; return whether the server was willing to talk."""
@@ -179,12 +198,12 @@ class Delivery:
                 ) from None
             self._starting -= 1
             session.fail(f"no connection: {reason_of(error)}")
-            self.sending.close(session)
+            self._close(session)
             return False
         try:
             await self._drive(session, session.open(), wire)
             self._starting -= 1
-            if is_first and session.fault and not session.has_greeted:
+            if is_first and session.fault and (session.speaks_no_smtp or not session.has_greeted):
                 raise InputError(f"speaks no SMTP: {session.fault}", key="HOST:PORT", given=str(self._place))
             if is_first and session.lacks_tls:
                 raise InputError(
@@ -202,8 +221,16 @@ class Delivery:
             await self._drive(session, session.quit(), wire)
         finally:
             wire.close()
-            self.sending.close(session)
+            self._close(session)
         return is_willing
+
+    def _close(self, session: ClientSession) -> None:
+        """File a session, and tell its fault at once if none of its kind was told before: retries may take days."""
+        self.sending.close(session)
+        kind = session.fault.partition(";")[0]
+        if kind and self._how.warn and kind not in self._told:
+            self._told.add(kind)
+            self._how.warn(f"connection {session.number}: {session.fault}")
 
     async def _connect(self, session: ClientSession) -> Wire:
         if self._dialogue:

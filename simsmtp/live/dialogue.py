@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from simsmtp.model.records import DialogueRow
 from simsmtp.protocol.commands import Verb
+from simsmtp.shown import shown
 from simsmtp.strategies.counting import Verdict
 
 
@@ -46,8 +47,8 @@ class Dialogue:
     def command(self, place: Place, verb: Verb, recipient: int, octets: int, line: bytes) -> None:
         """Note a command."""
         self._add("command", place, verb, recipient=recipient, octets=octets)
-        shown = _printable(line.decode("latin-1")) or "."
-        self._print(place, f"C: {shown}" if verb != Verb.TEXT else f"C: [{octets:,} octets of text] .")
+        said = line.decode("latin-1") or "."
+        self._print(place, f"C: {said}" if verb != Verb.TEXT else f"C: [{octets:,} octets of text] .")
 
     def reply(
         self, place: Place, verb: Verb, recipient: int, read: int, code: int, status: int, lines: Iterable[str]
@@ -55,7 +56,7 @@ class Dialogue:
         """Note a reply; `read` counts from 0."""
         self._add("reply", place, verb, read=read + 1, code=code, status=status, recipient=recipient)
         for line in lines:
-            self._print(place, f"S: {_printable(line)}")
+            self._print(place, f"S: {line}")
 
     def handshake(self, place: Place) -> None:
         """Note the TLS handshake."""
@@ -106,9 +107,4 @@ class Dialogue:
 
     def _print(self, place: Place, text: str) -> None:
         if self._show:
-            self._show(f"{self._now() / 1e9:>12.6f}  {place.connection:>3}  {text}")
-
-
-def _printable(text: str) -> str:
-    """Return a peer's words without what would move the cursor of a terminal."""
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+            self._show(f"{self._now() / 1e9:>12.6f}  {place.connection:>3}  {shown(text)}")

@@ -19,6 +19,21 @@ class Line(NamedTuple):
     is_too_long: bool
 
 
+def bare_at(octets: bytes, *, is_whole: bool) -> int:
+    """Return where the first CR or LF stands that is no part of a CRLF, -1 if there is none.
+
+    Parameters
+    ----------
+    octets : bytes
+        A line without its CRLF, or the beginning of one.
+    is_whole : bool
+        The line has ended; otherwise the LF of a CR at the very end may still come.
+    """
+    found = [place for mark in (b"\r", b"\n") if (place := octets.find(mark)) >= 0]
+    place = min(found, default=-1)
+    return -1 if not is_whole and place == len(octets) - 1 and octets.endswith(b"\r") else place
+
+
 class Lines:
     """A buffer of lines: it never holds more than one read and two lines.
 
@@ -58,6 +73,11 @@ class Lines:
         if head or len(octets) + len(_CRLF) > self._longest:
             return Line(head or octets[: self._longest], True)
         return Line(octets, False)
+
+    @property
+    def begun(self) -> bytes:
+        """The line that has not ended yet, as far as a line may be long."""
+        return self._head or bytes(self._buffer[self._begin : self._begin + self._longest])
 
     def take(self, most: int) -> bytes:
         """Take up to so many octets as they are, line ends or not."""

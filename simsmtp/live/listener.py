@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ssl
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from simsmtp.errors import InputError
 from simsmtp.live.mailboxes import Mailboxes
@@ -20,6 +21,8 @@ from simsmtp.model.scenario import Scenario
 
 TIMEOUT_S = 300.0
 """Longest wait for a whole command, or for 4 KiB of text (RFC 5321 section 4.5.3.2.7: at least 5 minutes)."""
+
+_STARVED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Terms(NamedTuple):
@@ -39,6 +42,8 @@ class Terms(NamedTuple):
         Is given every row as it is filed.
     report : callable, optional
         Is given the text of every message from the null sender.
+    warn : callable, optional
+        Is told once that connections have to wait because the system lacks something.
     """
 
     seed: int = 0
@@ -48,6 +53,7 @@ class Terms(NamedTuple):
     tls: ssl.SSLContext | None = None
     enter: Callable[[ServedRow], object] | None = None
     report: Callable[[bytes], object] | None = None
+    warn: Callable[[str], object] | None = None
 
 
 class Listener:
@@ -72,6 +78,8 @@ class Listener:
         Sessions open now.
     ended : int
         Sessions that are over.
+    failure : BaseException, optional
+        What ended a session and was neither side's doing; it is raised on leaving.
 
     Raises
     ------
@@ -86,6 +94,8 @@ class Listener:
         self.place = place
         self.sessions = self.ended = 0
         self.changed = asyncio.Event()
+        self.failure: BaseException | None = None
+        self._is_starved = self._is_closing = False
         server = plan_of(scenario).destinations[0].server
         self._plan = server._replace(offered=server.offered._replace(starttls=terms.tls is not None))
         self._terms = terms
@@ -101,6 +111,8 @@ class Listener:
 
     async def __aenter__(self) -> Listener:
         loop = asyncio.get_running_loop()
+        self._handler_before = loop.get_exception_handler()
+        loop.set_exception_handler(self._note_trouble)
         try:
             self._server = await loop.create_server(lambda: Wire(self._welcome), self.place.host, self.place.port)
         except OSError as error:
@@ -109,17 +121,39 @@ class Listener:
         self.place = Place(self.place.host, name[1])
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, kind: object, *_: object) -> None:
         assert self._server is not None
+        self._is_closing = True
         self._server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if not self._is_starved:  # else asyncio has something left to try, see `_note_trouble`
+            asyncio.get_running_loop().set_exception_handler(self._handler_before)
+        if self.failure and not kind:
+            raise self.failure
+
+    def _note_trouble(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Hear what asyncio has to say; it tries again each second to accept what it could not."""
+        error = context.get("exception")
+        if self._is_closing and self._is_starved and isinstance(error, ValueError):
+            return  # asyncio was still to try again, and its socket is gone
+        if not isinstance(error, OSError) or error.errno not in _STARVED:
+            loop.default_exception_handler(context)
+        elif not self._is_starved and self._terms.warn:
+            self._is_starved = True  # once: it says so for every connection that waits, again and again
+            self._terms.warn(f"connections have to wait until others end: {error.strerror}")
 
     def _welcome(self, wire: Wire) -> None:
         task = asyncio.get_running_loop().create_task(self._serve(wire))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._note_end)
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (failure := task.exception()):
+            self.failure = self.failure or failure
+        self.changed.set()
 
     async def _serve(self, wire: Wire) -> None:
         terms = self._terms

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from simsmtp.errors import InputError
-from simsmtp.live.lines import REPLY_OCTETS, Lines
+from simsmtp.live.lines import REPLY_OCTETS, Lines, bare_at
 from simsmtp.protocol.replies import parse_reply
 
 MOST_LINES = 128
 """Lines of one reply that are taken."""
+_MOST_SHOWN = 80
+# At the very beginning: where a code may stand is not left to whoever parses it.
+_HEAD = re.compile(rb"(?:[2-5](?:[0-9](?:[0-9][ -]?)?)?)?")
 
 
 class ServerReply(NamedTuple):
@@ -26,11 +30,14 @@ class Replies:
     Attributes
     ----------
     problem : str
-        What was no reply; from then on nothing more is read.
+        What was no reply; from then on nothing more is read. It is found when its first wrong octet comes, not only
+        when the line ends, because it may never end.
+    received : str
+        What it was found in, or what came last, fit to be shown.
     """
 
     def __init__(self) -> None:
-        self.problem = ""
+        self.problem = self.received = ""
         self._lines = Lines(REPLY_OCTETS)
         self._begun: list[str] = []
 
@@ -47,29 +54,48 @@ class Replies:
     def next_reply(self) -> ServerReply | None:
         """Return the next whole reply, None if there is none (yet, or any more)."""
         while not self.problem and (line := self._lines.next_line()):
-            text = line.octets.decode("latin-1")
-            self.problem = _problem(text, line.is_too_long, self._begun)
+            self.received = shown(line.octets)
+            self.problem = _wrong_octet(line.octets, is_whole=True) or _wrong_line(line.octets, self._begun)
             if self.problem:
                 self._lines.clear()
                 return None
+            text = line.octets.decode("latin-1")
             self._begun.append(text)
             if text[3:4] != "-":
                 lines, self._begun = tuple(self._begun), []
                 code, status = parse_reply(text)
                 return ServerReply(code, status, lines)
+        if not self.problem and (begun := self._lines.begun):
+            self.received = shown(begun)
+            self.problem = _wrong_octet(begun, is_whole=False)
         return None
 
 
-def _problem(text: str, is_too_long: bool, begun: list[str]) -> str:
-    if is_too_long:
-        return "a reply line without end"
+def shown(octets: bytes) -> str:
+    """Return a peer's octets in quotes, cut where they are long, without what would move the cursor of a terminal."""
+    text = ascii(octets[:_MOST_SHOWN].decode("latin-1"))
+    return f"{text} ..." if len(octets) > _MOST_SHOWN else text
+
+
+def _wrong_octet(octets: bytes, *, is_whole: bool) -> str:
+    """Return what is wrong with the first octet that can stand in no reply line; how a line is cut changes nothing."""
+    longest = REPLY_OCTETS - len("\r\n")
+    line = octets[: longest + 1]
+    bare = bare_at(line, is_whole=is_whole or len(octets) > len(line))
+    places = [place for place in (bare, line.find(b"\0")) if place >= 0]
+    sound = line[: min(places, default=len(line))].removesuffix(b"" if is_whole else b"\r")
+    head = _HEAD.match(sound)
+    if head and head.end() < min(len(sound), len("250 ")):
+        return "a line that is no reply"
+    if places:
+        return "a reply with a bare CR, LF or NUL"
+    return "a reply line without end" if len(sound) > longest else ""
+
+
+def _wrong_line(octets: bytes, begun: list[str]) -> str:
     if len(begun) >= MOST_LINES:
         return "a reply of too many lines"
-    if any(mark in text for mark in "\r\n\0"):
-        return "a reply with a bare CR, LF or NUL"
-    code = text[:3]  # at the very beginning: where a code may stand is not left to whoever parses it
-    if not (code.isascii() and code.isdigit()) or text[3:4] not in {"", " ", "-"}:
-        return "a line that is no reply"
+    text = octets.decode("latin-1")
     try:
         parse_reply(text)
     except InputError:

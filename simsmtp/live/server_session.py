@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from simsmtp.live.command_line import ENDS_SESSION, Complaint, Said, said_in, spoken_complaint
 from simsmtp.live.envelope import Envelope
 from simsmtp.live.incoming import IncomingChunk, IncomingText
-from simsmtp.live.lines import COMMAND_OCTETS, Line, Lines
+from simsmtp.live.lines import COMMAND_OCTETS, Line, Lines, bare_at
 from simsmtp.live.mailboxes import Mailboxes, domain_of
 from simsmtp.live.served import Served
 from simsmtp.live.steps import Pause, Read, StartTls, Step, Steps, Write
@@ -130,6 +130,9 @@ class ServerSession:
 
     def _next_line(self) -> Generator[Step, None, Line | None]:
         while (line := self._lines.next_line()) is None:
+            if bare_at(begun := self._lines.begun, is_whole=False) >= 0:  # told now: its CRLF may never come
+                self._lines.clear()
+                return Line(begun, False)
             if not (yield from self._more()):
                 return None
         return line
@@ -160,6 +163,8 @@ class ServerSession:
             yield from self._complain(complaint)
         elif answer != Answer.NONE:
             yield from self._conclude(verb, answer)
+        elif said.is_vrfy:
+            yield from self._send(b"252 2.0.0 Cannot verify, but will take a message for it and try\r\n")
         elif verb == Verb.RCPT:
             yield from self._answer_rcpt(said.address)
         else:

@@ -142,9 +142,13 @@ class Wire(asyncio.Protocol):
 
     def close(self) -> None:
         """Close after what was written has gone out, if the peer reads."""
-        if self._transport is None:
+        transport = self._transport
+        if transport is None:
             return
         if self._is_full:
-            self._transport.abort()
-        else:
-            self._transport.close()
+            transport.abort()
+        elif not transport.is_closing():
+            is_waiting = transport.get_write_buffer_size() > 0
+            transport.close()
+            if is_waiting:  # for ever, if the peer does not read
+                asyncio.get_running_loop().call_later(_LINGER_S, transport.abort)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simsmtp.errors import InputError
+from simsmtp.model.limits import check_limits
+from simsmtp.model.numbers import number_text
 from simsmtp.protocol.replies import parse_reply
 from simsmtp.strategies.registry import find_strategy
 
@@ -37,6 +39,7 @@ def check_combinations(scenario: Scenario) -> None:
     for number, one in enumerate(scenario.destinations):
         _check_server(one.server, f"destinations.{number}.server")
         _check_path(one.network, one.server, f"destinations.{number}.")
+    check_limits(scenario)
 
 
 def _check_client(scenario: Scenario) -> None:
@@ -78,7 +81,7 @@ def _check_client(scenario: Scenario) -> None:
             "the longest wait is below the first one",
             key="client.retry_max_s",
             given=client.retry_max_s,
-            allowed=f"at least client.retry_initial_s = {client.retry_initial_s:g}",
+            allowed=f"at least client.retry_initial_s = {number_text(client.retry_initial_s, 15)}",
         )
 
 

@@ -10,6 +10,17 @@ from pydantic import BaseModel, ValidationError
 
 from simsmtp.errors import InputError
 
+_PLAIN = {
+    "Input should be": "should be",
+    "a valid dictionary": "a table",
+    "a valid tuple": "a list",
+    "a valid list": "a list",
+    "Tuple should": "should",
+    "List should": "should",
+    " after validation": "",
+}
+"""Words of pydantic and what they are to somebody who writes TOML."""
+
 
 @contextmanager
 def complaints_as_input_errors(prefix: str = "", model: type[BaseModel] | None = None) -> Iterator[None]:
@@ -88,9 +99,9 @@ def _path(loc: Sequence[int | str], *, keeps_last: bool = False) -> tuple[str, .
 
 
 def _is_branch(part: str) -> bool:
-    """Tell whether a part of a location names an alternative and no key: keys are lower-case words."""
+    """Tell whether a part of a location names an alternative and no key: keys are lower-case words, dotted or not."""
     names = {"int", "float", "str", "bool", "none"}
-    return part in names or not part.replace("_", "").isalnum() or part[:1].isupper()
+    return part in names or not part.replace("_", "").replace(".", "").isalnum() or part[:1].isupper()
 
 
 def _clean(message: str) -> str:
@@ -98,7 +109,9 @@ def _clean(message: str) -> str:
         return message.removeprefix("Value error, ")
     if "instance of" in message:
         return "should be a table"
-    return message.replace("Input should be", "should be").replace("a valid dictionary", "a table")
+    for said, meant in _PLAIN.items():
+        message = message.replace(said, meant)
+    return message
 
 
 def _fields(model: type[BaseModel], path: Sequence[str]) -> list[str]:

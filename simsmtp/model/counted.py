@@ -11,4 +11,4 @@ def counted(count: int, noun: str) -> str:
     >>> counted(1, "design point"), counted(0, "replication")
     ('1 design point', '0 replications')
     """
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -31,7 +31,8 @@ class Distribution(BaseModel):
     ``gamma(mean, cv)``, ``exponential(mean)`` with an optional ``shift`` that is part of the mean,
     ``geometric(mean)`` on 1, 2, …, ``zipf(exponent, maximum)`` on 1 … maximum, ``empirical(values)``:
     each value equally likely. ``cv`` is the standard deviation divided by the mean. ``lognormal`` and
-    ``geometric`` may carry a ``maximum`` at which draws are cut.
+    ``geometric`` may carry a ``maximum`` at which draws are cut. The largest draw has to be in the key's range;
+    a count that is drawn is looked at when it is drawn.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)

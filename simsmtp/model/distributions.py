@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     Quantiles = NDArray[np.float64]
 
+_MOST_MEAN = 1e15  # a draw is rounded up to a whole number before it is cut: it has to fit 64 bits
 CONSTANT, UNIFORM, EXPONENTIAL, GEOMETRIC, EMPIRICAL, ZIPF, NORMAL, LOGARITHMIC = range(8)
 
 
@@ -159,6 +160,8 @@ def _made(d: float | Distribution, scale: float) -> Sampler:
             return Sampler(UNIFORM, (d.low or 0.0) * scale, ((d.high or 0.0) - (d.low or 0.0)) * scale)
         case "exponential":
             return Sampler(EXPONENTIAL, (d.shift or 0.0) * scale, mean - (d.shift or 0.0) * scale)
+        case "geometric" if (d.mean or 1.0) > _MOST_MEAN:
+            raise InputError("too large a mean for geometric", key="mean", given=d.mean, allowed="up to 1e15")
         case "geometric" if (d.mean or 1.0) > 1.0 and d.maximum != 1:
             return Sampler(GEOMETRIC, scale, 1.0 / math.log1p(-1.0 / (d.mean or 1.0)), most)
         case "empirical" if len(set(d.values or ())) > 1:

@@ -10,13 +10,23 @@ from pydantic import BaseModel
 from simsmtp.presets import server_preset
 
 
+def is_place(part: str) -> bool:
+    """Tell whether a part of a dotted key counts elements of a list, from 0."""
+    return part.isascii() and part.isdecimal() and len(part) < 10
+
+
 def set_keys(tables: dict[str, Any], changes: Mapping[str, object]) -> None:
     """Set dotted keys in nested tables, in place."""
     for dotted, value in changes.items():
         *path, last = dotted.split(".")
         table: Any = tables
         for part in path:
-            table = table[int(part)] if isinstance(table, list | tuple) else table.setdefault(part, {})
+            if isinstance(table, list | tuple):
+                if not is_place(part):  # int() would also take -1, the last
+                    raise KeyError(part)
+                table = table[int(part)]
+            else:
+                table = table.setdefault(part, {})
         table[last] = value
 
 

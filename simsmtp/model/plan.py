@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from simsmtp.model.distributions import Sampler, ns_of_ms, ns_of_s, sampler_of
+from simsmtp.model.limits import check_trace
 from simsmtp.model.path_plan import PathPlan, made_up, path_plan
 from simsmtp.model.scenario import Client, Destination, Scenario, Server, Workload
 from simsmtp.model.traces import TraceMessage, read_trace
@@ -124,7 +125,7 @@ def plan_of(scenario: Scenario) -> Plan:
     Raises
     ------
     InputError
-        The strategy is unknown, or the trace cannot be read.
+        The strategy is unknown, or the trace cannot be read or holds a message that is out of range.
     """
     return Plan(
         _workload(scenario.workload),
@@ -139,9 +140,11 @@ def _trace(workload: Workload) -> tuple[TraceMessage, ...]:
         return ()
     try:
         changed_ns = Path(workload.trace).stat().st_mtime_ns
-    except OSError:
+    except (OSError, ValueError):
         changed_ns = 0  # the reader says what is wrong with it
-    return _read_once(workload.trace, workload.trace_format, changed_ns)[: workload.trace_messages]
+    trace = _read_once(workload.trace, workload.trace_format, changed_ns)[: workload.trace_messages]
+    check_trace(trace, workload.trace_recipient_factor, workload.trace_speedup, workload.trace)
+    return trace
 
 
 @lru_cache(maxsize=4)

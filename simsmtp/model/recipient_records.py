@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import tempfile
 import weakref
@@ -92,7 +93,8 @@ class Records:
             return self._held[start:stop]
         records = np.empty(max(0, stop - start), RECORD)
         self._file.seek(start * RECORD.itemsize)
-        self._file.readinto(records.view(np.uint8).data)
+        if self._file.readinto(records.view(np.uint8).data) != records.nbytes:
+            raise OSError(errno.EIO, "a temporary file was cut short", tempfile.gettempdir())
         return records
 
     def _batch(self) -> Batch:
@@ -106,7 +108,11 @@ class Records:
             self._file = tempfile.TemporaryFile(prefix="simsmtp-")  # noqa: SIM115 - it is read as long as we are there
             weakref.finalize(self, self._file.close)
         self.starts.append(self._written)
-        self._file.write(self._batch().view(np.uint8).data)
+        try:
+            self._file.write(self._batch().view(np.uint8).data)
+        except OSError as error:  # which names no file, for this one has no name
+            error.filename = tempfile.gettempdir()
+            raise
         self._written += self._used
         self._used = 0
 

@@ -12,27 +12,15 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
+from simsmtp.model import ranges
 from simsmtp.model.combinations import check_combinations
 from simsmtp.model.complaints import complaints_as_input_errors
-from simsmtp.model.distribution_table import Distribution
 from simsmtp.model.nested import inherit, plain, set_keys, with_preset
 from simsmtp.presets import client_preset, server_preset
 
-
-def _none_if_unlimited(value: object) -> object:
-    return None if isinstance(value, str) and value in {"unlimited", "none"} else value
-
-
-# TOML has no null: the word "unlimited" (or "none") stands for None where a limit is meant.
-_unlimited = BeforeValidator(_none_if_unlimited)
 Positive = Annotated[int, Field(ge=1)]
-Limit = Annotated[Positive | None, _unlimited]
-Share = Annotated[float, Field(ge=0, le=1)]
-Duration = Annotated[float, Field(ge=0)]
-Delay = Annotated[float, Field(ge=0)] | Distribution
-Reply = Annotated[int, Field(ge=400, le=599)] | str
 Overflow = Literal["new-connection", "same-session", "defer", "bounce"]
 
 
@@ -48,23 +36,23 @@ class PoissonArrivals(Table):
     """Messages arrive as a Poisson process."""
 
     dist: Literal["poisson"]
-    rate_per_s: Annotated[float, Field(gt=0)]
+    rate_per_s: ranges.Rate
     """Mean number of messages a second."""
 
 
 class Workload(Table):
     """What is to be sent."""
 
-    messages: Positive = 1
+    messages: ranges.Count = 1
     """Number of messages (ignored with `trace`)."""
-    recipients_per_message: Positive | Distribution = 250
+    recipients_per_message: ranges.Recipients = 250
     """Recipients of one message: a number, or a table with ``dist`` = constant, geometric, lognormal,
     zipf or empirical; drawn counts are whole and at least 1."""
-    message_bytes: Positive | Distribution = 4096
+    message_bytes: ranges.Octets = 4096
     """Size of the message text in octets."""
-    unknown_share: Share = 0.0
+    unknown_share: ranges.Share = 0.0
     """Probability that a mailbox is unknown to the receiver."""
-    domains: Positive = 1
+    domains: ranges.Many = 1
     """Recipients are spread over this many domains in turn (recipient i has domain i mod `domains`)."""
     address_chars: Annotated[int, Field(ge=12, le=254)] = 25
     """Length of every mailbox address; an RCPT command is 12 octets longer."""
@@ -75,17 +63,17 @@ class Workload(Table):
     """Path of a trace of real traffic: rows ``sender recipient seconds``, or a Postfix mail log; .gz allowed."""
     trace_format: Literal["auto", "rows", "postfix-log"] = "auto"
     """How to read the trace; ``auto`` decides by its first lines."""
-    trace_messages: Limit = None
+    trace_messages: ranges.Limit = None
     """Only the first so many messages of the trace."""
-    trace_recipient_factor: Positive = 1
+    trace_recipient_factor: ranges.Many = 1
     """Each recipient of the trace stands for this many."""
-    trace_speedup: Annotated[float, Field(gt=0)] = 1.0
+    trace_speedup: ranges.Speedup = 1.0
     """Arrival times of the trace are divided by this."""
     resend: Literal["none", "all", "failed"] = "none"
     """What the author does when NDRs come back: nothing, send to all again, or to the failed ones."""
-    resends: Positive = 1
+    resends: ranges.Few = 1
     """How often a message is resent at most."""
-    resend_after_s: Duration = 3600.0
+    resend_after_s: ranges.Seconds = 3600.0
     """Time from the end of a message to its resend."""
 
 
@@ -96,7 +84,7 @@ class Client(Table):
     """Name of a client preset (``simsmtp presets``); keys given beside it win."""
     strategy: str = "corrected"
     """Counting strategy, see :mod:`simsmtp.strategies.counting`."""
-    budget: Positive = 3
+    budget: ranges.Count = 3
     """Refusals that the strategy ``budget`` tolerates per transaction."""
     overflow: Overflow | dict[Literal["452", "552"], Overflow] = "new-connection"
     """What happens to a re-queued recipient; one policy, or one per reply class:
@@ -107,42 +95,42 @@ class Client(Table):
     over_limit_seen: Literal["any", "452-in-company"] = "any"
     """Which refusals are taken as over the limit: ``any`` of 452, 552 and X.5.3; ``452-in-company``: only 452, and only
     if a reply before it in its flight accepted or failed a recipient (Exim); others defer or fail as usual."""
-    give_up_after_refusals: Limit = None
+    give_up_after_refusals: ranges.Limit = None
     """So many refused RCPTs in a row end the transaction and the connection; all of its recipients that did not fail
     are deferred, also those accepted and those not tried yet (OpenSMTPD: 25). Only without pipelining."""
-    batch_size: Positive = 1000
+    batch_size: ranges.Count = 1000
     """Most recipients in one transaction."""
     sizing: Literal["fixed", "rcptmax", "adaptive"] = "fixed"
     """``rcptmax`` obeys LIMITS (RFC 9422) where advertised; ``adaptive`` learns the limit from refusals."""
-    sizing_forget_s: Annotated[float, Field(gt=0)] | None = None
+    sizing_forget_s: ranges.Memory | None = None
     """An adaptive sender forgets what it learned after this time; None keeps it."""
     pipelining: bool = True
     """Use PIPELINING where the server offers it."""
     chunking: bool = False
     """Use BDAT (RFC 3030) where the server offers CHUNKING."""
-    window_recipients: Limit = None
+    window_recipients: ranges.Limit = None
     """RCPT commands per flight; 1 is stop-and-wait."""
-    window_bytes: Limit = None
+    window_bytes: ranges.Limit = None
     """Octets of commands that may be unanswered (4096 in Postfix and Exim)."""
     drain: bool = False
     """sendmail's way: MAIL alone, then no window; before each RCPT whatever is readable is read."""
-    command_ms: Duration = 0.0
+    command_ms: ranges.Milliseconds = 0.0
     """The sender's own time to write one command."""
     stop_on_overflow: bool = True
     """After a flight with an over-limit refusal, send no further RCPT of that transaction."""
-    connections: Limit = 1
+    connections: ranges.Limit = 1
     """Connections open at once to one destination."""
-    connections_total: Limit = None
+    connections_total: ranges.Limit = None
     """Connections open at once to all destinations together."""
-    transactions_per_connection: Limit = None
+    transactions_per_connection: ranges.Limit = None
     """Transactions after which the sender closes a connection; 1 is no reuse."""
-    retry_initial_s: Annotated[float, Field(gt=0)] = 300.0
+    retry_initial_s: ranges.Wait = 300.0
     """First wait of the retry schedule."""
-    retry_factor: Annotated[float, Field(ge=1)] = 2.0
+    retry_factor: ranges.Growth = 2.0
     """Each further wait is this many times the last one."""
-    retry_max_s: Annotated[float, Field(gt=0)] = 4000.0
+    retry_max_s: ranges.Wait = 4000.0
     """Longest wait of the retry schedule."""
-    expiry_s: Duration = 432_000.0
+    expiry_s: ranges.Seconds = 432_000.0
     """Age of a message at which what is still queued fails with an NDR, after one last attempt; 0 is no queue: what is
     deferred fails at once, as with a library, which tells its caller."""
     starttls: bool = False
@@ -152,7 +140,7 @@ class Client(Table):
     only: `simsmtp send` leaves it out."""
     reset_before_reuse: bool = False
     """Before a further transaction on a connection RSET is sent alone and its reply awaited (Postfix)."""
-    pause_ms: Delay = 0.0
+    pause_ms: ranges.Delay = 0.0
     """The sender's own time between a transaction and the next one on the connection, or its next connection."""
 
 
@@ -162,13 +150,13 @@ class Network(Table):
     profile: Literal["pipe", "tcp"] = "pipe"
     """Transport profile: delay and bandwidth only, or segments, windows and acknowledgements
     (:mod:`simsmtp.network.tcp`)."""
-    rtt_ms: Delay = 50.0
+    rtt_ms: ranges.Delay = 50.0
     """Round-trip time. With a distribution, each write and each flush draws its own; one way is half."""
-    bandwidth_mbit: Annotated[Annotated[float, Field(gt=0)] | None, _unlimited] = 100.0
+    bandwidth_mbit: ranges.Bandwidth = 100.0
     """Bandwidth of a connection in each direction, in megabits a second."""
-    replies_per_read: Limit = None
+    replies_per_read: ranges.Limit = None
     """Overrides reply coalescing: the RCPT replies of a flight are read so many at a time."""
-    tls_round_trips: Positive = 1
+    tls_round_trips: ranges.Few = 1
     """Round trips of the TLS handshake: 1 with TLS 1.3, 2 with TLS 1.2."""
     mss: Annotated[int, Field(ge=64, le=65_535)] = 1448
     """Profile tcp: largest segment in octets; 1448 with IPv4, timestamps and an MTU of 1500."""
@@ -178,9 +166,9 @@ class Network(Table):
     """Profile tcp: the congestion window shrinks while nothing is sent (RFC 5681 section 4.1)."""
     nagle: Literal["both", "client", "server", "none"] = "both"
     """Profile tcp: which end uses Nagle's algorithm."""
-    delayed_ack_ms: Duration = 40.0
+    delayed_ack_ms: ranges.Milliseconds = 40.0
     """Profile tcp: how long an acknowledgement may wait for data to ride with (40 ms in Linux)."""
-    quick_acks: Annotated[int, Field(ge=0)] = 16
+    quick_acks: ranges.CountOrNone = 16
     """Profile tcp: acknowledgements at the start that are not delayed, until an end first answers (16 in Linux)."""
     loss: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """Profile tcp: probability that a segment with data is lost; it is sent again when its timer runs out."""
@@ -191,30 +179,30 @@ class Server(Table):
 
     preset: str | None = None
     """Name of a server preset (``simsmtp presets``); keys given beside it win."""
-    recipient_limit: Limit = 100
+    recipient_limit: ranges.Limit = 100
     """Recipients accepted per `limit_kind`."""
     limit_kind: Literal["transaction", "domain", "connection", "first-domain-only"] = "transaction"
     """What the limit counts: recipients of a transaction, of each domain in a transaction, of a connection;
     or only recipients in the domain of the first one accepted (then also at most `recipient_limit`)."""
-    overflow_reply: Reply = 552
+    overflow_reply: ranges.Reply = 552
     """Reply to an over-limit RCPT: ``552``, or ``"452 4.5.3"`` with an enhanced status code."""
-    overshoot_limit: Annotated[Annotated[int, Field(ge=0)] | None, _unlimited] = None
+    overshoot_limit: ranges.Allowance = None
     """Over-limit refusals per transaction that are not counted as errors (Postfix: 1000); None counts none."""
-    soft_error_limit: Limit = None
+    soft_error_limit: ranges.Limit = None
     """Errors in a session after which the server sleeps before every further reply."""
-    error_sleep_ms: Duration = 1000.0
+    error_sleep_ms: ranges.Milliseconds = 1000.0
     """That sleep."""
-    hard_error_limit: Limit = None
+    hard_error_limit: ranges.Limit = None
     """Errors in a session after which the next command is answered 421 and the connection closed."""
     reject_data_after_overflow: bool = False
     """DATA is refused with 554 once a recipient was over the limit (Exim's recipients_max_reject)."""
     data_without_recipients: Literal["354", "554 5.5.1"] = "554 5.5.1"
     """Reply to DATA when no recipient was accepted; after 354 the client ends with a lone dot (RFC 2920)."""
-    data_failure_share: Share = 0.0
+    data_failure_share: ranges.Share = 0.0
     """Probability that a message text is refused."""
-    data_failure_reply: Reply = "451 4.3.0"
+    data_failure_reply: ranges.Reply = "451 4.3.0"
     """That refusal."""
-    greylist_s: Duration | None = None
+    greylist_s: ranges.Seconds | None = None
     """A recipient first seen less than this ago is answered 451 4.7.1."""
     pipelining: bool = True
     """Offer PIPELINING."""
@@ -222,31 +210,31 @@ class Server(Table):
     """Offer CHUNKING."""
     advertise_limits: bool = False
     """Advertise LIMITS (RFC 9422)."""
-    messages_per_connection: Limit = None
+    messages_per_connection: ranges.Limit = None
     """Transactions per connection; a further MAIL is answered 421 and the connection closed."""
-    sessions: Limit = None
+    sessions: ranges.Limit = None
     """Sessions at once; a further connection is answered 421."""
-    workers: Limit = None
+    workers: ranges.Limit = None
     """Workers that serve commands, first come first served; a command without service time needs none."""
-    reply_buffer_bytes: Positive = 4096
+    reply_buffer_bytes: ranges.Count = 4096
     """Replies are flushed when this buffer would overflow."""
-    read_buffer_bytes: Positive = 4096
+    read_buffer_bytes: ranges.Count = 4096
     """Profile tcp: most octets that the server reads at once; its replies are flushed before each read."""
-    wake_ms: Delay = 0.0
+    wake_ms: ranges.Delay = 0.0
     """Profile tcp: time until a server that waited for input reads it; what has come by then is read at once."""
-    connect_service_ms: Delay = 0.2
+    connect_service_ms: ranges.Delay = 0.2
     """Time to accept a connection and write the banner."""
-    ehlo_service_ms: Delay = 0.2
+    ehlo_service_ms: ranges.Delay = 0.2
     """Service time of EHLO (and of STARTTLS)."""
-    mail_service_ms: Delay = 0.2
+    mail_service_ms: ranges.Delay = 0.2
     """Service time of MAIL (and of RSET)."""
-    rcpt_service_ms: Delay = 0.2
+    rcpt_service_ms: ranges.Delay = 0.2
     """Service time of RCPT."""
-    refusal_ms: Duration = 0.0
+    refusal_ms: ranges.Milliseconds = 0.0
     """Time that a refused RCPT takes beyond its service: what it costs to log it. It keeps no worker."""
-    data_service_ms: Delay = 0.2
+    data_service_ms: ranges.Delay = 0.2
     """Service time of DATA."""
-    text_service_ms: Delay = 2.0
+    text_service_ms: ranges.Delay = 2.0
     """Service time of the message text (or of BDAT)."""
 
 
@@ -255,9 +243,9 @@ class Destination(Table):
 
     name: str
     """Name shown in rows and transcripts."""
-    weight: Annotated[float, Field(gt=0)] = 1.0
+    weight: ranges.Weight = 1.0
     """Share of the recipients, relative to the other destinations' weights."""
-    connections: Limit = None
+    connections: ranges.Limit = None
     """Connections open at once to this destination; None takes ``client.connections``."""
     network: Network = Network()
     server: Server = Server()
@@ -298,8 +286,8 @@ class Scenario(Table):
     client: Client = Client()
     network: Network = Network()
     server: Server = Server()
-    destinations: tuple[Destination, ...] = Field(default=(), strict=False)
-    horizon_s: Annotated[Annotated[float, Field(gt=0)] | None, _unlimited] = None
+    destinations: tuple[Destination, ...] = Field(default=(), strict=False, max_length=1000)
+    horizon_s: ranges.Horizon = None
     """The run stops here and what is unfinished counts as queued."""
 
     _given: dict[str, Any] = PrivateAttr(default_factory=dict)

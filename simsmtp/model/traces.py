@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import itertools
 import operator
+import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -14,8 +16,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from simsmtp.errors import InputError
+from simsmtp.files import open_regular
 
 LONGEST_LINE = 65_536  # octets: a file that is no trace must not fill the memory
+MOST_SKIPPED = 2_000_000  # lines in a row that belong to no message
+MOST_MESSAGES = 5_000_000
+MOST_RATIO, FREE_OCTETS = 100, 2**26  # how much more a compressed trace may hold, after the first 64 MiB
 
 _Lines = Iterator[tuple[int, bytes]]
 _ROW = '"sender recipient seconds", seconds from 0 to 9e9'
@@ -68,18 +74,22 @@ def read_trace(path: str | Path, format: str = "auto") -> list[TraceMessage]:  #
     Raises
     ------
     InputError
-        The file cannot be read, is no such trace, has a malformed row or a line of more than 64 KiB, mixes
-        classic and ISO 8601 time stamps, or holds no message.
+        The file cannot be read, is a FIFO or device, is no such trace, has a malformed row or a line of more than
+        64 KiB, mixes classic and ISO 8601 time stamps, or holds no message; more than five million messages, two
+        million lines in a row without one, or more than a hundred times its size once decompressed.
     """
     if format not in {"auto", *_READERS}:
         raise InputError("unknown trace format", key="format", given=format, allowed=["auto", *_READERS])
     try:
-        with Path(path).open("rb") as file:
+        file = open_regular(path)
+        if file is None:
+            raise InputError("is not a regular file", allowed=_FILE)
+        with file:
             zipped = file.peek(2)[:2] == b"\x1f\x8b"
-            return _messages(_lines(gzip.GzipFile(fileobj=file) if zipped else file), format)
+            return _messages(_unzipped(file) if zipped else _lines(file), format)
     except InputError as complaint:
         raise complaint.at(file=str(path)) from None
-    except (OSError, EOFError, zlib.error, ValueError) as problem:  # ValueError: a null character in the path
+    except (OSError, EOFError, zlib.error) as problem:
         name, why = str(path), getattr(problem, "strerror", None) or str(problem)
         raise InputError(f"cannot be read: {why}", file=name, given=name, allowed=_FILE) from problem
 
@@ -88,7 +98,27 @@ def _lines(file: io.BufferedReader | gzip.GzipFile) -> _Lines:
     for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), start=1):
         if len(line) > LONGEST_LINE:
             raise InputError("a line is too long", line=number, given=_short(line), allowed="up to 64 KiB")
+        yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+
+
+def _unzipped(file: io.BufferedReader) -> _Lines:
+    most = max(FREE_OCTETS, MOST_RATIO * os.fstat(file.fileno()).st_size)
+    for number, line in _lines(gzip.GzipFile(fileobj=file)):
+        most -= len(line)
+        if most < 0:
+            raise InputError("grows too much when decompressed", line=number, allowed=f"{MOST_RATIO} times its size")
         yield number, line
+
+
+def _require_some(number: int, last: int) -> None:
+    """Raise an `InputError` where nothing but lines without a message come, so that no file is read for hours."""
+    if number - last > MOST_SKIPPED:
+        raise InputError(f"{MOST_SKIPPED:,} lines in a row without a message", line=number, allowed=_EITHER)
+
+
+def _require_room(number: int, messages: int) -> None:
+    if messages > MOST_MESSAGES:
+        raise InputError("too many messages", line=number, allowed=f"{MOST_MESSAGES:,} in a trace")
 
 
 def _short(line: bytes) -> str:
@@ -133,24 +163,31 @@ def _row(fields: list[str]) -> tuple[str, int] | None:
 
 def _read_rows(lines: _Lines) -> list[TraceMessage]:
     recipients: dict[tuple[str, int], int] = {}
+    last = 0
     for number, line in lines:
         try:
-            fields = line.decode("utf-8-sig" if number == 1 else "utf-8").split()
+            fields = line.decode("utf-8").split()
         except UnicodeDecodeError:
             raise InputError("not UTF-8", line=number, given=_short(line), allowed=_ROW) from None
-        if fields and not fields[0].startswith("#"):
-            message = _row(fields)
-            if message is None:
-                raise InputError("malformed row", line=number, given=_short(line), allowed=_ROW)
-            recipients[message] = recipients.get(message, 0) + 1
+        if not fields or fields[0].startswith("#"):
+            _require_some(number, last)
+            continue
+        message, last = _row(fields), number
+        if message is None:
+            raise InputError("malformed row", line=number, given=_short(line), allowed=_ROW)
+        recipients[message] = recipients.get(message, 0) + 1
+        _require_room(number, len(recipients))
     return [TraceMessage(at, many, 0, sender) for (sender, at), many in recipients.items()]
 
 
 def _read_postfix_log(lines: _Lines) -> list[TraceMessage]:
     clock, queued, messages = _Clock(), set[tuple[str, str]](), list[TraceMessage]()
+    last = 0
     for number, line in lines:
         if b"qmgr[" not in line or not (match := _QMGR_LINE.match(line.decode("utf-8", "replace"))):
+            _require_some(number, last)
             continue
+        last = number
         stamp, host, queue_id, sender, size, recipients = match.groups()
         at = clock.ns(stamp, number)
         if recipients is None:
@@ -158,6 +195,7 @@ def _read_postfix_log(lines: _Lines) -> list[TraceMessage]:
         elif at is not None and (host, queue_id) not in queued:
             queued.add((host, queue_id))
             messages.append(TraceMessage(at, int(recipients), int(size), sender))
+            _require_room(number, len(messages))
     return messages
 
 

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsmtp.model.histogram import bucket_of
+from simsmtp.model.limits import check_recipients
+from simsmtp.model.memory import check_memory
 from simsmtp.model.recipient_records import RECORD
 from simsmtp.model.records import Responses
 from simsmtp.model.rows_in_order import RowWriter
@@ -20,6 +22,8 @@ from simsmtp.model.totals import Totals, responses_of
 from simsmtp.protocol.ledger import Ledger, ledger_class
 
 _NEVER = -1
+_UNCHECKED, _RESERVE, _OCTETS = 100_000, 100 * 2**20, 250
+"""Recipients that come in before memory is looked at again; what has to be free then, and more for each recipient."""
 _AT_ONCE = 4096
 """Recipients whose rows are written at once: one column costs as much for a single message."""
 
@@ -88,6 +92,7 @@ class Accounts:
         self._closed_recipients = 0
         self.open: dict[int, Message] = {}
         self.recipients = 0
+        self._checked_at = _UNCHECKED
         self.ledger = [0] * len(Ledger)
         self.accepted_once = 0
         self.rcpt_commands = 0
@@ -97,6 +102,13 @@ class Accounts:
         self.first_connect_ns = _NEVER
         self.last_final_ns = _NEVER
         self.delays: Counter[int] = Counter()
+
+    def check_room(self, message: int, recipients: int) -> None:
+        """Raise an `InputError` or a `MemoryError` if a message that comes in would be too large."""
+        if self.recipients + recipients >= self._checked_at:
+            check_recipients(message, recipients)
+            check_memory(_RESERVE + recipients * _OCTETS, f"message {message:,} with {recipients:,} recipients")
+            self._checked_at = self.recipients + _UNCHECKED
 
     def begin(self, message: Message) -> None:
         """Take in a new message."""

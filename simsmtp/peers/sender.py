@@ -84,6 +84,7 @@ class Sender:
         for arrival in arrivals(self._plan.workload, self._streams):
             if arrival.at_ns > self._clock.now:
                 yield self._clock.at(arrival.at_ns, Kind.ARRIVAL, 0, arrival.number)
+            self._accounts.check_room(arrival.number, arrival.recipients)
             self._enter(self._message(arrival))
             self._staff()
         self._to_come -= 1

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from simsmtp.errors import StrategyError
 from simsmtp.model.plan import ClientPlan
 from simsmtp.peers.accounting import Accounts, Message
 from simsmtp.peers.driver import Session, Steps
@@ -16,7 +15,7 @@ from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.flight import Sizes, Step, next_flight
 from simsmtp.strategies.outcome import is_answered, nothing_committed
 from simsmtp.strategies.overflow import Overflow, after_final_reply, becomes, overflow_for, stops_sending
-from simsmtp.strategies.registry import Settle
+from simsmtp.strategies.own_code import Raised, no_verdict
 from simsmtp.strategies.seen import Seen, classify, classify_among, is_company
 from simsmtp.strategies.tally import empty_tally, observe
 from simsmtp.strategies.window import window_in_session
@@ -152,13 +151,16 @@ class Transaction:
         begin, previous, over_rank = 0, self._mail_seen, 0
         for seen, _, recipients in self._runs:
             verdicts, step = [], int(seen == Seen.OVER)
-            for position in range(begin, begin + len(recipients)):
-                verdicts.append(settle(tally, Rcpt(position, seen, previous, over_rank), knobs))
-                previous = seen
-                over_rank += step
+            try:
+                for position in range(begin, begin + len(recipients)):
+                    verdicts.append(settle(tally, Rcpt(position, seen, previous, over_rank), knobs))
+                    previous = seen
+                    over_rank += step
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the strategy's
+                raise Raised(error) from None  # SimPy makes a copy of what is raised, if that can be copied
             begin += len(recipients)
             if not {type(verdict) for verdict in verdicts} <= {Verdict}:
-                raise StrategyError(_no_verdict(settle, verdicts))
+                raise no_verdict(settle, next(one for one in verdicts if type(one) is not Verdict))
             yield verdicts
 
     def _becomes(self, verdict: Verdict, run: Run) -> Verdict:
@@ -220,8 +222,3 @@ class Transaction:
 
     def _must_stop(self) -> bool:
         return self.tally.over > 0 and stops_sending(self._plan.stop_on_overflow, self.overflow)
-
-
-def _no_verdict(settle: Settle, verdicts: Sequence[object]) -> str:
-    wrong = next(one for one in verdicts if not isinstance(one, Verdict))
-    return f"the strategy {settle.__name__} returned {wrong!r}; allowed: a Verdict"

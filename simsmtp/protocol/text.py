@@ -13,7 +13,8 @@ def text_of(octets: int, message: int, sender: str) -> Iterator[bytes]:
     Parameters
     ----------
     octets : int
-        At least the three of a lone dot are written.
+        Exactly so many from 5 on. Fewer are the three of a lone dot: content is at least a line end, so no text has
+        four (RFC 5321 section 4.1.1.4).
     message : int
         Number of the message, which its Message-ID holds.
     sender : str

@@ -70,7 +70,8 @@ def register_strategy(name: str, settle: Settle, *, source: str | None = None) -
         replaces it, so that a notebook cell can be run twice.
     settle : callable
         ``settle(tally, rcpt, knobs) -> Verdict``, asked once per recipient after the last RCPT reply of a
-        transaction. See :mod:`simsmtp.strategies.counting` for the eight that exist.
+        transaction. Equal arguments must get equal verdicts.
+        See :mod:`simsmtp.strategies.counting` for the eight that exist.
     source : str, optional
         Text that identifies the version of the strategy, beside the source of `settle` and what that uses.
 
@@ -93,7 +94,7 @@ def register_strategy(name: str, settle: Settle, *, source: str | None = None) -
     >>> register_strategy("optimist", optimist).name
     'optimist'
     """
-    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", str(name)):
         raise InputError(
             "not a strategy name",
             key="strategy",
@@ -113,11 +114,22 @@ def register_strategy(name: str, settle: Settle, *, source: str | None = None) -
     return _registry[name]
 
 
+def name_of(settle: object) -> str:
+    """Return what a function or another callable is called; that may have no name of its own."""
+    return str(getattr(settle, "__qualname__", None) or type(settle).__qualname__)
+
+
 def find_strategy(name: str) -> Strategy:
     """Return a strategy by name; an unknown name is an `InputError`."""
     if name not in _registry:
         raise InputError("unknown counting strategy", key="client.strategy", given=name, allowed=_registry)
     return _registry[name]
+
+
+def strategy_of(settle: Settle) -> Strategy:
+    """Return the strategy that has a function."""
+    known = (one for one in _registry.values() if one.settle is settle)
+    return next(known, Strategy(name_of(settle), settle, False, ""))
 
 
 def strategies() -> dict[str, Strategy]:
@@ -126,4 +138,10 @@ def strategies() -> dict[str, Strategy]:
 
 
 def _takes_three(settle: object) -> bool:
-    return callable(settle) and len(inspect.signature(settle).parameters) == 3
+    if not callable(settle):
+        return False
+    try:
+        inspect.signature(settle).bind(None, None, None)
+    except (TypeError, ValueError):  # another number of arguments, or one of Python's own that does not say
+        return False
+    return True

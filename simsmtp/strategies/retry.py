@@ -28,9 +28,12 @@ def backoff(schedule: RetrySchedule, attempt: int) -> int:
     """Return the wait after the given attempt (from 1), in nanoseconds."""
     wait = schedule.initial_ns
     for _ in range(1, attempt):
-        if wait >= schedule.max_ns:
+        longer = wait * schedule.factor
+        if longer >= float(schedule.max_ns):  # compared before it is an integer: it may not fit 64 bits
+            return schedule.max_ns
+        if int(longer) == wait:
             break
-        wait = int(wait * schedule.factor)
+        wait = int(longer)
     return min(wait, schedule.max_ns)
 
 

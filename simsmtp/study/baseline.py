@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import simsmtp
 from simsmtp.errors import InputError
+from simsmtp.files import begin_of, parse_json, read_text, replace_file, why_not_replaceable, write_errors
 from simsmtp.model.responses import COLUMNS, RESPONSES
 from simsmtp.study.address import SCHEMA
 from simsmtp.study.recorded import NoBaselineError, Recorded, RecordedPoint, recorded_study
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["LIMIT_BYTES", "NoBaselineError", "load_baseline", "write_baseline"]
 
 LIMIT_BYTES = 2_000_000
+_MOST_OCTETS = 2**28
 _FIRST = "# simsmtp baseline "
+_TEXT, _FORMULA = re.compile(r'"(?:[^"\\]|\\.)*"'), re.compile(r",(?=\s*[=+\-@])")
 _HINT = "a baseline, a results folder or its replications.sqlite, a summary.csv, or an experiment file"
 
 
@@ -51,17 +55,26 @@ def write_baseline(study: Study, path: str | Path, *, limit: int = LIMIT_BYTES) 
     if len(content) > limit:
         raise InputError("too large for a baseline", file=str(path), given=f"{len(content):,} bytes",
                          allowed=f"at most {limit:,} bytes: fewer replications or design points")  # fmt: skip
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
-    part.write_bytes(content)
-    os.replace(part, target)  # noqa: PTH105 - as Path.replace, and either the old or the new file is there
+    with write_errors(path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(target, content)
     return target
 
 
 def require_writable(path: Path) -> None:
     """Raise an `InputError` if a baseline cannot be written there, or would replace something else."""
-    if path.is_dir() or (path.exists() and not path.read_bytes().startswith(_FIRST.encode())):
+    with write_errors(path):
+        is_other = why_not_replaceable(path) != "" or (path.exists() and not _is_baseline(path))
+    if is_other:
         raise InputError("is something else than a baseline", file=str(path), allowed="a new file, or a baseline")
+
+
+def _is_baseline(path: Path) -> bool:
+    return _begin(path).startswith(_FIRST.encode())
+
+
+def _begin(path: Path) -> bytes:
+    return begin_of(path, allowed=_HINT)
 
 
 def _lines(study: Study) -> Iterator[str]:
@@ -71,13 +84,18 @@ def _lines(study: Study) -> Iterator[str]:
         "simsmtp": simsmtp.__version__, "code": recorded.code, "common": recorded.common, "varied": recorded.varied,
     }  # fmt: skip
     yield f"{_FIRST}{SCHEMA}"
-    yield f"# {json.dumps(head)}"
+    yield f"# {_json(head)}"
     for point in recorded.points:
-        yield f"# {json.dumps(point._asdict())}"
+        yield f"# {_json(point._asdict())}"
     yield ",".join(("point", "replication", *COLUMNS))
     for point_number, rows in study.results.items():
         for row in rows:
             yield ",".join(str(one) for one in (point_number, row.replication, *map(_text, row.responses)))
+
+
+def _json(value: object) -> str:
+    """Return JSON in which no text makes a cell that a spreadsheet, which parts the line at commas, takes for one."""
+    return _TEXT.sub(lambda found: _FORMULA.sub(r"\\u002c", found[0]), json.dumps(value))
 
 
 def _text(value: object) -> str:
@@ -105,7 +123,7 @@ def load_baseline(path: str | Path, **options: Any) -> Recorded:
     from simsmtp.study import stored  # noqa: PLC0415 - it needs this module's reader
 
     found = Path(path)
-    if not found.exists():
+    if not os.path.exists(found):  # noqa: PTH110 - false for a name that is too long to be one
         hint = "an existing baseline; simsmtp run EXPERIMENT --write-baseline PATH writes one"
         raise NoBaselineError("there is no baseline", file=str(path), allowed=hint)
     if found.is_dir():
@@ -123,8 +141,7 @@ def kind_of(path: Path) -> str:
     """Return what a file holds: ``baseline``, ``store``, ``summary`` or ``experiment``."""
     if path.suffix == ".toml":
         return "experiment"
-    with path.open("rb") as file:
-        start = file.read(4096)
+    start = _begin(path)
     if start.startswith(b"SQLite format 3\0"):
         return "store"
     if start.startswith(_FIRST.encode()):
@@ -136,7 +153,7 @@ def kind_of(path: Path) -> str:
 
 def read_baseline(path: Path) -> Recorded:
     """Read a baseline file."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_text(path, allowed=_HINT, most=_MOST_OCTETS).splitlines()
     schema = lines[0].removeprefix(_FIRST).strip()
     if schema != str(SCHEMA):
         raise InputError("the baseline has another schema", file=str(path), line=1, given=schema,
@@ -162,7 +179,7 @@ def _notes(path: Path, lines: list[str]) -> list[dict[str, Any]]:
         if not line.startswith("#"):
             break
         try:
-            notes.append(dict(json.loads(line[1:])))
+            notes.append(dict(parse_json(line[1:])))
         except (ValueError, TypeError):
             raise InputError("not a header line", file=str(path), line=number, given=line[:60]) from None
     return notes or [{}]
@@ -176,12 +193,16 @@ def _rows(path: Path, lines: list[str], skipped: int) -> DataFrame:
         odd = next((name for name in names if name not in {"point", "replication", *COLUMNS}), names)
         raise InputError("the baseline has other columns", file=str(path), line=skipped + 1, given=odd,
                          allowed="the responses of this version: write it again")  # fmt: skip
-    readers = [int, int, *(int if one.whole else _float for one in RESPONSES)]
+    readers = [_whole, _whole, *(_whole if one.whole else _float for one in RESPONSES)]
     rows = []
     seen: dict[tuple[Any, ...], int] = {}
     for number, line in enumerate(lines[skipped + 1 :], skipped + 2):
+        cells = line.split(",")
+        if len(cells) != len(names):
+            raise InputError(f"malformed row: it has {len(cells)} cells, and the head has {len(names)}",
+                             file=str(path), line=number, given=line[:60])  # fmt: skip
         try:
-            rows.append([read(cell) for read, cell in zip(readers, line.split(","), strict=True)])
+            rows.append([read(cell) for read, cell in zip(readers, cells, strict=True)])
         except ValueError as error:
             raise InputError(f"malformed row: {error}", file=str(path), line=number, given=line[:60]) from None
         first = seen.setdefault(tuple(rows[-1][:2]), number)
@@ -189,6 +210,16 @@ def _rows(path: Path, lines: list[str], skipped: int) -> DataFrame:
             raise InputError("a second row of the same replication", file=str(path), line=number, given=line[:60],
                              allowed=f"one; the first is in line {first}")  # fmt: skip
     return pd.DataFrame(rows, columns=names)
+
+
+def _whole(cell: str) -> int:
+    try:
+        number = int(cell)
+    except ValueError:
+        raise ValueError(f"{cell[:40]!r} is no whole number") from None
+    if abs(number) >= 2**63:
+        raise ValueError(f"{cell!r} is too large")
+    return number
 
 
 def _float(cell: str) -> float:

@@ -6,11 +6,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from simsmtp.model.plan import plan_of
+from simsmtp.shown import html_text
 from simsmtp.study.bounds import Bound, bounds_of
 from simsmtp.study.capacity_stages import Cost, cost_of, late_percentile, percentile_table
 from simsmtp.study.capacity_table import RATE
@@ -19,6 +21,7 @@ from simsmtp.study.inquiry import Finding, Inquiry, Look
 from simsmtp.study.planning import CapacityPlan, prepare_capacity
 from simsmtp.study.ran import Ran
 from simsmtp.study.searched import rate_on_grid
+from simsmtp.study.tasks import Tasks
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -103,7 +106,7 @@ class Capacity:
         from simsmtp.study.capacity_export import document_of_capacity  # noqa: PLC0415
 
         found = document_of_capacity(self)
-        return f"<h3>{escape(found['title'])}</h3>{capacity_answer(found)}{capacity_tables(found)}"
+        return f"<h3>{html_text(found['title'])}</h3>{capacity_answer(found)}{capacity_tables(found)}"
 
 
 def plan_capacity(path: str | Path, **options: Any) -> Capacity:
@@ -121,7 +124,11 @@ def run_capacity(plan: CapacityPlan) -> Capacity:
         a plan that was stopped goes on from there.
     """
     began, started = time.perf_counter(), datetime.now(UTC)
-    with Evaluator(plan.experiment.name, plan.settings, _expected(plan)) as evaluator:
+    bounds = bounds_of(plan.scenario)  # what cannot be answered is found before hours of replications
+    evaluator = Evaluator(plan.experiment.name, plan.settings, _expected(plan))
+    first = Tasks({1: plan.scenario}, 1, lambda *_: np.empty(0, dtype=np.int64))
+    evaluator.check_determinism(first, plan.experiment.seed, "the plan as written")  # before anything is written
+    with evaluator:
         inquiry = Inquiry(plan, evaluator)
         written = inquiry.look("plan", plan.scenario, {}, first=plan.experiment.replications)
         findings = {key: inquiry.search(key) for key in plan.table.search}
@@ -134,7 +141,7 @@ def run_capacity(plan: CapacityPlan) -> Capacity:
     return Capacity(
         plan, written, findings, curve,
         percentile_table(written.rows, at_edge, messages, plan.table.level), tornado, late,
-        bounds_of(plan.scenario), cost_of(plan.scenario, plan.table, written.rows),
+        bounds, cost_of(plan.scenario, plan.table, written.rows),
         inquiry.looks, evaluator.computed, evaluator.reused, evaluator.engines, evaluator.ran,
         started, time.perf_counter() - began,
     )  # fmt: skip

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import simsmtp
+from simsmtp.analysis.noted_files import PROVENANCE
+from simsmtp.analysis.objectives import delay_unit
+from simsmtp.analysis.outputs import csv_of
+from simsmtp.analysis.pooled import pooled_mark, pooled_note
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.address import code_hash
-from simsmtp.study.bounds import Bound
-from simsmtp.study.capacity_answer import above_offered, answer, answers, assumptions, utilisation
+from simsmtp.study.bounds import Bound, left_out
+from simsmtp.study.capacity_answer import above_offered, answer, answers, assumptions, headroom, utilisation
 from simsmtp.study.capacity_table import RATE
+from simsmtp.study.export import write_files
 from simsmtp.study.factors import label_of
 from simsmtp.study.finding_text import finding_text, value_text
-from simsmtp.study.provenance import PROVENANCE, circumstances, kept_provenance
+from simsmtp.study.provenance import circumstances, inputs_of, provenance_to_write
 from simsmtp.study.record import experiment_json
 from simsmtp.study.searched import messages_per_s, rate_is_multiple, with_value
 from simsmtp.study.store import Row
@@ -36,23 +40,15 @@ if TYPE_CHECKING:
 def write_capacity(capacity: Capacity, *, figure: bool, command: str | None) -> list[Path]:
     """Write the files of a plan; parameters and value as `Capacity.write`."""
     folder = capacity.plan.settings.folder
-    folder.mkdir(parents=True, exist_ok=True)
     document = document_of_capacity(capacity)
-    digest = _digest(capacity)
+    digest = digest_of_looks(capacity)
     contents = {
         "capacity.json": (json.dumps(document, indent=1, allow_nan=False) + "\n").encode(),
-        PROVENANCE: kept_provenance(folder, computed=capacity.computed, digest=digest)
-        or (json.dumps(_provenance(capacity, digest, command), indent=2) + "\n").encode(),
         "experiment.json": experiment_json(capacity.plan.experiment),
-        "summary.csv": summary_of(capacity).to_csv(index=False, lineterminator="\n").encode(),
+        "summary.csv": csv_of(summary_of(capacity)),
     }
-    if figure:
-        contents |= _images(capacity)
-    for name, content in contents.items():
-        part = folder / f".{name}.part"
-        part.write_bytes(content)
-        os.replace(part, folder / name)  # noqa: PTH105 - either the old or the new file is there
-    return [folder / name for name in contents]
+    contents[PROVENANCE] = provenance_to_write(folder, _provenance(capacity, digest, command), contents)
+    return write_files(folder, contents, (lambda: _images(capacity)) if figure else None)
 
 
 def _provenance(capacity: Capacity, digest: str, command: str | None) -> dict[str, Any]:
@@ -60,6 +56,7 @@ def _provenance(capacity: Capacity, digest: str, command: str | None) -> dict[st
     return {
         "study": experiment.name,
         "digest": digest,
+        "inputs": _inputs(capacity),
         "seed": experiment.seed,
         "design_points": len(capacity.looks),
         "replications": experiment.replications,
@@ -71,7 +68,13 @@ def _provenance(capacity: Capacity, digest: str, command: str | None) -> dict[st
     }
 
 
-def _digest(capacity: Capacity) -> str:
+def _inputs(capacity: Capacity) -> str:
+    return inputs_of(
+        (capacity.plan.scenario, look.seed, (look.stage, _values_text(look), len(look.rows))) for look in capacity.looks
+    )
+
+
+def digest_of_looks(capacity: Capacity) -> str:
     """Return the hash of everything that was run, as `Study.digest` for a study."""
     tables = ((number, look.rows[["replication", *COLUMNS]]) for number, look in enumerate(capacity.looks, start=1))
     return digest_of_rows(
@@ -91,10 +94,12 @@ def document_of_capacity(capacity: Capacity) -> dict[str, Any]:
         "answer": answer(capacity),
         "answers": answers(capacity),
         "assumptions": assumptions(capacity),
+        "pooled": pooled_note(len(scenario.destinations)) or None,
         "objectives": [_judgement(one) for one in capacity.written.judgements],
         "searches": [_finding(capacity, one) for one in capacity.findings.values()],
         "bottleneck": _bound(capacity, capacity.bounds[0]) if capacity.bounds else None,
         "bounds": [_bound(capacity, one) for one in capacity.bounds],
+        "bounds_left_out": left_out(scenario),
         "curve": capacity.curve.to_dict("records"),
         "curve_note": above_offered(capacity) or None,
         "percentiles": capacity.percentiles.to_dict("records"),
@@ -150,6 +155,8 @@ def figure_of(capacity: Capacity) -> Figure:
         title=capacity.plan.experiment.title,
         destinations=[one.name for one in scenario.destinations],
         level=capacity.plan.table.level,
+        unit=delay_unit(objectives),
+        pooled=pooled_mark(len(scenario.destinations)),
     )
 
 
@@ -204,12 +211,12 @@ def _unit(capacity: Capacity, key: str) -> str:
 
 
 def _bound(capacity: Capacity, bound: Bound) -> dict[str, Any]:
-    busy = utilisation(capacity.plan.scenario, bound)
+    scenario = capacity.plan.scenario
     return {
         **bound._asdict(),
         "name": bound.name,
-        "utilisation": busy,
-        "headroom": None if not busy else 1 / busy - 1,
+        "utilisation": utilisation(scenario, bound),
+        "headroom": headroom(scenario, bound),
     }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from simsmtp.analysis.intervals import Interval, mean_interval
 from simsmtp.analysis.objectives import PERCENTILES, Objective
 from simsmtp.analysis.summary import clipped
+from simsmtp.model.numbers import number_text
 from simsmtp.study.bounds import connections_of
 from simsmtp.study.capacity_table import RATE
 from simsmtp.study.factors import label_of
@@ -125,7 +126,7 @@ def percentile_table(written: DataFrame, at_edge: DataFrame | None, messages: in
 
 def _remark(percentile: str, beyond: float, messages: float) -> str:
     if beyond < BEYOND:
-        return f"refused: only {beyond:.2g} recipients of a replication lie beyond it, fewer than {BEYOND}"
+        return f"refused: only {number_text(beyond, 2)} recipients of a replication lie beyond it, fewer than {BEYOND}"
     if percentile not in PERCENTILES:
         return f"refused: not carried by the sample, a replication records {', '.join(PERCENTILES)} only"
     if messages < _MESSAGES_BEYOND:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from simsmtp.analysis.objectives import PERCENTILES, NotCarriedError, Objective, parse_objectives
 from simsmtp.errors import InputError
+from simsmtp.model.numbers import number_text
 from simsmtp.model.plan import plan_of
 from simsmtp.study.bounds import bounds_of, recipients_per_message
 from simsmtp.study.capacity_answer import overload_text
@@ -72,7 +73,8 @@ def _reason(scenario: Scenario, percentile: str) -> str:
     beyond = _beyond(scenario, percentile)
     if beyond >= BEYOND:
         return f"for a replication records its {', '.join(PERCENTILES)} only"
-    return f"for only {beyond:.2g} of a replication's {_recipients(scenario):,.0f} recipients lie beyond it"
+    recipients = f"{'' if _is_counted(scenario) else 'about '}{number_text(_recipients(scenario))} recipients"
+    return f"for only {number_text(beyond, 2)} of a replication's {recipients} lie beyond it"
 
 
 def _instead(scenario: Scenario, percentile: str) -> str:
@@ -93,6 +95,12 @@ def _larger(scenario: Scenario, percentile: str) -> str:
 
 def _recipients(scenario: Scenario) -> float:
     return plan_of(scenario).workload.messages * recipients_per_message(scenario)
+
+
+def _is_counted(scenario: Scenario) -> bool:
+    """Tell whether the number of recipients is known and not a mean over draws."""
+    workload = plan_of(scenario).workload
+    return bool(workload.trace) or isinstance(scenario.workload.recipients_per_message, int)
 
 
 def _beyond(scenario: Scenario, percentile: str) -> float:

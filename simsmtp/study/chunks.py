@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from simsmtp import engines
 from simsmtp._version import __version__
 from simsmtp.errors import UnfinishedError
 from simsmtp.model.responses import RESPONSES
+from simsmtp.strategies.own_code import kept_alive, told
 from simsmtp.study.address import code_hash
 from simsmtp.study.store import Row
 from simsmtp.study.tasks import Task
@@ -125,7 +127,9 @@ def run_chunk(chunk: Chunk) -> list[Stored]:
         raise other_code(f"on {platform.node()}", own_code(), chunk.code)
     register_travelling(chunk.strategies)
     engines.expect(chunk.at_stake)
-    return [(task.scenario_id, _run(task, chunk.seed, chunk.engine)) for task in chunk.tasks]
+    # A strategy that ends a worker costs that worker; one that ends this process would leave nobody to say so.
+    with kept_alive() if chunk.parent == os.getpid() else nullcontext():
+        return [(task.scenario_id, _run(task, chunk.seed, chunk.engine)) for task in chunk.tasks]
 
 
 def _run(task: Task, seed: int, engine: str) -> Row:
@@ -135,7 +139,7 @@ def _run(task: Task, seed: int, engine: str) -> Row:
         given = output.responses
         values = tuple((int if one.whole else float)(given[one.name]) for one in RESPONSES)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the other replications go on
-        return Row(task.replication, _FAILED, engine, time.perf_counter() - began, f"{type(error).__name__}: {error}")
+        return Row(task.replication, _FAILED, engine, time.perf_counter() - began, told(error))
     return Row(task.replication, values, output.engine or engine, time.perf_counter() - began, None)
 
 
@@ -148,6 +152,7 @@ def died(chunk: Chunk) -> list[Stored]:
 @cache
 def _settle_in(parent: int) -> None:
     """Make this worker leave Ctrl-C to its parent, and end when the parent is gone, however it ended."""
+    engines.be_worker()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform != "win32":  # there a process keeps the number of its parent for ever

@@ -57,9 +57,10 @@ def design_points(experiment: Experiment) -> list[DesignPoint]:
         If the levels of a point make an impossible scenario; it names the factor's place in the file.
     """
     seen: dict[tuple[Any, ...], DesignPoint] = {}
+    base = {column: _base_label(experiment, column) for column in experiment.columns}
     for levels in _rows(experiment):
         scenario = _scenario(experiment, levels)
-        labels = {column: _label(experiment, column, levels) for column in experiment.columns}
+        labels = {column: levels[column].label if column in levels else label for column, label in base.items()}
         same = (*labels.items(), scenario.canonical())
         seen.setdefault(same, DesignPoint(len(seen) + 1, labels, scenario))
     return list(seen.values())
@@ -74,9 +75,8 @@ def _rows(experiment: Experiment) -> Iterator[Levels]:
     yield from experiment.listed
 
 
-def _label(experiment: Experiment, column: str, levels: Levels) -> Label:
-    if column in levels:
-        return levels[column].label
+def _base_label(experiment: Experiment, column: str) -> Label:
+    """Return the level that a point has in a column that it does not set."""
     if is_scenario_key(column):
         return label_of(value_at(experiment.scenario, column))
     factor = next(one for one in experiment.factors if one.name == column)
@@ -105,18 +105,26 @@ def _at_its_factor(experiment: Experiment, levels: Levels, error: InputError) ->
         return 2 * exact + any(one.startswith(f"{table}.") for one in keys)
 
     name = max(levels, key=closeness)
+    level = levels[name]
     at = ", ".join(f"{column}={level.label}" for column, level in levels.items())
     message = f"{error.message} (at design point {at})"
     blamed = InputError(message, key=error.key, given=error.given, allowed=error.allowed)
     number = experiment.listed.index(levels) if levels in experiment.listed else None
-    place = f"factors.{name}.{levels[name].label}" if number is None else f"points.{number}.{name}"
-    if number is None and all(factor.name != name for factor in experiment.factors):
+    factor = next((one for one in experiment.factors if one.name == name), None)
+    if number is not None:
+        place = f"points.{number}.{name}"
+    elif factor is None:
         place = f"design.ranges.{name}"
+    elif factor.named:
+        one = next((one for one in level.changes if key == one or key.startswith(f"{one}.")), "")
+        place = f"factors.{name}.{level.label}.{one}"
+    else:
+        place = f"factors.{name}.{factor.levels.index(level)}"
     return experiment.places.locate(blamed, place).at(key=error.key)
 
 
 def check_figure(experiment: Experiment) -> None:
-    """Raise an `InputError` if two design points would share one place in the experiment's figure."""
+    """Raise an `InputError` if a design point has no place in the experiment's figure, or two share one."""
     figure = experiment.figure
     if figure is None:
         return
@@ -129,3 +137,10 @@ def check_figure(experiment: Experiment) -> None:
             key="figure",
             allowed=f"a line or a panel for {' and '.join(left)}, or --no-figure",
         )
+    from simsmtp.analysis.axes import x_axis  # noqa: PLC0415 - numpy costs a tenth of a second
+    from simsmtp.analysis.labels import plain_level  # noqa: PLC0415
+
+    try:
+        x_axis([plain_level(point.factors[figure.x]) for point in experiment.points], figure.x_scale, figure.x)
+    except InputError as error:
+        raise experiment.places.locate(error, "figure.x_scale") from None

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from simsmtp.errors import UnfinishedError
 from simsmtp.model.responses import COLUMNS
-from simsmtp.study.execute import executed
+from simsmtp.shown import shown
+from simsmtp.study.determinism import DeterminismCheck
+from simsmtp.study.execute import common_of, executed
 from simsmtp.study.progress import progress_bar
 from simsmtp.study.ran import Ran
+from simsmtp.study.repair import repair
 from simsmtp.study.runner import STORE, StudyInterrupted
 from simsmtp.study.store import Row, Store
+from simsmtp.study.stored_rows import every_row
 from simsmtp.study.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -35,6 +39,8 @@ class Settings(NamedTuple):
     workers: int
     strategies: tuple[Travelling, ...]
     progress: bool | str | None
+    repair: bool = False
+    determinism_check: bool = True
 
 
 class Evaluator:
@@ -57,11 +63,20 @@ class Evaluator:
         self.ran = Ran()
         self._engine_of: dict[tuple[int, int], str] = {}
         self._settings = settings
+        self._determinism = DeterminismCheck(settings.workers, is_here=settings.workers == 1)
         self._bar = progress_bar(name, expected, settings.progress)
         self._advance: Callable[[int], Any] = lambda _: None
 
     def __enter__(self) -> Self:
-        self._store = Store(self._settings.folder / STORE)
+        path = self._settings.folder / STORE
+        if self._settings.repair:
+            repair(path)
+        self._store = Store(path)
+        try:
+            self._store.check()
+        except BaseException as error:
+            self._store.__exit__(type(error), error, error.__traceback__)
+            raise
         self._advance = self._bar.__enter__()
         return self
 
@@ -69,9 +84,12 @@ class Evaluator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.__exit__(kind, error, trace)
+        self._determinism.__exit__(kind, error, trace)
         self._store.__exit__(kind, error, trace)
 
-    def rows(self, scenarios: Sequence[Scenario], replications: int, seed: int) -> list[DataFrame]:
+    def rows(
+        self, scenarios: Sequence[Scenario], replications: int, seed: int, places: Sequence[str] = ()
+    ) -> list[DataFrame]:
         """Return for each scenario one row per replication: ``replication`` and the responses.
 
         Parameters
@@ -80,6 +98,8 @@ class Evaluator:
             Run side by side.
         replications, seed : int
             The first so many under this seed.
+        places : sequence of str
+            What the scenarios are called in the message about a damaged row.
 
         Raises
         ------
@@ -92,7 +112,8 @@ class Evaluator:
         tasks = Tasks(dict(zip(ids, scenarios, strict=True)), replications, self._store.finished)
         self._note(len(set(ids)) * replications - len(tasks), len(tasks))
         self._compute(tasks, seed)
-        found = {one: list(self._store.rows(one, replications)) for one in ids}
+        named = zip(ids, places or [""] * len(ids), strict=True)
+        found = {one: every_row(self._store, one, replications, place) for one, place in named}
         self._engine_of |= {(one, row.replication): row.engine for one, rows in found.items() for row in rows}
         return [_table(found[one]) for one in ids]
 
@@ -106,24 +127,40 @@ class Evaluator:
         if self._settings.progress or (self._settings.progress is None and sys.stderr.isatty()):
             from tqdm import tqdm  # noqa: PLC0415
 
-            tqdm.write(text, file=sys.stderr)
+            tqdm.write(shown(text), file=sys.stderr)
 
     def _note(self, reused: int, computed: int) -> None:
         self.reused += reused
         self.computed += computed
         self._advance(reused)
 
+    def check_determinism(self, tasks: Tasks, seed: int, place: str) -> None:
+        """See that a strategy of the user's own gives the same again: the first of the tasks of every scenario.
+
+        Raises
+        ------
+        InputError
+            If it does not.
+        """
+        own = self._settings.strategies
+        if self._settings.determinism_check and own and tasks:
+            common = common_of(tasks, seed=seed, engine=self._settings.engine, strategies=own)
+            self._determinism.check(tasks, common, lambda _: place)
+
     def _compute(self, tasks: Tasks, seed: int) -> None:
         workers = max(1, min(self._settings.workers, len(tasks)))
-        chunks = executed(
-            tasks, seed=seed, engine=self._settings.engine, strategies=self._settings.strategies, workers=workers,
-            ran=self.ran,
-        )  # fmt: skip
+        engine, own = self._settings.engine, self._settings.strategies
+        chunks = executed(tasks, seed=seed, engine=engine, strategies=own, workers=workers, ran=self.ran)
         with closing(chunks):
             try:
+                self.check_determinism(tasks, seed, "a plan of this search")
                 for rows in chunks:
                     self._store.add(rows)
                     self._advance(len(rows))
+            except UnfinishedError as error:
+                total = self.reused + self.computed
+                finished = total - tasks.unfinished(self._store.finished)
+                raise UnfinishedError(f"{error}; {finished} of {total} replications are stored") from None
             except KeyboardInterrupt:  # perhaps between storing and counting, so the store is asked
                 total = self.reused + self.computed
                 raise StudyInterrupted(total - tasks.unfinished(self._store.finished), total) from None

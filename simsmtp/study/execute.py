@@ -13,6 +13,7 @@ from simsmtp.study.executors import LOCAL, Executor, started
 from simsmtp.study.progress import note
 from simsmtp.study.ran import Ran
 from simsmtp.study.tasks import Tasks
+from simsmtp.study.travel import obstacle_to_travel
 from simsmtp.study.user_strategies import Travelling
 
 if TYPE_CHECKING:
@@ -69,19 +70,25 @@ def executed(
     at_stake = tasks.recipients()
     engines.expect(at_stake)
     choices = [engines.choose_engine(one, engine) for one in _one_per_strategy(tasks.scenarios())]
+    if choices[0].engine == "compiled" and executor.name == "local":
+        choices[0] = engines.get_ready(tasks[0].scenario, engine)
     for one in choices:
         _tell_fallback(one)
     ran.chose(choices)
     choice = choices[0]
-    if choice.engine == "compiled" and executor.name == "local" and workers > 1:
-        engines.get_ready(tasks[0].scenario, engine)
     are_long = choice.engine == "compiled" and at_stake // len(tasks) >= _WORTH_A_THREAD
-    common = Chunk((), seed, engine, strategies, os.getpid(), own_code(), at_stake)
+    common = common_of(tasks, seed=seed, engine=engine, strategies=strategies)
+    obstacle = None if executor.runs_here(workers) else obstacle_to_travel(strategies)
+    if obstacle and not are_long:
+        _tell_once(f"{obstacle}; this process runs all replications")
+        executor, workers = Executor("serial"), 1
     with started(executor, workers, threads=are_long) as run:
         pace = Pace()
         for rows in run(chunks_of(tasks, pace, common)):
             pace.saw(rows)
             ran.saw(rows)
+            if choice.engine == "compiled" and any(row.engine == "reference" for _, row in rows):
+                engines.tell_obstacle(tasks[0].scenario)
             yield rows
 
 
@@ -98,3 +105,13 @@ def _tell_fallback(choice: engines.Choice) -> None:
     """Say once why the faster engine cannot be had."""
     if choice.is_fallback:
         note(f"{choice.reason}; the reference engine runs it")
+
+
+@cache
+def _tell_once(text: str) -> None:
+    note(text)
+
+
+def common_of(tasks: Tasks, *, seed: int, engine: str, strategies: tuple[Travelling, ...]) -> Chunk:
+    """Return what the chunks of some tasks have in common."""
+    return Chunk((), seed, engine, strategies, os.getpid(), own_code(), tasks.recipients())

@@ -33,6 +33,10 @@ class Executor(NamedTuple):
     name: str = "local"
     scheduler: str | None = None
 
+    def runs_here(self, workers: int) -> bool:
+        """Tell whether so many workers are this process itself."""
+        return self.name == "serial" or (self.name == "local" and workers == 1)
+
 
 LOCAL = Executor()
 
@@ -80,7 +84,7 @@ def started(executor: Executor, workers: int, *, threads: bool = False) -> Itera
 
         with connected(executor.scheduler, workers) as dask_map:
             yield dask_map
-    elif executor.name == "serial" or workers == 1:
+    elif executor.runs_here(workers):
         yield partial(map, run_chunk)
     elif threads:
         yield partial(_in_threads, workers=workers)

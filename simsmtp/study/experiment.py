@@ -11,6 +11,7 @@ from typing import Any
 from simsmtp.errors import InputError
 from simsmtp.model.responses import COLUMNS
 from simsmtp.model.scenario import Scenario
+from simsmtp.model.toml_text import check_tree
 from simsmtp.study.capacity_table import SETTABLE as CAPACITY_SETTABLE
 from simsmtp.study.capacity_table import CapacityTable, read_capacity
 from simsmtp.study.design import DesignPoint, Levels, design_points
@@ -20,6 +21,7 @@ from simsmtp.study.keys import flat, require_known
 from simsmtp.study.places import Places, read_toml
 from simsmtp.study.sampling import check_ranges_take_effect, read_design, sampled_levels
 from simsmtp.study.settings import apply_settings
+from simsmtp.study.sizes import check_columns, check_points
 from simsmtp.study.tables import Figure, StudyTable, read_figure, read_study
 from simsmtp.study.traces import check_trace, traces_beside
 
@@ -79,7 +81,7 @@ class Experiment:
     horizon: str = "terminating"
     places: Places = field(default_factory=Places, repr=False, compare=False)
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """Factor columns: the factors, then other keys that sampled and listed points set."""
         names = [factor.name for factor in self.factors]
@@ -169,6 +171,8 @@ def _prepared(tables: Mapping[str, Any], places: Places, settings: Sequence[str]
     """Return the tables with factors and points flat and the settings applied."""
     try:
         beside = traces_beside(tables, places.file)
+        if places.file is None:
+            check_tree(tables)
         known = {name: _checked_table(name, table) for name, table in beside.items()}
     except InputError as error:
         raise places.locate(error) from None
@@ -196,8 +200,9 @@ def _build(tables: dict[str, Any], places: Places) -> Experiment:
     try:
         study = read_study(tables)
         factors = tuple(read_factor(name, levels) for name, levels in tables.get("factors", {}).items())
-        listed = tuple(_listed(index, keys, factors) for index, keys in enumerate(tables.get("points", [])))
         design = read_design(tables.get("design"), factors)
+        check_points(factors, design.size if design else 0, len(tables.get("points", [])))
+        listed = _listed(tables.get("points", []), factors)
         figure = read_figure(tables.get("figure"))
         capacity = read_capacity(tables.get("capacity"))
     except InputError as error:
@@ -207,6 +212,10 @@ def _build(tables: dict[str, Any], places: Places) -> Experiment:
     built = Experiment(**{**dict(study), "responses": shown}, scenario=_scenario(tables, places), factors=factors,
                        listed=listed, sampled=sampled, figure=figure, capacity=capacity, places=places)  # fmt: skip
     check_ranges_take_effect(design, places)
+    try:
+        check_columns(built.columns)
+    except InputError as error:
+        raise places.locate(error) from None
     _check_figure(built)
     for point in built.points:
         check_trace(point.scenario, places)
@@ -226,16 +235,21 @@ def _scenario(tables: Mapping[str, Any], places: Places) -> Scenario:
     return scenario
 
 
-def _listed(index: int, keys: Mapping[str, Any], factors: Sequence[Factor]) -> Levels:
+def _listed(points: Sequence[Mapping[str, Any]], factors: Sequence[Factor]) -> tuple[Levels, ...]:
     by_name = {factor.name: factor for factor in factors}
-    for key in keys:
-        require_known(key, by_name, f"points.{index}.{key}")
-    try:
-        return {key: by_name.get(key, Factor(key, ())).find(value) for key, value in keys.items()}
-    except InputError as error:
-        raise InputError(
-            error.message, key=f"points.{index}.{error.key}", given=error.given, allowed=error.allowed
-        ) from None
+    known: set[str] = set()  # of thousands of points, each key is looked up once
+    found = []
+    for index, keys in enumerate(points):
+        for key in keys.keys() - known:
+            require_known(key, by_name, f"points.{index}.{key}")
+            known.add(key)
+        try:
+            found.append({key: by_name.get(key, Factor(key, ())).find(value) for key, value in keys.items()})
+        except InputError as error:
+            raise InputError(
+                error.message, key=f"points.{index}.{error.key}", given=error.given, allowed=error.allowed
+            ) from None
+    return tuple(found)
 
 
 def _check_figure(experiment: Experiment) -> None:

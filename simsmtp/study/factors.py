@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -125,7 +126,8 @@ def _complete(factor: Factor) -> Factor:
     labels = [(type(one.label), one.label) for one in factor.levels]
     if not labels:
         raise InputError("has no level", key=f"factors.{factor.name}")
-    twice = [label for index, (_, label) in enumerate(labels) if labels[index] in labels[:index]]
-    if twice:
-        raise InputError("the levels of a factor must differ", key=f"factors.{factor.name}", given=twice[0])
+    if len(set(labels)) < len(labels):
+        counts = Counter(labels)
+        twice = next(label for kind, label in labels if counts[kind, label] > 1)
+        raise InputError("the levels of a factor must differ", key=f"factors.{factor.name}", given=twice)
     return factor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simsmtp.model.numbers import number_text
 from simsmtp.study.bounds import recipients_per_message
 from simsmtp.study.capacity_table import BATCH, CONNECTIONS, RATE
 from simsmtp.study.searched import messages_per_s, rate_is_multiple, with_value
@@ -39,12 +40,12 @@ def finding_text(scenario: Scenario, finding: Finding) -> str:
 def value_text(scenario: Scenario, key: str, value: float) -> str:
     """Return a searched value with its unit."""
     if key != RATE:
-        return f"{value:g}"
+        return number_text(value)
     rate = messages_per_s(with_value(scenario, RATE, value)) or float("nan")
-    recipients = f"{rate:.4g} messages/s, {rate * recipients_per_message(scenario):,.4g} recipients/s"
+    recipients = f"{number_text(rate)} messages/s, {number_text(rate * recipients_per_message(scenario))} recipients/s"
     if rate_is_multiple(scenario):
-        return f"{value:.4g} times the trace's own ({recipients})"
-    return f"{value:.4g} messages/s ({recipients.partition(', ')[2]})"
+        return f"{number_text(value)} times the trace's own ({recipients})"
+    return f"{number_text(value)} messages/s ({recipients.partition(', ')[2]})"
 
 
 def _none_text(scenario: Scenario, finding: Finding, noun: str) -> str:
@@ -97,4 +98,5 @@ def _again(scenario: Scenario, finding: Finding) -> str:
 
 
 def _plain(scenario: Scenario, finding: Finding, value: float) -> str:
-    return f"{value:.4g} times" if finding.key == RATE and rate_is_multiple(scenario) else f"{value:.4g}"
+    text = number_text(value)
+    return f"{text} times" if finding.key == RATE and rate_is_multiple(scenario) else text

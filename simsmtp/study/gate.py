@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp.analysis.compare import Comparison, Margins, compare_rows, read_margins
 from simsmtp.analysis.intervals import check_level
+from simsmtp.analysis.pooled import pooled_note
 from simsmtp.analysis.verdicts import INCONCLUSIVE
 from simsmtp.errors import InputError
 from simsmtp.model.responses import COLUMNS
 from simsmtp.study.baseline import kind_of, load_baseline
+from simsmtp.study.capacity import Capacity
+from simsmtp.study.capacity_files import Answered, answers_of, capacity_folder, read_answers
 from simsmtp.study.experiment import Experiment
 from simsmtp.study.recorded import NoBaselineError, Recorded, recorded_experiment, recorded_study, require_same
 from simsmtp.study.runner import Plan, execute, prepare
+from simsmtp.study.shared_part import caveats_of
+from simsmtp.study.sizes import worker_count
 from simsmtp.study.stored import means_of
 from simsmtp.study.study import Study
 from simsmtp.study.user_strategies import find_strategies
@@ -23,7 +29,11 @@ from simsmtp.study.user_strategies import find_strategies
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Side = str | Path | Experiment | Study | Recorded
+    from simsmtp.analysis.capacity_comparison import CapacityComparison
+
+_SHOWN = 5
+Side = str | Path | Experiment | Study | Recorded | Capacity
+_KINDS = "a path, Study, Experiment, Recorded or Capacity"
 
 
 class Rule(NamedTuple):
@@ -45,15 +55,17 @@ def compare(
     strategies: Iterable[str | Path] = (),
     workers: int | None = None,
     progress: bool | str | None = None,
-) -> Comparison:
-    """Compare new results with a baseline, response by response.
+    determinism_check: bool = True,
+) -> Comparison | CapacityComparison:
+    """Compare new results with a baseline, response by response; two capacity plans answer by answer.
 
     Parameters
     ----------
-    base, new : path, Study or Experiment
+    base, new : path, Study, Experiment or Capacity
         A baseline file, a results folder or its store, a ``summary.csv`` (means only: they are equal, or not), or an
         experiment, which is run. An experiment as `new` is run with no more replications than the baseline holds;
-        if that is inconclusive, up to as many as it holds.
+        if that is inconclusive, up to as many as it holds. Or two capacity plans: their folders, or what
+        `simsmtp.study.capacity.run_capacity` returned.
     margin : float or mapping
         Change for the worse that is allowed, as a share of the base's mean; or response → share or
         `simsmtp.analysis.verdicts.Margin`, which also has an absolute margin for where the base is 0.
@@ -61,14 +73,15 @@ def compare(
         By default all.
     level : float
         Confidence level of the intervals.
-    settings, strategies, workers, progress
+    settings, strategies, workers, progress, determinism_check
         As of `simsmtp.run`, for experiments.
 
     Returns
     -------
     Comparison
-        With `rows`, `verdict` and `exit_code`. Replications that only one side has are left out. See
-        `simsmtp.analysis.compare` for what the verdicts promise.
+        With `rows`, `verdict` and `exit_code`. Replications that only one side has are left out, and then the
+        sides are not identical. See `simsmtp.analysis.compare` for what the verdicts promise, and
+        `simsmtp.study.capacity_compare` for those of a `CapacityComparison`.
 
     Raises
     ------
@@ -78,17 +91,22 @@ def compare(
         If the sides are not of one design, seed and schema (another version of the code is the normal case), or
         anything given cannot be used. Nothing was run then.
     """
+    worker_count(workers, are_ours=False)
     rule = checked(Rule(margin, None if responses is None else list(responses), level))
+    if (answers := _compared_capacity(base, new, rule)) is not None:
+        return answers
     names = find_strategies(strategies)
 
     def plan_of(experiment: str | Path | Experiment) -> Plan:
         given = () if isinstance(experiment, Experiment) else settings
-        return prepare(experiment, settings=given, strategies=names, workers=workers)
+        return prepare(
+            experiment, settings=given, strategies=names, workers=workers, determinism_check=determinism_check
+        )
 
     known = _recorded(base, plan_of, progress)
     if isinstance(new, Experiment) or (isinstance(new, str | Path) and _is_experiment(new)):
         return gated(known, plan_of(new), rule, progress=progress)
-    if isinstance(new, str | Path) and not Path(new).exists():
+    if isinstance(new, str | Path) and not os.path.exists(new):  # noqa: PTH110 - false for too long a name
         raise InputError("there is no such file", file=str(new), allowed="results or an experiment file")
     try:
         return judged(known, _recorded(new, plan_of, progress), rule)
@@ -107,7 +125,7 @@ def checked(rule: Rule) -> Rule:
 
 
 def _is_experiment(path: str | Path) -> bool:
-    return Path(path).is_file() and kind_of(Path(path)) == "experiment"
+    return os.path.isfile(path) and kind_of(Path(path)) == "experiment"  # noqa: PTH113 - false for too long a name
 
 
 def _recorded(side: Side, plan_of: object, progress: bool | str | None) -> Recorded:
@@ -115,10 +133,55 @@ def _recorded(side: Side, plan_of: object, progress: bool | str | None) -> Recor
         return side
     if isinstance(side, Study):
         return recorded_study(side)
+    if not isinstance(side, str | Path | Experiment):
+        raise InputError("cannot be compared", key="compare", given=type(side).__name__, allowed=_KINDS)
     if isinstance(side, Experiment) or _is_experiment(side):
         assert callable(plan_of)
         return recorded_study(execute(plan_of(side), progress=progress))
     return load_baseline(side)
+
+
+def _compared_capacity(base: object, new: object, rule: Rule) -> CapacityComparison | None:
+    """Compare two capacity plans; None where neither side is one.
+
+    Raises
+    ------
+    InputError
+        If one side alone is one, or an option is given that means nothing to answers.
+    """
+    sides = [_answered(base), _answered(new)]
+    if sides == [None, None]:
+        return None
+    for side, other, given in ((sides[0], sides[1], new), (sides[1], sides[0], base)):
+        if side is not None and other is None:
+            if given is base and isinstance(given, str | Path) and not os.path.exists(given):  # noqa: PTH110 - a name may be too long
+                load_baseline(given)  # says that there is no baseline
+            raise InputError(
+                f"is no capacity plan's folder, as {side.source} is", key="compare", given=str(given)[:200],
+                allowed="two folders that 'simsmtp capacity' wrote, or two results of 'simsmtp run'",
+            )  # fmt: skip
+    if rule.responses is not None:
+        raise InputError("capacity plans are compared by their answers", key="response",
+                         given=list(rule.responses), allowed="no response")  # fmt: skip
+    margins = {one.relative for one in read_margins(rule.margin).values()}
+    if len(margins) > 1:
+        raise InputError("capacity plans are compared by their answers", key="margin", given=str(rule.margin)[:200],
+                         allowed="one share for all")  # fmt: skip
+    known, found = sides
+    assert known is not None
+    assert found is not None
+    from simsmtp.study.capacity_compare import compare_capacity  # noqa: PLC0415
+
+    return compare_capacity(known, found, margins.pop())
+
+
+def _answered(side: object) -> Answered | None:
+    if isinstance(side, str | Path):
+        folder = capacity_folder(Path(side))
+        return None if folder is None else read_answers(folder)
+    if isinstance(side, Answered):
+        return side
+    return answers_of(side) if isinstance(side, Capacity) else None
 
 
 def gated(
@@ -147,7 +210,7 @@ def gated(
     looks = 1 if first == most else 2
     if study is None or study.experiment.replications < first:
         study = execute(_with(plan, first), progress=progress)
-    found = judged(base, recorded_study(study), rule, looks=looks)
+    found = judged(base, recorded_study(study), rule, looks=looks, some=True)
     if found.verdict != INCONCLUSIVE or looks == 1:
         return found
     more = recorded_study(execute(_with(plan, most), progress=progress))
@@ -159,8 +222,10 @@ def _with(plan: Plan, replications: int) -> Plan:
     return plan._replace(experiment=dataclasses.replace(plan.experiment, replications=replications))
 
 
-def judged(base: Recorded, new: Recorded, rule: Rule, *, looks: int = 1, notes: Sequence[str] = ()) -> Comparison:
-    """Compare results that are there."""
+def judged(
+    base: Recorded, new: Recorded, rule: Rule, *, looks: int = 1, notes: Sequence[str] = (), some: bool = False
+) -> Comparison:
+    """Compare results that are there; `some`: fewer replications than the base has were run on purpose."""
     pairs = require_same(base, new)
     means_only = base.means_only or new.means_only
     base_rows, new_rows = base.rows, new.rows
@@ -177,6 +242,7 @@ def judged(base: Recorded, new: Recorded, rule: Rule, *, looks: int = 1, notes: 
         _renumbered(base_rows, base_numbers), _labelled(new_rows, points, labelled.columns), factors=labelled.columns,
         responses=rule.responses, margins=rule.margin, level=rule.level, looks=looks, means_only=means_only,
         name=new.name or base.name, notes=[*notes, *_notes(base, new, len(pairs), means_only)],
+        caveats=caveats_of(base, new, pairs, some=some),
     )  # fmt: skip
 
 
@@ -193,13 +259,23 @@ def _labelled(rows: DataFrame, points: Mapping[int, Mapping[str, object]], colum
     return kept.assign(**labels)
 
 
+def _failures(new: Recorded) -> list[str]:
+    """Say what the first replications that failed were told, and how often."""
+    if "error" not in new.rows:
+        return []
+    counts = new.rows["error"].dropna().value_counts(sort=False)
+    return [f"{times} replications failed: {error}" for error, times in list(counts.items())[:_SHOWN]]
+
+
 def _notes(base: Recorded, new: Recorded, pairs: int, means_only: bool) -> list[str]:
     notes = [f"{pairs} design points of {new.source} against {base.source}"]
     if base.code and new.code:
         notes.append(f"simsmtp itself is {'the same' if base.code == new.code else 'another version'}")
+    if pooled := pooled_note(len(new.common.get("destinations") or base.common.get("destinations") or ())):
+        notes.append(pooled)
     if means_only:
         notes.append("a summary holds means only: they are equal or not, and no margin is tested")
-    left = max(len(base.points), len(new.points)) - pairs
-    if left and not (base.complete and new.complete):
-        notes.append(f"{left} design points stand on one side only and were left out")
+    elif new.replications < base.replications:
+        notes.append(f"{new.replications} of the {base.replications} replications of {base.source} were compared")
+    notes += _failures(new)
     return notes

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsmtp.analysis.judgements import MET, UNDECIDED, Judgement, judge, verdict_of
+from simsmtp.model.numbers import number_text
 from simsmtp.study.bounds import recipients_per_message
 from simsmtp.study.capacity_stages import curve_rates, curve_table, tornado_table
 from simsmtp.study.capacity_table import RATE
 from simsmtp.study.planning import CapacityPlan
 from simsmtp.study.search import Edge, Question, geometric_grid, largest, last_stretch, rounded, smallest_whole
 from simsmtp.study.searched import messages_per_s, rate_on_grid, with_value, written_value
+from simsmtp.study.stored_rows import place_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -109,14 +111,14 @@ class Inquiry:
         """Judge a scenario, with twice the replications as long as it is undecided and the budget allows."""
         most, seed = self.plan.experiment.replications, self.plan.experiment.seed if seed is None else seed
         count = min(first, most)
+        at = ", ".join(f"{key} {number_text(value)}" for key, value in values.items()) or "as written"
         while True:
-            (rows,) = self.evaluator.rows([scenario], count, seed)
+            (rows,) = self.evaluator.rows([scenario], count, seed, [place_of(stage, values)])
             found = self._noted(stage, values, seed, rows)
             if found.verdict != UNDECIDED or count >= most:
                 break
             count = min(2 * count, most)
         self.looks.append(found)
-        at = ", ".join(f"{key} {value:g}" for key, value in values.items()) or "as written"
         self.evaluator.say(f"{stage}: {at}: {found.verdict} ({count} replications)")
         return found
 
@@ -203,7 +205,8 @@ class Inquiry:
     def _side_by_side(self, stage: str, values: Sequence[dict[str, Any]]) -> list[Look]:
         scenarios = [self._with(one) for one in values]
         seed, count = self.plan.experiment.seed, min(self.plan.table.first_look, self.plan.experiment.replications)
-        tables = self.evaluator.rows(scenarios, count, seed) if scenarios else []
+        places = [place_of(stage, one) for one in values]
+        tables = self.evaluator.rows(scenarios, count, seed, places) if scenarios else []
         found = [self._noted(stage, one, seed, rows) for one, rows in zip(values, tables, strict=True)]
         self.looks += found
         return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BeforeValidator
 
 from simsmtp.analysis.labels import factor_name
-from simsmtp.errors import InputError
+from simsmtp.errors import InputError, closest
 from simsmtp.model.distribution_table import Distribution
 from simsmtp.model.scenario import Destination, Scenario
 from simsmtp.presets import clients, servers
@@ -48,13 +47,15 @@ class Key(NamedTuple):
     key : str
         Dotted, as ``--set`` and ``[factors]`` take it.
     allowed : str
-        What may be given.
+        What may be given, with the range of a number. Every time that a distribution draws lies in that range.
     unit : str
         Of a number; empty where it has none.
     default : str
         As it would be written in TOML; ``required``, or empty where nothing is the default.
     meaning : str
         In words.
+    least, most : float, optional
+        The range of a number; None where it has no end, or the key takes none.
     """
 
     table: str
@@ -63,6 +64,8 @@ class Key(NamedTuple):
     unit: str
     default: str
     meaning: str
+    least: float | None = None
+    most: float | None = None
 
 
 def list_keys(wanted: Sequence[str] = ()) -> list[Key]:
@@ -86,9 +89,9 @@ def list_keys(wanted: Sequence[str] = ()) -> list[Key]:
     for word, keys in found.items():
         if not keys:
             names = [one.key for one in [*scenario, *others]]
-            close = difflib.get_close_matches(word, [*names, *(name.rpartition(".")[2] for name in names)], n=1)
-            hint = f", did you mean {close[0]!r}?" if close else ""
             tables = dict.fromkeys(name.partition(".")[0] for name in names)
+            close = closest(word, [*names, *(name.rpartition(".")[2] for name in names)])
+            hint = f", did you mean {close!r}?" if close and not closest(word, tuple(tables)) else ""
             raise InputError(f"no key has this in its name{hint}", given=word, allowed=tables)
     return list(dict.fromkeys(one for keys in found.values() for one in keys))
 
@@ -120,7 +123,8 @@ def _keys(prefix: str, model: type[BaseModel], root: str) -> Iterable[Key]:
         endless = any(isinstance(one, BeforeValidator) and _is_endless(one) for one in field.metadata)
         default = "required" if field.is_required() else _written(field.get_default(call_default_factory=True), endless)
         allowed = _names(key) or _allowed(told, endless)
-        yield Key(table, key, allowed, _unit(key, told), default, _plain(field.description or ""))
+        meaning = _plain(field.description or "")
+        yield Key(table, key, allowed, _unit(key, told), default, meaning, *_ends(told))
 
 
 def _plain(text: str) -> str:
@@ -160,6 +164,14 @@ def _unit(key: str, told: Mapping[str, Any]) -> str:
     return factor_name(key).unit if numeric else ""
 
 
+def _ends(told: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Return the least and the largest number that a key takes."""
+    for one in told.get("anyOf", [told]):
+        if "minimum" in one or "maximum" in one:
+            return one.get("minimum"), one.get("maximum")
+    return None, None
+
+
 def _allowed(told: Mapping[str, Any], endless: bool) -> str:
     parts = [_kind(one) for one in told.get("anyOf", [told])]
     texts = [*(one for one in parts if one), *(['"unlimited"'] if endless else [])]
@@ -177,9 +189,14 @@ def _kind(told: Mapping[str, Any]) -> str:
         return f"list of {_kind(told['items'])}" if "items" in told else "list"
     if told.get("type") == "object":
         return "table"
-    bounds = [text.format(_number(told[name])) for name, text in _BOUNDS.items() if name in told]
+    if told.keys() >= {"minimum", "maximum"}:
+        bounds = [f"from {_number(told['minimum'])} to {_number(told['maximum'])}"]
+    else:
+        bounds = [text.format(_number(told[name])) for name, text in _BOUNDS.items() if name in told]
     return " ".join([_PLAIN.get(str(told.get("type")), ""), ", ".join(bounds)]).strip()
 
 
 def _number(value: float) -> str:
-    return f"{value:.15g}" if value < 1e15 else "2⁶³"
+    if value >= 1e15:
+        return "2⁶³"
+    return f"{int(value):,}" if value == int(value) else f"{value:.15f}".rstrip("0")

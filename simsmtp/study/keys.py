@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from simsmtp.errors import InputError
+from simsmtp.errors import InputError, closest
 from simsmtp.model.complaints import allowed_keys
+from simsmtp.model.nested import is_place
 from simsmtp.model.scenario import Client, Network, Scenario, Server, Workload
 
 if TYPE_CHECKING:
@@ -20,21 +20,24 @@ TABLES: dict[str, type[BaseModel]] = {
     "server": Server,
 }
 SCENARIO_KEYS = (*allowed_keys(TABLES), "destinations", "horizon_s")
+_DEEPEST = 8
+"""Most dots of a key; the longest of a scenario, destinations.0.server.rcpt_service_ms.mean, has four."""
 
 
 def is_scenario_key(key: str) -> bool:
     """Tell whether a dotted key is one of the scenario, or lies inside one (``network.rtt_ms.mean``)."""
-    return any(key == known or key.startswith(f"{known}.") for known in SCENARIO_KEYS)
+    inside = any(key == known or key.startswith(f"{known}.") for known in SCENARIO_KEYS)
+    return inside and key.count(".") <= _DEEPEST
 
 
 def require_known(key: str, known: Iterable[str], where: str = "") -> None:
     """Raise an `InputError` with the closest known key unless `key` is a scenario key or in `known`."""
     names = tuple(known)
     if not is_scenario_key(key) and key not in names:
-        close = difflib.get_close_matches(key, (*names, *SCENARIO_KEYS), n=1)
+        close = closest(key, (*names, *SCENARIO_KEYS))
         table = key.partition(".")[0]
         allowed = [k for k in SCENARIO_KEYS if k.startswith(f"{table}.")] or [*names, *Scenario.model_fields]
-        hint = f", did you mean {close[0]!r}?" if close else ""
+        hint = f", did you mean {close!r}?" if close else ""
         raise InputError(f"unknown key{hint}", key=where or key, given=key, allowed=", ".join(allowed))
 
 
@@ -53,7 +56,7 @@ def value_at(scenario: Scenario, key: str) -> Any:
     """Return the value of a dotted key, None if the scenario has nothing there."""
     value: Any = scenario.to_dict()
     for part in key.split("."):
-        if isinstance(value, list) and part.isdigit() and int(part) < len(value):
+        if isinstance(value, list) and is_place(part) and int(part) < len(value):
             value = value[int(part)]
         else:
             value = value.get(part) if isinstance(value, Mapping) else None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from simsmtp.errors import InputError
-from simsmtp.study.toml_lines import line_of
+from simsmtp.files import read_text
+from simsmtp.model.toml_lines import line_of
+from simsmtp.model.toml_text import MOST_OCTETS, parse_toml
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Places:
         key = key or error.key or ""
         table = key.rpartition(".")[0]
         for given, setting in self.settings.items():
-            inside = table.count(".") > 1 and given.startswith(f"{table}.")  # of scenario.table.key
+            beside = table.count(".") > 1 and given.startswith(f"{table}.")  # of scenario.table.key
+            inside = beside or ("." in key and given.startswith(f"{key}."))
             if key == given or key.startswith(f"{given}.") or inside:
                 return error.at(file=f"--set {setting}", key=key)
         return error.at(file=self.file, line=line_of(self.text, key), key=key)
@@ -44,22 +45,5 @@ class Places:
 def read_toml(path: str | Path) -> tuple[dict[str, Any], Places]:
     """Read a TOML file; what cannot be read or parsed is an `InputError`."""
     file = str(path)
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError("is not UTF-8 text", file=file, given=error.object[error.start : error.end]) from None
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InputError(f"cannot be read: {reason}", file=file, allowed="a TOML file") from None
-    try:
-        return tomllib.loads(text), Places(file, text)
-    except tomllib.TOMLDecodeError as error:
-        raise _syntax_error(file, text, str(error)) from None
-
-
-def _syntax_error(file: str, text: str, message: str) -> InputError:
-    found = re.search(r"\(at line (\d+), column (\d+)\)", message)
-    line = int(found[1]) if found else max(1, len(text.splitlines()))
-    reason = message.partition(" (at ")[0]
-    where = f" (column {found[2]})" if found else " (at the end)"
-    return InputError(f"not valid TOML: {reason}{where}", file=file, line=line)
+    text = read_text(path, allowed="a TOML file", most=MOST_OCTETS)
+    return parse_toml(text, file), Places(file, text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +15,7 @@ from simsmtp.study.execute import check_engine
 from simsmtp.study.experiment import Experiment, load_experiment
 from simsmtp.study.keys import changed
 from simsmtp.study.searched import messages_per_s, with_value
+from simsmtp.study.sizes import check_replications, results_folder, worker_count
 from simsmtp.study.traces import check_plans
 from simsmtp.study.user_strategies import find_strategies, travelling, with_strategy
 
@@ -65,7 +65,9 @@ def prepare_capacity(
     workers: int | None = None,
     engine: str = "auto",
     output: str | Path | None = None,
+    repair: bool = False,
     progress: bool | str | None = None,
+    determinism_check: bool = True,
 ) -> CapacityPlan:
     """Check everything a capacity plan is given, and write nothing.
 
@@ -75,7 +77,7 @@ def prepare_capacity(
         An experiment file with a table ``[capacity]``, or an experiment built in Python.
     objectives : sequence of str
         In place of the file's.
-    settings, replications, seed, workers, engine, output, progress
+    settings, replications, seed, workers, engine, output, repair, progress, determinism_check
         As of `simsmtp.run`; replications are the most that any question gets.
     strategies : iterable of str or Path
         Registered names, or Python files that register strategies: the client uses the one that they name together,
@@ -107,13 +109,13 @@ def prepare_capacity(
         raise InputError(
             "an interval needs two", key="replications", given=experiment.replications, allowed="2 or more"
         )
-    folder = Path("results") / (experiment.name + ("-full" if full else "")) if output is None else Path(output)
-    if folder.exists() and not folder.is_dir():
-        raise InputError("is not a folder", key="output", given=str(folder), allowed="a folder, or a new name")
+    folder = results_folder(output, experiment.name + ("-full" if full else ""))
+    workers = worker_count(workers)
+    check_replications(experiment)
     check_plans(experiment)
     check_engine(experiment, engine)
     known = travelling([experiment.scenario.client.strategy])
-    how = Settings(folder, engine, workers or os.cpu_count() or 1, known, progress)
+    how = Settings(folder, engine, workers, known, progress, repair=repair, determinism_check=determinism_check)
     plan = CapacityPlan(experiment, table, wanted, how, full)
     _check_searches(plan)
     return plan

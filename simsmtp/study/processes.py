@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 from simsmtp.study.chunks import ATTEMPTS, Chunk, Stored, died, run_chunk
@@ -49,17 +50,21 @@ def _parallel(numbered: Iterator[tuple[int, Chunk]], workers: int) -> Iterator[t
     from joblib import Parallel, delayed  # noqa: PLC0415 - slow to import
 
     pool: Any = Parallel(workers, backend="loky", return_as="generator_unordered", batch_size=1, max_nbytes=None)
-    with _interrupts_kept_from_children():
+    with without_interrupts():
         results = pool(delayed(_numbered)(number, chunk) for number, chunk in numbered)
     yield from results
 
 
 @contextmanager
-def _interrupts_kept_from_children() -> Iterator[None]:
+def without_interrupts() -> Iterator[None]:
     """Start processes with Ctrl-C blocked: one that is still importing would answer it with a traceback."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    from joblib.externals.loky.backend import resource_tracker as own_tracker  # noqa: PLC0415 - slow to import
+
+    for tracker in (resource_tracker, own_tracker):  # these let Ctrl-C through again when they start
+        tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

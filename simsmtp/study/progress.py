@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from simsmtp.shown import shown
+
 
 @contextmanager
 def progress_bar(
@@ -33,7 +35,7 @@ def progress_bar(
         return
     with _bar_type(notebook and progress in {None, "auto"})(
         total=total,
-        desc=name,
+        desc=shown(name),
         unit=unit,
         smoothing=0.05,
         mininterval=0.1 if terminal or notebook else 10.0,
@@ -46,7 +48,7 @@ def note(text: str) -> None:
     """Write a line on standard error, above the bar if there is one."""
     from tqdm import tqdm  # noqa: PLC0415
 
-    tqdm.write(f"simsmtp: {text}", file=sys.stderr)
+    tqdm.write(f"simsmtp: {shown(text)}", file=sys.stderr)
 
 
 def _bar_type(notebook: bool) -> Any:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import simsmtp
-from simsmtp.study.address import code_hash
+from simsmtp.analysis.noted_files import PROVENANCE, hash_of
+from simsmtp.errors import InputError
+from simsmtp.files import parse_json, read_text, replace_file
+from simsmtp.study.address import address, code_hash
+from simsmtp.study.progress import note
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from simsmtp.model.scenario import Scenario
     from simsmtp.study.study import Study
 
-PROVENANCE = "provenance.json"
+_TOLD = ("study", "seed", "design_points", "replications", "code", "inputs")
+"""What tells a run from another one; where all are equal, the digests are."""
 _PACKAGES = ("joblib", "matplotlib", "numba", "numpy", "pandas", "pydantic", "scipy", "simpy")
 
 
@@ -36,6 +44,9 @@ def provenance(study: Study, command: str | None = None) -> dict[str, Any]:
     return {
         "study": study.name,
         "digest": study.digest,
+        "inputs": inputs_of(
+            (one.scenario, study.experiment.seed, study.experiment.replications) for one in study.points
+        ),
         "seed": study.experiment.seed,
         "design_points": len(study.points),
         "replications": study.experiment.replications,
@@ -75,27 +86,75 @@ def circumstances(command: str | None, started: datetime, duration_s: float) -> 
     }
 
 
-def kept_provenance(folder: Path, *, computed: int, digest: str) -> bytes | None:
-    """Return the provenance in a folder if this run added nothing: it tells of the run that computed the results.
+def provenance_to_write(folder: Path, new: dict[str, Any], files: Mapping[str, bytes]) -> bytes:
+    """Return the content of provenance.json: as it is if this run added nothing, for it tells of the one that did.
 
     Parameters
     ----------
     folder : Path
         Of the results.
-    computed : int
-        Replications that this run computed.
-    digest : str
-        Of its results.
+    new : dict
+        What `provenance` tells of this run.
+    files : mapping
+        Name → content of the files whose hashes are noted.
+
+    Raises
+    ------
+    InputError
+        If nothing was computed, and the digest noted for the same inputs is not that of the stored results.
     """
     path = folder / PROVENANCE
-    if computed or not path.exists():
+    hashes = {name: hash_of(content) for name, content in files.items()}
+    noted = _noted(path, must=not new["computed"])
+    same = noted is not None and all(noted.get(key) == new[key] for key in _TOLD) and not noted.get("failed")
+    if noted is not None and not (same and noted.get("digest") == new["digest"]):
+        if same and not new["computed"]:
+            raise InputError(
+                "notes another digest than that of the stored results, and nothing was computed",
+                file=str(path), key="digest", given=noted.get("digest"),
+                allowed=f"{new['digest']}; delete the file to have it written anew",
+            )  # fmt: skip
+        if same:
+            note(f"{path} noted the digest {noted.get('digest')} for the same inputs; it is now {new['digest']}")
+        elif not new["computed"]:
+            note(f"{path} told of another run; it now tells of this one, which took all results from the store")
+    elif noted is not None and not new["computed"]:
+        new, hashes = noted, {**(noted.get("files") or {}), **hashes}
+    return (json.dumps({**new, "files": hashes}, indent=2) + "\n").encode()
+
+
+def note_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Add the hashes of further files to the provenance in a folder, if there is one."""
+    noted = _noted(folder / PROVENANCE, must=True)
+    if noted is not None:
+        added = {name: hash_of(content) for name, content in files.items()}
+        noted["files"] = {**(noted.get("files") or {}), **added}
+        replace_file(folder / PROVENANCE, (json.dumps(noted, indent=2) + "\n").encode())
+
+
+def _noted(path: Path, *, must: bool) -> dict[str, Any] | None:
+    """Return what is noted, None if there is nothing; what cannot be read is an error or, unless it must be, told."""
+    if not path.exists():
         return None
-    content = path.read_bytes()
+    hint = "what simsmtp wrote; delete the file to have it written anew"
     try:
-        noted = json.loads(content)
+        noted = parse_json(read_text(path, allowed=hint))
     except ValueError:
-        return None
-    return content if isinstance(noted, dict) and noted.get("digest") == digest else None
+        noted = None
+    if isinstance(noted, dict):
+        return noted
+    if must:
+        raise InputError("holds no table of provenance", file=str(path), allowed=hint)
+    note(f"{path} could not be read; it is written anew")
+    return None
+
+
+def inputs_of(asked: Iterable[tuple[Scenario, int, object]]) -> str:
+    """Return one hash of all that results depend on: of scenarios, seeds, and what else was asked of each."""
+    found = hashlib.sha256()
+    for scenario, seed, rest in asked:
+        found.update(f"{address(scenario, seed)} {rest}\n".encode())
+    return found.hexdigest()
 
 
 def command_line(arguments: list[str] | None = None) -> str:

@@ -68,6 +68,8 @@ class Recorded:
         False for a store, which may hold more than one study.
     means_only : bool
         The rows are means over the replications.
+    spreads : DataFrame or None
+        Then their standard deviations.
     """
 
     source: str
@@ -81,6 +83,7 @@ class Recorded:
     code: str = ""
     complete: bool = True
     means_only: bool = False
+    spreads: DataFrame | None = field(default=None, repr=False)
 
     @property
     def columns(self) -> tuple[str, ...]:

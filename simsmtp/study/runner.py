@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
@@ -13,15 +12,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from simsmtp.errors import InputError
+from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.study.address import canonical
-from simsmtp.study.execute import check_engine, executed
+from simsmtp.study.determinism import DeterminismCheck
+from simsmtp.study.execute import check_engine, common_of, executed
 from simsmtp.study.executors import LOCAL, Executor, executor_of
 from simsmtp.study.experiment import Experiment, load_experiment
 from simsmtp.study.progress import progress_bar
 from simsmtp.study.ran import Ran
+from simsmtp.study.repair import repair as repair_store
+from simsmtp.study.sizes import check_replications, results_folder, worker_count
 from simsmtp.study.store import Store
-from simsmtp.study.stored_rows import results_of
+from simsmtp.study.stored_rows import results_of, verify_rows
 from simsmtp.study.study import Study
 from simsmtp.study.tasks import Finished, Tasks
 from simsmtp.study.traces import check_plans
@@ -64,6 +66,10 @@ class Plan(NamedTuple):
         User strategies in use.
     executor : Executor
         Where replications run.
+    repair : bool
+        Take what is whole out of a damaged store before anything runs.
+    determinism_check : bool
+        Repeat the first replication of every design point with a strategy of the user's own.
     """
 
     experiment: Experiment
@@ -72,6 +78,13 @@ class Plan(NamedTuple):
     workers: int
     strategies: tuple[Travelling, ...]
     executor: Executor = LOCAL
+    repair: bool = False
+    determinism_check: bool = True
+
+    def place(self, scenario: Scenario) -> str:
+        """Return the levels of the design point of a scenario."""
+        factors = next((one.factors for one in self.experiment.points if one.scenario is scenario), {})
+        return ", ".join(f"{name}={level}" for name, level in factors.items())
 
 
 def run(
@@ -86,7 +99,9 @@ def run(
     strategies: Iterable[str | Path] = (),
     executor: str = "local",
     scheduler: str | None = None,
+    repair: bool = False,
     progress: bool | str | None = None,
+    determinism_check: bool = True,
 ) -> Study:
     """Run a study, or what is missing of it.
 
@@ -110,9 +125,15 @@ def run(
         ``"local"``, ``"serial"`` or ``"dask"``: where replications run. Results do not depend on it.
     scheduler : str, optional
         Address of the Dask scheduler; without one, ``"dask"`` makes a cluster of `workers` on this machine.
+    repair : bool
+        If the store is damaged, keep the rows that are whole and compute the others anew. The damaged file is kept
+        under another name.
     progress : bool or str, optional
         True or False; ``"auto"`` picks a notebook's progress bar in a notebook. By default a bar is shown
         on a terminal and in a notebook.
+    determinism_check : bool
+        With a strategy of the user's own, run the first replication of every design point again, in two processes
+        beside the study: twice in one, and once in another with another hash seed.
 
     Returns
     -------
@@ -123,13 +144,17 @@ def run(
     Raises
     ------
     InputError
-        If anything given cannot be used. Nothing is written then.
+        If anything given cannot be used, the store is damaged, or a strategy is not deterministic. No result is written
+        then.
+    UnfinishedError
+        If the disk is full, or another process uses the store. What was finished is stored.
     StudyInterrupted
         On Ctrl-C. What was finished is stored, and running again goes on from there.
     """
     plan = prepare(
         path_or_experiment, replications=replications, seed=seed, workers=workers, engine=engine,
-        output=output, settings=settings, strategies=strategies, executor=executor, scheduler=scheduler,
+        output=output, settings=settings, strategies=strategies, executor=executor, scheduler=scheduler, repair=repair,
+        determinism_check=determinism_check,
     )  # fmt: skip
     return execute(plan, progress=progress)
 
@@ -138,10 +163,17 @@ def execute(plan: Plan, *, progress: bool | str | None = None) -> Study:
     """Do what `prepare` planned; value, errors and `progress` as of `run`."""
     began, started = time.perf_counter(), datetime.now(UTC)
     experiment = plan.experiment
+    if plan.repair:
+        repair_store(plan.folder / STORE)
+    if plan.determinism_check and plan.strategies:
+        _check_determinism(plan)
     with Store(plan.folder / STORE) as store:
+        store.check()
         ids = store.scenario_ids([point.scenario for point in experiment.points], experiment.seed)
         tasks = _missing(plan, ids, store.finished)
         total = len(set(ids)) * experiment.replications
+        if tasks:  # before work that may be long; all rows are read, and verified, at the end
+            verify_rows(store, experiment, ids)
         ran = _compute(plan, tasks, store, total, progress)
         results = results_of(store, experiment, ids)
     return Study(
@@ -161,6 +193,8 @@ def prepare(
     strategies: Iterable[str | Path] = (),
     executor: str = "local",
     scheduler: str | None = None,
+    repair: bool = False,
+    determinism_check: bool = True,
 ) -> Plan:
     """Check everything that `run` is given, and write nothing; parameters as there."""
     names = find_strategies(strategies)
@@ -172,16 +206,29 @@ def prepare(
         experiment = load_experiment(path_or_experiment, settings)
     experiment = add_strategies(experiment, names) if names else experiment
     experiment = _overridden(experiment, replications, seed)
-    workers = _count("workers", (os.cpu_count() or 1) if workers is None else workers, 1)
+    where = executor_of(executor, scheduler)
+    are_ours = executor != "serial" and scheduler is None
+    workers = worker_count(workers, are_ours=are_ours)
+    check_replications(experiment)
     check_plans(experiment)
     check_engine(experiment, engine)
     known = travelling(point.scenario.client.strategy for point in experiment.points)
-    folder = Path("results") / experiment.name if output is None else Path(output)
-    if folder.exists() and not folder.is_dir():
-        raise InputError(
-            "is not a folder", key="output", given=str(output or folder), allowed="a folder, or a new name"
-        )
-    return Plan(experiment, folder, engine, workers, known, executor_of(executor, scheduler))
+    return Plan(
+        experiment, results_folder(output, experiment.name), engine, workers, known, where, repair=repair,
+        determinism_check=determinism_check,
+    )  # fmt: skip
+
+
+def _check_determinism(plan: Plan) -> None:
+    """See that strategies of the user's own give the same again, before anything is written."""
+    tasks = missing_tasks(plan)
+    common = common_of(tasks, seed=plan.experiment.seed, engine=plan.engine, strategies=plan.strategies)
+    workers = max(1, min(plan.workers, len(tasks)))
+    with DeterminismCheck(workers, is_here=plan.executor.runs_here(workers)) as own:
+        try:
+            own.check(tasks, common, plan.place)
+        except KeyboardInterrupt:
+            raise StudyInterrupted(tasks.asked - len(tasks), tasks.asked) from None
 
 
 def _overridden(experiment: Experiment, replications: int | None, seed: int | None) -> Experiment:
@@ -204,7 +251,10 @@ def missing_tasks(plan: Plan) -> Tasks:
     if not path.exists():
         return _missing(plan, _own_ids(plan, lambda _: None), lambda *_: np.empty(0, dtype=np.int64))
     with Store(path, read_only=True) as store:
-        return _missing(plan, _own_ids(plan, lambda one: store.known_id(one, plan.experiment.seed)), store.finished)
+        store.check()
+        ids = _own_ids(plan, lambda one: store.known_id(one, plan.experiment.seed))
+        verify_rows(store, plan.experiment, ids)
+        return _missing(plan, ids, store.finished)
 
 
 def _own_ids(plan: Plan, known_id: Callable[[Scenario], int | None]) -> list[int]:
@@ -233,6 +283,9 @@ def _compute(plan: Plan, tasks: Tasks, store: Store, total: int, progress: bool 
             for rows in chunks:
                 store.add(rows)
                 advance(len(rows))
+        except UnfinishedError as error:
+            finished = total - tasks.unfinished(store.finished)
+            raise UnfinishedError(f"{error}; {finished} of {total} replications are stored") from None
         except KeyboardInterrupt:  # perhaps between storing and counting, so the store is asked
             raise StudyInterrupted(total - tasks.unfinished(store.finished), total) from None
     return ran

@@ -12,6 +12,8 @@ from pydantic import BaseModel, Field, model_validator
 
 from simsmtp.errors import InputError
 from simsmtp.model.complaints import complaints_as_input_errors
+from simsmtp.model.nested import is_place
+from simsmtp.model.numbers import number_text
 from simsmtp.model.scenario import Positive, Scenario, Table
 from simsmtp.study.factors import Factor, Level, label_of
 from simsmtp.study.keys import flat, is_scenario_key, require_known
@@ -38,9 +40,9 @@ class Range(Table):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            raise ValueError(f"low ({self.low:g}) should be below high ({self.high:g})")
+            raise ValueError(f"low ({number_text(self.low, 6)}) should be below high ({number_text(self.high, 6)})")
         if self.scale == "log" and self.low <= 0:
-            raise ValueError(f"low ({self.low:g}) should be above 0 on a log scale")
+            raise ValueError(f"low ({number_text(self.low, 6)}) should be above 0 on a log scale")
         return self
 
 
@@ -56,6 +58,11 @@ class Design(Table):
     """Key of the sample; the seed of the study keys everything else."""
     ranges: Annotated[dict[str, Range], Field(min_length=1)]
     """Dotted scenario key → ``{ low = …, high = …, scale = "linear" | "log" }``; whole numbers are rounded."""
+
+    @property
+    def size(self) -> int:
+        """How many points it makes."""
+        return 1 + 2 * len(self.ranges) if self.points is None else self.points
 
 
 def read_design(table: Mapping[str, Any] | None, factors: Sequence[Factor]) -> Design | None:
@@ -171,7 +178,7 @@ def _number_type(key: str) -> type[int] | type[float] | None:
     models: list[type[BaseModel]] = [Scenario]
     leaves: list[Any] = []
     for part in key.split("."):
-        if part.isdigit():
+        if is_place(part):
             continue
         fields = [model.model_fields[part].annotation for model in models if part in model.model_fields]
         leaves = [leaf for field in fields for leaf in _leaves(field)]

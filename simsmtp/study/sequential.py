@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.errors import InputError
+from simsmtp.model.numbers import number_text, percent_text
 from simsmtp.study.ran import Ran
 from simsmtp.study.runner import Plan, execute, prepare
 from simsmtp.study.study import Study
@@ -87,9 +88,9 @@ def _reached_text(one: Decision) -> str:
     if one.n < 2:
         return f"no interval from {one.n} replications with a value"
     if one.bounded:
-        return f"0 in all {one.n} replications, so at most {one.half_width:.3g}"
-    share = f" ({one.half_width / abs(one.mean) * 100:.3g} %)" if one.mean else ""
-    return f"{one.mean:.4g} ± {one.half_width:.3g}{share}"
+        return f"0 in all {one.n} replications, so at most {number_text(one.half_width, 3)}"
+    share = f" ({percent_text(one.half_width / abs(one.mean))})" if one.mean else ""
+    return f"{number_text(one.mean)} ± {number_text(one.half_width, 3)}{share}"
 
 
 def run_to_precision(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from typing import Any
 
 from simsmtp.errors import InputError
 from simsmtp.model.nested import set_keys
+from simsmtp.model.toml_text import check_tree, parse_toml
 from simsmtp.study.keys import is_scenario_key, require_known
+from simsmtp.study.sizes import MOST_SETTINGS
 
 TableKeys = dict[str, tuple[str, ...]]
 
@@ -26,9 +27,12 @@ def parse_setting(setting: str) -> tuple[str, Any]:
     if not equals or not key:
         raise InputError("not a setting", key="--set", given=setting, allowed="KEY=VALUE")
     try:
-        parsed = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError:
-        return key, value.strip()
+        parsed = parse_toml(f"value = {value}")
+    except InputError as error:
+        if error.message.startswith("not valid TOML"):
+            check_tree({"value": value})
+            return key, value.strip()
+        raise InputError(error.message, key=key, allowed=error.allowed) from None
     return key, parsed["value"] if len(parsed) == 1 else value
 
 
@@ -50,10 +54,12 @@ def apply_settings(tables: dict[str, Any], settings: Sequence[str], others: Tabl
     dict
         Full dotted key → the setting that gave it.
     """
+    if len(settings) > MOST_SETTINGS:
+        raise InputError("too many settings", key="--set", given=len(settings), allowed=f"at most {MOST_SETTINGS}")
     given = {}
     for setting in settings:
-        key, value = parse_setting(setting)
         try:
+            key, value = parse_setting(setting)
             given[_apply(tables, key, value, others)] = setting
         except InputError as error:
             raise error.at(file=f"--set {setting}") from None
@@ -81,7 +87,7 @@ def _set_factor(tables: dict[str, Any], name: str, value: Any) -> str:
     wanted = value if isinstance(value, list) else [value]
     if isinstance(levels, dict):
         for label in wanted:
-            if label not in levels:
+            if not isinstance(label, str) or label not in levels:
                 raise InputError("unknown level", key=name, given=label, allowed=list(levels))
         factors[name] = {label: levels[label] for label in wanted}
     else:
@@ -99,7 +105,11 @@ def _set_points(tables: dict[str, Any], name: str, value: Any) -> None:
 
 def _set_scenario(tables: dict[str, Any], key: str, value: Any) -> str:
     for name, levels in tables.get("factors", {}).items():
-        if isinstance(levels, dict) and levels and all(key in changes for changes in levels.values()):
+        if (
+            isinstance(levels, dict)
+            and levels
+            and all(isinstance(changes, dict) and key in changes for changes in levels.values())
+        ):
             allowed = f"levels of it: --set {name}=LEVEL, with LEVEL one of {', '.join(levels)}"
             raise InputError(f"every level of factor {name!r} sets this key", key=key, given=value, allowed=allowed)
     try:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp import engines
+from simsmtp.analysis.outputs import csv_of
 from simsmtp.errors import InputError
+from simsmtp.files import replace_files
 from simsmtp.study.design import DesignPoint
+from simsmtp.study.provenance import note_files
 
 if TYPE_CHECKING:
     from numpy import float64
@@ -123,13 +125,12 @@ def write_steady(study: Study, folder: str | Path | None = None) -> tuple[list[P
         "summary_steady.csv": summarise(rows, study.experiment.columns, RESPONSES),
         "warmup.csv": pd.DataFrame(cuts),
     }
-    contents = {name: table.to_csv(index=False, lineterminator="\n").encode() for name, table in tables.items()}
+    contents = {name: csv_of(table) for name, table in tables.items()}
     latest = max(found, key=lambda one: one.warmup.cut / one.warmup.length)
     contents |= _images(study, latest)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in contents.items():
-        _replace(folder / name, content)
-    return [folder / name for name in contents], _notes(found)
+    written = replace_files(folder, contents)
+    note_files(folder, {name: contents[name] for name in tables})
+    return written, _notes(found)
 
 
 def _images(study: Study, latest: SteadyPoint) -> dict[str, bytes]:
@@ -153,9 +154,3 @@ def _notes(found: list[SteadyPoint]) -> list[str]:
 
 def _place(point: DesignPoint) -> str:
     return ", ".join(f"{name}={level}" for name, level in point.factors.items())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    os.replace(part, path)  # noqa: PTH105 - as Path.replace, and either the old or the new file is there

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
+from zlib import crc32
 
 import numpy as np
 
 from simsmtp.errors import InputError
+from simsmtp.files import why_not_replaceable
 from simsmtp.model.responses import RESPONSES
 from simsmtp.study.address import SCHEMA, address, canonical, code_hash
+from simsmtp.study.checksums import begun_with, checksum_of, checksum_of_scenario, packed
+from simsmtp.study.store_failures import damaged, failures_named
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,27 +28,30 @@ if TYPE_CHECKING:
 
 Value = int | float | None
 _NAN = float("nan")
+_new = tuple.__new__  # a third of the time that the call of a NamedTuple takes
+ALL = 2**63 - 1
+"""More replications than any scenario has."""
+_BUSY_S = 20.0
 _COLUMNS = ", ".join(f"{one.name} {'INTEGER' if one.whole else 'REAL'}" for one in RESPONSES)
 _NAMES = ", ".join(one.name for one in RESPONSES)
-_CREATE = f"""
-CREATE TABLE IF NOT EXISTS scenario (id INTEGER PRIMARY KEY, address TEXT NOT NULL UNIQUE,
-    canonical TEXT NOT NULL, seed INTEGER NOT NULL, code TEXT NOT NULL, schema INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS replication (scenario INTEGER NOT NULL REFERENCES scenario,
+STORE_SCHEMA = 2
+"""Of the tables; 1 had no checksums."""
+_TABLES = {
+    "scenario": """CREATE TABLE scenario (id INTEGER PRIMARY KEY, address TEXT NOT NULL UNIQUE,
+    canonical TEXT NOT NULL, seed INTEGER NOT NULL, code TEXT NOT NULL, schema INTEGER NOT NULL,
+    checksum INTEGER NOT NULL)""",
+    "replication": f"""CREATE TABLE replication (scenario INTEGER NOT NULL REFERENCES scenario,
     replication INTEGER NOT NULL, {_COLUMNS}, engine TEXT NOT NULL, duration_s REAL NOT NULL, error TEXT,
-    PRIMARY KEY (scenario, replication)) WITHOUT ROWID;
-PRAGMA user_version = {SCHEMA};
-"""
-_INSERT = (
-    f"INSERT OR REPLACE INTO replication (scenario, replication, {_NAMES}, engine, duration_s, error) "  # noqa: S608
-    f"VALUES ({', '.join('?' * (len(RESPONSES) + 5))})"
-)
-_SELECT = (
-    f"SELECT replication, {_NAMES}, engine, duration_s, error FROM replication "  # noqa: S608
-    "WHERE scenario = ? AND replication < ? ORDER BY replication"
-)
-
+    checksum INTEGER NOT NULL, PRIMARY KEY (scenario, replication)) WITHOUT ROWID""",
+}
+_CREATE = "".join(f"{one.replace('TABLE', 'TABLE IF NOT EXISTS', 1)};" for one in _TABLES.values())
+_ROW = f"{_NAMES}, replication, duration_s, engine, error, checksum"
+_WIDTH, _NUMBERS = len(RESPONSES), len(RESPONSES) + 2
+_INSERT = f"INSERT OR REPLACE INTO replication ({_ROW}, scenario) VALUES ({', '.join('?' * (_NUMBERS + 4))})"  # noqa: S608
 _FIRST = "FROM replication WHERE scenario = ? AND replication < ?"
+_SELECT = f"SELECT {_ROW} {_FIRST} ORDER BY replication"
 _COUNT, _FINISHED = f"SELECT COUNT(*) {_FIRST}", f"SELECT replication {_FIRST} AND error IS NULL ORDER BY replication"
+_SCENARIO = "address, canonical, seed, code, schema"
 
 
 class Row(NamedTuple):
@@ -69,8 +78,21 @@ class Row(NamedTuple):
     error: str | None
 
 
+class ScenarioRow(NamedTuple):
+    """A scenario of which a store holds replications; attributes as its columns."""
+
+    id: int
+    address: str
+    canonical: str
+    seed: int
+    code: str
+    schema: int
+
+
 class Store:
     """Replications of a study, kept on disk as they finish.
+
+    Every row carries a checksum of itself, its scenario and its replication, which is verified whenever it is read.
 
     Parameters
     ----------
@@ -81,25 +103,28 @@ class Store:
 
     Raises
     ------
+    DamagedError
+        If the file is something else, or damaged; so do all methods.
     InputError
-        If the file is something else, or was written with another schema.
+        If it was written with another schema, or cannot be opened or written.
+    UnfinishedError
+        If the disk is full, or another process does not let go of the file; so do all methods.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
-        try:
+        self._addresses: dict[int, str] = {}
+        with failures_named(path):
+            if reason := why_not_replaceable(path):  # SQLite waits for a FIFO, and takes a device for an empty store
+                raise OSError(None, reason)
             self._base = _look_into(path) if read_only else _open(path)
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise _unusable(path, error) from None
-        try:
-            has_tables = _check_schema(self._base, path)
-            if not read_only:
-                _prepare(self._base, has_tables)
-        except BaseException as error:
-            self._base.close()
-            if isinstance(error, sqlite3.DatabaseError | OSError):
-                raise _unusable(path, error) from None
-            raise
+            try:
+                has_tables = _check_schema(self._base, path)
+                if not read_only:
+                    _prepare(self._base, has_tables)
+            except BaseException:
+                self._base.close()
+                raise
 
     def __enter__(self) -> Self:
         return self
@@ -111,86 +136,173 @@ class Store:
 
     def scenario_id(self, scenario: Scenario, seed: int) -> int:
         """Return the id of a scenario and seed, a new one if it was never stored."""
-        where = address(scenario, seed)
-        row = (where, canonical(scenario), seed, code_hash(), SCHEMA)
-        self._base.execute(
-            "INSERT OR IGNORE INTO scenario (address, canonical, seed, code, schema) VALUES (?, ?, ?, ?, ?)",
-            row,
-        )
-        found = self._base.execute("SELECT id FROM scenario WHERE address = ?", (where,)).fetchone()
-        return int(found[0])
+        known = self.known_id(scenario, seed)
+        if known is not None:
+            return known
+        return self.add_scenario((address(scenario, seed), canonical(scenario), seed, code_hash(), SCHEMA))
+
+    def add_scenario(self, cells: tuple[str, str, int, str, int]) -> int:
+        """Store a scenario as address, canonical text, seed, code and schema of addresses; return its new id."""
+        with failures_named(self.path):
+            row = (*cells, checksum_of_scenario(cells))
+            made = self._base.execute(f"INSERT INTO scenario ({_SCENARIO}, checksum) VALUES (?, ?, ?, ?, ?, ?)", row)  # noqa: S608
+        number = int(made.lastrowid or 0)
+        self._addresses[number] = cells[0]
+        return number
 
     def scenario_ids(self, scenarios: Iterable[Scenario], seed: int) -> list[int]:
         """Return the ids of several scenarios, in one commit."""
-        self._base.execute("BEGIN IMMEDIATE")
-        ids = [self.scenario_id(one, seed) for one in scenarios]
-        self._base.execute("COMMIT")
-        return ids
+        every = list(scenarios)
+        known = [one for one in (self.known_id(each, seed) for each in every) if one is not None]
+        if len(known) == len(every):  # nothing to write, so no other process is waited for
+            return known
+        with failures_named(self.path), self._commit():
+            return [self.scenario_id(one, seed) for one in every]
 
     def known_id(self, scenario: Scenario, seed: int) -> int | None:
         """Return the id of a scenario and seed, None if it was never stored."""
-        where = (address(scenario, seed),)
-        found = self._base.execute("SELECT id FROM scenario WHERE address = ?", where).fetchone()
-        return None if found is None else int(found[0])
+        where = address(scenario, seed)
+        with failures_named(self.path):
+            found = self._base.execute("SELECT id FROM scenario WHERE address = ?", (where,)).fetchone()
+            if found is None:
+                return None
+            if self._stored_address(found[0]) != where:  # the index of addresses points to another scenario
+                raise damaged(self.path, "the index of its scenarios is damaged")
+        self._addresses[int(found[0])] = where
+        return int(found[0])
 
     def finished(self, scenario: int, replications: int) -> NDArray[np.int64]:
         """Return which of the first `replications` have a result, ascending; failed ones have none."""
-        found = self._base.execute(_FINISHED, (scenario, replications))
-        return np.fromiter((number for (number,) in found), dtype=np.int64)
+        with failures_named(self.path):
+            found = self._base.execute(_FINISHED, (scenario, replications))
+            return np.fromiter((number for (number,) in found), dtype=np.int64)
 
     def add(self, rows: Iterable[tuple[int, Row]]) -> None:
         """Store rows as (scenario id, row), in one commit: all of them or, if killed, none."""
-        values = [(scenario, one.replication, *one.responses, *one[2:]) for scenario, one in rows]
-        self._base.execute("BEGIN IMMEDIATE")
-        self._base.executemany(_INSERT, values)
-        self._base.execute("COMMIT")
+        with failures_named(self.path):
+            values = [self._cells(scenario, one) for scenario, one in rows]
+            with self._commit():
+                self._base.executemany(_INSERT, values)
 
-    def rows(self, scenario: int, replications: int) -> Iterator[Row]:
-        """Yield the rows of the first `replications` of a scenario, in order."""
-        return map(_row, self._base.execute(_SELECT, (scenario, replications)))
+    def rows(self, scenario: int, replications: int = ALL, place: str = "", *, order: str = "") -> Iterator[Row]:
+        """Yield the rows of the first `replications` of a scenario, in order.
 
-    def count(self, scenario: int, replications: int) -> int:
+        Parameters
+        ----------
+        scenario, replications : int
+            Whose rows.
+        place : str
+            Name of the design point, for the message about a damaged row.
+        order : str
+            ``"ASC"`` or ``"DESC"`` leaves damaged rows out and says nothing of them.
+        """
+        place, last = place or f"scenario {scenario}", -1
+        begun: dict[tuple[str, str | None], int] = {}
+        with failures_named(self.path, place):
+            where = self._address(scenario)
+            for columns in self._base.execute(f"{_SELECT} {order}", (scenario, replications)):
+                responses, (replication, duration_s, engine, error, checksum) = columns[:_WIDTH], columns[_WIDTH:]
+                kind = engine, error
+                if kind not in begun:
+                    begun[kind] = begun_with(where, engine, error)
+                try:
+                    found = crc32(packed(*columns[:_NUMBERS]), begun[kind])
+                except struct.error:
+                    found = checksum_of(columns[:_NUMBERS], begun[kind])
+                    if error is None:  # SQLite keeps nan as NULL
+                        responses = tuple(_NAN if one is None else one for one in responses)
+                if found != checksum or (replication <= last and not order):
+                    if order:
+                        continue
+                    wrong = f"the row of replication {replication} is damaged: its checksum does not match"
+                    raise damaged(self.path, wrong, place)
+                last = replication
+                yield _new(Row, (replication, responses, engine, duration_s, error))
+
+    def count(self, scenario: int, replications: int = ALL) -> int:
         """Return how many rows `rows` yields."""
-        return int(self._base.execute(_COUNT, (scenario, replications)).fetchone()[0])
+        with failures_named(self.path):
+            return int(self._base.execute(_COUNT, (scenario, replications)).fetchone()[0])
 
+    def scenarios(self, *, skip_damaged: bool = False) -> Iterator[ScenarioRow]:
+        """Yield the scenarios, in the order in which they were stored."""
+        with failures_named(self.path):
+            for number, *cells, checksum in self._base.execute(
+                f"SELECT id, {_SCENARIO}, checksum FROM scenario ORDER BY id"  # noqa: S608
+            ):
+                if checksum_of_scenario(cells) == checksum:
+                    yield ScenarioRow(number, *cells)
+                elif not skip_damaged:
+                    raise damaged(self.path, f"scenario {number} is damaged: its checksum does not match")
 
-def _row(columns: Sequence[object]) -> Row:
-    replication, *values, engine, duration_s, error = columns
-    if None in values and error is None:  # SQLite keeps nan as NULL
-        values = [_NAN if one is None else one for one in values]
-    return Row(replication, tuple(values), engine, duration_s, error)  # type: ignore[arg-type]
+    def check(self) -> None:
+        """Raise a `DamagedError` unless the file is whole as SQLite sees it; rows are verified as they are read."""
+        with failures_named(self.path):
+            ((found,),) = self._base.execute("PRAGMA integrity_check(1)").fetchall()
+        if found != "ok":
+            raise damaged(self.path, f"the file is damaged: {' '.join(str(found).split())}")
 
+    def verify(self) -> None:
+        """Read every row of every scenario, so that a `DamagedError` is raised if any is damaged or astray."""
+        count = sum(1 for one in self.scenarios() for _ in self.rows(one.id))
+        with failures_named(self.path):
+            ((total,),) = self._base.execute("SELECT COUNT(*) FROM replication").fetchall()
+        if count != total:
+            raise damaged(self.path, f"{total - count} rows belong to no scenario")
 
-def _unusable(path: Path, error: Exception) -> InputError:
-    return InputError(
-        f"cannot be used as a store of replications: {error}",
-        file=str(path),
-        allowed="a store of simsmtp or no file; --output names another folder",
-    )
+    def _cells(self, scenario: int, row: Row) -> tuple[Value | str, ...]:
+        # As SQLite gives them back: nan as NULL, no negative zero.
+        responses = (None if one is None or one != one else one + 0 for one in row.responses)  # noqa: PLR0124
+        numbers = (*responses, row.replication, row.duration_s)
+        checksum = checksum_of(numbers, begun_with(self._address(scenario), row.engine, row.error))
+        return (*numbers, row.engine, row.error, checksum, scenario)
+
+    def _address(self, scenario: int) -> str:
+        if scenario not in self._addresses:
+            self._addresses[scenario] = self._stored_address(scenario)
+        return self._addresses[scenario]
+
+    def _stored_address(self, scenario: int) -> str:
+        found = self._base.execute("SELECT address FROM scenario WHERE id = ?", (scenario,)).fetchone()
+        return "" if found is None else str(found[0])
+
+    @contextmanager
+    def _commit(self) -> Iterator[None]:
+        """Do something as a whole or not at all."""
+        self._base.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._base.execute("COMMIT")
+        except BaseException:
+            if self._base.in_transaction:  # a full disk ends it by itself
+                self._base.execute("ROLLBACK")
+            raise
 
 
 def _open(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return sqlite3.connect(path, timeout=60, isolation_level=None)
+    return sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
 
 
 def _look_into(path: Path) -> sqlite3.Connection:
     # Reading a WAL store makes side files unless it is called immutable; with a log beside it, it is not.
     log = path.with_name(f"{path.name}-wal")
     options = "mode=ro" if log.exists() else "mode=ro&immutable=1"
-    return sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True, timeout=60)
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True, timeout=_BUSY_S)
 
 
 def _check_schema(base: sqlite3.Connection, path: Path) -> bool:
     version = base.execute("PRAGMA user_version").fetchone()[0]
-    tables = {name for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if tables and (version != SCHEMA or not {"scenario", "replication"} <= tables):
+    tables = dict(base.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall())
+    if tables and version != STORE_SCHEMA:
         raise InputError(
-            "the store was written by another version of simsmtp",
+            "the store was written by another version of simsmtp" + (", without checksums" if version == 1 else ""),
             file=str(path),
             given=version,
-            allowed=f"schema {SCHEMA}; delete the file, or name another folder with --output",
+            allowed=f"schema {STORE_SCHEMA}; delete the file, or name another folder with --output",
         )
+    if tables and tables != _TABLES:
+        raise damaged(path, f"its tables are not those of schema {STORE_SCHEMA}")
     return bool(tables)
 
 
@@ -199,7 +311,7 @@ def _prepare(base: sqlite3.Connection, has_tables: bool) -> None:
     # With FULL a commit also survives a loss of power; at one commit per chunk it costs nothing.
     base.execute("PRAGMA synchronous = FULL")
     if not has_tables:
-        base.executescript(f"BEGIN IMMEDIATE;{_CREATE}COMMIT;")
+        base.executescript(f"BEGIN IMMEDIATE;{_CREATE}PRAGMA user_version = {STORE_SCHEMA};COMMIT;")
 
 
 def digest(rows: Iterable[tuple[int, Row]]) -> str:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, overload
 
 from simsmtp.study.store import Row, Store
+from simsmtp.study.store_failures import damaged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,19 +27,22 @@ class StoredRows(Sequence[Row]):
         Of the store, which has to stay there.
     scenario, replications : int
         Id of the scenario there, and how many of its replications belong to the study.
-    count : int
-        How many rows that are.
+    place : str
+        Name of the design point.
     """
 
-    def __init__(self, path: Path, scenario: int, replications: int, count: int) -> None:
-        self._path, self._scenario, self._replications, self._count = path, scenario, replications, count
+    def __init__(self, path: Path, scenario: int, replications: int, place: str) -> None:
+        self._path, self._scenario, self._replications, self._place = path, scenario, replications, place
 
     def __len__(self) -> int:
-        return self._count
+        return self._replications
 
     def __iter__(self) -> Iterator[Row]:
+        count = 0
         with Store(self._path) as store:
-            yield from store.rows(self._scenario, self._replications)
+            for count, row in enumerate(store.rows(self._scenario, self._replications, self._place), 1):  # noqa: B007
+                yield row
+        require_all(self._path, count, self._replications, self._place)
 
     @overload
     def __getitem__(self, place: int) -> Row: ...
@@ -55,23 +59,51 @@ class StoredRows(Sequence[Row]):
         return [held[one - first] for one in wanted]
 
 
+def place_of(number: int | str, factors: Mapping[str, object]) -> str:
+    """Return what a design point is called in the message about a damaged row."""
+    levels = ", ".join(f"{name}={level}" for name, level in factors.items())
+    return f"design point {number}{f' ({levels})' if levels else ''}"
+
+
+def require_all(path: Path, count: int, replications: int, place: str) -> None:
+    """Raise a `DamagedError` if rows that were stored cannot be found."""
+    if count != replications:
+        raise damaged(path, f"{count} rows of {replications} can be found", place)
+
+
+def verify_rows(store: Store, experiment: Experiment, ids: Sequence[int]) -> None:
+    """Raise a `DamagedError` if a stored row of an experiment is damaged; parameters as `results_of`."""
+    for point, one in zip(experiment.points, ids, strict=True):
+        for _ in store.rows(one, experiment.replications, place_of(point.number, point.factors)):
+            pass
+
+
 def results_of(store: Store, experiment: Experiment, ids: Sequence[int]) -> Mapping[int, Sequence[Row]]:
     """Return number of the design point → its rows.
 
     Parameters
     ----------
     store : Store
-        Which holds them.
+        Which holds them, all of them.
     experiment : Experiment
         Whose points they are.
     ids : sequence of int
         Of the points' scenarios in the store.
     """
     replications = experiment.replications
-    numbers = [point.number for point in experiment.points]
-    if len(ids) * replications <= KEPT:
-        return {number: list(store.rows(one, replications)) for number, one in zip(numbers, ids, strict=True)}
-    return {
-        number: StoredRows(store.path, one, replications, store.count(one, replications))
-        for number, one in zip(numbers, ids, strict=True)
+    places = {
+        point.number: (one, place_of(point.number, point.factors))
+        for point, one in zip(experiment.points, ids, strict=True)
     }
+    if len(ids) * replications <= KEPT:
+        return {number: every_row(store, one, replications, place) for number, (one, place) in places.items()}
+    for one, place in places.values():
+        require_all(store.path, store.count(one, replications), replications, place)
+    return {number: StoredRows(store.path, one, replications, place) for number, (one, place) in places.items()}
+
+
+def every_row(store: Store, scenario: int, replications: int, place: str = "") -> list[Row]:
+    """Return the first rows of a scenario, of which none may be missing."""
+    found = list(store.rows(scenario, replications, place))
+    require_all(store.path, len(found), replications, place)
+    return found

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from simsmtp.analysis.pooled import note_for, pooled_mark
 from simsmtp.errors import InputError
 from simsmtp.model.counted import counted
 from simsmtp.model.responses import COLUMNS, RESPONSES
@@ -138,6 +139,11 @@ class Study:
 
         return values_of(self.results[point], [response])[:, 0]
 
+    @property
+    def destinations(self) -> int:
+        """The most destinations that a design point has; percentiles of delay are pooled over them."""
+        return max((len(point.scenario.destinations) for point in self.points), default=0)
+
     def summary(self) -> DataFrame:
         """Return mean, standard deviation and 95 % interval of every response at every design point.
 
@@ -166,6 +172,8 @@ class Study:
 
         theory = self._theory() if figure.theory else None
         title, marks = self.experiment.title, self._marks()
+        if note_for(figure.y, self.destinations):
+            title = f"{title} (delay percentiles {pooled_mark(self.destinations)})"
         return plot_study(self.summary(), figure, title=title, marks=marks, theory=theory)
 
     def _theory(self) -> DataFrame | None:
@@ -173,6 +181,14 @@ class Study:
 
         closed_forms = theory_of(self.points, self.experiment.columns)
         return None if closed_forms.empty else closed_forms
+
+    def without_theory(self) -> dict[str, int]:
+        """Return for how many design points the figure has no theory line, by the reason; empty if none was asked."""
+        if self.experiment.figure is None or not self.experiment.figure.theory:
+            return {}
+        from simsmtp.study.theory import points_without  # noqa: PLC0415
+
+        return points_without(self.points)
 
     def _marks(self) -> dict[Label | None, float | None]:
         """Return the marked key's value for each level of the panel factor, None where it varies."""

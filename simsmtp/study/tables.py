@@ -12,11 +12,14 @@ from simsmtp.errors import InputError
 from simsmtp.model.complaints import complaints_as_input_errors
 from simsmtp.model.responses import COLUMNS
 from simsmtp.model.scenario import Positive, Table
+from simsmtp.study.sizes import LONGEST_NAME
 
 
 def _folder_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise ValueError("should be letters, digits, - and _, for it names a folder")
+    if len(name) > LONGEST_NAME:
+        raise ValueError(f"should have at most {LONGEST_NAME} characters, for it names a folder")
     return name
 
 
@@ -103,3 +106,5 @@ def _require_responses(key: str, names: Sequence[str]) -> None:
     for name in names:
         if name not in COLUMNS:
             raise InputError("unknown response", key=key, given=name, allowed=COLUMNS)
+    if twice := next((name for number, name in enumerate(names) if name in names[:number]), None):
+        raise InputError("names a response twice", key=key, given=twice, allowed="each of them once")

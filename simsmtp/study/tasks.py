@@ -68,6 +68,16 @@ class Tasks(Sequence[Task]):
         """Return how many of these tasks still have no result."""
         return int(np.isin(self._places, Tasks(dict(self._scenarios), self._replications, finished)._places).sum())
 
+    @property
+    def asked(self) -> int:
+        """Replications of all scenarios, those that have a result included."""
+        return len(self._scenarios) * self._replications
+
+    def firsts(self) -> list[Task]:
+        """Return the first task of every scenario that has one here."""
+        _, places = np.unique(self._places % len(self._scenarios), return_index=True)
+        return [self[int(place)] for place in places]
+
     def scenarios(self) -> list[Scenario]:
         """Return the scenarios that have a task here."""
         return [scenario for scenario, count in self._counts() if count]

@@ -35,7 +35,14 @@ def _beside(value: Any, folder: Path, key: str) -> Any:
         return [_beside(one, folder, key) for one in value]
     if key.rpartition(".")[2] != "trace" or not isinstance(value, str) or not value:
         return value
-    return (folder / value).as_posix() if (folder / value).is_file() else value
+    return (folder / value).as_posix() if _is_there(folder / value) else value
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # longer than a name can be, a null character
+        return False
 
 
 def check_trace(scenario: Scenario, places: Places) -> None:
@@ -49,9 +56,13 @@ def check_trace(scenario: Scenario, places: Places) -> None:
         To name the line that gave the path.
     """
     trace = scenario.workload.trace
-    if trace is not None and not Path(trace).is_file():
+    if trace is None:
+        return
+    is_there = _is_there(Path(trace))
+    if not is_there or not Path(trace).is_file():
         hint = "a file, relative to the experiment file or to here; another one: --set scenario.workload.trace=PATH"
-        error = InputError("there is no such trace", key="workload.trace", given=trace, allowed=hint)
+        message = "is not a regular file" if is_there else "there is no such trace"
+        error = InputError(message, key="workload.trace", given=trace, allowed=hint)
         key = "scenario.workload.trace"
         raise places.locate(error, key if "factors.workload.trace" not in places.settings else "factors.workload.trace")
 
@@ -71,5 +82,9 @@ def check_plans(experiment: Experiment) -> None:
         workload = point.scenario.workload
         trace = (workload.trace, workload.trace_format)
         if workload.trace is None or trace not in seen:
-            plan_of(point.scenario)
+            try:
+                plan_of(point.scenario)
+            except (ArithmeticError, ValueError) as error:  # numbers that are each allowed and together are not
+                reason = str(error).partition("\n")[0]
+                raise InputError(f"no engine can run design point {point.number}: {reason}", key="scenario") from None
         seen.add(trace)

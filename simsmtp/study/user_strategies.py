@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import re
+import sys
+import tokenize
 import traceback
 from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import chain, count
 from pathlib import Path
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp.errors import InputError
-from simsmtp.strategies.registry import Settle, Strategy, register_strategy, strategies
+from simsmtp.files import read_text
+from simsmtp.strategies.own_code import kept_alive, told
+from simsmtp.strategies.registry import Settle, Strategy, find_strategy, register_strategy, strategies
+from simsmtp.strategies.version import not_told
 from simsmtp.study.factors import Factor, Level
 from simsmtp.study.keys import changed
+from simsmtp.study.progress import note
 
 if TYPE_CHECKING:
     from simsmtp.study.experiment import Experiment
 
 _KEY = "client.strategy"
+MODULE = "simsmtp-strategy-"
+"""How the names of the modules begin that strategy files become: no name that can be imported."""
+
+_brought: dict[str, ModuleType] = {}
 
 
 def load_strategies(path: str | Path) -> list[str]:
@@ -38,7 +53,7 @@ def load_strategies(path: str | Path) -> list[str]:
         If the file cannot be read, fails (with the line), or registers nothing.
     """
     file, before = str(path), strategies()
-    text = _read(file)
+    text = read_text(file, allowed="a Python file")
     _execute(text, file)
     new = [one for name, one in strategies().items() if before.get(name) is not one]
     if not new:
@@ -51,24 +66,57 @@ def load_strategies(path: str | Path) -> list[str]:
     return [one.name for one in new]
 
 
-def _read(file: str) -> str:
-    try:
-        return Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", file=file, allowed="a Python file") from None
-
-
 def _execute(text: str, file: str) -> None:
-    # A module name that cannot be imported makes the functions travel to workers by value.
-    names = {"__name__": f"simsmtp-strategy-{Path(file).stem}", "__file__": file}
+    code, path = _compiled(text, file), Path(file).absolute()
+    module, before = _module_for(path), set(sys.modules)
     try:
-        exec(compile(text, file, "exec"), names)  # noqa: S102 - running the user's own file is the point
-    except SyntaxError as error:
-        raise InputError(f"not valid Python: {error.msg}", file=file, line=error.lineno) from None
+        with kept_alive():
+            exec(code, vars(module))  # noqa: S102 - running the user's own file is the point
+        _brought.update({module.__name__: module} | _siblings(path.parent, before))
     except InputError as error:
         raise error.at(file=file, line=_line_in(file, error)) from None
-    except (Exception, SystemExit) as error:
-        raise InputError(f"{type(error).__name__}: {error}", file=file, line=_line_in(file, error)) from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise InputError(told(error), file=file, line=_line_in(file, error)) from error
+
+
+def _compiled(text: str, file: str) -> CodeType:
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(text.encode()).readline)
+        if encoding != "utf-8" and not text.isascii():
+            raise InputError("is not UTF-8", file=file, given=encoding, allowed="UTF-8")
+        return compile(text, file, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise InputError(f"not valid Python: {error.msg}", file=file, line=error.lineno) from None
+    except (ValueError, OverflowError, RecursionError, MemoryError) as error:  # NUL bytes, too deep, too long
+        raise InputError(f"not valid Python: {told(error)}", file=file) from None
+
+
+def _siblings(folder: Path, before: set[str]) -> dict[str, ModuleType]:
+    """Return the modules that a file imported from its own folder."""
+    new = {name: one for name, one in sys.modules.items() if name not in before}
+    return {name: one for name, one in new.items() if folder in Path(getattr(one, "__file__", None) or "").parents}
+
+
+def brought_modules() -> list[ModuleType]:
+    """Return the strategy files that were loaded, and what they imported from their folders."""
+    return [one for name, one in _brought.items() if sys.modules.get(name) is one]
+
+
+def _module_for(file: Path) -> ModuleType:
+    """Return the module that a strategy file becomes: known by name, as dataclasses and `pickle` expect of a module.
+
+    The folder of the file is searched last for what it imports, so that nothing there can hide an installed module.
+    """
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))
+    names = (f"{MODULE}{file.stem}{suffix}" for suffix in chain([""], (f"-{number}" for number in count(2))))
+    name = next(one for one in names if getattr(sys.modules.get(one), "__file__", str(file)) == str(file))
+    module = ModuleType(name)
+    module.__file__ = str(file)
+    sys.modules[name] = module
+    return module
 
 
 def _line_in(file: str, error: BaseException) -> int | None:
@@ -80,7 +128,10 @@ def find_strategies(given: Iterable[str | Path]) -> list[str]:
     """Return strategy names: a registered name stands for itself, everything else is a file to load."""
     names: list[str] = []
     for one in given:
-        names += [str(one)] if str(one) in strategies() else load_strategies(one)
+        text = str(one)
+        if text not in strategies() and re.fullmatch(r"[\w-]*", text) and not Path(text).exists():
+            find_strategy(text)  # which says what there is
+        names += [text] if text in strategies() else load_strategies(one)
     return list(dict.fromkeys(names))
 
 
@@ -151,6 +202,12 @@ def _with_levels(factor: Factor, names: Sequence[str]) -> Factor:
     return Factor(factor.name, (*factor.levels, *(_level(name) for name in new)))
 
 
+@cache
+def _tell_unknown(name: str, unknown: str) -> None:
+    """Say once what could change without results being computed anew."""
+    note(f"results of the strategy {name} are stored under its code, not under {unknown}, which cannot be told apart")
+
+
 class Travelling(NamedTuple):
     """A user's strategy on its way to another process."""
 
@@ -163,6 +220,9 @@ def travelling(names: Iterable[str]) -> tuple[Travelling, ...]:
     """Return those of the named strategies that other processes do not know by themselves."""
     known = strategies()
     found: list[Strategy] = [known[name] for name in dict.fromkeys(names)]
+    for one in found:
+        if not one.builtin and (unknown := not_told(one.settle)):
+            _tell_unknown(one.name, ", ".join(unknown))
     return tuple(Travelling(one.name, one.settle, one.version) for one in found if not one.builtin)
 
 
@@ -170,6 +230,11 @@ def register_travelling(arrived: Iterable[Travelling]) -> None:
     """Register strategies in this process unless they are known in the same version."""
     known = strategies()
     for one in arrived:
+        name = getattr(one.settle, "__module__", None)
+        if isinstance(name, str) and name.startswith(MODULE) and name not in sys.modules:
+            # What its dataclasses ask for when they are made here: a module of that name.
+            sys.modules[name] = ModuleType(name)
+            vars(sys.modules[name]).update(getattr(one.settle, "__globals__", {}))
         there = known.get(one.name)
         if there is None or (there.settle is not one.settle and there.source != one.source):
             register_strategy(one.name, one.settle, source=one.source)

@@ -11,7 +11,7 @@ from email.mime.text import MIMEText
 from email.utils import format_datetime
 from pathlib import Path
 
-from simsmtp.errors import InputError
+from simsmtp.files import replace_file, write_errors
 from simsmtp.model.plan import Plan
 from simsmtp.model.records import DialogueRow, Output, RecipientRow
 from simsmtp.protocol.commands import Verb
@@ -50,14 +50,11 @@ def write_ndrs(folder: Path, output: Output, plan: Plan, addresses: AddressBook)
         If they cannot be written.
     """
     paths = []
-    try:
+    with write_errors(folder, "--ndr"):
         folder.mkdir(parents=True, exist_ok=True)
         for number, report in ndrs(output, plan, addresses):
-            path = folder / f"ndr-{number}.eml"
-            path.write_bytes(report.as_bytes())
-            paths.append(path)
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", key="--ndr", given=str(folder)) from None
+            paths.append(folder / f"ndr-{number}.eml")
+            replace_file(paths[-1], report.as_bytes())
     return paths
 
 
@@ -76,13 +73,14 @@ def _last_replies(dialogue: list[DialogueRow]) -> dict[tuple[int, int], Dialogue
     """Return of each message and recipient the last reply about it.
 
     That is the one to its RCPT or, where RCPT was accepted, the one to DATA or to the text of that transaction: no
-    other transaction of the message says anything about it. 421 is about all whom the transaction had named.
+    other transaction of the message says anything about it. 421 is about all whom the transaction had named, and
+    about nobody once it is over.
     """
     found: dict[tuple[int, int], DialogueRow] = {}
     named: dict[tuple[str, int], list[tuple[int, int]]] = {}  # of each connection, in its open transaction
     for row in dialogue:
         who, session = (row.message, row.recipient), (row.destination, row.connection)
-        if row.kind == "command" and row.verb == Verb.MAIL:
+        if row.kind == "command" and row.verb in {Verb.MAIL, Verb.RSET}:
             named[session] = []
         elif row.kind == "command" and row.verb == Verb.RCPT:
             named[session].append(who)
@@ -94,6 +92,7 @@ def _last_replies(dialogue: list[DialogueRow]) -> dict[tuple[int, int], Dialogue
             found[who] = row
         elif row.verb in _FINAL and row.code != _GO_ON:
             found.update({one: row for one in named[session] if found[one].code < 400})
+            named[session] = []
     return found
 
 

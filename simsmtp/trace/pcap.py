@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from simsmtp.errors import InputError
+from simsmtp.files import replacing, write_errors
 from simsmtp.model.plan import Plan
 from simsmtp.model.records import DialogueRow, Output
 from simsmtp.protocol.commands import Verb, bdat_text_octets
@@ -72,14 +73,11 @@ def write_pcap(path: Path, output: Output, plan: Plan, addresses: AddressBook) -
         packets += _packets(list(_segments(told, plan, addresses)), client, server)
     packets.sort(key=lambda packet: packet[0])
     head = struct.pack("<IHHiIII", _MAGIC_NS, *_VERSION, 0, 0, _SNAP, _RAW_IP)
-    try:
-        with path.open("wb") as file:
-            file.write(head)
-            for at_ns, octets in packets:
-                seconds, rest = divmod(at_ns, 10**9)
-                file.write(struct.pack("<IIII", EPOCH_S + seconds, rest, len(octets), len(octets)) + octets)
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", key="--pcap", given=str(path)) from None
+    with write_errors(path, "--pcap"), replacing(path) as part, part.open("wb") as file:
+        file.write(head)
+        for at_ns, octets in packets:
+            seconds, rest = divmod(at_ns, 10**9)
+            file.write(struct.pack("<IIII", EPOCH_S + seconds, rest, len(octets), len(octets)) + octets)
 
 
 def _segments(rows: list[DialogueRow], plan: Plan, addresses: AddressBook) -> Iterator[Segment]:

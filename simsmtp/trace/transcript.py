@@ -25,6 +25,7 @@ _CONCLUSIONS = {
     Verdict.DEFER: "deferred: tried again by the retry schedule",
 }
 _ALIKE = "…"
+_HANGS_UP, _FINAL = 421, (Verb.TEXT, Verb.BDAT)
 _WAITS_BEFORE_EHLO = 2  # the TCP handshake and the banner
 
 
@@ -91,7 +92,8 @@ def _session(rows: list[DialogueRow], plan: Plan, style: Style) -> Iterator[str]
     first = rows[0]
     where = f" to {first.destination}" if first.destination else ""
     yield f"Connection {first.connection}{where}"
-    hung_up = any(row.code == 421 for row in rows)
+    hung_up = any(row.code == _HANGS_UP for row in rows)
+    since: list[DialogueRow] = []  # what was answered in the transaction that is going on
     for kind, wait, group in _stretches(rows):
         at = _time(group[0].client_ns)
         match kind:
@@ -103,12 +105,23 @@ def _session(rows: list[DialogueRow], plan: Plan, style: Style) -> Iterator[str]
                 yield from _commands(group, wait, style)
             case "reply":
                 yield from _replies(group, plan, style)
+                since += group
             case "verdict":
-                yield f"{at}  " + ("nothing was committed" if hung_up else f"what {style.strategy} concludes")
+                yield f"{at}  " + ("nothing was committed" if _cut_off(since) else f"what {style.strategy} concludes")
                 yield from _verdicts(group, style)
+                since = []
             case _:
                 yield f"{at}  (the server has closed)" if hung_up else f"{at}  C: QUIT"
     yield ""
+
+
+def _cut_off(replies: list[DialogueRow]) -> bool:
+    """Tell whether the server closed in a transaction before its text was accepted: then the sender concludes nothing.
+
+    A 421 that comes after that, or in a later transaction, takes nothing back.
+    """
+    committed = any(row.verb in _FINAL and 200 <= row.code < 300 for row in replies)
+    return not committed and any(row.code == _HANGS_UP for row in replies)
 
 
 def _stretches(rows: list[DialogueRow]) -> Iterator[tuple[str, int, list[DialogueRow]]]:

@@ -1,4 +1,4 @@
-"""The gate as a test: green with my_counting.py as it is, red with the bug of 2003 put back."""
+"""The gate as a test: green with my_counting.py as it is, red with a bug put in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import simsmtp
 
 HERE = Path(__file__).parent
-# The bug: only the first refusal of a transaction is remembered as one over the limit.
+# The bug, one that would explain the article KB 822105: only the first refusal of a transaction is remembered.
 RIGHT = "return Verdict.REQUEUE"
 WRONG = "return Verdict.REQUEUE if rcpt.over_rank == 0 else Verdict.FAIL"
 
@@ -21,7 +21,7 @@ def test_counting_is_no_worse_than_the_baseline(simsmtp_study: Callable[..., sim
 
 
 def test_the_gate_itself_goes_red(simsmtp_study: Callable[..., simsmtp.Study], tmp_path: Path) -> None:
-    """Red with the bug put back: a gate that cannot fail says nothing."""
+    """Red with the bug put in: a gate that cannot fail says nothing."""
     text = (HERE / "my_counting.py").read_text(encoding="utf-8")
     assert RIGHT in text
     broken = tmp_path / "my_counting.py"

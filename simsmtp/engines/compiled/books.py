@@ -32,6 +32,7 @@ from simsmtp.engines.compiled.memory import (
 )
 from simsmtp.engines.compiled.slots import give_block, has_block, take_block
 from simsmtp.model.histogram import bucket_of
+from simsmtp.model.ranges import MOST_RECIPIENTS
 from simsmtp.model.streams import Purpose
 from simsmtp.protocol.ledger import ledger_class
 from simsmtp.strategies.order import number_at
@@ -69,6 +70,8 @@ def has_room(w: Any, recipients: Any) -> Any:
     """Tell whether a message with so many recipients can be taken in without growing an array."""
     R, lanes = run_of(w), w.lanes_room
     R.wanted = recipients
+    if recipients > MOST_RECIPIENTS:
+        return False  # Python says that it is too many
     for lane in range(lanes):
         if lane_at(w, lane).ready + 2 > w.ready_room:
             return False

@@ -1,17 +1,18 @@
 """Machine code that is kept on disk: found again whole, or compiled anew.
 
 Every file begins with the checksum of the rest. What Numba would keep has none: damaged files of its make every run
-fail, or end it: damaged machine code may be loaded like any other.
+fail, or end it: damaged machine code may be loaded like any other. What is loaded is executed, and a checksum proves
+nothing about its author: only files are loaded that nobody but this user and root can have written.
 """
 
 from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 import shutil
 import sys
 import tempfile
-import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,12 @@ from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
+from simsmtp.files import UntrustedError, read_trusted, replacing, why_untrusted
+from simsmtp.shown import shown
+
 _DIGEST = hashlib.sha256().digest_size
 _MOST_FOLDERS = 16
+_VERSION = re.compile("[0-9a-f]{32}")
 
 
 class KeptCode(NullCache):
@@ -50,7 +55,10 @@ class KeptCode(NullCache):
         target_context.refresh()
         path = self._path(sig, target_context.codegen())
         try:
-            found = path.read_bytes()
+            found = _found(path)
+        except UntrustedError as error:
+            self._refuse(str(error))
+            return None
         except OSError:
             self._tell("", ", once for this version")
             return None
@@ -77,10 +85,25 @@ class KeptCode(NullCache):
 
     def _tell(self, again: str, why: str) -> None:
         """Say what takes so long, and if it will take as long next time."""
+        if reason := why_untrusted(self._folder):
+            self._refuse(reason)
+            return
         self._obstacle = _obstacle(self._folder)
         if self._obstacle:
             why = f", in this run as in every run, for nothing can be kept in {self._folder.parent} ({self._obstacle})"
         _say(f"compiling {self._name}{again}{why}: ten to twenty seconds")
+
+    def _refuse(self, reason: str) -> None:
+        """Say that the folder is left alone, and why."""
+        self._obstacle = reason
+        why = f"for code is not loaded from {self._folder.parent} ({reason})"
+        _say(f"compiling {self._name}, in this run as in every run, {why}: ten to twenty seconds")
+
+
+def _found(path: Path) -> bytes:
+    if not path.is_absolute():  # what lies below the working folder is no cache of the user's
+        raise FileNotFoundError(path)
+    return read_trusted(path)
 
 
 def _restored(found: bytes, target_context: Any) -> Any:
@@ -89,19 +112,27 @@ def _restored(found: bytes, target_context: Any) -> Any:
     if hashlib.sha256(code).digest() != digest:
         return None
     try:
-        return CompileResult._rebuild(target_context, *pickle.loads(code))  # noqa: S301 - the user's own cache
+        return CompileResult._rebuild(target_context, *pickle.loads(code))  # noqa: S301 - see read_trusted
     except Exception:  # noqa: BLE001 - whatever keeps it from being loaded, it can be compiled
         return None
 
 
 def _obstacle(folder: Path) -> str:
     """Return why nothing can be kept in a folder, empty if something can."""
+    if not folder.is_absolute():
+        return "there is no home folder; SIMSMTP_CACHE_DIR names another"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder)
         with tempfile.TemporaryFile(dir=folder):
             return ""
     except OSError as error:
         return _reason(error)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder and those around it so that others may not write to them, whatever the umask."""
+    for one in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+        one.mkdir(mode=0o755, exist_ok=True)
 
 
 def _reason(error: OSError) -> str:
@@ -109,19 +140,16 @@ def _reason(error: OSError) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all."""
-    half = path.with_name(f"{path.name}.{uuid.uuid4().hex[:16]}.part")
-    try:
-        half.write_bytes(content)
-        half.replace(path)
-    finally:
-        half.unlink(missing_ok=True)
+    """Write a file that is there whole or not at all, and that others may not write to."""
+    with replacing(path, mode=0o644) as part:
+        part.write_bytes(content)
 
 
 def _remove_oldest(versions: Path) -> None:
     """Leave the newest folders; other processes may be doing the same."""
     try:
-        newest = sorted(versions.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)
+        ours = [one for one in versions.iterdir() if _VERSION.fullmatch(one.name)]
+        newest = sorted(ours, key=lambda one: one.stat().st_mtime, reverse=True)
     except OSError:
         return
     for one in newest[_MOST_FOLDERS:]:
@@ -129,4 +157,4 @@ def _remove_oldest(versions: Path) -> None:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"simsmtp: {text}\n")
+    sys.stderr.write(f"simsmtp: {shown(text)}\n")

@@ -18,6 +18,7 @@ from typing import Any
 import platformdirs
 
 import simsmtp
+from simsmtp.files import why_untrusted
 
 _PACKAGE = Path(simsmtp.__file__).parent
 _PARTS = ("protocol", "policies", "strategies", "network", "engines", "model")
@@ -27,7 +28,9 @@ Advance = Callable[[Any], int]
 
 def cache_folder() -> Path:
     """Return where compiled loops are kept: ``SIMSMTP_CACHE_DIR``, or the user's cache folder."""
-    return Path(os.environ.get("SIMSMTP_CACHE_DIR") or platformdirs.user_cache_dir("simsmtp")) / "kernels"
+    if named := os.environ.get("SIMSMTP_CACHE_DIR"):
+        return Path(named).absolute() / "kernels"
+    return Path(platformdirs.user_cache_dir("simsmtp")) / "kernels"  # not absolute if the user has no home folder
 
 
 def kernel_folder(*, has_tcp: bool = False) -> Path:
@@ -40,20 +43,21 @@ def kernel_folder(*, has_tcp: bool = False) -> Path:
 
 
 def is_compiled(*, has_tcp: bool = False) -> bool:
-    """Tell whether the loop has been compiled before and lies on disk."""
+    """Tell whether the loop has been compiled before and lies on disk, where it may be loaded from."""
+    folder = kernel_folder(has_tcp=has_tcp)
     try:
-        return any(kernel_folder(has_tcp=has_tcp).glob("*.nbc"))
+        return folder.is_absolute() and any(not why_untrusted(one) for one in folder.glob("*.nbc"))
     except OSError:
         return False
 
 
 @cache
 def kernel(*, has_tcp: bool = False) -> Advance:
-    """Return the event loop; it is compiled at its first call unless it lies on disk."""
+    """Return the event loop, compiled unless it lies on disk."""
     from simsmtp.engines.compiled.advance import advance_from  # noqa: PLC0415 - `is_compiled` needs no compiler
 
     name = "the fast engine for the profile tcp" if has_tcp else "the fast engine"
-    return advance_from(kernel_folder(has_tcp=has_tcp), name)
+    return advance_from(kernel_folder(has_tcp=has_tcp), name, has_tcp=has_tcp)
 
 
 @cache

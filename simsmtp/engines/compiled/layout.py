@@ -22,7 +22,7 @@ Python has not been asked for a while whether somebody pressed Ctrl-C."""
 VALID, SETTLED, NDR, COMPANY = 1, 2, 4, 8
 """Bits of a recipient's `flags`; the last is `has_company` of `simsmtp.strategies.seen.classify_among`."""
 
-LONGEST_NS, NEVER_NS = 2**61, 2**63 - 1
+NEVER_NS = 2**63 - 1
 SLOT_CLASSES = 40
 
 

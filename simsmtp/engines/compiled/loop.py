@@ -9,7 +9,7 @@ from simsmtp.engines.compiled.books import arrival_of, close, enter_original, ha
 from simsmtp.engines.compiled.draws import next_down, next_up
 from simsmtp.engines.compiled.heaps import DESTINATION_BITS, KIND_BITS, drop_first, plan_session_event
 from simsmtp.engines.compiled.jit import compiled, inlined
-from simsmtp.engines.compiled.layout import DONE, GROW, LONGEST_NS, NONE, OVERFLOW, PAUSE, ROWS
+from simsmtp.engines.compiled.layout import DONE, GROW, NONE, OVERFLOW, PAUSE, ROWS
 from simsmtp.engines.compiled.memory import event_at, lane_at, message_at, run_of, session_at, settings_of
 from simsmtp.engines.compiled.sender import (
     end_transaction,
@@ -36,6 +36,7 @@ from simsmtp.engines.compiled.session import (
 )
 from simsmtp.engines.compiled.transaction import read_flight
 from simsmtp.engines.compiled.workers import leave_worker, take_worker
+from simsmtp.model.ranges import LONGEST_NS
 from simsmtp.peers.kind import Kind
 from simsmtp.protocol.commands import Verb
 

@@ -26,9 +26,11 @@ from simsmtp.engines.compiled.sender import RESEND_ALL, RESEND_FAILED
 from simsmtp.engines.compiled.transaction import BUILT_IN
 from simsmtp.model.distributions import Sampler, is_constant, sample, sampler_of
 from simsmtp.model.histogram import bucket_of
+from simsmtp.model.limits import check_recipients
+from simsmtp.model.memory import check_memory
 from simsmtp.model.path_plan import TcpPlan
 from simsmtp.model.plan import DestinationPlan, Plan
-from simsmtp.model.streams import key_word
+from simsmtp.model.streams import LARGEST_UNIFORM, key_word
 from simsmtp.network.pipe import departs
 from simsmtp.network.tcp import SIZE
 from simsmtp.policies.reply_policy import LimitKind
@@ -46,6 +48,8 @@ _ROWS = 65_536
 _START = 32
 _SLOTS = 1024
 _SESSIONS, _MOST = 2, 4096
+_MOST_COUNTS = 2**22
+_MOST_SLOTS = 2**31 - 1  # a slot's number has 32 bits
 _BUCKETS = bucket_of(2**63 - 1) + 1
 
 
@@ -96,7 +100,8 @@ def world_of(plan: Plan, *, seed: int, replication: int, rows: bool, settle_addr
     _fill(run, {"lowest_bucket": _BUCKETS})
     # What a run grows into is known best at its beginning; memory that nobody has written to yet costs nothing.
     sessions = min(max(_SESSIONS, int(lanes["connections_limit"].sum())), plan.client.connections_total + 1, _MOST)
-    domains = plan.workload.domains if lanes["counts_domains"].any() else 1
+    domains = _domains(plan) if lanes["counts_domains"].any() else 1
+    sessions = min(sessions, max(_SESSIONS, _MOST_COUNTS // domains))
     extras = keep_attempts or settings["keep_origins"][0] or keep_first_seen or len(lanes) > 1
     arrays = {
         "settings": settings,
@@ -132,8 +137,17 @@ def world_of(plan: Plan, *, seed: int, replication: int, rows: bool, settle_addr
 
 
 def grow(w: World) -> None:
-    """Make room in a run's arrays for its next step."""
+    """Make room in a run's arrays for its next step.
+
+    Raises
+    ------
+    InputError
+        If the next message was drawn with more recipients than a message may have.
+    MemoryError
+        If there is no room.
+    """
     run, a = w["run"][0], w.arrays
+    check_recipients(int(run["entered"]), int(run["wanted"]))
     if run["events"] + _START // 2 > len(a["events"]):
         a["events"] = _longer(a["events"], 2 * len(a["events"]))
     if (a["lanes"]["ready"] + 2 > a["ready"].shape[1]).any():
@@ -141,6 +155,7 @@ def grow(w: World) -> None:
     if run["session_free"] < 0 and run["sessions_used"] == len(a["sessions"]):
         for name in ("sessions", "waits", *(["tcp"] if w.has_tcp else [])):
             a[name] = _longer(a[name], 2 * len(a[name]))
+        check_memory(3 * a["in_domain"].nbytes, "the counts of domains")
         a["in_domain"] = np.concatenate([a["in_domain"], np.zeros_like(a["in_domain"])])
     if run["message_free"] < 0 and run["messages_used"] == len(a["messages"]):
         a["messages"] = _longer(a["messages"], 2 * len(a["messages"]))
@@ -148,7 +163,9 @@ def grow(w: World) -> None:
         a["jobs"] = _longer(a["jobs"], 2 * len(a["jobs"]))
     block = 1 << max(0, int(run["wanted"]) - 1).bit_length()
     if run["slots_used"] + block > len(a["slots"]):
-        size = max(2 * len(a["slots"]), int(run["slots_used"]) + block)
+        size = max(min(2 * len(a["slots"]), _MOST_SLOTS), int(run["slots_used"]) + block)
+        if size > _MOST_SLOTS:
+            raise MemoryError(f"the compiled engine has no room for {size:,} recipients at once")
         a["slots"] = _longer(a["slots"], size)
         if len(a["extras"]) > 1:
             a["extras"] = _longer(a["extras"], size)
@@ -183,11 +200,19 @@ def _settings(plan: Plan, settle_address: int) -> NDArray[np.void]:
     return settings
 
 
+def _domains(plan: Plan) -> int:
+    """Return how many domains can be told apart: there are not more than a message has recipients."""
+    work = plan.workload
+    most = max((one.recipients * work.recipient_factor for one in work.trace), default=0)
+    return min(work.domains, most or int(sample(work.recipients, LARGEST_UNIFORM)) + 1)
+
+
 def _records(name: str, values: list[tuple[int, ...]]) -> NDArray[np.void]:
     return np.array(values, ARRAYS[name])
 
 
 def _longer(array: NDArray[Any], size: int) -> NDArray[Any]:
+    check_memory(size * array.dtype.itemsize, f"{size:,} records of the compiled engine")
     longer = np.zeros(size, array.dtype)
     longer[: len(array)] = array
     return longer

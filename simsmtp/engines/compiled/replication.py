@@ -9,16 +9,16 @@ import numpy as np
 from simsmtp.engines.compiled.kernels import Advance, kernel
 from simsmtp.engines.compiled.layout import DONE, GROW, PAUSE, ROWS
 from simsmtp.engines.compiled.packing import World, grow, world_of
-from simsmtp.engines.compiled.times import check_times
 from simsmtp.engines.compiled.transaction import BUILT_IN
 from simsmtp.engines.compiled.user import Compiled, NotInDecisionLanguage, StrategyRaised, compile_strategy
+from simsmtp.model.limits import too_long
 from simsmtp.model.plan import Plan, plan_of
 from simsmtp.model.records import Output, Responses
 from simsmtp.model.rows_in_order import RowWriter
 from simsmtp.model.scenario import Scenario
 from simsmtp.model.totals import Totals, responses_of
 from simsmtp.strategies.registry import Settle, find_strategy
-from simsmtp.strategies.version import uses_of
+from simsmtp.strategies.version import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ def run(scenario: Scenario, *, seed: int, replication: int, recipients: bool = F
     """Run one replication; see `simsmtp.engines.run_replication`."""
     # A trace is a file, and may change between two replications.
     strategy = find_strategy(scenario.client.strategy)
-    plan = _plan(scenario, strategy.settle) if scenario.workload.trace is None else _checked_plan(scenario)
+    plan = _plan(scenario, strategy.settle) if scenario.workload.trace is None else plan_of(scenario)
     address = 0 if plan.client.settle in BUILT_IN else compiled_strategy(plan.client.settle).address
     world = world_of(plan, seed=seed, replication=replication, rows=recipients, settle_address=address)
     rows = RowWriter([one.name for one in plan.destinations])
@@ -49,14 +49,8 @@ def _plan(scenario: Scenario, settle: Settle) -> Plan:
     if kept is None or kept[0] is not scenario or kept[1] is not settle:
         if len(_plans) >= _MOST_PLANS:
             _plans.clear()
-        kept = _plans[id(scenario)] = (scenario, settle, _checked_plan(scenario))
+        kept = _plans[id(scenario)] = (scenario, settle, plan_of(scenario))
     return kept[2]
-
-
-def _checked_plan(scenario: Scenario) -> Plan:
-    plan = plan_of(scenario)
-    check_times(plan)
-    return plan
 
 
 _strategies: dict[Settle, tuple[dict[str, object], Compiled | NotInDecisionLanguage]] = {}
@@ -67,7 +61,7 @@ def compiled_strategy(settle: Settle) -> Compiled:
 
     Value and error as of `simsmtp.engines.compiled.user.compile_strategy`, which takes half a second.
     """
-    uses = uses_of(settle)
+    uses = parts_of(settle)
     kept = _strategies.get(settle)
     if kept is None or kept[0].keys() != uses.keys() or any(kept[0][name] is not uses[name] for name in uses):
         kept = _strategies[settle] = (uses, _tried(settle))
@@ -93,7 +87,7 @@ def _chunks(advance: Advance, world: World) -> Iterator[NDArray[np.void]]:
             yield world["rows"][: run["rows"]]
             run["rows"] = 0
         elif status != PAUSE:
-            raise OverflowError("a time of this run does not fit 64 bits")
+            raise too_long()
     if run["strategy_raised"]:
         raise StrategyRaised
     yield world["rows"][: run["rows"]]

@@ -6,6 +6,7 @@ by what was compiled before.
 
 from __future__ import annotations
 
+import dis
 import random
 import re
 from collections.abc import Callable
@@ -15,14 +16,15 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba import cfunc, njit, types
-from numba.core.errors import NumbaError, UnsupportedBytecodeError
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 
 from simsmtp.engines.compiled.checked import CheckedCompiler
-from simsmtp.strategies.counting import Knobs, Rcpt
+from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.tally import Tally
-from simsmtp.strategies.version import is_installed
+from simsmtp.strategies.version import is_installed, parts_of
 
+_DEEPEST, _LONGEST = 50, 500
+"""Helpers within helpers, and values of a tuple, each of which the compiler gives a type of its own."""
 _FIELDS = len(Tally._fields) + len(Rcpt._fields) + len(Knobs._fields)
 RAISED = -1
 """In place of a verdict: the strategy raised, or computed what does not fit 64 bits."""
@@ -68,15 +70,31 @@ def compile_strategy(settle: Callable[..., Any]) -> Compiled:
         def wrapper(a, b, c, d, e, f, g, h, position, seen, previous, over_rank, pipelined, budget):  # type: ignore[no-untyped-def]
             tally = Tally(a, b, c, d, e, f, g, h)
             try:
-                verdict = decide(tally, Rcpt(position, seen, previous, over_rank), Knobs(pipelined != 0, budget)).value
+                verdict = _number(
+                    decide(tally, Rcpt(position, seen, previous, over_rank), Knobs(pipelined != 0, budget))
+                )
             except Exception:  # noqa: BLE001 - the reference engine will say which
                 verdict = RAISED
             return verdict
 
         function = cfunc(_SIGNATURE)(wrapper)
-    except (NumbaError, UnsupportedBytecodeError, AttributeError, TypeError, NotImplementedError) as error:
+    except Exception as error:
+        # Numba raises anything at what it does not expect; whatever it is, the reference engine can run the strategy.
         raise NotInDecisionLanguage(_reason(error), *_place(settle, error)) from error
     return Compiled(function.address, function)
+
+
+def _number(verdict: Any) -> int:
+    """Return the number of a verdict; what is none, such as a member of another enumeration, is not compiled."""
+    raise NotImplementedError
+
+
+@overload(_number)
+def _number_of(verdict):  # type: ignore[no-untyped-def]
+    kind = verdict.type if isinstance(verdict, types.Optional) else verdict  # of None there is no number: it raises
+    if isinstance(kind, types.IntEnumMember) and kind.instance_class is Verdict:
+        return lambda verdict: verdict.value
+    raise TypeError(f"it returns {verdict}, which is no Verdict")
 
 
 def _reason(error: Exception) -> str:
@@ -96,25 +114,35 @@ def _place(settle: Callable[..., Any], error: Exception) -> tuple[str | None, in
     return code.co_filename, (lines or [code.co_firstlineno])[0]
 
 
-def _with_helpers(function: FunctionType, callers: tuple[FunctionType, ...] = ()) -> Any:
+def _with_helpers(
+    function: FunctionType, callers: tuple[FunctionType, ...] = (), done: dict[FunctionType, Any] | None = None
+) -> Any:
     """Return a function as Numba compiles it, with the plain functions that it calls: copies, as things are now.
 
     Raises
     ------
     TypeError
-        If it draws random numbers.
+        If it draws random numbers, or calls itself: compiled, that would have no bound but the stack, and end it.
     """
+    done = {} if done is None else done
     if not isinstance(function, FunctionType):
         raise TypeError(f"{function!r} is no plain function")
+    if function in done:
+        return done[function]
+    if function in callers or len(callers) > _DEEPEST:
+        raise TypeError(f"{function.__name__} calls itself" if function in callers else "its helpers are too deep")
     if _draws(function):
         raise TypeError(f"{function.__name__} draws random numbers")
+    if any(isinstance(one, tuple) and len(one) > _LONGEST for one in parts_of(function).values()):
+        raise TypeError(f"{function.__name__} uses a tuple of more than {_LONGEST} values")
     around = dict(function.__globals__)
-    for name in function.__code__.co_names:
+    for name in {one.argval for one in dis.get_instructions(function) if one.opname == "LOAD_GLOBAL"}:
         found = around.get(name)
-        if isinstance(found, FunctionType) and not is_installed(found) and found not in (*callers, function):
-            around[name] = _with_helpers(found, (*callers, function))
+        if isinstance(found, FunctionType) and not is_installed(found):
+            around[name] = _with_helpers(found, (*callers, function), done)
     copy = FunctionType(function.__code__, around, function.__name__, function.__defaults__, function.__closure__)
-    return njit(**_OPTIONS)(copy)
+    done[function] = njit(**_OPTIONS)(copy)
+    return done[function]
 
 
 def _draws(function: FunctionType) -> bool:

@@ -6,21 +6,33 @@ processes happened to run, so every timed event here gets a priority of its own:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 
 import simpy
 from simpy.events import Event
 
+from simsmtp.model.limits import too_long
+from simsmtp.model.ranges import LONGEST_NS
 from simsmtp.peers.kind import Kind
 
 Steps = Generator[Event, None, None]
 
 
 class Clock:
-    """The environment of one run."""
+    """The environment of one run, in which nothing may be due after `LONGEST_NS`."""
 
     def __init__(self) -> None:
         self.env = simpy.Environment(initial_time=0)
+        end = Event(self.env)
+        end._ok = True
+        end._value = None
+        end.callbacks = [self._end]
+        self.env.schedule(end, delay=LONGEST_NS + 1)
+
+    def _end(self, _end: Event) -> None:
+        if self.env.peek() < math.inf:
+            raise too_long()
 
     @property
     def now(self) -> int:

@@ -1,0 +1,197 @@
+"""Where the closed forms hold: for every key of a scenario, whether they ask it, take it or do not depend on it.
+
+`RULES` are the conditions, `TAKEN` the keys that the forms take as they are, `WITHOUT_EFFECT` those that move times or
+octets and no count. A test holds that every key of ``simsmtp keys`` is in exactly one of the three.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from simsmtp.protocol.replies import TOO_MANY_RECIPIENTS, detail_of, parse_reply
+from simsmtp.strategies.registry import find_strategy
+
+if TYPE_CHECKING:
+    from simsmtp.model.scenario import Client, Destination, Network, Scenario, Server, Workload
+
+MOST_TRANSACTIONS = 100_000
+"""Transactions of a message that the forms follow one by one; more would take too long."""
+
+
+class View(NamedTuple):
+    """A scenario as one destination meets it."""
+
+    workload: Workload
+    client: Client
+    network: Network
+    server: Server
+    destinations: tuple[Destination, ...] = ()
+    horizon_s: float | None = None
+
+
+class Rule(NamedTuple):
+    """A condition on one key.
+
+    Attributes
+    ----------
+    fits : callable
+        Tells whether the forms hold, as far as this key goes.
+    over_only : bool
+        Asked only where there is a recipient limit.
+    whole : bool
+        About a message sent alone over one connection, not about what happens in a transaction.
+    """
+
+    fits: Callable[[View], bool]
+    over_only: bool = False
+    whole: bool = False
+
+
+def is_over_limit(server: Server) -> bool:
+    """Tell whether a sender takes the server's over-limit reply as one, behind the first RCPT."""
+    reply = parse_reply(server.overflow_reply)
+    return reply.code != 421 and (reply.code in {452, 552} or detail_of(reply.status) == TOO_MANY_RECIPIENTS)
+
+
+def policy_of(client: Client, server: Server) -> str:
+    """Return the sender's overflow policy for the class of the server's over-limit reply."""
+    if isinstance(client.overflow, str):
+        return client.overflow
+    return client.overflow.get("452" if parse_reply(server.overflow_reply).code < 500 else "552", "new-connection")
+
+
+def is_stop_and_wait(client: Client, server: Server) -> bool:
+    """Tell whether one command is outstanding at a time."""
+    return not (client.pipelining and server.pipelining) or client.window_recipients == 1
+
+
+def _over_reply_fits(view: View) -> bool:
+    """Tell whether refusals are seen and final: an over-limit 4yz makes a deferral of what a strategy fails."""
+    return is_over_limit(view.server) and parse_reply(view.server.overflow_reply).code >= 500
+
+
+RULES: dict[str, Rule] = {
+    "workload.messages": Rule(lambda v: v.workload.messages == 1, whole=True),
+    "workload.recipients_per_message": Rule(lambda v: isinstance(v.workload.recipients_per_message, int), whole=True),
+    "workload.unknown_share": Rule(lambda v: v.workload.unknown_share == 0),
+    "workload.trace": Rule(lambda v: v.workload.trace is None, whole=True),
+    "workload.resend": Rule(lambda v: v.workload.resend == "none", whole=True),
+    "client.strategy": Rule(lambda v: find_strategy(v.client.strategy).builtin, over_only=True),
+    "client.overflow": Rule(lambda v: policy_of(v.client, v.server) != "defer", over_only=True),
+    "client.over_limit_seen": Rule(lambda v: v.client.over_limit_seen == "any", over_only=True),
+    "client.give_up_after_refusals": Rule(lambda v: v.client.give_up_after_refusals is None, over_only=True),
+    "client.sizing": Rule(lambda v: v.client.sizing == "fixed", over_only=True),
+    "client.chunking": Rule(lambda v: not (v.client.chunking and v.server.chunking), whole=True),
+    "client.window_bytes": Rule(lambda v: v.client.window_bytes is None or is_stop_and_wait(v.client, v.server)),
+    "client.drain": Rule(lambda v: not v.client.drain or is_stop_and_wait(v.client, v.server)),
+    "client.connections": Rule(lambda v: v.client.connections == 1, whole=True),
+    "client.transactions_per_connection": Rule(lambda v: v.client.transactions_per_connection is None, whole=True),
+    "client.starttls": Rule(lambda v: not v.client.starttls, whole=True),
+    "client.reset_before_reuse": Rule(lambda v: not v.client.reset_before_reuse, whole=True),
+    "network.replies_per_read": Rule(
+        lambda v: v.client.strategy != "per-read" or v.network.replies_per_read is not None, over_only=True
+    ),
+    "server.limit_kind": Rule(lambda v: v.server.limit_kind == "transaction"),
+    "server.overflow_reply": Rule(_over_reply_fits, over_only=True),
+    "server.soft_error_limit": Rule(lambda v: v.server.soft_error_limit is None, whole=True),
+    "server.hard_error_limit": Rule(lambda v: v.server.hard_error_limit is None),
+    "server.reject_data_after_overflow": Rule(lambda v: not v.server.reject_data_after_overflow, over_only=True),
+    "server.data_failure_share": Rule(lambda v: v.server.data_failure_share == 0),
+    "server.greylist_s": Rule(lambda v: not v.server.greylist_s),
+    "server.messages_per_connection": Rule(lambda v: v.server.messages_per_connection is None, whole=True),
+    "server.sessions": Rule(lambda v: v.server.sessions is None, whole=True),
+    "destinations.N.name": Rule(lambda v: not v.destinations, whole=True),
+    "horizon_s": Rule(lambda v: v.horizon_s is None, whole=True),
+}
+"""Key → condition under which the forms hold."""
+
+TAKEN = frozenset({
+    "client.budget", "client.batch_size", "client.pipelining", "client.window_recipients", "client.stop_on_overflow",
+    "server.recipient_limit", "server.pipelining",
+})  # fmt: skip
+"""Keys whose values the forms take."""
+
+WITHOUT_EFFECT = frozenset({
+    # What is sent where all mailboxes are valid and the limit counts transactions.
+    "workload.message_bytes", "workload.domains", "workload.address_chars", "workload.arrivals",
+    "client.sorts_by_domain", "client.orcpt",
+    # Of a trace, of resends, of destinations: nothing where there are none.
+    "workload.trace_format", "workload.trace_messages", "workload.trace_recipient_factor", "workload.trace_speedup",
+    "workload.resends", "workload.resend_after_s", "destinations.N.weight", "destinations.N.connections",
+    # Presets stand for other keys.
+    "client.preset", "server.preset",
+    # Nothing is deferred, nothing learned, and one connection is within every total.
+    "client.retry_initial_s", "client.retry_factor", "client.retry_max_s", "client.expiry_s",
+    "client.sizing_forget_s", "client.connections_total",
+    # Times: they move no count.
+    "client.command_ms", "client.pause_ms", "network.profile", "network.rtt_ms", "network.bandwidth_mbit",
+    "network.tls_round_trips", "network.mss", "network.initial_window", "network.restart_after_idle", "network.nagle",
+    "network.delayed_ack_ms", "network.quick_acks", "network.loss", "server.workers", "server.read_buffer_bytes",
+    "server.wake_ms", "server.connect_service_ms", "server.ehlo_service_ms", "server.mail_service_ms",
+    "server.rcpt_service_ms", "server.refusal_ms", "server.data_service_ms", "server.text_service_ms",
+    # Reads are those of replies_per_read where a strategy looks at them.
+    "server.reply_buffer_bytes",
+    # Errors change nothing without an error limit; somebody is always accepted; chunking is the client's to use.
+    "server.overshoot_limit", "server.error_sleep_ms", "server.data_without_recipients", "server.data_failure_reply",
+    "server.chunking", "server.advertise_limits",
+})  # fmt: skip
+"""Keys that change no count where the rules hold."""
+
+
+def why_no_closed_form(scenario: Scenario) -> list[str]:
+    """Return why the closed forms do not hold, one ``key = value`` each; empty where they hold.
+
+    They hold for one message of a fixed number of valid recipients to one destination with a limit per transaction
+    answered by an over-limit 5yz, one connection at a time, flights of whole RCPT commands, and nothing else that
+    stops or delays a transaction.
+    """
+    view = View(scenario.workload, scenario.client, scenario.network, scenario.server, scenario.destinations,
+                scenario.horizon_s)  # fmt: skip
+    found = broken_rules(view, whole=True)
+    number = scenario.workload.recipients_per_message
+    if isinstance(number, int) and not are_followed(number, view):
+        found.append(f"workload.recipients_per_message = {number}: too many transactions to follow")
+    return found
+
+
+def broken_rules(view: View, *, whole: bool, limit_bites: bool = True) -> list[str]:
+    """Return the rules that do not hold at a destination, as ``key = value``.
+
+    Parameters
+    ----------
+    view : View
+        The destination.
+    whole : bool
+        Ask the rules about a message alone over one connection, too.
+    limit_bites : bool
+        False leaves out what matters only at a recipient limit.
+    """
+    has_limit = limit_bites and view.server.recipient_limit is not None
+    asked = ((key, rule) for key, rule in RULES.items() if (whole or not rule.whole))
+    return [_told(view, key) for key, rule in asked if (has_limit or not rule.over_only) and not rule.fits(view)]
+
+
+def are_followed(recipients: int, view: View) -> bool:
+    """Tell whether a message has few enough transactions to go through them one by one."""
+    least = min(view.server.recipient_limit or recipients, view.client.batch_size)
+    return -(-recipients // least) <= MOST_TRANSACTIONS
+
+
+def _told(view: View, key: str) -> str:
+    table, _, name = key.partition(".")
+    if table == "destinations":
+        return "destinations: several" if len(view.destinations) > 1 else "destinations: listed"
+    value = getattr(getattr(view, table), name) if name else getattr(view, table)
+    if key == "client.overflow":
+        value = policy_of(view.client, view.server)
+    return setting_text(key, value)
+
+
+def setting_text(key: str, value: object) -> str:
+    """Return a key with its value, as a reason."""
+    if value is None:
+        return f"{key} is not limited"
+    plain = isinstance(value, str | int | float)
+    return f"{key} = {json.dumps(value)}" if plain else f"{key} is drawn from a distribution"

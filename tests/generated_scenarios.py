@@ -1,0 +1,142 @@
+"""Scenarios over as many keys as possible, for laws that must hold whatever is set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from simsmtp.errors import InputError
+from simsmtp.model.scenario import Scenario
+
+# Drawn over few values each, so that what matters only together comes together.
+_SERVICE = st.sampled_from([0.0, 0.2, 3.0, {"dist": "exponential", "mean": 1.5}, {"dist": "gamma", "mean": 2, "cv": 2}])
+_RTT = st.sampled_from([0.0, 1.0, 50.0, 300.0, {"dist": "lognormal", "mean": 60, "cv": 1.0},
+                        {"dist": "uniform", "low": 0, "high": 100}])  # fmt: skip
+_OVERFLOW = st.sampled_from(["new-connection", "same-session", "defer", "bounce"])
+_REPLY = st.sampled_from([552, 452, 451, 550, 421, "451 4.5.3", "550 5.5.3", "421 4.5.3", "554 5.5.3", 450])
+_STRATEGY = st.sampled_from(["corrected", "one-stop", "per-read", "send-cursor", "send-cursor-silent", "aggregate",
+                             "budget", "shifted"])  # fmt: skip
+
+WORKLOAD = {
+    "recipients_per_message": st.integers(1, 40)
+    | st.sampled_from([{"dist": "geometric", "mean": 9}, {"dist": "zipf", "exponent": 1.3, "maximum": 40},
+                       {"dist": "empirical", "values": [1, 2, 30]}, {"dist": "lognormal", "mean": 8, "cv": 1.5},
+                       ]),
+    "message_bytes": st.sampled_from([1, 4096, 300_000, {"dist": "lognormal", "mean": 9000, "cv": 2}]),
+    "unknown_share": st.sampled_from([0.0, 0.0, 0.0, 0.1, 0.5, 1.0]),
+    "domains": st.sampled_from([1, 1, 2, 3]),
+    "resend": st.sampled_from(["none", "none", "none", "all", "failed"]),
+    "resend_after_s": st.sampled_from([0.0, 10.0]),
+}  # fmt: skip
+CLIENT = {
+    "strategy": _STRATEGY | st.just("corrected"),
+    "budget": st.integers(1, 5),
+    "overflow": _OVERFLOW | st.fixed_dictionaries({"452": _OVERFLOW, "552": _OVERFLOW}),
+    "sorts_by_domain": st.booleans(),
+    "over_limit_seen": st.sampled_from(["any", "any", "any", "452-in-company"]),
+    "give_up_after_refusals": st.sampled_from([None, None, None, 1, 3]),
+    "batch_size": st.sampled_from([1, 3, 7, 12, 50]),
+    "sizing": st.sampled_from(["fixed", "fixed", "rcptmax", "adaptive"]),
+    "sizing_forget_s": st.sampled_from([None, 1.0]),
+    "pipelining": st.sampled_from([True, True, False]),
+    "chunking": st.booleans(),
+    "window_recipients": st.sampled_from([None, None, 1, 2, 5]),
+    "window_bytes": st.sampled_from([None, None, None, 30, 80, 400]),
+    "drain": st.sampled_from([False, False, False, True]),
+    "command_ms": st.sampled_from([0.0, 0.0, 1.0, 20.0]),
+    "stop_on_overflow": st.booleans(),
+    "connections": st.sampled_from([1, 1, 2, 5]),
+    "connections_total": st.sampled_from([None, None, None, 1, 3]),
+    "transactions_per_connection": st.sampled_from([None, None, 1, 2]),
+    "retry_initial_s": st.sampled_from([0.5, 300.0]),
+    "expiry_s": st.sampled_from([432_000.0, 432_000.0, 0.0, 20.0]),
+    "starttls": st.booleans(),
+    "orcpt": st.booleans(),
+    "reset_before_reuse": st.booleans(),
+    "pause_ms": st.sampled_from([0.0, 0.0, 30.0]),
+}
+NETWORK = {
+    "profile": st.sampled_from(["pipe", "pipe", "tcp"]),
+    "rtt_ms": _RTT,
+    "bandwidth_mbit": st.sampled_from([None, 100.0, 2.0]),
+    "replies_per_read": st.sampled_from([None, 3]),
+    "tls_round_trips": st.sampled_from([1, 2]),
+}
+SERVER = {
+    "recipient_limit": st.sampled_from([None, 1, 4, 5, 10, 100]),
+    "limit_kind": st.sampled_from(["transaction", "transaction", "transaction", "domain", "connection",
+                                   "first-domain-only"]),
+    "overflow_reply": _REPLY | st.sampled_from([552, 452]),
+    "overshoot_limit": st.sampled_from([None, None, 0, 3]),
+    "soft_error_limit": st.sampled_from([None, None, 2]),
+    "error_sleep_ms": st.just(100.0),
+    "hard_error_limit": st.sampled_from([None, None, None, 2, 5]),
+    "reject_data_after_overflow": st.sampled_from([False, False, True]),
+    "data_without_recipients": st.sampled_from(["354", "554 5.5.1"]),
+    "data_failure_share": st.sampled_from([0.0, 0.0, 0.3, 1.0]),
+    "data_failure_reply": st.sampled_from(["451 4.3.0", 554]),
+    "greylist_s": st.sampled_from([None, None, None, 1.0, 400.0]),
+    "pipelining": st.sampled_from([True, True, True, False]),
+    "chunking": st.booleans(),
+    "advertise_limits": st.booleans(),
+    "messages_per_connection": st.sampled_from([None, None, 1, 3]),
+    "sessions": st.sampled_from([None, None, None, 1, 2]),
+    "workers": st.sampled_from([None, None, 1, 2]),
+    "refusal_ms": st.sampled_from([0.0, 5.0]),
+    "connect_service_ms": _SERVICE,
+    "ehlo_service_ms": _SERVICE,
+    "mail_service_ms": _SERVICE,
+    "rcpt_service_ms": _SERVICE,
+    "data_service_ms": _SERVICE,
+    "text_service_ms": _SERVICE,
+}  # fmt: skip
+
+
+@st.composite
+def scenarios(draw: st.DrawFn, messages: int = 30, *, drawn: bool = True) -> Scenario:
+    """Draw a scenario that sends so many messages at once.
+
+    Settings that do not go together are left out. Without `drawn` nothing in the scenario itself is left to chance, so
+    that a few messages show what many do.
+    """
+    tables: dict[str, Any] = {
+        name: draw(some_of(keys))
+        for name, keys in (("workload", WORKLOAD), ("client", CLIENT), ("network", NETWORK), ("server", SERVER))
+    }
+    tables["workload"]["messages"] = messages
+    if not drawn:
+        return scenario_of(
+            {name: {key: _fixed(value) for key, value in table.items()} for name, table in tables.items()}
+        )
+    if draw(st.sampled_from([False, False, False, True])):
+        tables["destinations"] = [
+            {"name": name, "weight": weight, "server": draw(some_of(SERVER)), "network": draw(some_of(NETWORK))}
+            for name, weight in (("a", 1.0), ("b", draw(st.sampled_from([0.3, 2.0]))))
+        ]
+    return scenario_of(tables)
+
+
+def _fixed(value: Any) -> Any:
+    """Return a value without chance: the mean of a distribution, no share between none and all."""
+    if isinstance(value, dict) and "dist" in value:
+        return value.get("value") or int(value.get("mean", 20))
+    return 0.0 if value in (0.1, 0.3, 0.5) else value
+
+
+def scenario_of(tables: dict[str, Any]) -> Scenario:
+    """Return a scenario of tables, without the keys that cannot stand beside the rest."""
+    while True:
+        try:
+            return Scenario.from_dict(tables)
+        except InputError as error:
+            *path, name = (error.key or "").split(".")
+            at: Any = tables
+            for part in path:
+                at = at[int(part)] if isinstance(at, list) else at[part]
+            del at[name]
+
+
+def some_of(keys: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw values for some of the keys; the others keep their defaults."""
+    return st.fixed_dictionaries({}, optional=keys)

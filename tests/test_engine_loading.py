@@ -1,0 +1,89 @@
+"""A compiled engine that cannot be imported or compiled is told once, and the reference engine does the work."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FINDER = """
+import importlib.abc, sys
+class Planted(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == {at!r}:
+            sys.meta_path.remove(self)
+            {act}
+sys.meta_path.insert(0, Planted())
+"""
+ASK = """
+import simsmtp, simsmtp.engines
+simsmtp.engines.expect(10**7)
+print(simsmtp.simulate({}, replications=3).engines)
+try:
+    simsmtp.simulate({}, engine="compiled")
+except simsmtp.InputError as error:
+    print(error)
+"""
+PLANTED = {
+    "numba cannot be imported": ("numba", "raise ImportError('planted')", "imported", "ImportError: planted"),
+    "llvmlite is missing": ("llvmlite", "raise ModuleNotFoundError('planted')", "imported", "ModuleNotFoundError"),
+    "numba has lost a private name": (
+        "simsmtp.engines.compiled.one_module",
+        "import numba.core.codegen as m; del m.JITCodeLibrary",
+        "imported",
+        "ImportError: cannot import name 'JITCodeLibrary'",
+    ),
+    "numba ends in another exception": ("numba", "raise AttributeError('planted')", "imported", "AttributeError"),
+    "the compiler breaks down": (
+        "simsmtp.engines.compiled.advance",
+        "import simsmtp.engines.compiled.one_module as m; m._Whole.finalize = lambda self: {}['planted']",
+        "compiled",
+        "KeyError: 'planted'",
+    ),
+}
+
+
+def planted(folder: Path, at: str, act: str) -> dict[str, str]:
+    """Return the environment of a process in which a package of that name, or the moment before it, is broken."""
+    if "." in at:
+        (folder / "sitecustomize.py").write_text(FINDER.format(at=at, act=act), encoding="utf-8")
+    else:
+        (folder / at).mkdir()
+        (folder / at / "__init__.py").write_text(act, encoding="utf-8")
+    paths = os.pathsep.join([str(folder), str(ROOT)])
+    return {**os.environ, "PYTHONPATH": paths, "SIMSMTP_CACHE_DIR": str(folder / "cache")}
+
+
+@pytest.mark.parametrize("situation", PLANTED)
+def test_auto_warns_once_and_compiled_is_refused_where(situation: str, tmp_path: Path) -> None:
+    pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
+    at, act, what, why = PLANTED[situation]
+    environment = planted(tmp_path, at, act)
+    done = subprocess.run(
+        [sys.executable, "-c", ASK], capture_output=True, text=True, env=environment, check=True, cwd=tmp_path
+    )
+    ran, refusal = done.stdout.splitlines()
+    assert ran == "{'reference': 3}"
+    assert refusal.startswith(f"engine: the compiled engine cannot be {what} here ({why}")
+    assert refusal.endswith("given: 'compiled'; allowed: reference, or auto")
+    assert done.stderr.count("the reference engine runs instead") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_command_says_it_in_one_line_with_the_right_code(tmp_path: Path) -> None:
+    pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
+    (tmp_path / "study.toml").write_text(
+        '[study]\nname = "much"\ntitle = "Much"\nreplications = 2\n[scenario.workload]\nmessages = 10\n[factors]\n'
+        '"client.strategy" = ["corrected"]\n',
+        encoding="utf-8",
+    )
+    environment = planted(tmp_path, "numba", "raise ImportError('planted')")
+    command = [sys.executable, "-m", "simsmtp", "run", "study.toml", "--no-figure", "--engine", "compiled"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("simsmtp: engine: the compiled engine cannot be imported here (ImportError: planted)")
+    assert len(done.stderr.splitlines()) == 1
