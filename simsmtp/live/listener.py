@@ -6,6 +6,7 @@ import asyncio
 import errno
 import ssl
 import time
+from asyncio import constants
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from simsmtp.model.scenario import Scenario
 TIMEOUT_S = 300.0
 """Longest wait for a whole command, or for 4 KiB of text (RFC 5321 section 4.5.3.2.7: at least 5 minutes)."""
 
+_RETRIED_AFTER_S = constants.ACCEPT_RETRY_DELAY + 0.1
 _STARVED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -96,6 +98,7 @@ class Listener:
         self.changed = asyncio.Event()
         self.failure: BaseException | None = None
         self._is_starved = self._is_closing = False
+        self._retried_at = 0.0
         server = plan_of(scenario).destinations[0].server
         self._plan = server._replace(offered=server.offered._replace(starttls=terms.tls is not None))
         self._terms = terms
@@ -123,28 +126,32 @@ class Listener:
 
     async def __aexit__(self, kind: object, *_: object) -> None:
         assert self._server is not None
+        loop = asyncio.get_running_loop()
         self._is_closing = True
-        self._server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if not self._is_starved:  # else asyncio has something left to try, see `_note_trouble`
-            asyncio.get_running_loop().set_exception_handler(self._handler_before)
+        await asyncio.sleep(self._retried_at - loop.time())  # asyncio would try again on a socket that is gone
+        self._server.close()
+        loop.set_exception_handler(self._handler_before)
         if self.failure and not kind:
             raise self.failure
 
     def _note_trouble(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Hear what asyncio has to say; it tries again each second to accept what it could not."""
         error = context.get("exception")
-        if self._is_closing and self._is_starved and isinstance(error, ValueError):
-            return  # asyncio was still to try again, and its socket is gone
         if not isinstance(error, OSError) or error.errno not in _STARVED:
             loop.default_exception_handler(context)
-        elif not self._is_starved and self._terms.warn:
+            return
+        self._retried_at = loop.time() + _RETRIED_AFTER_S
+        if not self._is_starved and self._terms.warn:
             self._is_starved = True  # once: it says so for every connection that waits, again and again
             self._terms.warn(f"connections have to wait until others end: {error.strerror}")
 
     def _welcome(self, wire: Wire) -> None:
+        if self._is_closing:
+            wire.close()
+            return
         task = asyncio.get_running_loop().create_task(self._serve(wire))
         self._tasks.add(task)
         task.add_done_callback(self._note_end)
