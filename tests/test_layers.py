@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from simsmtp.engines.sources import DECIDING_ROOMS
+
 PACKAGE = Path(__file__).parents[1] / "simsmtp"
 
 # Room → rooms it may import from. Its own room, errors.py, files.py and shown.py are always allowed.
@@ -90,6 +92,15 @@ def test_a_room_imports_only_from_the_rooms_below(room: str) -> None:
 def test_every_room_has_its_rule() -> None:
     rooms = {path.parent.relative_to(PACKAGE).parts[0] for path in FILES if path.parent != PACKAGE}
     assert rooms == set(MAY_IMPORT)
+
+
+def test_results_depend_on_every_room_that_engines_import() -> None:
+    """Presets end in the scenario, which is part of the address of results."""
+    known, ahead = set(), {"engines"}
+    while ahead:
+        known.add(room := ahead.pop())
+        ahead |= MAY_IMPORT[room] - known
+    assert set(DECIDING_ROOMS) == known - {"presets"}
 
 
 @pytest.mark.parametrize("package", HOMES)

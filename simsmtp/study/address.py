@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import simsmtp
+from simsmtp.engines.sources import DECIDING_ROOMS
 from simsmtp.errors import InputError
 from simsmtp.strategies.registry import find_strategy
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
 
 SCHEMA = 1
-_DECIDING = ("protocol", "policies", "strategies", "network", "engines", "model")
 _PACKAGE = Path(simsmtp.__file__).parent
 
 
@@ -24,7 +24,7 @@ _PACKAGE = Path(simsmtp.__file__).parent
 def code_hash(package: Path = _PACKAGE) -> str:
     """Return the hash of every source of a copy of the package that decides or draws, names included."""
     digest = hashlib.sha256()
-    for folder in _DECIDING:
+    for folder in DECIDING_ROOMS:
         for path in sorted((package / folder).rglob("*.py")):
             digest.update(f"{path.relative_to(package).as_posix()}\0".encode())
             digest.update(path.read_bytes() + b"\0")

@@ -18,10 +18,10 @@ from typing import Any
 import platformdirs
 
 import simsmtp
+from simsmtp.engines.sources import DECIDING_ROOMS
 from simsmtp.files import why_untrusted
 
 _PACKAGE = Path(simsmtp.__file__).parent
-_PARTS = ("protocol", "policies", "strategies", "network", "engines", "model")
 
 Advance = Callable[[Any], int]
 
@@ -62,5 +62,5 @@ def kernel(*, has_tcp: bool = False) -> Advance:
 
 @cache
 def _sources() -> bytes:
-    paths = sorted(path for part in _PARTS for path in (_PACKAGE / part).rglob("*.py"))
+    paths = sorted(path for part in DECIDING_ROOMS for path in (_PACKAGE / part).rglob("*.py"))
     return b"\0".join(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() for path in paths)
