@@ -78,4 +78,6 @@ def next_flight(window: Window, step: Step, waiting: int, data: Verb, sizes: Siz
         if rcpts == waiting:
             commands, octets, step = commands + rcpts, octets + rcpts * sizes.rcpt, Step.DATA
     last = step == Step.DATA and may_send(window, commands, rcpts, octets, data, sizes.data)
-    return Flight(reset, mail, rcpts, last, Step.END if last else step)
+    if last:  # no conditional expression: some Pythons make two returns of it, of different types to the compiler
+        step = Step.END
+    return Flight(reset, mail, rcpts, last, step)
