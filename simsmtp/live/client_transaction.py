@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from simsmtp.live.client_session import ClientSession, Command, Heard
 from simsmtp.live.steps import Steps
 from simsmtp.model.plan import ClientPlan
-from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets, ends_group
+from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets
 from simsmtp.protocol.text import content_of, text_of
 from simsmtp.protocol.wire import command_line
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
+from simsmtp.strategies.flight import Sizes, Step, next_flight
+from simsmtp.strategies.outcome import is_answered, nothing_committed
 from simsmtp.strategies.overflow import Overflow, after_final_reply, becomes, overflow_for, stops_sending
 from simsmtp.strategies.own_code import blamed, kept_alive, no_verdict
 from simsmtp.strategies.registry import strategy_of
 from simsmtp.strategies.seen import Seen, classify, classify_among, is_company
 from simsmtp.strategies.tally import empty_tally, observe
-from simsmtp.strategies.window import may_send, rcpts_that_fit, window_in_session
+from simsmtp.strategies.window import window_in_session
 
 
 class Addressed(NamedTuple):
@@ -86,6 +87,7 @@ class ClientTransaction:
         self._refused_in_a_row = 0
         self._answers: list[tuple[Seen, int, int]] = []  # what came back to the RCPTs: class, code, recipient
         self._mail_seen = Seen.CLOSED
+        self._step = Step.MAIL
 
     @property
     def unsent(self) -> list[int]:
@@ -95,7 +97,7 @@ class ClientTransaction:
     @property
     def answered(self) -> bool:
         """Whether DATA, BDAT or the text has had its final reply."""
-        return self.final_code > 0 or self._data_code >= 400
+        return is_answered(self.final_code, self._data_code)
 
     @property
     def overflow(self) -> Overflow:
@@ -104,11 +106,9 @@ class ClientTransaction:
 
     def run(self) -> Steps:
         """Go through the transaction; the result is in the attributes and `fates`."""
-        script = deque([*([Verb.RSET] if self._session.needs_reset else []), Verb.MAIL, Verb.RCPT, self._data])
-        while script:
-            if script[0] == self._data and not self.tally.accepted:
-                break  # every RCPT has been answered and none accepted: there is nothing to send
-            flight = self._next_flight(script)
+        self._step = Step.RESET if self._session.needs_reset else Step.MAIL
+        while self._step < Step.DATA or (self._step == Step.DATA and self.tally.accepted):
+            flight = self._next_flight()
             yield from self._session.exchange(flight, stops=self._is_reason_to_stop if self._window.drain else None)
             self._read_replies()
             if self.refused_at_mail and self._data_code == 354:
@@ -116,8 +116,9 @@ class ClientTransaction:
                 self._session.fail("the server asks for a text after it refused MAIL")
             if self._session.is_closed or self.refused_at_mail or self.gave_up:
                 return
-            if script and self.tally.over and stops_sending(self._plan.stop_on_overflow, self.overflow):
-                script = deque([self._data])
+            over = self._step < Step.END and self.tally.over
+            if over and stops_sending(self._plan.stop_on_overflow, self.overflow):
+                self._step = Step.DATA
         if self._data_code == 354:
             # DATA may be accepted although no RCPT was: then a lone dot ends it (RFC 2920 section 3.1).
             octets = self._mail.octets if self.tally.accepted else LONE_DOT_OCTETS
@@ -129,7 +130,7 @@ class ClientTransaction:
     def fates(self) -> Iterator[Fate]:
         """Yield what became of the recipients, in order: for those not sent nothing is yielded."""
         is_committed = 200 <= self.final_code < 300
-        if self._session.is_closed and not is_committed:
+        if nothing_committed(self._session.is_closed, self.final_code):
             # 421, or a connection gone before the final reply: nothing was committed, everything defers.
             yield from (Fate(number, Verdict.DEFER, False) for number, _ in self._mail.recipients)
             return
@@ -150,28 +151,15 @@ class ClientTransaction:
             final = becomes(verdict, seen, code, self._over_code, final_code, plan.for_452, plan.for_552)
             yield Fate(recipient, final, is_committed and seen == Seen.ACCEPTED)
 
-    def _next_flight(self, script: deque[Verb]) -> list[Command]:
-        """Take from the front of the script what may be unanswered at once."""
-        flight: list[Command] = []
-        commands = rcpts = octets = 0
-        while script:
-            verb, size = script[0], self._plan.octets[script[0]]
-            if verb == Verb.RCPT:
-                waiting = len(self._mail.recipients) - self._next
-                rcpts = min(waiting, rcpts_that_fit(self._window, commands, rcpts, octets, size))
-                flight += map(self._rcpt, range(self._next, self._next + rcpts))
-                self._next += rcpts
-                if rcpts < waiting:
-                    break
-                commands, octets = commands + rcpts, octets + rcpts * size
-            elif may_send(self._window, commands, rcpts, octets, verb, size):
-                flight.append(self._command(verb))
-                commands, octets = commands + 1, octets + size
-            else:
-                break
-            if ends_group(script.popleft()):
-                break
-        return flight
+    def _next_flight(self) -> list[Command]:
+        """Return the commands that may be unanswered at once, from where the last flight ended."""
+        of, place = self._plan.octets, self._next
+        sizes = Sizes(of[Verb.RSET], of[Verb.MAIL], of[Verb.RCPT], of[self._data])
+        flight = next_flight(self._window, self._step, len(self._mail.recipients) - place, self._data, sizes)
+        self._step, self._next = flight.step, place + flight.rcpts
+        before = [verb for verb, is_in in ((Verb.RSET, flight.reset), (Verb.MAIL, flight.mail)) if is_in]
+        after = [self._data] if flight.data else []
+        return [*map(self._command, before), *map(self._rcpt, range(place, self._next)), *map(self._command, after)]
 
     def _rcpt(self, place: int) -> Command:
         number, address = self._mail.recipients[place]

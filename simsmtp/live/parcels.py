@@ -11,6 +11,7 @@ from simsmtp.model.histogram import bucket_of
 from simsmtp.model.records import RecipientRow, Responses
 from simsmtp.model.totals import Totals, responses_of
 from simsmtp.protocol.ledger import LEDGER_NAMES, Ledger, ledger_class
+from simsmtp.strategies.sizing import transactions_for
 
 _NEVER = -1
 
@@ -153,7 +154,7 @@ class Parcels:
 
     def batches(self, size: int) -> int:
         """Return how many transactions of `size` recipients are waiting."""
-        return sum(-(-parcel.pending // size) for _, _, parcel in self._queue)
+        return sum(transactions_for(parcel.pending, size) for _, _, parcel in self._queue)
 
     def next_due_ns(self) -> int | None:
         """Return when the next deferred recipients become ready."""

@@ -20,9 +20,10 @@ from simsmtp.model.streams import Streams
 from simsmtp.model.workload import Arrival, arrivals, valid_mailboxes
 from simsmtp.strategies.counting import Verdict
 from simsmtp.strategies.order import number_at
+from simsmtp.strategies.outcome import begins_anew, is_worth_connecting, may_connect, may_go_on
 from simsmtp.strategies.overflow import keeps_connection
 from simsmtp.strategies.retry import backoff, is_expired, next_attempt
-from simsmtp.strategies.sizing import Sizing, learn, next_size, still_known
+from simsmtp.strategies.sizing import learn, next_size, still_known
 
 
 class Sending:
@@ -102,9 +103,9 @@ class Sending:
 
     def wants_connection(self, open_now: int, starting: int) -> bool:
         """Tell whether a further connection is worth it and allowed."""
-        if open_now >= min(self._destination.connections, self.client.connections_total):
+        if not may_connect(open_now, self._destination.connections, open_now, self.client.connections_total):
             return False
-        return bool(self.parcels) and self.parcels.batches(self._size()) > starting
+        return bool(self.parcels) and is_worth_connecting(self.parcels.batches(self._size()), starting)
 
     def session(self) -> ClientSession:
         """Return the client's side of a new connection."""
@@ -123,11 +124,11 @@ class Sending:
 
     def may_go_on(self, session: ClientSession) -> bool:
         """Tell whether a session takes a further transaction, of what is queued."""
-        most = self.client.transactions_per_connection
-        if self.client.sizing == Sizing.RCPTMAX and (mailmax := session.offered.mailmax):
-            most = min(most, mailmax)
-        usable = not session.is_closed and not session.is_over and session.transactions < most
-        return usable and bool(self.parcels)
+        client, mailmax = self.client, session.offered.mailmax
+        most, so_far = client.transactions_per_connection, session.transactions
+        return bool(self.parcels) and may_go_on(
+            session.is_closed, session.is_over, so_far, most, client.sizing, mailmax
+        )
 
     def close(self, session: ClientSession) -> None:
         """Note that a session is over."""
@@ -164,7 +165,7 @@ class Sending:
         for recipient in recipients[: transaction.tried]:
             parcel.attempts[recipient] += 1
         self.parcels.rcpt_commands += transaction.tried
-        if transaction.refused_at_mail and session.is_closed and session.committed:
+        if begins_anew(transaction.refused_at_mail, session.is_closed, session.committed):
             parcel.requeue(recipients)  # the connection is spent, its last transaction was not: go on with a new one
         else:
             self._settle(parcel, session, transaction)
