@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from experiment_texts import tried
+from played_sender import PlayedSender
 from wire_account import account, codes_in
 
 from simsmtp import Scenario
@@ -24,12 +25,13 @@ from simsmtp.live.incoming import IncomingText
 from simsmtp.live.lines import COMMAND_OCTETS, REPLY_OCTETS, Lines
 from simsmtp.live.mailboxes import Mailboxes
 from simsmtp.live.replies import MOST_LINES, Replies
-from simsmtp.live.sending import Sending
 from simsmtp.live.served import Served
 from simsmtp.live.server_session import ServerSession
-from simsmtp.live.steps import Poll, Read, StartTls, Steps, Write
+from simsmtp.live.steps import Close, Connect, Poll, Read, StartTls, Step, Write
 from simsmtp.live.text import TextEnd
 from simsmtp.model.plan import plan_of
+from simsmtp.model.records import RecipientRow
+from simsmtp.peers.accounting import Message
 from simsmtp.protocol.capabilities import parse_ehlo
 
 NEXT, EARLY, LATE, GONE = b"\x1e", b"\x1c", b"\x1f", b"\x1d"
@@ -152,21 +154,22 @@ class Peer:
         """Whether it has nothing more to say."""
         return not self._pieces
 
-    def drive(self, session: ClientSession, steps: Steps) -> None:
+    def do(self, session: ClientSession, step: Step) -> None:
         """Do what a client asks for."""
-        for count, step in enumerate(steps):
-            assert count < MOST_STEPS, "does not end"
-            if isinstance(step, Write):
-                assert not session.is_closed or step.octets == b"QUIT\r\n"
-                self.written += step.octets
-            elif isinstance(step, Read):
-                self._tell(session, self._pieces.pop() if self._pieces else b"")
-            elif isinstance(step, Poll):
-                while self._pieces and self._pieces[-1].startswith(EARLY):
-                    self._tell(session, self._pieces.pop())
-            elif isinstance(step, StartTls):
-                self.written.clear()  # both sides begin anew (RFC 3207 section 4.2)
-                self.said[:] = b"220 tls\r\n"
+        if isinstance(step, Connect):
+            self.written.clear()
+            self.said.clear()
+        elif isinstance(step, Write):
+            assert not session.is_closed or step.octets == b"QUIT\r\n"
+            self.written += step.octets
+        elif isinstance(step, Read):
+            self._tell(session, self._pieces.pop() if self._pieces else b"")
+        elif isinstance(step, Poll):
+            while self._pieces and self._pieces[-1].startswith(EARLY):
+                self._tell(session, self._pieces.pop())
+        elif isinstance(step, StartTls):
+            self.written.clear()  # both sides begin anew (RFC 3207 section 4.2)
+            self.said[:] = b"220 tls\r\n"
 
     def _tell(self, session: ClientSession, piece: bytes) -> None:
         piece = piece.removeprefix(EARLY)
@@ -198,63 +201,44 @@ def client(data: bytes) -> None:
     head, _, rest = data.partition(b"\n")
     head = _chosen(head, CLIENTS)
     scenario = CLIENT_SCENARIOS[head]
-    sending = Sending(scenario, now=lambda: 0, seed=0, replication=0, dialogue=None)
-    sending.wake()
+    player = PlayedSender(scenario)
     peer = Peer([piece for piece in rest.split(NEXT) if piece])
     accepted: Counter[tuple[str, str]] = Counter()
     refusals: dict[tuple[str, str], set[int]] = {}
     is_sure = True
-    for _ in range(MOST_SESSIONS):
-        if peer.is_done or not sending.parcels:
+    for count, (session, step) in enumerate(player.asked()):
+        assert count < MOST_STEPS, "does not end"
+        if isinstance(step, Connect) and (peer.is_done or player.accounts.connections > MOST_SESSIONS):
             break
-        peer.written.clear()
-        peer.said.clear()
-        session = sending.session()
-        peer.drive(session, session.open())
-        while sending.may_go_on(session):
-            peer.drive(session, sending.transaction(session))
-        peer.drive(session, session.quit())
-        sending.close(session)
-        told = account(bytes(peer.written), codes_in(bytes(peer.said)))
-        accepted += told.accepted
-        for who, codes in told.refusals.items():
-            refusals.setdefault(who, set()).update(codes)
-        is_sure &= not session.fault
-        _check_places(sending)
-    mine = _accepted(sending)
+        peer.do(session, step)
+        if isinstance(step, Close):
+            told = account(bytes(peer.written), codes_in(bytes(peer.said)))
+            accepted += told.accepted
+            for who, codes in told.refusals.items():
+                refusals.setdefault(who, set()).update(codes)
+            is_sure &= not session.fault
+            player.check_places()
+    rows = player.rows()
+    assert len(rows) == scenario.workload.messages * scenario.workload.recipients_per_message
+    mine, with_ndr = _told(player, rows)
     assert mine <= accepted, (mine, accepted)
     assert mine == accepted or not is_sure
-    assert sum(sending.parcels.ledger().values()) == sum(len(parcel.valid) for parcel in sending.parcels.every)
     if head not in BUGGY:
         least = 400 if head == b"bounce" else 500
-        for sender, address in _with_ndr(sending):
+        for sender, address in with_ndr:
             said = refusals.get((sender, address), set()) | refusals.get((sender, ""), set())
             assert any(code >= least for code in said), (sender, address, said)
 
 
-def _with_ndr(sending: Sending) -> list[tuple[str, str]]:
-    book = sending._addresses
-    rows = [row for row in sending.parcels.rows() if row.ndr]
-    return [(book.sender(row.message), book.recipient(row.recipient, exists=row.valid)) for row in rows]
+def _who(player: PlayedSender, row: RecipientRow) -> tuple[str, str]:
+    message = Message(row.message, 0, 0, row.recipient + 1, [row.valid] * (row.recipient + 1))
+    return player.encoder.sender(message), player.encoder.recipient(message, row.recipient)
 
 
-def _accepted(sending: Sending) -> Counter[tuple[str, str]]:
-    addresses = sending._addresses
-    found: Counter[tuple[str, str]] = Counter()
-    for row in sending.parcels.rows():
-        who = addresses.sender(row.message), addresses.recipient(row.recipient, exists=row.valid)
-        if row.accepted:
-            found[who] += row.accepted
-    return found
-
-
-def _check_places(sending: Sending) -> None:
-    """Between transactions every recipient is settled, waits for its retry, or is queued: one of the three."""
-    for parcel in sending.parcels.every:
-        assert parcel.in_flight == 0
-        settled = [number for number, is_settled in enumerate(parcel.is_settled) if is_settled]
-        waiting = [*parcel.deferred, *parcel._again, *range(parcel._next, len(parcel.valid))]
-        assert sorted(settled + waiting) == list(range(len(parcel.valid)))
+def _told(player: PlayedSender, rows: list[RecipientRow]) -> tuple[Counter[tuple[str, str]], list[tuple[str, str]]]:
+    """Return how often each was accepted, and who has an NDR, by sender and recipient."""
+    accepted = Counter({_who(player, row): row.accepted for row in rows if row.accepted})
+    return accepted, [_who(player, row) for row in rows if row.ndr]
 
 
 # -- parsers ------------------------------------------------------------------------------------------------------

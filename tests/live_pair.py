@@ -7,10 +7,11 @@ from collections import Counter, defaultdict
 from typing import NamedTuple
 
 from simsmtp import Scenario
-from simsmtp.live.delivery import Delivered, Delivery, How
+from simsmtp.live.delivery import Delivered, Delivery
 from simsmtp.live.listener import Listener, Terms
 from simsmtp.live.places import Place
 from simsmtp.live.served import Served
+from simsmtp.live.thread import How
 from simsmtp.model.records import DialogueRow, Output
 from simsmtp.protocol.commands import Verb
 

@@ -55,6 +55,33 @@ def test_serve_and_send_agree_on_who_was_accepted(tmp_path: Path) -> None:
     assert lines_in(mine) == 250
 
 
+def test_one_file_says_what_goes_to_which_of_two_servers(tmp_path: Path) -> None:
+    case = tmp_path / "two.toml"
+    case.write_text(
+        """[scenario.workload]
+recipients_per_message = 40
+[scenario.client]
+strategy = "one-stop"
+[[scenario.destinations]]
+name = "wide"
+[[scenario.destinations]]
+name = "narrow"
+server.recipient_limit = 5
+"""
+    )
+    named = ["--json", "--destination"]
+    with serving(*named, "wide", str(case)) as (_, wide), serving(*named, "narrow", str(case)) as (server, narrow):
+        sent = send(f"wide={wide}", f"narrow={narrow}", str(case), "--json", "--quiet")
+        assert sent.returncode == 0, sent.stderr
+        server.send_signal(signal.SIGINT)
+        account = json.loads(server.communicate(timeout=30)[0])
+    rows = json.loads(sent.stdout)["recipients"]
+    to = {name: [row for row in rows if row["destination"] == name] for name in ("wide", "narrow")}
+    assert {row["ledger"] for row in to["wide"]} == {"delivered"}
+    assert account["accepted"] == 6  # 5 at first, the first of the refused at second
+    assert sum(row["ledger"] == "false_ndr" for row in to["narrow"]) == len(to["narrow"]) - 6
+
+
 def test_send_shows_the_ledger_and_the_dialogue() -> None:
     with serving() as (_, place):
         sent = send(place, "--set", "workload.recipients_per_message=2", "--dialogue", "--quiet")
@@ -87,6 +114,9 @@ def test_a_server_that_is_stopped_leaves_whole_rows(tmp_path: Path, sign: signal
         (["::1:2525"], ["not a place", "[::1]:2525"]),
         (["a..b:25", "--allow-remote", "a..b"], ["not a place"]),
         (["nosuch.invalid:25", "--allow-remote", "nosuch.invalid"], ["no connection", "nosuch.invalid:25"]),
+        (["127.0.0.1:1", "127.0.0.1:2", "case.toml"], ["NAME=HOST:PORT", "given twice"]),
+        (["a=127.0.0.1:1", "a=127.0.0.1:2"], ["NAME=HOST:PORT", "given twice", "a=127.0.0.1:2"]),
+        (["a=127.0.0.1:1", "b=127.0.0.1:2"], ["the scenario has one destination"]),
         (["127.0.0.1:1", "--tls-ca", "/nowhere/ca.pem"], ["--tls-ca", "cannot be used"]),
     ],
 )

@@ -225,14 +225,17 @@ def test_destinations_are_no_formulas_in_rows_of_recipients(tmp_path: Path) -> N
 
 
 def test_what_a_peer_says_commands_no_terminal() -> None:
-    from simsmtp.live.dialogue import Dialogue, Place
+    from simsmtp.live.client_session import ClientSession
+    from simsmtp.live.dialogue import Dialogue
+    from simsmtp.live.encoding import Written
+    from simsmtp.peers.flight import NOBODY, ReplyRecord
     from simsmtp.protocol.commands import Verb
 
     lines: list[str] = []
-    dialogue = Dialogue(lambda: 0, lines.append)
-    dialogue.command(Place(1, 0, 0), Verb.RCPT, 0, 9, b"RCPT TO:<\x1b[2J\x9b@x>")
-    dialogue.reply(Place(1, 0, 0), Verb.RCPT, 0, 0, 250, 0, ["250 \x1b]0;owned\x07 \u202e ok"])
-    dialogue.close(Place(1, 0, 0), "sent \x1b[31m")
+    dialogue, session = Dialogue(lambda: 0, lines.append), ClientSession(1, "\x1b[1m")
+    dialogue.command(session, Written(Verb.RCPT, b"RCPT TO:<\x1b[2J\x9b@x>"))
+    dialogue.reply(session, ReplyRecord(Verb.RCPT, NOBODY, 250, 0, 0), ["250 \x1b]0;owned\x07 \u202e ok"])
+    dialogue.close(session, "sent \x1b[31m")
     assert [OBEYED.search(one) for one in lines] == [None] * 3
     assert r"RCPT TO:<\x1b[2J\x9b@x>" in lines[0]
 

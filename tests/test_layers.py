@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "trace": {"model", "protocol", "strategies"},
     "analysis": {"model"},
     "study": {"analysis", "engines", "model", "presets", "protocol", "strategies", "_version"},
-    "live": {"model", "protocol", "policies", "strategies"},
+    "live": {"peers", "model", "protocol", "policies", "strategies"},
     "audit": {"engines", "live", "model", "protocol"},
     "calibration": {"engines", "model", "protocol", "_version"},
     "lab": {"audit"},

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from live_pair import LOOPBACK, deliver
+from played_sender import PlayedSender
 
 from simsmtp import Scenario
 from simsmtp.errors import InputError
-from simsmtp.live.client_session import ClientSession
-from simsmtp.live.delivery import Delivery, How
+from simsmtp.live.delivery import Delivery
 from simsmtp.live.lines import COMMAND_OCTETS, REPLY_OCTETS, Lines
 from simsmtp.live.listener import Listener, Terms
 from simsmtp.live.mailboxes import Mailboxes
 from simsmtp.live.places import Place, place_in
-from simsmtp.live.sending import Sending
 from simsmtp.live.served import Served
 from simsmtp.live.server_session import ServerSession
-from simsmtp.live.steps import Read, StartTls, Steps, Write
+from simsmtp.live.steps import Read, Write
+from simsmtp.live.thread import How
 from simsmtp.model.plan import plan_of
 
 SMALL = Scenario(server={"recipient_limit": 3})
@@ -131,50 +131,22 @@ def test_an_endless_line_is_refused_and_not_kept() -> None:
 # -- client -------------------------------------------------------------------------------------------------------
 
 
-def sending_of(scenario: Scenario) -> Sending:
-    return Sending(scenario, now=time.monotonic_ns, seed=0, replication=0, dialogue=None)
-
-
-def drive(session: ClientSession, steps: Steps, answer: Callable[[bytes], bytes], unread: bytearray) -> None:
-    """Do what a client asks for, with a server that is a function from what was written to what is read."""
-    for count, step in enumerate(steps):
-        assert count < 10_000, "does not end"
-        if isinstance(step, Write):
-            unread += answer(step.octets)
-        elif isinstance(step, Read):
-            session.receive(bytes(unread))
-            unread.clear()
-        elif isinstance(step, StartTls):
-            session.fail("no TLS here")
-
-
-def one_session(sending: Sending, banner: bytes, answer: Callable[[bytes], bytes]) -> ClientSession:
-    sending.wake()
-    session, unread = sending.session(), bytearray(banner)
-    drive(session, session.open(), answer, unread)
-    while sending.may_go_on(session):
-        drive(session, sending.transaction(session), answer, unread)
-    drive(session, session.quit(), answer, unread)
-    sending.close(session)
-    return session
-
-
 @settings(max_examples=300, deadline=None)
 @given(pieces=st.lists(st.one_of(st.binary(max_size=60), st.sampled_from([
     b"220 x\r\n", b"250-x\r\n250 PIPELINING\r\n", b"250 ok\r\n", b"250 ok\r\n" * 5, b"354 go\r\n", b"452 4.5.3 no\r\n",
     b"552 no\r\n", b"421 bye\r\n", b"250", b"250-\r\n" * 50, b"999 x\r\n", b"25\r\n"])), max_size=25))  # fmt: skip
 def test_a_client_survives_any_server(pieces: list[bytes]) -> None:
     coming = iter(pieces)
-    sending = sending_of(Scenario(workload={"recipients_per_message": 4}, server={"recipient_limit": 100}))
+    player = PlayedSender(Scenario(workload={"recipients_per_message": 4}, server={"recipient_limit": 100}))
     said = bytearray()
 
     def answer(octets: bytes) -> bytes:
         said.extend(octets)
         return next(coming, b"")
 
-    session = one_session(sending, next(coming, b""), answer)
-    assert session.is_closed or sending.is_finished or session.fault
-    accepted = sum(row.accepted for row in sending.parcels.rows())
+    (session,) = player.play(next(coming, b""), answer)
+    assert session.is_closed or player.sender.is_finished or session.fault
+    accepted = sum(row.accepted for row in player.rows())
     assert accepted == 0 or said.count(b"\r\n.\r\n") > 0
 
 
@@ -186,7 +158,7 @@ CODES = st.lists(st.sampled_from([250, 251, 450, 452, 550, 552, 553]), min_size=
 def test_every_reply_goes_to_its_own_recipient(codes: list[int], window: int | None, cut: int) -> None:
     """Accepted are exactly the recipients whose own RCPT was answered 2yz."""
     client = {"window_recipients": window, "stop_on_overflow": False}
-    sending = sending_of(Scenario(workload={"recipients_per_message": 12}, client=client))
+    player = PlayedSender(Scenario(workload={"recipients_per_message": 12}, client=client))
     left: Iterator[int] = iter(codes)
     in_text = False
 
@@ -207,8 +179,8 @@ def test_every_reply_goes_to_its_own_recipient(codes: list[int], window: int | N
                 out += b"250-x\r\n250 PIPELINING\r\n" if line.startswith(b"EHLO") else b"250 ok\r\n"
         return out
 
-    one_session(sending, b"220 hi\r\n", answer)
-    accepted = {row.recipient for row in sending.parcels.rows() if row.accepted}
+    player.play(b"220 hi\r\n", answer)
+    accepted = {row.recipient for row in player.rows() if row.accepted}
     assert accepted == {place for place, code in enumerate(codes) if code < 300}
 
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from played_sender import PlayedSender
 
 from simsmtp import Scenario
 from simsmtp.live.client_session import ClientSession
-from simsmtp.live.sending import Sending
-from simsmtp.live.steps import Poll, Read, Steps, Write
+from simsmtp.live.steps import Connect, Poll, Read, Write
 
 CODES = st.sampled_from([250, 250, 250, 250, 251, 354, 354, 421, 450, 451, 452, 550, 552, 554])
 MOST_CONNECTIONS = 20
@@ -46,8 +46,7 @@ class Conversation(RuleBasedStateMachine):
     @initialize(client=st.sampled_from(CLIENTS), recipients=st.integers(1, 12), messages=st.integers(1, 3))
     def begin(self, client: dict[str, object], recipients: int, messages: int) -> None:
         workload = {"recipients_per_message": recipients, "messages": messages, "message_bytes": 80}
-        self.sending = Sending(Scenario.from_dict({"workload": workload, "client": client}), now=lambda: 0)
-        self.sending.wake()
+        self.player = PlayedSender(Scenario.from_dict({"workload": workload, "client": client}))
         self.total = recipients * messages
         self.book: list[Transaction] = []
         self.waits = False
@@ -58,22 +57,18 @@ class Conversation(RuleBasedStateMachine):
     # -- the sender's side --------------------------------------------------------------------------------------
 
     def _sessions(self) -> Iterator[object]:
-        while self.sending.parcels and self.sending.parcels.connections < MOST_CONNECTIONS:
-            self.unanswered: list[tuple[str, str]] = [("BANNER", "")]
-            self.pending, self.extra = bytearray(), 0
-            self.in_text = False
-            self.unread = b""
-            self.open: Transaction | None = None
-            self.session = self.sending.session()
-            yield from self._steps(self.session.open())
-            while self.sending.may_go_on(self.session):
-                yield from self._steps(self.sending.transaction(self.session))
-            yield from self._steps(self.session.quit())
-            self.sending.close(self.session)
-
-    def _steps(self, steps: Steps) -> Iterator[object]:
-        for step in steps:
-            if isinstance(step, Write):
+        """Do what the sender asks for; its retries come as soon as there is nothing else to do."""
+        for session, step in self.player.asked():
+            self.session = session
+            if isinstance(step, Connect):
+                if self.player.accounts.connections > MOST_CONNECTIONS:
+                    return
+                self.unanswered: list[tuple[str, str]] = [("BANNER", "")]
+                self.pending, self.extra = bytearray(), 0
+                self.in_text = False
+                self.unread = b""
+                self.open: Transaction | None = None
+            elif isinstance(step, Write):
                 self._hear(step.octets)
             elif isinstance(step, Poll) and self.pending:
                 self._give(len(self.pending))
@@ -177,14 +172,14 @@ class Conversation(RuleBasedStateMachine):
     @precondition(lambda self: not self.waits)
     @rule()
     def nothing_is_left_to_say(self) -> None:
-        assert not self.sending.parcels or self.sending.parcels.connections == MOST_CONNECTIONS
+        assert self.player.sender.is_finished or self.player.accounts.connections > MOST_CONNECTIONS
 
     # -- what must hold -----------------------------------------------------------------------------------------
 
     @invariant()
     def every_recipient_is_in_one_class(self) -> None:
-        if hasattr(self, "sending"):
-            assert self.sending.parcels.ledger().total() == self.total
+        if hasattr(self, "player"):
+            assert self.player.accounts.standing().total() == self.total
 
     @invariant()
     def little_is_kept(self) -> None:
@@ -193,7 +188,7 @@ class Conversation(RuleBasedStateMachine):
             assert len(self.session.heard) <= self.total + 5
 
     def teardown(self) -> None:
-        if not hasattr(self, "sending"):
+        if not hasattr(self, "player"):
             return
         while self.waits:
             self.go_away(False)
@@ -204,8 +199,8 @@ class Conversation(RuleBasedStateMachine):
                 accepted[address] += 200 <= code < 300 and 200 <= one.final < 300
                 refused[address] += code >= 400 or one.final >= 400
         mine, failed = Counter[str](), Counter[str]()
-        for row in self.sending.parcels.rows():
-            address = self.sending._addresses.recipient(row.recipient, exists=True)
+        for row in self.player.rows():
+            address = self.player.encoder._book.recipient(row.recipient)
             mine[address] += row.accepted
             failed[address] += row.ndr
         # A reply that was given may not have arrived, so the sender may know less, never more.

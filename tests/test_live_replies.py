@@ -8,13 +8,15 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_live_hostile import against, drive, sending_of
+from played_sender import PlayedSender
+from test_live_hostile import against
 
 from simsmtp import Scenario
 from simsmtp.errors import InputError
-from simsmtp.live.delivery import Delivery, How
+from simsmtp.live.delivery import Delivery
 from simsmtp.live.places import Place
 from simsmtp.live.replies import MOST_LINES, Replies
+from simsmtp.live.thread import How
 
 NO_REPLY, BARE, ENDLESS = "a line that is no reply", "a reply with a bare CR, LF or NUL", "a reply line without end"
 # What is told as soon as these octets are there, though no line has ended.
@@ -134,9 +136,8 @@ class Surplus:
 @pytest.mark.parametrize("arrives", ["with it", "between the flights"])
 def test_a_surplus_reply_is_no_answer_to_the_next_command(behind: bytes, arrives: str) -> None:
     """Taken for the answer to the next command, it would shift every answer that follows by one."""
-    sending = sending_of(Scenario(workload={"recipients_per_message": 3}, client={"pipelining": False}))
-    sending.wake()
-    session, server, unread, later = sending.session(), Surplus(behind), bytearray(b"220 x\r\n"), bytearray()
+    player = PlayedSender(Scenario(workload={"recipients_per_message": 3}, client={"pipelining": False}))
+    server, later = Surplus(behind), bytearray()
 
     def answer(octets: bytes) -> bytes:
         said = server.answer(octets)
@@ -146,20 +147,11 @@ def test_a_surplus_reply_is_no_answer_to_the_next_command(behind: bytes, arrives
             return before
         return said
 
-    def driven(steps: object) -> object:
-        for step in steps:  # type: ignore[attr-defined]
-            if type(step).__name__ == "Poll" and later:
-                session.receive(bytes(later))
-                later.clear()
-            yield step
-
-    drive(session, driven(session.open()), answer, unread)  # type: ignore[arg-type]
-    if sending.may_go_on(session):
-        drive(session, driven(sending.transaction(session)), answer, unread)  # type: ignore[arg-type]
+    (session,) = player.play(b"220 x\r\n", answer, early=later)
     assert session.fault == "a reply to nothing; received: '250 surplus'"
     asked = [line[:4] for line in server.heard]
     assert asked[-1] == behind, "nothing was written after it"
-    assert sum(row.accepted for row in sending.parcels.rows()) == 0
+    assert sum(row.accepted for row in player.rows()) == 0
 
 
 def test_a_surplus_reply_on_a_real_connection_is_told_at_once() -> None:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from live_pair import LOOPBACK, deliver, ledger, pair
+from live_pair import LOOPBACK, commands, deliver, fates, ledger, pair
+from played_sender import PlayedSender
 
 from simsmtp import Scenario
+from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
 from simsmtp.live.client_session import ClientSession
-from simsmtp.live.delivery import Delivery, How
+from simsmtp.live.delivery import Delivered, Delivery
 from simsmtp.live.listener import Listener, Terms
 from simsmtp.live.mailboxes import Mailboxes
 from simsmtp.live.places import Place, place_in, reason_of
-from simsmtp.live.sending import Sending
 from simsmtp.live.served import Served, ServedRow
+from simsmtp.live.steps import Close
+from simsmtp.live.thread import How
 from simsmtp.live.wire import Wire
-
-MINUTE_NS = 60 * 10**9
+from simsmtp.model.records import Output
 
 
 def scenario(recipients: int, **tables: dict[str, Any]) -> Scenario:
@@ -29,14 +34,24 @@ def scenario(recipients: int, **tables: dict[str, Any]) -> Scenario:
     return Scenario.from_dict({"workload": workload, **tables})
 
 
-def test_what_cannot_be_sent_over_a_socket_is_an_input_error() -> None:
-    two = {"destinations": [{"weight": 1.0}, {"weight": 1.0}]}
+TWO = {
+    "destinations": [{"name": "big", "weight": 2.0}, {"name": "small", "weight": 1.0, "server": {"recipient_limit": 5}}]
+}
+
+
+@pytest.mark.parametrize(
+    ("tables", "places"),
+    [(TWO, LOOPBACK), (TWO, {"big": LOOPBACK}), (TWO, {"big": LOOPBACK, "smal": LOOPBACK}),
+     ({}, {"a": LOOPBACK, "b": LOOPBACK}), ({}, {})],
+)  # fmt: skip
+def test_each_destination_needs_a_place_of_its_own(tables: dict[str, Any], places: Any) -> None:
+    with pytest.raises(InputError, match="destination"):
+        Delivery(Scenario.from_dict(tables), places, How())
+
+
+def test_a_listener_is_one_server() -> None:
     with pytest.raises(InputError, match="destinations"):
-        Delivery(Scenario.from_dict(two), LOOPBACK, How())
-    with pytest.raises(InputError, match="destinations"):
-        Listener(Scenario.from_dict(two), LOOPBACK, Terms())
-    with pytest.raises(InputError, match=r"workload\.resend"):
-        Delivery(Scenario(workload={"resend": "all", "resends": 1}), LOOPBACK, How())
+        Listener(Scenario.from_dict(TWO), LOOPBACK, Terms())
 
 
 def test_a_client_that_knows_limits_leaves_after_mailmax_messages() -> None:
@@ -48,28 +63,105 @@ def test_a_client_that_knows_limits_leaves_after_mailmax_messages() -> None:
     assert both.served.sessions == 3
 
 
-def test_what_was_learned_is_forgotten_after_its_time() -> None:
-    now = 0
-    client = {"sizing": "adaptive", "sizing_forget_s": 60.0}
-    sending = Sending(scenario(10, client=client), now=lambda: now)
-    sending._learned, sending._learned_at_ns = 3, 0
-    assert sending._size() == 3
-    now = 61 * 10**9
-    assert sending._size() == 1000
+def limited(most: int) -> Callable[[bytes], bytes]:
+    """Return a server that takes so many recipients a transaction, over any number of sessions."""
+    accepted, in_text = 0, False
+
+    def answer(octets: bytes) -> bytes:
+        nonlocal accepted, in_text
+        said = b""
+        for line in octets.split(b"\r\n")[:-1]:
+            verb = line[:4]
+            if in_text and line != b".":
+                continue
+            accepted = accepted + 1 if verb == b"RCPT" else 0 if verb == b"MAIL" else accepted
+            in_text = verb == b"DATA"
+            is_over = verb == b"RCPT" and accepted > most
+            said += b"354 go\r\n" if in_text else b"452 4.5.3 no\r\n" if is_over else b"250 PIPELINING\r\n"
+        return said.replace(b"250 PIPELINING\r\n", b"250-x\r\n250 PIPELINING\r\n", octets.startswith(b"EHLO"))
+
+    return answer
+
+
+@pytest.mark.parametrize(("forget_s", "tried"), [(60.0, 10 + 7 + 4 + 1), (86_400.0, 10 + 3 + 3 + 1)])
+def test_what_was_learned_is_forgotten_after_its_time(forget_s: float, tried: int) -> None:
+    """The seven that are over the limit are deferred for five minutes at least."""
+    client = {"sizing": "adaptive", "sizing_forget_s": forget_s, "overflow": "defer"}
+    player = PlayedSender(scenario(10, client=client))
+    player.play(b"220 x\r\n", limited(3), sessions=10)
+    assert {row.ledger for row in player.rows()} == {"delivered"}
+    assert player.accounts.rcpt_commands == tried
 
 
 def test_a_message_that_grows_too_old_while_connections_are_refused_is_given_up() -> None:
-    now = 0
-    sending = Sending(scenario(3, client={"expiry_s": 60.0, "retry_initial_s": 10.0}), now=lambda: now)
-    sending.wake()
-    sending.expire()
-    assert not sending.is_finished
-    assert sending.wait_after_refusal(1) == 10 * 10**9
-    now = MINUTE_NS
-    sending.expire()
-    assert sending.is_finished
-    assert sending.parcels.ledger() == {"false_ndr": 3}
-    assert sending.next_due_ns() is None
+    player = PlayedSender(scenario(3, client={"expiry_s": 60.0, "retry_initial_s": 10.0}))
+    sessions = player.play(b"421 busy\r\n", lambda _: b"", sessions=10)
+    assert player.sender.is_finished
+    assert player.now == (10 + 20 + 40) * 10**9
+    assert len(sessions) == 3
+    assert {row.ledger for row in player.rows()} == {"false_ndr"}
+
+
+@pytest.mark.parametrize("resend", ["all", "failed"])
+@pytest.mark.parametrize("strategy", ["corrected", "one-stop"])
+def test_what_failed_is_resent_as_in_the_simulator(strategy: str, resend: str) -> None:
+    one = scenario(9, workload={"resend": resend, "resends": 3, "resend_after_s": 0.02},
+                   client={"strategy": strategy}, server={"recipient_limit": 4})  # fmt: skip
+    both, simulated = pair(one), run_replication(one, seed=0, replication=0, engine="reference", recipients=True)
+    assert fates(both.delivered.output) == fates(simulated)
+    assert [row.resend_of for row in both.delivered.output.recipients] == [
+        row.resend_of for row in simulated.recipients
+    ]
+    assert both.served.accepted.total() == sum(row.accepted for row in simulated.recipients)
+
+
+def test_several_destinations_get_their_own_and_no_more() -> None:
+    """Each server has its own limit; the ledgers are the simulator's, destination by destination."""
+    one = scenario(30, workload={"messages": 3}, client={"strategy": "one-stop"},
+                   server={"recipient_limit": 10}, **TWO)  # fmt: skip
+    alone = {"big": scenario(1, server={"recipient_limit": 10}), "small": scenario(1, server={"recipient_limit": 5})}
+
+    async def run() -> tuple[Output, dict[str, int]]:
+        async with (
+            Listener(alone["big"], LOOPBACK, Terms()) as big,
+            Listener(alone["small"], LOOPBACK, Terms()) as small,
+        ):
+            places = {"big": big.place, "small": small.place}
+            delivered = await Delivery(one, places, How(timeout_s=10.0, keeps_dialogue=True)).run()
+            return delivered.output, {"big": big.served.accepted.total(), "small": small.served.accepted.total()}
+
+    output, accepted = asyncio.run(run())
+    simulated = run_replication(one, seed=0, replication=0, engine="reference", recipients=True)
+    assert fates(output) == fates(simulated)
+    places = [row.destination for row in output.recipients]
+    assert places == [row.destination for row in simulated.recipients]
+    by_place = Counter(row.destination for row in output.recipients if row.accepted)
+    assert by_place == accepted
+    assert {row.destination for row in output.dialogue} == {"big", "small"}
+
+
+def test_a_destination_that_is_gone_is_tried_again_once_others_have_mail() -> None:
+    """Nobody would know the ledger if the run ended by it; before anybody has mail it is a wrong place."""
+    one = scenario(9, client={"expiry_s": 0.3, "retry_initial_s": 0.1}, **TWO)
+    nobody = Place("127.0.0.1", 1)
+
+    async def run() -> Delivered:
+        async with Listener(scenario(1), LOOPBACK, Terms()) as big:
+            return await Delivery(one, {"big": big.place, "small": nobody}, How(timeout_s=5.0)).run()
+
+    with contextlib.suppress(InputError):  # its connection came first
+        output = asyncio.run(run()).output
+        assert ledger(output) == {
+            "delivered": output.responses["delivered"],
+            "false_ndr": output.responses["false_ndr"],
+        }
+
+
+def test_a_sender_that_asks_before_it_reuses_and_pauses_does_so() -> None:
+    client = {"reset_before_reuse": True, "pause_ms": 20.0}
+    found = pair(scenario(2, workload={"messages": 3}, client=client)).delivered.output
+    assert commands(found)[1] == ["EHLO", *["MAIL", "RCPT", "RCPT", "DATA", "TEXT", "RSET"] * 3][:-1]
+    assert found.responses["makespan_s"] >= 0.04
 
 
 def test_a_client_that_gives_up_after_refusals_leaves_each_time_until_the_message_is_too_old() -> None:
@@ -274,6 +366,7 @@ def test_a_session_that_has_ended_hears_and_says_no_more() -> None:
     session.receive(b"220 late\r\n")
     session.time_out()
     assert session.fault == "first"
+    assert list(session.quit()) == [Close()]
     assert list(session.quit()) == []
 
 

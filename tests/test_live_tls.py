@@ -18,9 +18,10 @@ from simsmtp import Scenario
 from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
 from simsmtp.live.certificates import client_context, server_context
-from simsmtp.live.delivery import Delivery, How
+from simsmtp.live.delivery import Delivery
 from simsmtp.live.listener import Listener, Terms
 from simsmtp.live.places import Place
+from simsmtp.live.thread import How
 
 FOLDER = Path(__file__).parent / "certificates"
 LOCALHOST, STRANGER = FOLDER / "localhost.pem", FOLDER / "stranger.pem"

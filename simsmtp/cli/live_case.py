@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from simsmtp.analysis.outputs import require_writable
 from simsmtp.cli.console import say
-from simsmtp.errors import UnfinishedError
+from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.files import open_appending, replace_file, write_errors
 from simsmtp.shown import cell, shown
 
@@ -36,6 +36,24 @@ def case_of(file: Path | None, settings: Sequence[str], point: int) -> tuple[Sce
         key, value = parse_setting(setting)
         set_keys(tables, {key.removeprefix("scenario."): value})
     return Scenario.from_dict(tables), 0
+
+
+def only_destination(scenario: Scenario, name: str | None) -> Scenario:
+    """Return the scenario of one of its destinations; without a name, of the only one.
+
+    Raises
+    ------
+    InputError
+        There are several and none is named, or none of that name.
+    """
+    names = [one.name for one in scenario.destinations]
+    if name is None and names:
+        raise InputError("one server listens, for one of the destinations", key="--destination", allowed=names)
+    if name is not None and name not in names:
+        allowed = names or "nothing, for the scenario lists no destinations"
+        raise InputError("no such destination", key="--destination", given=name, allowed=allowed)
+    found = [one for one in scenario.destinations if one.name == name]
+    return scenario.model_copy(update={"server": found[0].server, "destinations": ()}) if found else scenario
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simsmtp.cli.seconds import Seconds
+from simsmtp.errors import InputError
 
 if TYPE_CHECKING:
     from simsmtp.live.delivery import Delivered, Delivery
-    from simsmtp.live.sending import Sending
+    from simsmtp.live.places import Place
     from simsmtp.model.records import Output
     from simsmtp.model.scenario import Scenario
+    from simsmtp.peers.accounting import Accounts
 
 _HELP = """Send a scenario's messages to the SMTP server at HOST:PORT, over real connections.
 
 The same counting strategy, overflow policy, window and sizing as in the simulator decide what becomes of every
 recipient; the ledger says what did. Of FILE, an experiment or a scenario file, [workload] and [client] count; without
-it the defaults. Retries follow client.retry_initial_s and its kin in real time; horizon_s ends the run.
+it the defaults. Retries follow client.retry_initial_s and its kin in real time, resends workload.resend_after_s;
+horizon_s ends the run. Where the scenario lists destinations, give each its server by name: NAME=HOST:PORT.
 
 Only servers on this machine, unless --allow-remote names the host: what is sent is real mail.
 
@@ -30,6 +33,7 @@ Examples:
   simsmtp serve --listen 127.0.0.1:2525 &
   simsmtp send 127.0.0.1:2525 --preset windows-2003-rtm
   simsmtp send 127.0.0.1:2525 --set client.strategy=per-read --set workload.recipients_per_message=250 --dialogue
+  simsmtp send big=127.0.0.1:2525 small=127.0.0.1:2526 two_destinations.toml
 
 \b
 Exit codes: 0 every recipient has an outcome, right or wrong: the ledger says which; 1 the rows could not be written;
@@ -41,8 +45,7 @@ _WRONG = ("false_ndr", "contradictory_ndr", "duplicate", "lost", "missed_ndr")
 
 
 @click.command(help=_HELP)
-@click.argument("place", metavar="HOST:PORT")
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("given", metavar="[NAME=]HOST:PORT... [FILE]", nargs=-1, required=True)
 @click.option("--preset", metavar="NAME", help="Client preset, as client.preset.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, as with 'simsmtp run'.")
 @click.option("--point", type=click.IntRange(1), default=1, show_default=True, metavar="N",
@@ -65,8 +68,7 @@ _WRONG = ("false_ndr", "contradictory_ndr", "duplicate", "lost", "missed_ndr")
 @click.pass_context
 def send(
     ctx: click.Context,
-    place: str,
-    file: Path | None,
+    given: tuple[str, ...],
     preset: str | None,
     settings: tuple[str, ...],
     point: int,
@@ -87,12 +89,12 @@ def send(
     from simsmtp.analysis.outputs import require_writable  # noqa: PLC0415
     from simsmtp.cli.live_case import LiveCounter, case_of, write_rows  # noqa: PLC0415
     from simsmtp.live.certificates import client_context  # noqa: PLC0415
-    from simsmtp.live.delivery import Delivery, How  # noqa: PLC0415
-    from simsmtp.live.places import place_in  # noqa: PLC0415
+    from simsmtp.live.delivery import Delivery  # noqa: PLC0415
+    from simsmtp.live.thread import How  # noqa: PLC0415
     from simsmtp.model.records import RecipientRow  # noqa: PLC0415
     from simsmtp.study.user_strategies import load_strategies  # noqa: PLC0415
 
-    where = place_in(place, key="HOST:PORT", allow_remote=allow_remote)
+    where, file = _places_and_file(given, allow_remote)
     for path in strategies:
         load_strategies(path)
     wanted = (*([f"client.preset={preset}"] if preset else []), *settings)
@@ -104,7 +106,7 @@ def send(
         timeout_s=timeout_s,
         keeps_dialogue=as_json,
         show=(lambda line: click.echo(line, err=as_json)) if shows_dialogue else None,
-        progress=lambda sending: counter.show(_state(sending)) if counter.is_due else None,
+        progress=lambda accounts: counter.show(_state(accounts)) if counter.is_due else None,
         warn=lambda fault: click.echo(f"simsmtp: {fault}", err=True),
         tls=client_context(tls_ca),
     )
@@ -129,10 +131,28 @@ async def _until_stopped(delivery: Delivery) -> Delivered:
         return await delivery.run()
 
 
-def _state(sending: Sending) -> str:
-    ledger, parcels = sending.parcels.ledger(), sending.parcels
+def _places_and_file(given: tuple[str, ...], allow_remote: str | None) -> tuple[dict[str, Place], Path | None]:
+    """Tell servers, by the names of their destinations, from the file behind them, if there is one."""
+    from simsmtp.live.places import place_in  # noqa: PLC0415
+
+    places: dict[str, Place] = {}
+    *others, last = given
+    is_file = bool(others) and ("=" not in last or Path(last).exists())
+    for text in others if is_file else given:
+        name, _, place = text.rpartition("=")
+        if name in places:
+            allowed = "one place for each destination, and one FILE after them"
+            raise InputError(
+                "given twice" if name else "not a place", key="NAME=HOST:PORT", given=text, allowed=allowed
+            )
+        places[name] = place_in(place, key="HOST:PORT", allow_remote=allow_remote)
+    return places, Path(last) if is_file else None
+
+
+def _state(accounts: Accounts) -> str:
+    ledger = accounts.standing()
     counts = ", ".join(f"{name} {ledger[name]:,}" for name in sorted(ledger, key=lambda name: -ledger[name]))
-    return f"{counts}; {parcels.transactions} transactions, {parcels.connections} connections"
+    return f"{counts}; {accounts.transactions} transactions, {accounts.connections} connections"
 
 
 def _exit_code(output: Output) -> int:

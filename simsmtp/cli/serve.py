@@ -43,6 +43,7 @@ place cannot be listened at.
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, as with 'simsmtp run'.")
 @click.option("--point", type=click.IntRange(1), default=1, show_default=True, metavar="N",
               help="Design point of an experiment, from 1.")  # fmt: skip
+@click.option("--destination", metavar="NAME", help="Be this one of the destinations that FILE lists.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N",
               help="Key of the draws that decide which texts are refused.")  # fmt: skip
 @click.option("--rows", type=click.Path(path_type=Path), metavar="FILE.csv", help="Write one row per RCPT command.")
@@ -63,6 +64,7 @@ def serve(
     preset: str | None,
     settings: tuple[str, ...],
     point: int,
+    destination: str | None,
     seed: int | None,
     rows: Path | None,
     as_json: bool,
@@ -78,7 +80,7 @@ def serve(
     """Parse, call, print."""
     import asyncio  # noqa: PLC0415
 
-    from simsmtp.cli.live_case import LiveCounter, RowFile, case_of  # noqa: PLC0415
+    from simsmtp.cli.live_case import LiveCounter, RowFile, case_of, only_destination  # noqa: PLC0415
     from simsmtp.live.certificates import server_context  # noqa: PLC0415
     from simsmtp.live.listener import Listener, Terms  # noqa: PLC0415
     from simsmtp.live.places import place_in  # noqa: PLC0415
@@ -86,7 +88,8 @@ def serve(
 
     place = place_in(listen, key="--listen", allow_remote=allow_remote)
     wanted = (*([f"server.preset={preset}"] if preset else []), *settings)
-    scenario, own_seed = case_of(file, wanted, point)
+    listed, own_seed = case_of(file, wanted, point)
+    scenario = only_destination(listed, destination)
     tls = server_context(tls_cert, tls_key) if tls_cert else None
     file_of_rows = RowFile(rows, ServedRow._fields) if rows else None
     terms = Terms(

@@ -3,61 +3,42 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
-from simsmtp.live.dialogue import Dialogue, Place
+from simsmtp.live.dialogue import Dialogue
+from simsmtp.live.encoding import Encoder, Written, plain
 from simsmtp.live.replies import Replies, ServerReply, shown
-from simsmtp.live.steps import Pause, Poll, Read, StartTls, Steps, Write
+from simsmtp.live.steps import Close, Connect, Pause, Poll, Read, StartTls, Steps, Write
+from simsmtp.peers.accounting import Message
+from simsmtp.peers.flight import NOBODY, Command, ReplyRecord, Stops
 from simsmtp.protocol.capabilities import NOTHING_OFFERED, Capabilities, parse_ehlo
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.wire import command_line
 
-NOBODY = -1
-
-
-class Command(NamedTuple):
-    """One command: its line with CRLF, then text or chunk; the line of TEXT is empty."""
-
-    verb: Verb
-    line: bytes
-    recipient: int = NOBODY
-    body: Iterable[bytes] = ()
-    body_octets: int = 0
-
-
-class Heard(NamedTuple):
-    """One reply; code 0 where none came. `read` counts network reads of the connection from 0."""
-
-    verb: Verb
-    recipient: int
-    code: int
-    status: int
-    read: int
-
-
-Stops = Callable[[Heard], bool]
-
 
 class ClientSession:
-    """One connection as the client has it.
+    """One connection as the client has it: what `simsmtp.peers.driver.Session` asks for, over octets.
 
     Parameters
     ----------
     number : int
         Of the connection, from 1.
+    destination : str
+        Name of the destination; "" for the only one.
+    encoder : Encoder, optional
+        Writes the commands.
     starttls : bool
         The session goes on only when encrypted.
     replies_per_read : int
         RCPT replies that count as one read, 0 for reads as the network gives them.
-    command_ns : int
-        The client's own time to write a command.
+    on_offer : callable, optional
+        Is given what the server offers whenever it says it.
     dialogue : Dialogue, optional
         Where it is written down.
 
     Attributes
     ----------
-    heard : list of Heard
+    heard : list of ReplyRecord
         The replies to the last flight, in order of the commands.
     offered : Capabilities
         What the server's EHLO reply holds.
@@ -75,6 +56,8 @@ class ClientSession:
         It ended because the server sent what is no reply.
     needs_reset : bool
         The last transaction was left open, so RSET comes before the next.
+    message : Message or None
+        What the current transaction carries.
     waits, transactions : int
         Waits for the server and transactions so far.
     committed : int
@@ -84,31 +67,31 @@ class ClientSession:
     def __init__(
         self,
         number: int,
+        destination: str = "",
         *,
+        encoder: Encoder | None = None,
         starttls: bool = False,
         replies_per_read: int = 0,
-        command_ns: int = 0,
+        on_offer: Callable[[Capabilities], object] | None = None,
         dialogue: Dialogue | None = None,
     ) -> None:
-        self.heard: list[Heard] = []
+        self.heard: list[ReplyRecord] = []
         self.offered: Capabilities = NOTHING_OFFERED
         self.is_closed = self.is_over = self.needs_reset = self.has_greeted = False
         self.lacks_tls = self.speaks_no_smtp = False
         self.fault = ""
         self.waits = 2  # for the TCP handshake and the banner
         self.transactions = self.committed = 0
-        self.number, self.message = number, NOBODY
-        self._starttls, self._by_hand, self._command_ns = starttls, replies_per_read, command_ns
+        self.number, self.destination = number, destination
+        self.message: Message | None = None
+        self._encoder = encoder or Encoder()
+        self._starttls, self._by_hand, self._on_offer = starttls, replies_per_read, on_offer
         self._dialogue = dialogue
         self._replies = Replies()
-        self._awaited: deque[Command] = deque([Command(Verb.CONNECT, b"")])
+        self._awaited: deque[Written] = deque([Written(Verb.CONNECT, b"")])
         self._lines: tuple[str, ...] = ()  # of the last reply
         self._reads = self._first_read = self._rcpts = self._answered = 0
-
-    @property
-    def place(self) -> Place:
-        """Where the dialogue stands."""
-        return Place(self.number, self.waits, self.message)
+        self._has_left = False
 
     def receive(self, octets: bytes) -> None:
         """Take in one read; no octets mean that the server has closed."""
@@ -140,7 +123,8 @@ class ClientSession:
         self.fail(fault)
 
     def open(self) -> Steps:
-        """Read the banner and greet; `is_closed` tells afterwards whether the server refused."""
+        """Connect, read the banner and greet; `is_closed` tells afterwards whether the server refused."""
+        yield Connect(self)
         yield from self._wait()
         if not self.is_closed and self.heard[0].code != 220:
             self.fail("the server refuses to talk")
@@ -148,38 +132,59 @@ class ClientSession:
             yield from self._greet()
         if self._starttls and not self.is_closed:
             yield from self._start_tls()
+        if self.is_closed:  # the sender may wait for long before it looks at this session again
+            yield from self.quit()
 
-    def exchange(self, flight: Sequence[Command], *, stops: Stops | None = None) -> Steps:
+    def begin(self, message: Message, transaction: int) -> None:
+        """Say which message the next flights belong to."""
+        del transaction
+        self.message = message
+        self.transactions += 1
+
+    def exchange(self, flight: Sequence[Command], *, command_ns: int = 0, stops: Stops | None = None) -> Steps:
         """Write one flight and wait for its replies, which are in `heard` afterwards.
 
         Parameters
         ----------
         flight : sequence of Command
             The command group.
+        command_ns : int
+            The client's own time to write one command.
         stops : callable, optional
             Before each RCPT the client reads what is readable, and writes no more of them after a reply for which
             this is true. Without it, it reads only when all is written.
         """
+        yield from self._exchange([*self._encoder.encode(flight, self.message)], command_ns, stops)
+
+    def probe(self) -> Steps:
+        """Ask with RSET, between transactions, whether the connection is still good; `is_closed` tells."""
+        self.message, self.needs_reset = None, False
+        yield from self._exchange([_line(Verb.RSET)])
+
+    def quit(self) -> Steps:
+        """Leave; the reply to QUIT is not waited for."""
+        if self._has_left:
+            return
+        if not self.is_closed:
+            yield Write(b"QUIT\r\n")
+        self.is_closed = self._has_left = True
+        self.message = None
+        if self._dialogue:
+            self._dialogue.close(self, self.fault)
+        yield Close()
+
+    def _exchange(self, flight: Sequence[Written], command_ns: int = 0, stops: Stops | None = None) -> Steps:
         yield Poll()  # what is there before anything was asked answers nothing
         self.heard = []
         self.waits += 1
         self._first_read, self._rcpts = self._reads, 0
         if self.is_closed:  # so nothing is written, and no recipient tried
-            self.heard = [Heard(one.verb, NOBODY, 0, 0, self._reads) for one in flight if one.verb != Verb.RCPT]
+            self.heard = [ReplyRecord(one.verb, NOBODY, 0, 0, self._reads) for one in flight if one.verb != Verb.RCPT]
             return
-        yield from self._write(flight, stops)
+        yield from self._write(flight, command_ns, stops)
         yield from self._wait()
 
-    def quit(self) -> Steps:
-        """Leave; the reply to QUIT is not waited for."""
-        if not self.is_closed:
-            yield Write(b"QUIT\r\n")
-        self.is_closed = True
-        self.message = NOBODY
-        if self._dialogue:
-            self._dialogue.close(self.place, self.fault)
-
-    def _write(self, flight: Sequence[Command], stops: Stops | None) -> Steps:
+    def _write(self, flight: Sequence[Written], command_ns: int, stops: Stops | None) -> Steps:
         buffer = bytearray()
         for command in flight:
             if self.is_closed:
@@ -189,10 +194,11 @@ class ClientSession:
                 yield Poll()
                 if any(map(stops, self.heard)):
                     continue
-            if self._command_ns:
+            if command_ns:
                 yield from _written(buffer)
-                yield Pause(self._command_ns)
-            self._note(command)
+                yield Pause(command_ns)
+            if self._dialogue:
+                self._dialogue.command(self, command)
             self._awaited.append(command)
             buffer += command.line
             if command.body_octets:
@@ -201,11 +207,13 @@ class ClientSession:
         yield from _written(buffer)
 
     def _greet(self) -> Steps:
-        yield from self.exchange([_line(Verb.EHLO)])
+        yield from self._exchange([_line(Verb.EHLO)])
         if not self.is_closed and self.heard[0].code >= 400:
-            yield from self.exchange([Command(Verb.EHLO, b"HELO mail.example.test\r\n")])
+            yield from self._exchange([plain("HELO mail.example.test", Verb.EHLO)])
         elif not self.is_closed:
             self.offered = parse_ehlo(self._lines)
+            if self._on_offer:
+                self._on_offer(self.offered)
         if not self.is_closed and not 200 <= self.heard[0].code < 300:
             self.fail("the server refuses the greeting")
 
@@ -213,7 +221,7 @@ class ClientSession:
         if not self.offered.starttls:
             self.fail_tls("the server does not offer STARTTLS")
             return
-        yield from self.exchange([_line(Verb.STARTTLS)])
+        yield from self._exchange([_line(Verb.STARTTLS)])
         yield Poll()
         if not self.is_closed and self.heard[0].code != 220:
             self.fail_tls("the server refuses STARTTLS")
@@ -223,7 +231,7 @@ class ClientSession:
             return
         self.waits += 1
         if self._dialogue:
-            self._dialogue.handshake(self.place)
+            self._dialogue.handshake(self)
         yield StartTls()
         if not self.is_closed:
             self.offered = NOTHING_OFFERED  # what was said in the clear counts no more (RFC 3207 section 4.2)
@@ -233,7 +241,7 @@ class ClientSession:
         while self._awaited and not self.is_closed:
             yield Read(self._answered)
         for command in self._awaited:
-            self.heard.append(Heard(command.verb, command.recipient, 0, 0, self._read_of(command.verb)))
+            self.heard.append(ReplyRecord(command.verb, (command.recipient,), 0, 0, self._read_of(command.verb)))
         self._awaited.clear()
         if self._by_hand and self.heard:
             self._reads = self.heard[-1].read + 1
@@ -250,16 +258,15 @@ class ClientSession:
         if command.verb == Verb.DATA and reply.code < 400 and reply.code != 354:
             # Whether a text may follow is anybody's guess.
             self.fail(f"a reply to DATA that is none; received: {_shown(reply)}")
-        heard = Heard(command.verb, command.recipient, reply.code, reply.status, self._read_of(command.verb))
+        read = self._read_of(command.verb)
+        heard = ReplyRecord(command.verb, (command.recipient,), reply.code, reply.status, read)
         self._rcpts += command.verb == Verb.RCPT
         self._answered += 1
         self._lines = reply.lines
         self.has_greeted = True
         self.heard.append(heard)
         if self._dialogue:
-            self._dialogue.reply(
-                self.place, heard.verb, heard.recipient, heard.read, heard.code, heard.status, reply.lines
-            )
+            self._dialogue.reply(self, heard, reply.lines)
         return not self.is_closed
 
     def _read_of(self, verb: Verb) -> int:
@@ -273,18 +280,13 @@ class ClientSession:
     def _unfinished(self) -> str:
         return f"; an unfinished reply was received: {self._replies.received}" if self._replies.has_rest else ""
 
-    def _note(self, command: Command) -> None:
-        if self._dialogue:
-            octets = len(command.line) + command.body_octets
-            self._dialogue.command(self.place, command.verb, command.recipient, octets, command.line.rstrip())
-
 
 def _shown(reply: ServerReply) -> str:
     return shown(reply.lines[-1].encode("latin-1"))
 
 
-def _line(verb: Verb) -> Command:
-    return Command(verb, f"{command_line(verb)}\r\n".encode())
+def _line(verb: Verb) -> Written:
+    return plain(command_line(verb), verb)
 
 
 def _written(buffer: bytearray) -> Steps:

@@ -1,22 +1,20 @@
-"""Writes down what went over a real connection: rows as an engine gives them, and the lines themselves."""
+"""Writes down what goes over real connections: rows as an engine gives them, and the lines themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
 
+from simsmtp.live.encoding import Written
 from simsmtp.model.records import DialogueRow
+from simsmtp.peers.accounting import Message
+from simsmtp.peers.flight import Command, ReplyRecord
+from simsmtp.peers.transcript import Connection, Transcript
 from simsmtp.protocol.commands import Verb
 from simsmtp.shown import shown
 from simsmtp.strategies.counting import Verdict
 
-
-class Place(NamedTuple):
-    """Where in a run something is said: number of the connection, its waits so far, message (-1 for none)."""
-
-    connection: int
-    waits: int
-    message: int
+_UNKNOWN = -1
+"""The server's time of anything: only the server knows it."""
 
 
 class Dialogue:
@@ -28,83 +26,53 @@ class Dialogue:
         Returns nanoseconds since the run began.
     show : callable, optional
         Is given every line as it is said, with its time.
-
-    Attributes
-    ----------
-    rows : list of DialogueRow
-        As from an engine, with times of the client; what only the server knows is -1.
     """
 
     def __init__(self, now: Callable[[], int], show: Callable[[str], object] | None = None) -> None:
-        self.rows: list[DialogueRow] = []
-        self._now, self._show = now, show
+        self._transcript, self._now, self._show = Transcript(), now, show
 
-    def connect(self, place: Place, where: str) -> None:
+    @property
+    def rows(self) -> list[DialogueRow]:
+        """What was said so far."""
+        return self._transcript.rows
+
+    def connect(self, session: Connection, where: str) -> None:
         """Note that the client connects."""
-        self._add("connect", place, Verb.CONNECT)
-        self._print(place, f"C: (connects to {where})")
+        self._transcript.connect(session, self._now(), _UNKNOWN)
+        self._print(session, f"C: (connects to {where})")
 
-    def command(self, place: Place, verb: Verb, recipient: int, octets: int, line: bytes) -> None:
+    def command(self, session: Connection, written: Written) -> None:
         """Note a command."""
-        self._add("command", place, verb, recipient=recipient, octets=octets)
-        said = line.decode("latin-1") or "."
-        self._print(place, f"C: {said}" if verb != Verb.TEXT else f"C: [{octets:,} octets of text] .")
+        octets = len(written.line) + written.body_octets
+        command = Command(written.verb, octets, (written.recipient,))
+        self._transcript.command(session, command, session.message, self._now(), _UNKNOWN)
+        said = written.line.rstrip().decode("latin-1")
+        is_text = written.verb == Verb.TEXT
+        self._print(session, f"C: [{written.body_octets:,} octets of text] ." if is_text else f"C: {said}")
 
-    def reply(
-        self, place: Place, verb: Verb, recipient: int, read: int, code: int, status: int, lines: Iterable[str]
-    ) -> None:
-        """Note a reply; `read` counts from 0."""
-        self._add("reply", place, verb, read=read + 1, code=code, status=status, recipient=recipient)
+    def reply(self, session: Connection, reply: ReplyRecord, lines: Iterable[str]) -> None:
+        """Note a reply, and the lines that it came in."""
+        self._transcript.replies(session, [reply], _UNKNOWN, self._now())
         for line in lines:
-            self._print(place, f"S: {line}")
+            self._print(session, f"S: {line}")
 
-    def handshake(self, place: Place) -> None:
+    def handshake(self, session: Connection) -> None:
         """Note the TLS handshake."""
-        self._add("handshake", place, Verb.STARTTLS)
-        self._print(place, "(TLS handshake)")
+        self._transcript.handshake(session, self._now())
+        self._print(session, "(TLS handshake)")
 
-    def verdict(self, place: Place, recipient: int, verdict: Verdict) -> None:
-        """Note what the sender concluded for a recipient."""
-        self._add("verdict", place, Verb.RCPT, note=verdict, recipient=recipient)
-
-    def close(self, place: Place, fault: str) -> None:
-        """Note that the connection ends, and why if not by QUIT."""
-        self._add("close", place, Verb.QUIT)
-        self._print(place, f"({fault})" if fault else "C: QUIT")
-
-    def _add(
-        self,
-        kind: str,
-        place: Place,
-        verb: Verb,
-        *,
-        read: int = 0,
-        code: int = 0,
-        status: int = 0,
-        note: int = 0,
-        recipient: int = -1,
-        octets: int = 0,
+    def verdicts(
+        self, session: Connection, message: Message, recipients: Sequence[int], verdict: Verdict, now_ns: int
     ) -> None:
-        self.rows.append(
-            DialogueRow(
-                connection=place.connection,
-                destination="",
-                kind=kind,
-                client_ns=self._now(),
-                server_ns=-1,
-                group=place.waits,
-                read=read,
-                verb=verb,
-                code=code,
-                status=status,
-                note=note,
-                message=place.message,
-                recipient=recipient,
-                octets=octets,
-                origin=recipient,
-            )
-        )
+        """Note what the sender concluded for some recipients."""
+        self._transcript.verdicts(session, message, recipients, verdict, now_ns)
 
-    def _print(self, place: Place, text: str) -> None:
+    def close(self, session: Connection, fault: str) -> None:
+        """Note that the connection ends, and why if not by QUIT."""
+        self._transcript.close(session, self._now(), _UNKNOWN)
+        self._print(session, f"({fault})" if fault else "C: QUIT")
+
+    def _print(self, session: Connection, text: str) -> None:
         if self._show:
-            self._show(f"{self._now() / 1e9:>12.6f}  {place.connection:>3}  {shown(text)}")
+            whose = f"{session.destination} {session.number}" if session.destination else f"{session.number}"
+            self._show(f"{self._now() / 1e9:>12.6f}  {shown(whose):>3}  {shown(text)}")

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:  # only whoever connects needs to know what a session is
+    from simsmtp.live.client_session import ClientSession
+
+
+class Connect(NamedTuple):
+    """Connect this session, which what is read from now on belongs to; `fail` tells it that there is no connection."""
+
+    session: ClientSession
+
+
+class Close(NamedTuple):
+    """Close the connection: the session is over."""
 
 
 class Write(NamedTuple):
@@ -34,9 +47,15 @@ class Pause(NamedTuple):
     ns: int
 
 
+class Until(NamedTuple):
+    """Wait until so many nanoseconds after the run began."""
+
+    ns: int
+
+
 class StartTls(NamedTuple):
     """Begin the TLS handshake now (RFC 3207 section 4)."""
 
 
-Step = Write | Read | Poll | Pause | StartTls
+Step = Connect | Close | Write | Read | Poll | Pause | Until | StartTls
 Steps = Generator[Step, None, None]

@@ -19,7 +19,7 @@ from simsmtp.model.recipient_records import RECORD
 from simsmtp.model.records import Responses
 from simsmtp.model.rows_in_order import RowWriter
 from simsmtp.model.totals import Totals, responses_of
-from simsmtp.protocol.ledger import Ledger, ledger_class
+from simsmtp.protocol.ledger import LEDGER_NAMES, Ledger, ledger_class
 
 _NEVER = -1
 _UNCHECKED, _RESERVE, _OCTETS = 100_000, 100 * 2**20, 250
@@ -158,6 +158,14 @@ class Accounts:
         if self._closed:
             self.rows.extend(_records(self._closed))
         self._closed, self._closed_recipients = [], 0
+
+    def standing(self) -> Counter[str]:
+        """Return how many recipients are in each class as things stand, those of open messages with them."""
+        counts = Counter({LEDGER_NAMES[entry]: recipients for entry, recipients in enumerate(self.ledger)})
+        for message in self.open.values():
+            for fate, recipients in Counter(message.fates()).items():
+                counts[LEDGER_NAMES[ledger_class(*fate)]] += recipients
+        return +counts
 
     def responses(self) -> Responses:
         """Return one value per response column, after closing what is still open."""

@@ -106,10 +106,6 @@ class Route(Protocol):
         """Return a new session, not yet open."""
         ...
 
-    def pause_ns(self, session: Session) -> int:
-        """Return how long the sender pauses between two transactions of a session."""
-        ...
-
     def forget(self, message: Message) -> None:
         """Let go of what is kept for a message that is finished."""
         ...

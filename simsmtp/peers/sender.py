@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from simsmtp.model.distributions import is_constant, sample
 from simsmtp.model.plan import Plan
-from simsmtp.model.streams import Streams
+from simsmtp.model.streams import Purpose, Streams
 from simsmtp.model.workload import Arrival, arrivals, split_by_destination, valid_mailboxes
 from simsmtp.peers.accounting import Accounts, Message
 from simsmtp.peers.driver import Clock, Route, Session, Steps, Witness
@@ -164,9 +165,15 @@ class Sender:
                 if session.is_closed or not lane.queue:
                     return
             yield from self._transaction(lane, session)
-            pause = lane.route.pause_ns(session) if lane.queue else 0
-            if pause:
+            if lane.queue and (pause := self._pause_ns(lane, session)):
                 yield self._clock.at(self._clock.now + pause, Kind.WAIT, lane.plan.number, session.number)
+
+    def _pause_ns(self, lane: Lane, session: Session) -> int:
+        """Return how long to pause between two transactions of a session."""
+        sampler, draw = self._client.pause, 0.5
+        if not is_constant(sampler):
+            draw = self._streams.stream(Purpose.PAUSE, session.number, lane.plan.number).at(session.transactions)
+        return int(sample(sampler, draw))
 
     def _new_session(self, lane: Lane) -> Session:
         lane.connected += 1

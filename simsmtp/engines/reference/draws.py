@@ -84,12 +84,6 @@ class Draws:
         assert tcp is not None
         return Delays(tcp.wake, self._of_connection(Purpose.WAKE, connection))
 
-    def pause(self, sampler: Sampler, connection: int, transaction: int) -> int:
-        """Return how long the sender pauses after a transaction of a connection, in nanoseconds."""
-        if is_constant(sampler):
-            return int(sample(sampler, 0.5))
-        return int(sample(sampler, self._of_connection(Purpose.PAUSE, connection).at(transaction)))
-
     def session_service(self, verb: Verb, connection: int, nth: int) -> int:
         """Return the service time of a command that belongs to no message, in nanoseconds."""
         purpose = Purpose.EHLO_SERVICE if verb == Verb.RSET else _PURPOSE[verb]

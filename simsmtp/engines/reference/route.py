@@ -7,11 +7,10 @@ from simsmtp.engines.reference.draws import Draws
 from simsmtp.engines.reference.receiver import Receiver
 from simsmtp.engines.reference.session import Session
 from simsmtp.engines.reference.tcp_session import TcpSession
-from simsmtp.engines.reference.transcript import Transcript
 from simsmtp.model.plan import DestinationPlan, Plan
 from simsmtp.model.streams import Streams
-from simsmtp.peers import driver
 from simsmtp.peers.accounting import Accounts, Message
+from simsmtp.peers.transcript import Transcript
 
 
 class Route:
@@ -48,10 +47,6 @@ class Route:
         return self._kind(
             self._clock, self._accounts, self._client, self._draws, self._receiver, number, self._transcript
         )
-
-    def pause_ns(self, session: driver.Session) -> int:
-        """Return how long the sender pauses between two transactions of a session."""
-        return self._draws.pause(self._client.pause, session.number, session.transactions)
 
     def forget(self, message: Message) -> None:
         """Let go of a finished message's random streams."""

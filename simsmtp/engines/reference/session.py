@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from simsmtp.engines.reference.clock import Clock, Steps
 from simsmtp.engines.reference.draws import Draws
 from simsmtp.engines.reference.receiver import Receiver, ServerSession
-from simsmtp.engines.reference.transcript import Transcript
 from simsmtp.model.plan import ClientPlan
 from simsmtp.model.streams import Purpose
 from simsmtp.network.pipe import arrives, departs
 from simsmtp.peers.accounting import Accounts, Message
 from simsmtp.peers.flight import NOBODY, Command, ReplyRecord, Stops
 from simsmtp.peers.kind import Kind
+from simsmtp.peers.transcript import Transcript
 from simsmtp.protocol.answers import Answer, Spoken
 from simsmtp.protocol.commands import Verb
 
@@ -72,6 +72,7 @@ class Session:
         self.plan = receiver.plan
         self.offered = receiver.plan.server.offered
         self.number = number
+        self.destination = self.plan.name
         self.waits = 0
         self.transactions = 0
         self.committed = 0

@@ -10,7 +10,6 @@ from simsmtp.engines.reference.clock import Clock, Steps
 from simsmtp.engines.reference.draws import Draws
 from simsmtp.engines.reference.receiver import Receiver
 from simsmtp.engines.reference.session import Session
-from simsmtp.engines.reference.transcript import Transcript
 from simsmtp.engines.reference.wire import Wire
 from simsmtp.engines.reference.writer import FlightWriter, Written
 from simsmtp.model.plan import ClientPlan
@@ -19,6 +18,7 @@ from simsmtp.network.tcp import CLIENT, SERVER
 from simsmtp.peers.accounting import Accounts
 from simsmtp.peers.flight import Command, ReplyRecord, Stops
 from simsmtp.peers.kind import Kind
+from simsmtp.peers.transcript import Transcript
 
 
 class _Flush(NamedTuple):

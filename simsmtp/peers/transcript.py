@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from simsmtp.model.records import DialogueRow
+from simsmtp.peers.accounting import Message
+from simsmtp.peers.flight import Command, ReplyRecord
 from simsmtp.protocol.commands import Verb
+from simsmtp.strategies.counting import Verdict
 
-if TYPE_CHECKING:
-    from simsmtp.engines.reference.session import Session
-    from simsmtp.peers.accounting import Message
-    from simsmtp.peers.flight import Command, ReplyRecord
-    from simsmtp.strategies.counting import Verdict
+
+class Connection(Protocol):
+    """What a row tells of the session that it belongs to: numbers, the destination's name, waits, what is sent."""
+
+    number: int
+    destination: str
+    waits: int
+    message: Message | None
 
 
 class Transcript:
-    """The rows of a run's dialogue, in the order in which the engine came to know them."""
+    """The rows of a run's dialogue, in the order in which the driver came to know them; -1 for a time it cannot."""
 
     def __init__(self) -> None:
         self.rows: list[DialogueRow] = []
         self._message = -1
         self._origin: Sequence[int] = ()
 
-    def connect(self, session: Session, client_ns: int, server_ns: int) -> None:
+    def connect(self, session: Connection, client_ns: int, server_ns: int) -> None:
         """Note that a client connects."""
         self._add(session, "connect", client_ns, server_ns, Verb.CONNECT)
 
     def command(
-        self, session: Session, command: Command, message: Message | None, client_ns: int, server_ns: int
+        self, session: Connection, command: Command, message: Message | None, client_ns: int, server_ns: int
     ) -> None:
         """Note a command."""
         self._about(message)
         recipient, octets = command.recipients[0], command.octets
         self._add(session, "command", client_ns, server_ns, command.verb, recipient=recipient, octets=octets)
 
-    def replies(self, session: Session, flushed: Iterable[ReplyRecord], server_ns: int, client_ns: int) -> None:
+    def replies(self, session: Connection, flushed: Iterable[ReplyRecord], server_ns: int, client_ns: int) -> None:
         """Note the replies of one flush."""
         self._about(session.message)
         for heard in flushed:
@@ -53,19 +59,19 @@ class Transcript:
             )
 
     def verdicts(
-        self, session: Session, message: Message, recipients: Iterable[int], verdict: Verdict, at_ns: int
+        self, session: Connection, message: Message, recipients: Iterable[int], verdict: Verdict, at_ns: int
     ) -> None:
         """Note what the sender concluded for some recipients."""
         self._about(message)
         for recipient in recipients:
             self._add(session, "verdict", at_ns, -1, Verb.RCPT, note=verdict, recipient=recipient)
 
-    def handshake(self, session: Session, client_ns: int) -> None:
+    def handshake(self, session: Connection, client_ns: int) -> None:
         """Note a round trip of the TLS handshake."""
         self._message = -1
         self._add(session, "handshake", client_ns, -1, Verb.STARTTLS)
 
-    def close(self, session: Session, client_ns: int, server_ns: int) -> None:
+    def close(self, session: Connection, client_ns: int, server_ns: int) -> None:
         """Note that a client leaves."""
         self._message = -1
         self._add(session, "close", client_ns, server_ns, Verb.QUIT)
@@ -76,7 +82,7 @@ class Transcript:
 
     def _add(
         self,
-        session: Session,
+        session: Connection,
         kind: str,
         client_ns: int,
         server_ns: int,
@@ -92,7 +98,7 @@ class Transcript:
         self.rows.append(
             DialogueRow(
                 session.number,
-                session.plan.name,
+                session.destination,
                 kind,
                 client_ns,
                 server_ns,
