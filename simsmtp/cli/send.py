@@ -141,9 +141,11 @@ def _places_and_file(given: tuple[str, ...], allow_remote: str | None) -> tuple[
     for text in others if is_file else given:
         name, _, place = text.rpartition("=")
         if name in places:
-            allowed = "one place for each destination, and one FILE after them"
             raise InputError(
-                "given twice" if name else "not a place", key="NAME=HOST:PORT", given=text, allowed=allowed
+                f"a second place {'of that name' if name else 'without a name'}",
+                key="NAME=HOST:PORT",
+                given=text,
+                allowed="one place for each destination, and one FILE after them",
             )
         places[name] = place_in(place, key="HOST:PORT", allow_remote=allow_remote)
     return places, Path(last) if is_file else None
