@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "simsmtp"
 
 # Room → rooms it may import from. Its own room, errors.py, files.py and shown.py are always allowed.
 MAY_IMPORT = {
+    # What peers decide, and the clocks that they decide by.
     "protocol": set(),
     "policies": {"protocol"},
     "strategies": {"protocol"},
@@ -22,41 +23,51 @@ MAY_IMPORT = {
     "model": {"protocol", "policies", "strategies", "network", "presets"},
     "peers": {"model", "protocol", "strategies"},
     "engines": {"peers", "model", "protocol", "policies", "strategies", "network"},
-    "trace": {"model", "protocol", "strategies"},
-    "analysis": {"model"},
-    "study": {"analysis", "engines", "model", "presets", "protocol", "strategies", "_version"},
-    "live": {"model", "protocol", "policies", "strategies"},
-    "audit": {"engines", "live", "model", "protocol"},
-    "calibration": {"engines", "model", "protocol", "_version"},
-    "lab": {"audit"},
-    "cli": {
-        "analysis",
-        "audit",
-        "calibration",
-        "engines",
-        "lab",
-        "live",
-        "model",
-        "presets",
-        "protocol",
-        "study",
-        "trace",
-        "_version",
+    "dialogue": {"model", "protocol", "strategies"},
+    # What rows mean.
+    "output": set(),
+    "statistics": {"figures", "model"},
+    "figures": {"statistics", "model"},
+    "report": {"figures", "output", "statistics", "model"},
+    # What is run, and what is asked of it.
+    "experiment": {"figures", "statistics", "model", "presets", "strategies", "progress"},
+    "theory": {"experiment", "model", "protocol", "strategies"},
+    "store": {"experiment", "output", "engines", "model", "strategies", "progress"},
+    "study": {"store", "theory", "experiment", "figures", "output", "statistics", "engines", "model"},
+    "running": {
+        "study", "store", "experiment", "figures", "output", "statistics", "engines", "model", "strategies",
+        "progress", "_version",
     },
-}
+    "capacity": {
+        "running", "study", "store", "theory", "experiment", "report", "figures", "output", "statistics", "model",
+        "progress",
+    },
+    "gate": {"capacity", "running", "study", "store", "experiment", "output", "statistics", "model"},
+    # Real peers, and real mail programs.
+    "live": {"model", "protocol", "policies", "strategies"},
+    "mailers": set(),
+    "audit": {"mailers", "live", "engines", "model", "protocol"},
+    "calibration": {"engines", "model", "protocol", "_version"},
+    "lab": {"audit", "mailers"},
+    "cli": {
+        "audit", "calibration", "capacity", "dialogue", "engines", "experiment", "figures", "gate", "lab", "live",
+        "mailers", "model", "output", "presets", "protocol", "report", "running", "statistics", "store", "study",
+        "progress", "_version",
+    },
+}  # fmt: skip
 # Heavy package → the rooms and files that may import it.
 HOMES = {
-    "simpy": {"engines/reference"},
-    "distributed": {"study/dask_pool.py"},
-    "numba": {"engines/compiled"},
-    "llvmlite": {"engines/compiled"},
-    "platformdirs": {"engines/compiled"},
-    "matplotlib": {"analysis", "study/export.py", "simulation.py"},
-    "sqlite3": {"study"},
-    "joblib": {"study"},
-    "click": {"cli", "__main__.py"},
-    "pyarrow": {"analysis/recipient_files.py"},
-    "pydantic": {"model", "study"},
+    "simpy": {"engines/reference/"},
+    "distributed": {"running/dask_pool.py"},
+    "numba": {"engines/compiled/"},
+    "llvmlite": {"engines/compiled/"},
+    "platformdirs": {"engines/compiled/"},
+    "matplotlib": {"figures/", "statistics/warmup.py"},
+    "sqlite3": {"store/"},
+    "joblib": {"running/"},
+    "click": {"cli/", "__main__.py"},
+    "pyarrow": {"output/recipient_files.py"},
+    "pydantic": {"model/", "experiment/"},
 }
 
 FILES = sorted(PACKAGE.rglob("*.py"))

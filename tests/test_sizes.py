@@ -11,13 +11,13 @@ import pytest
 from study_files import FakeEngine, cli, document, engine, here, own_registry, written
 
 import simsmtp
+from simsmtp.capacity.capacity import prepare_capacity
 from simsmtp.errors import InputError
-from simsmtp.study import sizes
-from simsmtp.study.capacity import prepare_capacity
-from simsmtp.study.experiment import Experiment, load_case, load_experiment
-from simsmtp.study.pilot import estimate
-from simsmtp.study.runner import missing_tasks, prepare, run
-from simsmtp.study.sizes import MOST_COLUMNS, MOST_POINTS, MOST_REPLICATIONS, MOST_SETTINGS, MOST_WORKERS
+from simsmtp.experiment import size_limits as sizes
+from simsmtp.experiment.experiment import Experiment, load_case, load_experiment
+from simsmtp.experiment.size_limits import MOST_COLUMNS, MOST_POINTS, MOST_REPLICATIONS, MOST_SETTINGS, MOST_WORKERS
+from simsmtp.running.pilot import estimate
+from simsmtp.running.runner import missing_tasks, prepare, run
 
 __all__ = ["engine", "here", "own_registry"]
 STUDY = '[study]\nname = "t"\ntitle = "T"\nreplications = 2\n'

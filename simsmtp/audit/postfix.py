@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from simsmtp.audit.programs import Found, need_root, run
 from simsmtp.live.places import Place
+from simsmtp.mailers.programs import Found, need_root, run
 
 _COMMON = """compatibility_level = 3.6
 queue_directory = {work}/queue
