@@ -24,11 +24,12 @@ import numpy as np
 import pandas as pd
 
 import simsmtp
+from simsmtp.figures.warmup_figure import warmup_figure
 from simsmtp.running.sequential_run import run_to_precision
 from simsmtp.statistics.intervals import mean_interval, zero_bound
 from simsmtp.statistics.paired import paired_difference
 from simsmtp.statistics.rates import rule_of_three
-from simsmtp.statistics.warmup import delay_series, mser5, steady_state, warmup_figure
+from simsmtp.statistics.warmup import delay_series, mser5, steady_state
 
 os.chdir(next(one for one in (Path.cwd(), *Path.cwd().parents) if (one / "experiments/kb822105.toml").exists()))
 QUICK = os.environ.get("SIMSMTP_QUICK") == "1"

@@ -19,7 +19,8 @@ from simsmtp._version import __version__
 if TYPE_CHECKING:
     from simsmtp import presets, strategies
     from simsmtp.errors import ConservationError, InputError, SimsmtpError
-    from simsmtp.experiment.experiment import Experiment, load_experiment
+    from simsmtp.experiment.experiment import Experiment
+    from simsmtp.experiment.experiment_file import load_experiment
     from simsmtp.gate.comparison import Comparison
     from simsmtp.gate.gate import compare
     from simsmtp.model.responses import RESPONSES
@@ -75,7 +76,7 @@ _HOMES = {
     "Verdict": "strategies.counting",
     "by_own_reply": "strategies.counting",
     "compare": "gate.gate",
-    "load_experiment": "experiment.experiment",
+    "load_experiment": "experiment.experiment_file",
     "register_strategy": "strategies.registry",
     "run": "running.runner",
     "simulate": "simulation",

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simsmtp.errors import InputError
-from simsmtp.experiment.experiment import load_case, load_experiment
+from simsmtp.experiment.experiment_file import load_case, load_experiment
 from simsmtp.experiment.key_list import list_keys
 
 SECONDS = 10.0

@@ -10,7 +10,7 @@ import simsmtp
 from simsmtp import Experiment
 from simsmtp.errors import InputError
 from simsmtp.gate.baseline import load_baseline
-from simsmtp.running.runner import STORE
+from simsmtp.store.store import STORE
 
 TABLES = {
     "study": {"name": "bits", "title": "Bits", "replications": 3, "seed": 7},

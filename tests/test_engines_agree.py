@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from simsmtp.engines import choose_engine, run_replication
 from simsmtp.errors import InputError
-from simsmtp.experiment.experiment import load_experiment
+from simsmtp.experiment.experiment_file import load_experiment
 from simsmtp.model.scenario import Scenario
 from simsmtp.strategies.counting import Verdict, by_own_reply
 from simsmtp.strategies.registry import register_strategy

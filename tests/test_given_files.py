@@ -20,7 +20,7 @@ from simsmtp.calibration.measured import read_measured
 from simsmtp.calibration.parameters import read_calibration
 from simsmtp.capacity.capacity import prepare_capacity
 from simsmtp.errors import InputError
-from simsmtp.experiment.experiment import load_case, load_experiment
+from simsmtp.experiment.experiment_file import load_case, load_experiment
 from simsmtp.gate.baseline import load_baseline, write_baseline
 from simsmtp.model import traces
 from simsmtp.model.traces import read_trace

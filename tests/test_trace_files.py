@@ -17,7 +17,7 @@ from simsmtp.dialogue.ndr import write_ndrs
 from simsmtp.dialogue.pcap import write_pcap
 from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
-from simsmtp.experiment.experiment import load_experiment
+from simsmtp.experiment.experiment_file import load_experiment
 from simsmtp.model.plan import plan_of
 from simsmtp.model.records import Output
 from simsmtp.protocol.commands import Verb

@@ -11,9 +11,10 @@ from study_files import STUDY, cli, here, written
 
 import simsmtp
 from simsmtp.errors import InputError
-from simsmtp.experiment.experiment import load_experiment
+from simsmtp.experiment.experiment_file import load_experiment
+from simsmtp.figures.warmup_figure import warmup_figure
 from simsmtp.model.records import RecipientRow
-from simsmtp.statistics.warmup import Warmup, delay_series, mser5, steady_state, warmup_figure
+from simsmtp.statistics.warmup import Warmup, delay_series, mser5, steady_state
 
 __all__ = ["here"]
 

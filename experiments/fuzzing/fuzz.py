@@ -33,7 +33,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 TARGETS = ("server", "client", "replies", "texts", "experiment", "changed")
-READERS = ("experiment/experiment.py",
+READERS = ("experiment/experiment.py", "experiment/experiment_file.py", "experiment/file_tables.py",
            "experiment/factors.py", "experiment/design.py", "experiment/sampling.py", "experiment/settings.py",
            "experiment/source_map.py", "experiment/scenario_keys.py", "experiment/size_limits.py",
            "experiment/tables.py", "experiment/capacity_table.py", "experiment/trace_files.py",

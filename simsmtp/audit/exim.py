@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simsmtp.live.places import Place
-from simsmtp.mailers.programs import Found, need_root, own_world, run
+from simsmtp.mailers.namespaces import own_world
+from simsmtp.mailers.programs import Found, need_root, run
 
 _CONFIGURATION = """exim_path = {exim}
 spool_directory = {work}/spool

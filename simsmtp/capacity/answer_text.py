@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from simsmtp.capacity.capacity import Capacity
-    from simsmtp.capacity.capacity_search import Finding
-    from simsmtp.capacity.result_tables import Cost
+    from simsmtp.capacity.results import Cost, Finding
     from simsmtp.model.scenario import Scenario
 
 

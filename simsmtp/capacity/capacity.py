@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simsmtp.capacity.capacity_search import Finding, Inquiry, Look
+from simsmtp.capacity.capacity_search import Inquiry
 from simsmtp.capacity.evaluator import Evaluator
 from simsmtp.capacity.plan import CapacityPlan, prepare_capacity
-from simsmtp.capacity.result_tables import Cost, cost_of, late_percentile, percentile_table
+from simsmtp.capacity.result_tables import cost_of, late_percentile, percentile_table
+from simsmtp.capacity.results import Cost, Finding, Look
 from simsmtp.capacity.search_keys import rate_on_grid
 from simsmtp.experiment.capacity_table import RATE
 from simsmtp.model.plan import plan_of

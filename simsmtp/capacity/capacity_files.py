@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from simsmtp.capacity.capacity import Capacity
-    from simsmtp.capacity.capacity_search import Finding, Look
+    from simsmtp.capacity.results import Finding, Look
     from simsmtp.statistics.judgements import Judgement
 
 

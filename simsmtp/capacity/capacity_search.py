@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from simsmtp.capacity.edge_search import Edge, Question, geometric_grid, largest, last_stretch, rounded, smallest_whole
 from simsmtp.capacity.plan import CapacityPlan
 from simsmtp.capacity.result_tables import curve_rates, curve_table, tornado_table
+from simsmtp.capacity.results import Finding, Look
 from simsmtp.capacity.search_keys import messages_per_s, rate_on_grid, with_value, written_value
 from simsmtp.experiment.capacity_table import RATE
 from simsmtp.model.numbers import number_text
-from simsmtp.statistics.judgements import MET, UNDECIDED, Judgement, judge, verdict_of
+from simsmtp.statistics.judgements import MET, UNDECIDED, judge
 from simsmtp.store.stored_rows import place_of
 from simsmtp.theory.asymptotic_bounds import recipients_per_message
 
@@ -23,65 +24,6 @@ if TYPE_CHECKING:
 
 _CONFIRMATIONS = 3
 _GRID = 12  # rates of the grid where an objective may fail at low ones, the one as written apart
-
-
-class Look(NamedTuple):
-    """One scenario that was looked at.
-
-    Attributes
-    ----------
-    stage : str
-        ``"plan"``, what was searched, ``"confirm …"``, ``"curve"`` or ``"tornado"``.
-    changes : dict
-        What differs from the plan as written.
-    seed : int
-        Key of the draws.
-    rows : DataFrame
-        One row per replication.
-    judgements : tuple of Judgement
-        What they say of each objective.
-    """
-
-    stage: str
-    changes: dict[str, Any]
-    seed: int
-    rows: DataFrame
-    judgements: tuple[Judgement, ...]
-
-    @property
-    def verdict(self) -> str:
-        """What the judgements come to."""
-        return verdict_of(self.judgements)
-
-
-class Finding(NamedTuple):
-    """The answer to one search.
-
-    Attributes
-    ----------
-    key : str
-        What was searched.
-    edge : Edge
-        The value that passes and the nearest one that does not, before confirmation.
-    bounds : tuple of float
-        Between which was searched.
-    value : float or None
-        The value that also passed on fresh seeds; None if none did.
-    confirmation : Look or None
-        The last look on fresh seeds.
-    tried : tuple of (float, bool)
-        Every value that was judged, ascending, and whether it passed.
-    lowest : Finding or None
-        Where values too small do not pass either: the smallest value of the same stretch, in the same terms.
-    """
-
-    key: str
-    edge: Edge
-    bounds: tuple[float, float]
-    value: float | None
-    confirmation: Look | None
-    tried: tuple[tuple[float, bool], ...] = ()
-    lowest: Finding | None = None
 
 
 class Inquiry:

@@ -13,11 +13,11 @@ from simsmtp.model.responses import COLUMNS
 from simsmtp.progress import progress_bar
 from simsmtp.running.determinism import DeterminismCheck
 from simsmtp.running.execute import common_of, executed
-from simsmtp.running.runner import STORE, StudyInterrupted
+from simsmtp.running.runner import StudyInterrupted
 from simsmtp.running.tasks import Tasks
 from simsmtp.shown import shown
 from simsmtp.store.repair import repair
-from simsmtp.store.store import Row, Store
+from simsmtp.store.store import STORE, Row, Store
 from simsmtp.store.stored_rows import every_row
 from simsmtp.study.engine_tally import Ran
 

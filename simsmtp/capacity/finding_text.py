@@ -10,7 +10,7 @@ from simsmtp.model.numbers import number_text
 from simsmtp.theory.asymptotic_bounds import recipients_per_message
 
 if TYPE_CHECKING:
-    from simsmtp.capacity.capacity_search import Finding
+    from simsmtp.capacity.results import Finding
     from simsmtp.model.scenario import Scenario
 
 _SOUGHT = {

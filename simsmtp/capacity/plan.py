@@ -12,11 +12,11 @@ from simsmtp.capacity.percentile_support import carried_objectives
 from simsmtp.capacity.search_keys import messages_per_s, with_value
 from simsmtp.errors import InputError
 from simsmtp.experiment.capacity_table import RATE, CapacityTable
-from simsmtp.experiment.experiment import Experiment, load_experiment
+from simsmtp.experiment.experiment import Experiment
+from simsmtp.experiment.experiment_file import load_experiment
 from simsmtp.experiment.scenario_keys import changed
-from simsmtp.experiment.size_limits import check_replications, results_folder, worker_count
-from simsmtp.experiment.trace_files import check_plans
 from simsmtp.running.execute import check_engine
+from simsmtp.running.run_options import check_plans, check_replications, results_folder, worker_count
 from simsmtp.running.user_strategies import find_strategies, travelling, with_strategy
 
 if TYPE_CHECKING:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from simsmtp.capacity.edge_search import rounded
+from simsmtp.capacity.results import Cost
 from simsmtp.experiment.capacity_table import RATE
 from simsmtp.experiment.factors import label_of
 from simsmtp.experiment.scenario_keys import value_at
@@ -20,39 +21,13 @@ from simsmtp.theory.asymptotic_bounds import connections_of
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from simsmtp.capacity.capacity_search import Finding, Look
+    from simsmtp.capacity.results import Finding, Look
     from simsmtp.experiment.capacity_table import CapacityTable
     from simsmtp.model.scenario import Scenario
 
 _REFUSED = ("99.9",)
 BEYOND = 10  # recipients beyond a percentile that make it mean something
 _MESSAGES_BEYOND = 5
-
-
-class Cost(NamedTuple):
-    """What the plan as written costs, at the planner's prices.
-
-    Attributes
-    ----------
-    run, low, high : float
-        Mean over replications of the cost of one run, with its interval.
-    connections : float
-        Part of it for connections; nan where their number is not limited.
-    commands : float
-        Part of it for RCPT commands.
-    per_million : float
-        Cost per million delivered recipients.
-    currency : str
-        As given.
-    """
-
-    run: float
-    low: float
-    high: float
-    connections: float
-    commands: float
-    per_million: float
-    currency: str
 
 
 def curve_rates(finding: Finding, points: int, known: Sequence[float]) -> list[float]:

@@ -113,7 +113,7 @@ def audit(
     from simsmtp.audit.journal import Kept  # noqa: PLC0415
     from simsmtp.audit.table import LEGEND, markdown  # noqa: PLC0415
     from simsmtp.live.places import place_in  # noqa: PLC0415
-    from simsmtp.output.csv_tables import require_writable  # noqa: PLC0415
+    from simsmtp.output.writable import require_writable  # noqa: PLC0415
 
     if baseline and not baseline.exists():
         say(

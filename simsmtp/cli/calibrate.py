@@ -42,7 +42,7 @@ def calibrate(measured: Path, output: Path, max_rtt: float | None, as_json: bool
     from simsmtp.calibration.settings import keys_text  # noqa: PLC0415
     from simsmtp.cli.printing.console import say  # noqa: PLC0415
     from simsmtp.errors import InputError  # noqa: PLC0415
-    from simsmtp.output.csv_tables import require_writable  # noqa: PLC0415
+    from simsmtp.output.writable import require_writable  # noqa: PLC0415
     from simsmtp.progress import progress_bar  # noqa: PLC0415
 
     require_writable(output, "--output", may_be_made=True)

@@ -120,7 +120,7 @@ def read_margins(given: Sequence[str]) -> float | Mapping[str, float]:
 
 def _check_output(kind: str | None, output: Path | None, as_json: bool) -> None:
     from simsmtp.errors import InputError  # noqa: PLC0415
-    from simsmtp.output.csv_tables import require_writable  # noqa: PLC0415
+    from simsmtp.output.writable import require_writable  # noqa: PLC0415
 
     if kind in {"gha", "pytest-benchmark"} and output is None:
         raise InputError("makes two files", key="--to", given=kind, allowed="it with --output FILE")

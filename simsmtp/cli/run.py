@@ -125,7 +125,7 @@ def run(
         repair=repair, determinism_check=not no_determinism_check,
     )  # fmt: skip
     if not no_figure:
-        from simsmtp.experiment.design import check_figure  # noqa: PLC0415
+        from simsmtp.experiment.figure_check import check_figure  # noqa: PLC0415
 
         check_figure(plan.experiment)
     if dry_run:

@@ -89,7 +89,7 @@ def send(
     from simsmtp.live.delivery import Delivery, How  # noqa: PLC0415
     from simsmtp.live.places import place_in  # noqa: PLC0415
     from simsmtp.model.records import RecipientRow  # noqa: PLC0415
-    from simsmtp.output.csv_tables import require_writable  # noqa: PLC0415
+    from simsmtp.output.writable import require_writable  # noqa: PLC0415
     from simsmtp.running.user_strategies import load_strategies  # noqa: PLC0415
 
     where = place_in(place, key="HOST:PORT", allow_remote=allow_remote)

@@ -64,9 +64,9 @@ def trace(
     from simsmtp.dialogue.transcript import Style, transcript  # noqa: PLC0415
     from simsmtp.engines import run_replication  # noqa: PLC0415
     from simsmtp.engines.repeated import run_here  # noqa: PLC0415
-    from simsmtp.experiment.experiment import load_case  # noqa: PLC0415
+    from simsmtp.experiment.experiment_file import load_case  # noqa: PLC0415
     from simsmtp.model.plan import plan_of  # noqa: PLC0415
-    from simsmtp.output.csv_tables import require_writable  # noqa: PLC0415
+    from simsmtp.output.writable import require_writable  # noqa: PLC0415
     from simsmtp.protocol.wire import AddressBook  # noqa: PLC0415
     from simsmtp.running.user_strategies import load_strategies  # noqa: PLC0415
 

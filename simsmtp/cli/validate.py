@@ -48,7 +48,7 @@ def validate(measured: Path, calibration_file: Path, replications: int, figure: 
     from simsmtp.calibration.parameters import read_calibration  # noqa: PLC0415
     from simsmtp.calibration.predict import predict  # noqa: PLC0415
     from simsmtp.cli.printing.console import say  # noqa: PLC0415
-    from simsmtp.output.csv_tables import require_writable  # noqa: PLC0415
+    from simsmtp.output.writable import require_writable  # noqa: PLC0415
     from simsmtp.progress import progress_bar  # noqa: PLC0415
 
     if figure is not None:

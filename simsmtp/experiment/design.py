@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from simsmtp.errors import InputError
 from simsmtp.experiment.factors import Label, Level, label_of
 from simsmtp.experiment.scenario_keys import changed, is_scenario_key, value_at
 
 if TYPE_CHECKING:
-    from simsmtp.experiment.experiment import Experiment
+    from simsmtp.experiment.factors import Factor
+    from simsmtp.experiment.source_map import Places
     from simsmtp.model.scenario import Scenario
 
 Levels = Mapping[str, Level]
@@ -37,14 +38,31 @@ class DesignPoint:
     scenario: Scenario
 
 
-def design_points(experiment: Experiment) -> list[DesignPoint]:
+class Design(Protocol):
+    """What the points of an experiment are made of; see `simsmtp.experiment.experiment.Experiment`."""
+
+    @property
+    def scenario(self) -> Scenario: ...  # noqa: D102 - as of an experiment
+    @property
+    def factors(self) -> tuple[Factor, ...]: ...  # noqa: D102
+    @property
+    def sampled(self) -> tuple[Levels, ...]: ...  # noqa: D102
+    @property
+    def listed(self) -> tuple[Levels, ...]: ...  # noqa: D102
+    @property
+    def columns(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def places(self) -> Places: ...  # noqa: D102
+
+
+def design_points(design: Design) -> list[DesignPoint]:
     """Return the points of an experiment: the full factorial crossed with the sampled points, then the listed ones.
 
     Points that repeat an earlier one are left out.
 
     Parameters
     ----------
-    experiment : Experiment
+    design : Experiment
         With factors, sampled and listed points.
 
     Returns
@@ -57,44 +75,44 @@ def design_points(experiment: Experiment) -> list[DesignPoint]:
         If the levels of a point make an impossible scenario; it names the factor's place in the file.
     """
     seen: dict[tuple[Any, ...], DesignPoint] = {}
-    base = {column: _base_label(experiment, column) for column in experiment.columns}
-    for levels in _rows(experiment):
-        scenario = _scenario(experiment, levels)
+    base = {column: _base_label(design, column) for column in design.columns}
+    for levels in _rows(design):
+        scenario = _scenario(design, levels)
         labels = {column: levels[column].label if column in levels else label for column, label in base.items()}
         same = (*labels.items(), scenario.canonical())
         seen.setdefault(same, DesignPoint(len(seen) + 1, labels, scenario))
     return list(seen.values())
 
 
-def _rows(experiment: Experiment) -> Iterator[Levels]:
-    names = [factor.name for factor in experiment.factors]
-    if names or experiment.sampled or not experiment.listed:
-        for levels in itertools.product(*(factor.levels for factor in experiment.factors)):
-            for spread in experiment.sampled or ({},):
+def _rows(design: Design) -> Iterator[Levels]:
+    names = [factor.name for factor in design.factors]
+    if names or design.sampled or not design.listed:
+        for levels in itertools.product(*(factor.levels for factor in design.factors)):
+            for spread in design.sampled or ({},):
                 yield {**dict(zip(names, levels, strict=True)), **spread}
-    yield from experiment.listed
+    yield from design.listed
 
 
-def _base_label(experiment: Experiment, column: str) -> Label:
+def _base_label(design: Design, column: str) -> Label:
     """Return the level that a point has in a column that it does not set."""
     if is_scenario_key(column):
-        return label_of(value_at(experiment.scenario, column))
-    factor = next(one for one in experiment.factors if one.name == column)
+        return label_of(value_at(design.scenario, column))
+    factor = next(one for one in design.factors if one.name == column)
     for level in factor.levels:
-        if all(value_at(experiment.scenario, key) == value for key, value in level.changes.items()):
+        if all(value_at(design.scenario, key) == value for key, value in level.changes.items()):
             return level.label
     return "base"
 
 
-def _scenario(experiment: Experiment, levels: Levels) -> Scenario:
+def _scenario(design: Design, levels: Levels) -> Scenario:
     changes = {key: value for level in levels.values() for key, value in level.changes.items()}
     try:
-        return changed(experiment.scenario, changes)
+        return changed(design.scenario, changes)
     except InputError as error:
-        raise _at_its_factor(experiment, levels, error) from None
+        raise _at_its_factor(design, levels, error) from None
 
 
-def _at_its_factor(experiment: Experiment, levels: Levels, error: InputError) -> InputError:
+def _at_its_factor(design: Design, levels: Levels, error: InputError) -> InputError:
     """Blame the factor that set the key complained of, else one that set a key of the same table."""
     key = error.key or ""
     table = key.partition(".")[0]
@@ -109,8 +127,8 @@ def _at_its_factor(experiment: Experiment, levels: Levels, error: InputError) ->
     at = ", ".join(f"{column}={level.label}" for column, level in levels.items())
     message = f"{error.message} (at design point {at})"
     blamed = InputError(message, key=error.key, given=error.given, allowed=error.allowed)
-    number = experiment.listed.index(levels) if levels in experiment.listed else None
-    factor = next((one for one in experiment.factors if one.name == name), None)
+    number = design.listed.index(levels) if levels in design.listed else None
+    factor = next((one for one in design.factors if one.name == name), None)
     if number is not None:
         place = f"points.{number}.{name}"
     elif factor is None:
@@ -120,27 +138,4 @@ def _at_its_factor(experiment: Experiment, levels: Levels, error: InputError) ->
         place = f"factors.{name}.{level.label}.{one}"
     else:
         place = f"factors.{name}.{factor.levels.index(level)}"
-    return experiment.places.locate(blamed, place).at(key=error.key)
-
-
-def check_figure(experiment: Experiment) -> None:
-    """Raise an `InputError` if a design point has no place in the experiment's figure, or two share one."""
-    figure = experiment.figure
-    if figure is None:
-        return
-    axes = (figure.x, figure.line, figure.panel)
-    places = {tuple(str(point.factors.get(axis)) for axis in axes if axis) for point in experiment.points}
-    if len(places) < len(experiment.points):
-        left = [name for name in experiment.columns if name not in axes]
-        raise InputError(
-            "several design points share one place in the figure",
-            key="figure",
-            allowed=f"a line or a panel for {' and '.join(left)}, or --no-figure",
-        )
-    from simsmtp.figures.axes import x_axis  # noqa: PLC0415 - numpy costs a tenth of a second
-    from simsmtp.figures.labels import plain_level  # noqa: PLC0415
-
-    try:
-        x_axis([plain_level(point.factors[figure.x]) for point in experiment.points], figure.x_scale, figure.x)
-    except InputError as error:
-        raise experiment.places.locate(error, "figure.x_scale") from None
+    return design.places.locate(blamed, place).at(key=error.key)

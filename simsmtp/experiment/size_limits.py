@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simsmtp.errors import InputError
-from simsmtp.model.counted import counted
-from simsmtp.progress import note
 
 if TYPE_CHECKING:
-    from simsmtp.experiment.experiment import Experiment
     from simsmtp.experiment.factors import Factor
 
 MOST_POINTS = 16_384
@@ -56,66 +50,3 @@ def check_columns(columns: Sequence[str]) -> None:
         raise InputError(
             "too many factors and keys of points", key="factors", given=len(columns), allowed=f"{MOST_COLUMNS} in all"
         )
-
-
-def check_replications(experiment: Experiment) -> None:
-    """Raise an `InputError` if a study has too many replications over all its points."""
-    in_all = experiment.replications * len(experiment.points)
-    if in_all > MOST_REPLICATIONS:
-        most = max(1, MOST_REPLICATIONS // len(experiment.points))
-        raise InputError("too many replications", key="study.replications", given=experiment.replications,
-                         allowed=f"up to {most:,} of {len(experiment.points):,} design points")  # fmt: skip
-
-
-def worker_count(workers: object, *, are_ours: bool = True) -> int:
-    """Return how many workers to start; more than there are processors are allowed, and said.
-
-    Parameters
-    ----------
-    workers : int or None
-        None is one per processor.
-    are_ours : bool
-        False where nothing is started on this machine.
-
-    Raises
-    ------
-    InputError
-        If it is no such number.
-    """
-    processors = os.cpu_count() or 1
-    if workers is None:
-        return processors
-    most = max(MOST_WORKERS, processors)
-    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= most:
-        raise InputError("not a usable number", key="workers", given=workers, allowed=f"1 to {most}")
-    if workers > processors and are_ours:
-        _say_shared(workers, processors)
-    return workers
-
-
-@cache
-def _say_shared(workers: int, processors: int) -> None:
-    note(f"up to {counted(workers, 'worker')} share {counted(processors, 'processor')}")
-
-
-def results_folder(output: str | Path | None, name: str) -> Path:
-    """Return the folder that results go to, ``results/<name>`` by default.
-
-    Raises
-    ------
-    InputError
-        If there can be no such folder.
-    """
-    folder = Path("results") / name if output is None else Path(output)
-    try:
-        # Of a folder that is to be made, the nearest one that is there.
-        there = next(one for one in (folder, *folder.absolute().parents) if os.path.lexists(one))
-        is_folder, reason = there.is_dir(), "is not a folder"
-        folder.stat()
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError) as error:
-        is_folder, reason = False, str(getattr(error, "strerror", None) or error).lower()
-    if not is_folder:
-        raise InputError(reason, key="output", given=str(output or folder), allowed="a folder, or a new name")
-    return folder

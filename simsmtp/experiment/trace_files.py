@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from simsmtp.errors import InputError
 
 if TYPE_CHECKING:
-    from simsmtp.experiment.experiment import Experiment
     from simsmtp.experiment.source_map import Places
     from simsmtp.model.scenario import Scenario
 
@@ -65,26 +64,3 @@ def check_trace(scenario: Scenario, places: Places) -> None:
         error = InputError(message, key="workload.trace", given=trace, allowed=hint)
         key = "scenario.workload.trace"
         raise places.locate(error, key if "factors.workload.trace" not in places.settings else "factors.workload.trace")
-
-
-def check_plans(experiment: Experiment) -> None:
-    """Make an engine's plan of every scenario and read every trace once, before anything is written.
-
-    Raises
-    ------
-    InputError
-        For a malformed trace with its line, and for whatever else no engine could run.
-    """
-    from simsmtp.model.plan import plan_of  # noqa: PLC0415 - the experiment can be looked at without
-
-    seen = set()
-    for point in experiment.points:
-        workload = point.scenario.workload
-        trace = (workload.trace, workload.trace_format)
-        if workload.trace is None or trace not in seen:
-            try:
-                plan_of(point.scenario)
-            except (ArithmeticError, ValueError) as error:  # numbers that are each allowed and together are not
-                reason = str(error).partition("\n")[0]
-                raise InputError(f"no engine can run design point {point.number}: {reason}", key="scenario") from None
-        seen.add(trace)

@@ -12,7 +12,6 @@ from simsmtp.capacity.capacity import Capacity
 from simsmtp.capacity.recorded_answers import Answered, answers_of, capacity_folder, read_answers
 from simsmtp.errors import InputError
 from simsmtp.experiment.experiment import Experiment
-from simsmtp.experiment.size_limits import worker_count
 from simsmtp.gate.baseline import kind_of, load_baseline
 from simsmtp.gate.compare_rows import Comparison, Margins, compare_rows, read_margins
 from simsmtp.gate.read_results import means_of
@@ -20,6 +19,7 @@ from simsmtp.gate.recorded_results import NoBaselineError, Recorded, recorded_ex
 from simsmtp.gate.shared_part import caveats_of
 from simsmtp.gate.verdicts import INCONCLUSIVE
 from simsmtp.model.responses import COLUMNS
+from simsmtp.running.run_options import worker_count
 from simsmtp.running.runner import Plan, execute, prepare
 from simsmtp.running.user_strategies import find_strategies
 from simsmtp.statistics.intervals import check_level

@@ -26,9 +26,8 @@ from simsmtp.gate.recorded_results import (
 )
 from simsmtp.model.responses import COLUMNS
 from simsmtp.output.file_hashes import require_as_noted
-from simsmtp.running.runner import STORE
 from simsmtp.store.address import canonical
-from simsmtp.store.store import ALL, ScenarioRow, Store
+from simsmtp.store.store import ALL, STORE, ScenarioRow, Store
 from simsmtp.store.stored_rows import place_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from simsmtp.lab.ends import End
 from simsmtp.lab.postfix import PORT, await_port
-from simsmtp.mailers.programs import Found, own_world, run
+from simsmtp.mailers.namespaces import own_world
+from simsmtp.mailers.programs import Found, run
 
 _CONFIGURATION = """exim_path = {exim}
 spool_directory = {work}/spool

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from simsmtp.errors import InputError
 from simsmtp.files import replacing, write_errors
-from simsmtp.output.csv_tables import require_writable, without_formulas
+from simsmtp.output.csv_tables import without_formulas
+from simsmtp.output.writable import require_writable
 
 if TYPE_CHECKING:
     from typing import TextIO

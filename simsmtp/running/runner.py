@@ -13,26 +13,24 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from simsmtp.errors import InputError, UnfinishedError
-from simsmtp.experiment.experiment import Experiment, load_experiment
-from simsmtp.experiment.size_limits import check_replications, results_folder, worker_count
-from simsmtp.experiment.trace_files import check_plans
+from simsmtp.experiment.experiment import Experiment
+from simsmtp.experiment.experiment_file import load_experiment
 from simsmtp.progress import progress_bar
 from simsmtp.running.determinism import DeterminismCheck
 from simsmtp.running.execute import check_engine, common_of, executed
 from simsmtp.running.executors import LOCAL, Executor, executor_of
+from simsmtp.running.run_options import check_plans, check_replications, results_folder, worker_count
 from simsmtp.running.tasks import Finished, Tasks
 from simsmtp.running.user_strategies import Travelling, add_strategies, find_strategies, travelling
 from simsmtp.store.address import canonical
 from simsmtp.store.repair import repair as repair_store
-from simsmtp.store.store import Store
+from simsmtp.store.store import STORE, Store
 from simsmtp.store.stored_rows import results_of, verify_rows
 from simsmtp.study.engine_tally import Ran
 from simsmtp.study.study import Study
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
-
-STORE = "replications.sqlite"
 
 
 class StudyInterrupted(KeyboardInterrupt):

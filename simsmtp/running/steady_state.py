@@ -135,7 +135,7 @@ def write_steady(study: Study, folder: str | Path | None = None) -> tuple[list[P
 
 def _images(study: Study, latest: SteadyPoint) -> dict[str, bytes]:
     from simsmtp.figures.canvas import save_figure  # noqa: PLC0415 - matplotlib costs a second
-    from simsmtp.statistics.warmup import warmup_figure  # noqa: PLC0415
+    from simsmtp.figures.warmup_figure import warmup_figure  # noqa: PLC0415
 
     where = _place(latest.point)
     figure = warmup_figure(latest.series, latest.warmup, f"{study.experiment.title}{f' · {where}' if where else ''}")

@@ -24,38 +24,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from simsmtp.model.scenario import Scenario
-    from simsmtp.study.study import Study
 
 _TOLD = ("study", "seed", "design_points", "replications", "code", "inputs")
 """What tells a run from another one; where all are equal, the digests are."""
 _PACKAGES = ("joblib", "matplotlib", "numba", "numpy", "pandas", "pydantic", "scipy", "simpy")
-
-
-def provenance(study: Study, command: str | None = None) -> dict[str, Any]:
-    """Return what has to be known to get a study's results again.
-
-    Parameters
-    ----------
-    study : Study
-        A finished study.
-    command : str, optional
-        The command line that ran it.
-    """
-    return {
-        "study": study.name,
-        "digest": study.digest,
-        "inputs": inputs_of(
-            (one.scenario, study.experiment.seed, study.experiment.replications) for one in study.points
-        ),
-        "seed": study.experiment.seed,
-        "design_points": len(study.points),
-        "replications": study.experiment.replications,
-        "computed": study.computed,
-        "reused": study.reused,
-        "failed": len(study.failures),
-        "engines": study.engines,
-        **circumstances(command, study.started, study.duration_s),
-    }
 
 
 def circumstances(command: str | None, started: datetime, duration_s: float) -> dict[str, Any]:
@@ -94,7 +66,7 @@ def provenance_to_write(folder: Path, new: dict[str, Any], files: Mapping[str, b
     folder : Path
         Of the results.
     new : dict
-        What `provenance` tells of this run.
+        What `simsmtp.study.study_files.provenance` tells of this run.
     files : mapping
         Name → content of the files whose hashes are noted.
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from simsmtp.model.scenario import Scenario
 
+STORE = "replications.sqlite"
+"""Its name in a results folder."""
 Value = int | float | None
 _NAN = float("nan")
 _new = tuple.__new__  # a third of the time that the call of a NamedTuple takes

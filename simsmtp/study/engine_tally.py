@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simsmtp.engines import Choice
-    from simsmtp.running.chunks import Stored
+    from simsmtp.store.store import Row
 
 _UNFORESEEN = {
     "reference": "where the compiled one was not at hand, or something did not fit its 64 bits",
@@ -37,7 +37,7 @@ class Ran:
         for one in choices:
             self.reasons.setdefault(one.engine, one.reason)
 
-    def saw(self, rows: Sequence[Stored]) -> None:
+    def saw(self, rows: Iterable[tuple[int, Row]]) -> None:
         """Count rows that were just computed."""
         self.counts.update(row.engine for _, row in rows if row.error is None)
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simsmtp.errors import InputError
+from simsmtp.output.file_hashes import PROVENANCE
+from simsmtp.store.provenance import circumstances, inputs_of
+
+if TYPE_CHECKING:
+    from simsmtp.study.study import Study
+
+from collections.abc import Callable, Iterator, Sequence
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from simsmtp.errors import InputError, UnfinishedError
+from simsmtp.errors import UnfinishedError
 from simsmtp.experiment.experiment_record import experiment_json
 from simsmtp.files import replace_files
 from simsmtp.model.counted import counted
 from simsmtp.model.numbers import number_text
 from simsmtp.model.responses import BY_NAME, COLUMNS
 from simsmtp.output.csv_tables import csv_of
-from simsmtp.output.file_hashes import PROVENANCE
 from simsmtp.shown import html_text
 from simsmtp.statistics.pooled_percentiles import note_for
-from simsmtp.store.provenance import provenance, provenance_to_write
+from simsmtp.store.provenance import provenance_to_write
 
 if TYPE_CHECKING:
     from simsmtp.study.study import Study
@@ -98,3 +107,30 @@ def _html_rows(study: Study, shown: Sequence[str]) -> Iterator[str]:
 def _mean_text(n: int, mean: float, low: float, high: float) -> str:
     half = max(high - mean, mean - low)
     return "no value" if n == 0 else f"{number_text(mean)} ± {number_text(half, 2)}" if half > 0 else number_text(mean)
+
+
+def provenance(study: Study, command: str | None = None) -> dict[str, Any]:
+    """Return what has to be known to get a study's results again.
+
+    Parameters
+    ----------
+    study : Study
+        A finished study.
+    command : str, optional
+        The command line that ran it.
+    """
+    return {
+        "study": study.name,
+        "digest": study.digest,
+        "inputs": inputs_of(
+            (one.scenario, study.experiment.seed, study.experiment.replications) for one in study.points
+        ),
+        "seed": study.experiment.seed,
+        "design_points": len(study.points),
+        "replications": study.experiment.replications,
+        "computed": study.computed,
+        "reused": study.reused,
+        "failed": len(study.failures),
+        "engines": study.engines,
+        **circumstances(command, study.started, study.duration_s),
+    }
