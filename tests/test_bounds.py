@@ -11,7 +11,7 @@ from capacity_files import PLAN, Queue, planned, queue
 from generated_scenarios import scenarios
 from hypothesis import HealthCheck, given, settings
 
-from simsmtp.capacity.answer_text import bottleneck_text, overload_text
+from simsmtp.capacity.bound_text import bottleneck_text, overload_text
 from simsmtp.capacity.capacity_files import document_of_capacity
 from simsmtp.engines import run_replication
 from simsmtp.experiment.key_list import list_keys

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from simsmtp.capacity.bound_text import bottleneck_text, overload_text
 from simsmtp.capacity.finding_text import finding_text
 from simsmtp.capacity.search_keys import messages_per_s, rate_on_grid, with_value
 from simsmtp.experiment.capacity_table import CONNECTIONS, RATE
@@ -17,22 +18,21 @@ from simsmtp.model.scenario import PoissonArrivals
 from simsmtp.statistics.intervals import zero_bound
 from simsmtp.statistics.judgements import MET, MISSED, Judgement
 from simsmtp.statistics.pooled_percentiles import pooled_mark, pooled_note
-from simsmtp.theory.asymptotic_bounds import Bound, left_out
+from simsmtp.theory.asymptotic_bounds import left_out
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from simsmtp.capacity.capacity import Capacity
-    from simsmtp.capacity.results import Cost, Finding
+    from simsmtp.capacity.results import CapacityResults, Cost, Finding
     from simsmtp.model.scenario import Scenario
 
 
-def answer(capacity: Capacity) -> str:
+def answer(capacity: CapacityResults) -> str:
     """Return the answer as one paragraph."""
     return " ".join(answers(capacity))
 
 
-def answers(capacity: Capacity) -> list[str]:
+def answers(capacity: CapacityResults) -> list[str]:
     """Return the answer point by point: the plan as written, each search, the bottleneck, the cost."""
     parts = [text for text in (overload_text(capacity.plan.scenario, capacity.bounds), _as_written(capacity)) if text]
     parts += [
@@ -61,7 +61,7 @@ def size_text(scenario: Scenario, rows: DataFrame) -> str:
     return f"{plan_of(scenario).workload.messages:,} messages to {recipients} recipients on average"
 
 
-def assumptions(capacity: Capacity) -> list[str]:
+def assumptions(capacity: CapacityResults) -> list[str]:
     """Return what the answer rests on, one sentence each."""
     plan, rows = capacity.plan, capacity.written.rows
     level, most = plan.table.level, plan.experiment.replications
@@ -100,72 +100,7 @@ def assumptions(capacity: Capacity) -> list[str]:
     return told
 
 
-def utilisation(scenario: Scenario, bound: Bound) -> float | None:
-    """Return the offered rate over a bound; None where messages arrive at once."""
-    rate = messages_per_s(scenario)
-    return None if rate is None else rate / bound.messages_per_s
-
-
-def headroom(scenario: Scenario, bound: Bound) -> float | None:
-    """Return by which share the offered rate may rise up to a bound; None where messages arrive at once."""
-    rate = messages_per_s(scenario)
-    return bound.headroom(rate) if rate else None
-
-
-def bottleneck_text(scenario: Scenario, bounds: Sequence[Bound]) -> str:
-    """Return which resource is the tightest, how busy it is and what it spends its time on; empty without bounds.
-
-    A weak bound is only said to be one: less may be possible, and another resource may be the tightest.
-    """
-    if not bounds:
-        return ""
-    bound = bounds[0]
-    weak = next((one.weak for one in bounds if one.weak), "")
-    rate = number_text(bound.messages_per_s, 3)
-    if weak:
-        text = f"No more than {rate} messages/s pass {bound.name} in the long run"
-    else:
-        text = f"The bottleneck is {bound.name}, good for {rate} messages/s in the long run"
-    busy, room = utilisation(scenario, bound), headroom(scenario, bound)
-    if busy is not None and room is not None:
-        least = "at least " if weak else ""
-        text += f": at the rate as written {least}{percent_text(busy)} in use, {_room(room, weak=bool(weak))}"
-    if not math.isnan(bound.service):
-        text += f"; a connection spends {percent_text(bound.round_trips, 2)} of its time on round trips, "
-        text += f"{percent_text(bound.service, 2)} on service, {percent_text(bound.transfer, 2)} on transfer"
-    if bound.limit_cost > 0.005:
-        text += f"; the recipient limit takes {percent_text(bound.limit_cost, 2)} of what it could carry"
-    less = f" Less may be possible: the bound leaves out what follows from {weak}." if weak else ""
-    return f"{text}.{less}"
-
-
-def _room(room: float, *, weak: bool) -> str:
-    if room < 0:
-        return "overloaded"
-    most = "at most " if weak else ""
-    told = headroom_text(room)
-    return f"room for {most}{told} as much" if told.endswith("times") else f"headroom {most}{told}"
-
-
-def headroom_text(room: float) -> str:
-    """Return by how much more a resource could carry: a percentage, or how many times as much there is room for."""
-    return f"{number_text(room + 1, 3)} times" if room >= 9 else percent_text(room)
-
-
-def overload_text(scenario: Scenario, bounds: Sequence[Bound]) -> str:
-    """Return that the plan as written asks for more than the tightest bound; empty where it does not."""
-    rate = messages_per_s(scenario)
-    if rate is None or not bounds or bounds[0].headroom(rate) >= 0:
-        return ""
-    bound = number_text(bounds[0].messages_per_s, 3)
-    return (
-        f"The rate as written, {number_text(rate)} messages/s, is above the long-run bound of {bound} "
-        f"messages/s of {bounds[0].name}: the queue grows as long as messages arrive, and delays are those of a run "
-        "that ends."
-    )
-
-
-def above_offered(capacity: Capacity) -> str:
+def above_offered(capacity: CapacityResults) -> str:
     """Return why more was delivered than offered; empty where that is at no rate of the curve."""
     curve, workload = capacity.curve, capacity.plan.scenario.workload
     above = int((curve["delivered_per_s"] > curve["offered_per_s"]).sum())
@@ -178,7 +113,7 @@ def above_offered(capacity: Capacity) -> str:
     )
 
 
-def _as_written(capacity: Capacity) -> str:
+def _as_written(capacity: CapacityResults) -> str:
     said = {MET: "meets its objectives", MISSED: "misses its objectives"}
     verdict = said.get(capacity.verdict, "may or may not meet its objectives: the replications allowed do not tell")
     judged = "; ".join(_judged(capacity.written.judgements, pooled_mark(len(capacity.plan.scenario.destinations))))
@@ -212,7 +147,7 @@ def _arrivals(scenario: Scenario) -> str:
     return "all at once" if messages_per_s(scenario) is None else "arrivals as in the trace"
 
 
-def _pooled(capacity: Capacity) -> list[str]:
+def _pooled(capacity: CapacityResults) -> list[str]:
     """Say where an objective on a delay is met or missed by all destinations together."""
     note = pooled_note(len(capacity.plan.scenario.destinations))
     asked = [one.text for one in capacity.plan.objectives if one.percentile is not None]
@@ -221,7 +156,7 @@ def _pooled(capacity: Capacity) -> list[str]:
     return [f"Mind what {' and '.join(asked)} means here. {note} Whether each of them meets it alone is not known."]
 
 
-def _thin_percentiles(capacity: Capacity) -> list[str]:
+def _thin_percentiles(capacity: CapacityResults) -> list[str]:
     """Say so where an objective asks for a percentile that a replication is too small for."""
     asked = {one.response for one in capacity.plan.objectives}
     table = capacity.percentiles
@@ -229,7 +164,7 @@ def _thin_percentiles(capacity: Capacity) -> list[str]:
     return [f"Mind that delay {row['percentile']} is not carried by runs of this size ({row['note']})." for row in thin]
 
 
-def _beyond_bound(capacity: Capacity, finding: Finding) -> list[str]:
+def _beyond_bound(capacity: CapacityResults, finding: Finding) -> list[str]:
     """Say so where a rate passes only because the run ends."""
     rate = None if finding.value is None else messages_per_s(with_value(capacity.plan.scenario, RATE, finding.value))
     if finding.key != RATE or rate is None or not capacity.bounds or capacity.bounds[0].headroom(rate) >= 0:

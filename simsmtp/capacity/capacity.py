@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,17 +13,16 @@ from simsmtp.capacity.capacity_search import Inquiry
 from simsmtp.capacity.evaluator import Evaluator
 from simsmtp.capacity.plan import CapacityPlan, prepare_capacity
 from simsmtp.capacity.result_tables import cost_of, late_percentile, percentile_table
-from simsmtp.capacity.results import Cost, Finding, Look
+from simsmtp.capacity.results import CapacityResults, Finding, Look
 from simsmtp.capacity.search_keys import rate_on_grid
 from simsmtp.experiment.capacity_table import RATE
 from simsmtp.model.plan import plan_of
 from simsmtp.running.tasks import Tasks
 from simsmtp.shown import html_text
-from simsmtp.study.engine_tally import Ran
-from simsmtp.theory.asymptotic_bounds import Bound, bounds_of
+from simsmtp.theory.asymptotic_bounds import bounds_of
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    pass
 
 __all__ = ["Capacity", "Finding", "Look", "plan_capacity", "prepare_capacity", "run_capacity"]
 
@@ -33,61 +30,8 @@ _QUESTIONS = {"rate": 7, "client.batch_size": 6, "client.connections": 5}
 _ON_GRID = 20
 
 
-@dataclass(frozen=True)
-class Capacity:
-    """All answers to a capacity plan.
-
-    Attributes
-    ----------
-    plan : CapacityPlan
-        What was asked.
-    written : Look
-        The plan as written.
-    findings : dict
-        Search key → `Finding`.
-    curve, percentiles, tornado : DataFrame
-        Saturation curve; percentiles of delay; sensitivity. Empty where not asked for.
-    late : str
-        The percentile of delay that the curve shows.
-    bounds : list of Bound
-        Theoretical bounds of the plan as written, the tightest first.
-    cost : Cost or None
-        From the planner's prices, where there are some.
-    looks : list of Look
-        Everything that was run.
-    computed, reused : int
-        Replications computed now, and found in the store.
-    engines : dict
-        Engine → replications that it ran.
-    ran : Ran
-        Which engines ran in this run, and why.
-    started : datetime
-        When this run began.
-    duration_s : float
-        How long it took.
-    """
-
-    plan: CapacityPlan
-    written: Look
-    findings: Mapping[str, Finding]
-    curve: DataFrame
-    percentiles: DataFrame
-    tornado: DataFrame
-    late: str
-    bounds: Sequence[Bound]
-    cost: Cost | None
-    looks: Sequence[Look] = field(repr=False)
-    computed: int
-    reused: int
-    engines: Mapping[str, int]
-    ran: Ran
-    started: datetime
-    duration_s: float
-
-    @property
-    def verdict(self) -> str:
-        """Whether the plan as written meets its objectives: ``"met"``, ``"missed"``, ``"undecided"``."""
-        return self.written.verdict
+class Capacity(CapacityResults):
+    """All answers to a capacity plan; what they are is told by `simsmtp.capacity.results.CapacityResults`."""
 
     def write(self, *, figure: bool = True, command: str | None = None) -> list[Path]:
         """Write ``capacity.json``, ``summary.csv``, provenance and the figure into the plan's folder; return paths."""

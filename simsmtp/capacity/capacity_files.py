@@ -9,8 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import simsmtp
-from simsmtp.capacity.answer_text import above_offered, answer, answers, assumptions, headroom, utilisation
+from simsmtp._version import __version__
+from simsmtp.capacity.answer_text import above_offered, answer, answers, assumptions
+from simsmtp.capacity.bound_text import headroom, utilisation
 from simsmtp.capacity.finding_text import finding_text, value_text
 from simsmtp.capacity.search_keys import messages_per_s, rate_is_multiple, with_value
 from simsmtp.experiment.capacity_table import RATE
@@ -32,12 +33,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-    from simsmtp.capacity.capacity import Capacity
-    from simsmtp.capacity.results import Finding, Look
+    from simsmtp.capacity.results import CapacityResults, Finding, Look
     from simsmtp.statistics.judgements import Judgement
 
 
-def write_capacity(capacity: Capacity, *, figure: bool, command: str | None) -> list[Path]:
+def write_capacity(capacity: CapacityResults, *, figure: bool, command: str | None) -> list[Path]:
     """Write the files of a plan; parameters and value as `Capacity.write`."""
     folder = capacity.plan.settings.folder
     document = document_of_capacity(capacity)
@@ -51,7 +51,7 @@ def write_capacity(capacity: Capacity, *, figure: bool, command: str | None) -> 
     return write_files(folder, contents, (lambda: _images(capacity)) if figure else None)
 
 
-def _provenance(capacity: Capacity, digest: str, command: str | None) -> dict[str, Any]:
+def _provenance(capacity: CapacityResults, digest: str, command: str | None) -> dict[str, Any]:
     experiment = capacity.plan.experiment
     return {
         "study": experiment.name,
@@ -68,13 +68,13 @@ def _provenance(capacity: Capacity, digest: str, command: str | None) -> dict[st
     }
 
 
-def _inputs(capacity: Capacity) -> str:
+def _inputs(capacity: CapacityResults) -> str:
     return inputs_of(
         (capacity.plan.scenario, look.seed, (look.stage, _values_text(look), len(look.rows))) for look in capacity.looks
     )
 
 
-def digest_of_looks(capacity: Capacity) -> str:
+def digest_of_looks(capacity: CapacityResults) -> str:
     """Return the hash of everything that was run, as `Study.digest` for a study."""
     tables = ((number, look.rows[["replication", *COLUMNS]]) for number, look in enumerate(capacity.looks, start=1))
     return digest_of_rows(
@@ -84,7 +84,7 @@ def digest_of_looks(capacity: Capacity) -> str:
     )
 
 
-def document_of_capacity(capacity: Capacity) -> dict[str, Any]:
+def document_of_capacity(capacity: CapacityResults) -> dict[str, Any]:
     """Return all answers as plain values, fit for JSON: nan and infinity are null."""
     plan, scenario = capacity.plan, capacity.plan.scenario
     found: dict[str, Any] = {
@@ -111,7 +111,7 @@ def document_of_capacity(capacity: Capacity) -> dict[str, Any]:
         "tolerance": plan.table.tolerance,
         "replications": plan.experiment.replications,
         "seed": plan.experiment.seed,
-        "simsmtp": simsmtp.__version__,
+        "simsmtp": __version__,
         "code": code_hash(),
         "scenario": scenario.to_dict(),
     }
@@ -119,7 +119,7 @@ def document_of_capacity(capacity: Capacity) -> dict[str, Any]:
     return cleaned
 
 
-def summary_of(capacity: Capacity) -> DataFrame:
+def summary_of(capacity: CapacityResults) -> DataFrame:
     """Return mean and interval of every response for everything that was run, stage by stage."""
     import pandas as pd  # noqa: PLC0415 - costs half a second
 
@@ -135,7 +135,7 @@ def summary_of(capacity: Capacity) -> DataFrame:
     return summarise(pd.concat(parts, ignore_index=True), columns, COLUMNS, capacity.plan.table.level)
 
 
-def figure_of(capacity: Capacity) -> Figure:
+def figure_of(capacity: CapacityResults) -> Figure:
     """Draw saturation curve and tornado."""
     from simsmtp.figures.capacity_figure import Ceiling, Line, capacity_figure  # noqa: PLC0415 - matplotlib is slow
 
@@ -168,7 +168,7 @@ def _drawn(bounds: Any) -> list[Bound]:
     return list(first.values())
 
 
-def _images(capacity: Capacity) -> dict[str, bytes]:
+def _images(capacity: CapacityResults) -> dict[str, bytes]:
     if capacity.curve.empty and capacity.tornado.empty:
         return {}
     from simsmtp.figures.study_figure import save_figure  # noqa: PLC0415 - matplotlib costs a second
@@ -186,7 +186,7 @@ def _judgement(judgement: Judgement) -> dict[str, Any]:
     return {**judgement._asdict(), "objective": objective.text, "response": objective.response}
 
 
-def _finding(capacity: Capacity, finding: Finding) -> dict[str, Any]:
+def _finding(capacity: CapacityResults, finding: Finding) -> dict[str, Any]:
     scenario, look = capacity.plan.scenario, finding.confirmation
     return {
         "search": finding.key,
@@ -204,13 +204,13 @@ def _finding(capacity: Capacity, finding: Finding) -> dict[str, Any]:
     }
 
 
-def _unit(capacity: Capacity, key: str) -> str:
+def _unit(capacity: CapacityResults, key: str) -> str:
     if key != RATE:
         return ""
     return "times the trace's own rate" if rate_is_multiple(capacity.plan.scenario) else "messages/s"
 
 
-def _bound(capacity: Capacity, bound: Bound) -> dict[str, Any]:
+def _bound(capacity: CapacityResults, bound: Bound) -> dict[str, Any]:
     scenario = capacity.plan.scenario
     return {
         **bound._asdict(),

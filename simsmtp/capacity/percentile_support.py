@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from simsmtp.capacity.answer_text import overload_text
-from simsmtp.capacity.result_tables import BEYOND
+from simsmtp.capacity.bound_text import overload_text
 from simsmtp.errors import InputError
 from simsmtp.model.numbers import number_text
 from simsmtp.model.plan import plan_of
@@ -17,6 +16,9 @@ from simsmtp.theory.asymptotic_bounds import bounds_of, recipients_per_message
 if TYPE_CHECKING:
     from simsmtp.experiment.experiment import Experiment
     from simsmtp.model.scenario import Scenario
+
+BEYOND = 10
+"""Recipients beyond a percentile that make it mean something."""
 
 
 def carried_objectives(experiment: Experiment, texts: Sequence[str], key: str) -> tuple[Objective, ...]:

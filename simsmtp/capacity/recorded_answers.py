@@ -16,7 +16,8 @@ from simsmtp.store.store import Store
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from simsmtp.capacity.capacity import Capacity
+    from simsmtp.capacity.results import CapacityResults
+
 
 ANSWERS = "capacity.json"
 _STORE, _SUMMARY = "replications.sqlite", "summary.csv"
@@ -104,7 +105,7 @@ def _digest(path: Path) -> str:
         return ""
 
 
-def answers_of(capacity: Capacity) -> Answered:
+def answers_of(capacity: CapacityResults) -> Answered:
     """Return the answers of a plan that was run in Python."""
     from simsmtp.capacity.capacity_files import digest_of_looks, document_of_capacity, summary_of  # noqa: PLC0415
 

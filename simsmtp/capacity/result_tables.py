@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simsmtp.capacity.edge_search import rounded
+from simsmtp.capacity.percentile_support import BEYOND
 from simsmtp.capacity.results import Cost
 from simsmtp.experiment.capacity_table import RATE
 from simsmtp.experiment.factors import label_of
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
 
 _REFUSED = ("99.9",)
-BEYOND = 10  # recipients beyond a percentile that make it mean something
 _MESSAGES_BEYOND = 5
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsmtp.capacity.edge_search import Edge
+from simsmtp.capacity.plan import CapacityPlan
 from simsmtp.statistics.judgements import Judgement, verdict_of
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-
-from typing import TYPE_CHECKING
+from simsmtp.study.engine_tally import Ran
+from simsmtp.theory.asymptotic_bounds import Bound
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -100,3 +100,60 @@ class Finding(NamedTuple):
     confirmation: Look | None
     tried: tuple[tuple[float, bool], ...] = ()
     lowest: Finding | None = None
+
+
+@dataclass(frozen=True)
+class CapacityResults:
+    """All answers to a capacity plan.
+
+    Attributes
+    ----------
+    plan : CapacityPlan
+        What was asked.
+    written : Look
+        The plan as written.
+    findings : dict
+        Search key → `Finding`.
+    curve, percentiles, tornado : DataFrame
+        Saturation curve; percentiles of delay; sensitivity. Empty where not asked for.
+    late : str
+        The percentile of delay that the curve shows.
+    bounds : list of Bound
+        Theoretical bounds of the plan as written, the tightest first.
+    cost : Cost or None
+        From the planner's prices, where there are some.
+    looks : list of Look
+        Everything that was run.
+    computed, reused : int
+        Replications computed now, and found in the store.
+    engines : dict
+        Engine → replications that it ran.
+    ran : Ran
+        Which engines ran in this run, and why.
+    started : datetime
+        When this run began.
+    duration_s : float
+        How long it took.
+    """
+
+    plan: CapacityPlan
+    written: Look
+    findings: Mapping[str, Finding]
+    curve: DataFrame
+    percentiles: DataFrame
+    tornado: DataFrame
+    late: str
+    bounds: Sequence[Bound]
+    cost: Cost | None
+    looks: Sequence[Look] = field(repr=False)
+    computed: int
+    reused: int
+    engines: Mapping[str, int]
+    ran: Ran
+    started: datetime
+    duration_s: float
+
+    @property
+    def verdict(self) -> str:
+        """Whether the plan as written meets its objectives: ``"met"``, ``"missed"``, ``"undecided"``."""
+        return self.written.verdict

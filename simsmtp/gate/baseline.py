@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import simsmtp
+from simsmtp._version import __version__
 from simsmtp.errors import InputError
 from simsmtp.files import begin_of, parse_json, read_text, replace_file, why_not_replaceable, write_errors
 from simsmtp.gate.recorded_results import NoBaselineError, Recorded, RecordedPoint, recorded_study
@@ -81,7 +81,7 @@ def _lines(study: Study) -> Iterator[str]:
     recorded = recorded_study(study)
     head = {
         "study": study.name, "seed": study.experiment.seed, "replications": recorded.replications,
-        "simsmtp": simsmtp.__version__, "code": recorded.code, "common": recorded.common, "varied": recorded.varied,
+        "simsmtp": __version__, "code": recorded.code, "common": recorded.common, "varied": recorded.varied,
     }  # fmt: skip
     yield f"{_FIRST}{SCHEMA}"
     yield f"# {_json(head)}"

@@ -12,7 +12,7 @@ from simsmtp.model.numbers import number_text, percent_text, signed_text
 from simsmtp.shown import html_text, markdown_text, shown
 
 if TYPE_CHECKING:
-    from simsmtp.gate.comparison import Comparison
+    from simsmtp.gate.comparison import Comparison  # for annotations: a comparison shows itself
 
 COLUMNS = ("response", "base", "new", "change", "allowed", "verdict")
 _COLOURS = {OK: "#2e7d32", IDENTICAL: "#2e7d32", CHANGED: "#555", INCONCLUSIVE: "#b26a00"}

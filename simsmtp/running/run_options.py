@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simsmtp.errors import InputError
 from simsmtp.experiment.size_limits import MOST_REPLICATIONS, MOST_WORKERS
-
-if TYPE_CHECKING:
-    from simsmtp.experiment.experiment import Experiment
-
-import os
-from functools import cache
-from typing import TYPE_CHECKING
-
 from simsmtp.model.counted import counted
 from simsmtp.progress import note
 

@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import simsmtp
 from simsmtp.engines.sources import DECIDING_ROOMS
 from simsmtp.errors import InputError
 from simsmtp.strategies.registry import find_strategy
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
 
 SCHEMA = 1
-_PACKAGE = Path(simsmtp.__file__).parent
+PACKAGE = Path(__file__).parents[1]
 
 
 @cache
-def code_hash(package: Path = _PACKAGE) -> str:
+def code_hash(package: Path = PACKAGE) -> str:
     """Return the hash of every source of a copy of the package that decides or draws, names included."""
     digest = hashlib.sha256()
     for folder in DECIDING_ROOMS:

@@ -13,12 +13,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import simsmtp
+from simsmtp._version import __version__
 from simsmtp.errors import InputError
 from simsmtp.files import parse_json, read_text, replace_file
 from simsmtp.output.file_hashes import PROVENANCE, hash_of
 from simsmtp.progress import note
-from simsmtp.store.address import address, code_hash
+from simsmtp.store.address import PACKAGE, address, code_hash
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -47,7 +47,7 @@ def circumstances(command: str | None, started: datetime, duration_s: float) -> 
         "command": command,
         "started": started.isoformat(timespec="seconds"),
         "duration_s": round(duration_s, 3),
-        "simsmtp": simsmtp.__version__,
+        "simsmtp": __version__,
         "commit": commit,
         "clean": clean,
         "code": code_hash(),
@@ -153,7 +153,7 @@ def _commit() -> tuple[str | None, bool | None]:
     """Return the commit of the sources and whether they are as committed; None without a repository."""
     # An installed copy may lie in somebody else's repository: only a tracked one has a commit. One that was
     # installed from the clone it is run in has that clone's, as long as their sources are the same.
-    package, here = Path(simsmtp.__file__).parent, Path("simsmtp")
+    package, here = PACKAGE, Path("simsmtp")
     if not _git(package, "ls-files", "__init__.py"):
         package = here
     if not _git(package, "ls-files", "__init__.py") or code_hash(package) != code_hash():

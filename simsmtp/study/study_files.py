@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from simsmtp.errors import InputError
-from simsmtp.output.file_hashes import PROVENANCE
-from simsmtp.store.provenance import circumstances, inputs_of
-
-if TYPE_CHECKING:
-    from simsmtp.study.study import Study
-
-from collections.abc import Callable, Iterator, Sequence
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
-
-from simsmtp.errors import UnfinishedError
+from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.experiment.experiment_record import experiment_json
 from simsmtp.files import replace_files
 from simsmtp.model.counted import counted
 from simsmtp.model.numbers import number_text
 from simsmtp.model.responses import BY_NAME, COLUMNS
 from simsmtp.output.csv_tables import csv_of
+from simsmtp.output.file_hashes import PROVENANCE
 from simsmtp.shown import html_text
 from simsmtp.statistics.pooled_percentiles import note_for
-from simsmtp.store.provenance import provenance_to_write
+from simsmtp.store.provenance import circumstances, inputs_of, provenance_to_write
 
 if TYPE_CHECKING:
-    from simsmtp.study.study import Study
+    from simsmtp.study.study import Study  # for annotations: a study writes its own files
+
 
 _MOST_ROWS = 40
 

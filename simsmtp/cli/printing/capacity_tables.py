@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from simsmtp.capacity.answer_text import above_offered, answers, assumptions, headroom, headroom_text, utilisation
+from simsmtp.capacity.answer_text import above_offered, answers, assumptions
+from simsmtp.capacity.bound_text import headroom, headroom_text, utilisation
 from simsmtp.cli.printing.console import PlainConsole
 from simsmtp.model.counted import counted
 from simsmtp.model.numbers import number_text, percent_text, seconds_text, signed_text
