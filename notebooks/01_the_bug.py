@@ -22,10 +22,10 @@
 import pandas as pd
 
 import simsmtp
+from simsmtp.dialogue.transcript import Style, transcript
 from simsmtp.engines import run_replication
 from simsmtp.model.plan import plan_of
 from simsmtp.protocol.wire import AddressBook
-from simsmtp.trace.transcript import Style, transcript
 
 LEDGER = ["recipients", "delivered", "false_ndr", "lost", "transactions", "connections", "rcpt_commands"]
 

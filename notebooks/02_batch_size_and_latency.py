@@ -23,7 +23,7 @@ from pathlib import Path
 import pandas as pd
 
 import simsmtp
-from simsmtp.analysis.paired import against_best, simultaneous
+from simsmtp.statistics.paired import against_best, simultaneous
 
 os.chdir(next(one for one in (Path.cwd(), *Path.cwd().parents) if (one / "experiments/kb822105.toml").exists()))
 QUICK = os.environ.get("SIMSMTP_QUICK") == "1"

@@ -24,11 +24,12 @@ import numpy as np
 import pandas as pd
 
 import simsmtp
-from simsmtp.analysis.intervals import mean_interval, zero_bound
-from simsmtp.analysis.paired import paired_difference
-from simsmtp.analysis.rates import rule_of_three
-from simsmtp.analysis.warmup import delay_series, mser5, steady_state, warmup_figure
-from simsmtp.study.sequential import run_to_precision
+from simsmtp.figures.warmup_figure import warmup_figure
+from simsmtp.running.sequential_run import run_to_precision
+from simsmtp.statistics.intervals import mean_interval, zero_bound
+from simsmtp.statistics.paired import paired_difference
+from simsmtp.statistics.rates import rule_of_three
+from simsmtp.statistics.warmup import delay_series, mser5, steady_state
 
 os.chdir(next(one for one in (Path.cwd(), *Path.cwd().parents) if (one / "experiments/kb822105.toml").exists()))
 QUICK = os.environ.get("SIMSMTP_QUICK") == "1"
@@ -163,4 +164,4 @@ warmup_figure(delay_series(overloaded), late, "12 messages a second: overloaded"
 #   'delivered_per_s ±3%'`.
 # - A relay runs on (`horizon = "steady-state"`): `simsmtp run` cuts the warm-up of every design point, writes
 #   `warmup.png`, and warns as above.
-# - To compare, compare within replications: `simsmtp compare`, or `simsmtp.analysis.paired` as here.
+# - To compare, compare within replications: `simsmtp compare`, or `simsmtp.statistics.paired` as here.

@@ -21,11 +21,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from simsmtp.analysis.pairs_figure import pairs_figure
 from simsmtp.audit.likeness import differences, is_predictable
 from simsmtp.calibration.measured import group_rows
 from simsmtp.calibration.parameters import read_calibration
 from simsmtp.calibration.predict import durations
+from simsmtp.figures.pairs_figure import pairs_figure
 
 os.chdir(next(one for one in (Path.cwd(), *Path.cwd().parents) if (one / "experiments/kb822105.toml").exists()))
 QUICK = os.environ.get("SIMSMTP_QUICK") == "1"

@@ -18,18 +18,19 @@ from simsmtp._version import __version__
 
 if TYPE_CHECKING:
     from simsmtp import presets, strategies
-    from simsmtp.analysis.comparison import Comparison
     from simsmtp.errors import ConservationError, InputError, SimsmtpError
+    from simsmtp.experiment.experiment import Experiment
+    from simsmtp.experiment.experiment_file import load_experiment
+    from simsmtp.gate.comparison import Comparison
+    from simsmtp.gate.gate import compare
     from simsmtp.model.responses import RESPONSES
     from simsmtp.model.scenario import Scenario
+    from simsmtp.running.runner import run
     from simsmtp.simulation import Result, simulate
     from simsmtp.strategies.counting import Knobs, Rcpt, Verdict, by_own_reply
     from simsmtp.strategies.registry import register_strategy
     from simsmtp.strategies.seen import Seen
     from simsmtp.strategies.tally import Tally
-    from simsmtp.study.experiment import Experiment, load_experiment
-    from simsmtp.study.gate import compare
-    from simsmtp.study.runner import run
     from simsmtp.study.study import Study
 
 __all__ = [
@@ -60,9 +61,9 @@ __all__ = [
 
 _HOMES = {
     "RESPONSES": "model.responses",
-    "Comparison": "analysis.comparison",
+    "Comparison": "gate.comparison",
     "ConservationError": "errors",
-    "Experiment": "study.experiment",
+    "Experiment": "experiment.experiment",
     "InputError": "errors",
     "Knobs": "strategies.counting",
     "Rcpt": "strategies.counting",
@@ -74,10 +75,10 @@ _HOMES = {
     "Tally": "strategies.tally",
     "Verdict": "strategies.counting",
     "by_own_reply": "strategies.counting",
-    "compare": "study.gate",
-    "load_experiment": "study.experiment",
+    "compare": "gate.gate",
+    "load_experiment": "experiment.experiment_file",
     "register_strategy": "strategies.registry",
-    "run": "study.runner",
+    "run": "running.runner",
     "simulate": "simulation",
 }
 

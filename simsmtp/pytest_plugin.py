@@ -45,7 +45,7 @@ def simsmtp_study(tmp_path: Path) -> Callable[..., Study]:
         calls.append(tmp_path / f"simsmtp-{len(calls) + 1}")
         given = {"workers": 1, "progress": False, "output": calls[-1], **options}
         if isinstance(experiment, Mapping):
-            from simsmtp.study.user_strategies import find_strategies  # noqa: PLC0415
+            from simsmtp.running.user_strategies import find_strategies  # noqa: PLC0415
 
             strategies = find_strategies(strategies)
             return simsmtp.run(simsmtp.Experiment.from_dict(experiment, settings), strategies=strategies, **given)

@@ -79,7 +79,7 @@ class Result:
         """
         import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
 
-        from simsmtp.analysis.summary import summarise  # noqa: PLC0415
+        from simsmtp.statistics.summary import summarise  # noqa: PLC0415
 
         found = summarise(self.replications.assign(point=0), [], COLUMNS, level)
         row = {}
@@ -123,7 +123,7 @@ class Result:
         InputError
             If the file cannot be written, which is found out before anything is run.
         """
-        from simsmtp.analysis.recipient_files import write_recipients  # noqa: PLC0415
+        from simsmtp.output.recipient_files import write_recipients  # noqa: PLC0415
 
         rows = self._run_again() if self._recipients is None else self._recipients
         return write_recipients(path, _recipient_tables(rows))
@@ -135,9 +135,9 @@ class Result:
     def plot(self) -> Figure:
         """Draw the ledger and the delays; needs `recipients`.
 
-        See `simsmtp.analysis.result_views.result_figure` for how to read it.
+        See `simsmtp.figures.result_views.result_figure` for how to read it.
         """
-        from simsmtp.analysis.result_views import result_figure  # noqa: PLC0415
+        from simsmtp.figures.result_views import result_figure  # noqa: PLC0415
 
         return result_figure(self.replications, self.recipients(), self._title())
 
@@ -154,8 +154,8 @@ class Result:
         return f"<Result: {self._title()} · {delivered}, false-NDR rate {number_text(rate)}>"
 
     def _repr_html_(self) -> str:
-        from simsmtp.analysis.pooled import pooled_note  # noqa: PLC0415
-        from simsmtp.analysis.result_views import result_table  # noqa: PLC0415
+        from simsmtp.figures.result_views import result_table  # noqa: PLC0415
+        from simsmtp.statistics.pooled_percentiles import pooled_note  # noqa: PLC0415
 
         note = pooled_note(len(self.scenario.destinations))
         return result_table(self.replications, " · ".join(text for text in (self._title(), note) if text))

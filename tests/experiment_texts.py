@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simsmtp.errors import InputError
-from simsmtp.study.experiment import load_case, load_experiment
-from simsmtp.study.key_list import list_keys
+from simsmtp.experiment.experiment_file import load_case, load_experiment
+from simsmtp.experiment.key_list import list_keys
 
 SECONDS = 10.0
 """Of processor time that a small text may take."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 from unittest import mock
 
+from simsmtp.dialogue.smtp_lines import reply_lines, said_line
 from simsmtp.engines import reference, run_replication
 from simsmtp.engines.compiled import replication as compiled
 from simsmtp.engines.compiled.heaps import DESTINATION_BITS, KIND_BITS
@@ -24,7 +25,6 @@ from simsmtp.model.scenario import Scenario
 from simsmtp.peers.kind import Kind
 from simsmtp.protocol.wire import AddressBook
 from simsmtp.strategies.counting import Verdict
-from simsmtp.trace.said import reply_lines, said_line
 
 _ONE_BY_ONE = 16
 """So many instants are looked at in turn; of more, halves are left out first, and a difference that heals is missed."""

@@ -300,7 +300,7 @@ def texts(data: bytes) -> None:
 
 def experiment(data: bytes) -> None:
     """Load an experiment file: a scenario and a plan, or an `InputError` that names the file."""
-    from simsmtp.study.experiment import load_case
+    from simsmtp.experiment.experiment_file import load_case
 
     tried(data)
     with tempfile.TemporaryDirectory() as folder:

@@ -11,7 +11,7 @@ from typing import Any
 from simsmtp import Scenario
 from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
-from simsmtp.study.key_list import Key, list_keys
+from simsmtp.experiment.key_list import Key, list_keys
 
 Tables = dict[str, Any]
 NUMERIC = [one for one in list_keys() if one.least is not None and not one.key.startswith("destinations")]

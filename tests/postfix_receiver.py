@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
-from simsmtp.audit.postfix import new_instance
 from simsmtp.live.places import Place
+from simsmtp.mailers.postfix_instance import new_instance
 
 _MAIN = """myhostname = mx.example.test
 mynetworks = 127.0.0.0/8

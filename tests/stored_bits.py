@@ -9,8 +9,8 @@ from typing import NamedTuple
 import simsmtp
 from simsmtp import Experiment
 from simsmtp.errors import InputError
-from simsmtp.study.baseline import load_baseline
-from simsmtp.study.runner import STORE
+from simsmtp.gate.baseline import load_baseline
+from simsmtp.store.store import STORE
 
 TABLES = {
     "study": {"name": "bits", "title": "Bits", "replications": 3, "seed": 7},

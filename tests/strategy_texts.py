@@ -15,10 +15,10 @@ from typing import Any
 from simsmtp import Scenario
 from simsmtp.engines import choose_engine, run_replication
 from simsmtp.errors import InputError
+from simsmtp.running.user_strategies import load_strategies
 from simsmtp.strategies.own_code import is_blamed, kept_alive, told
 from simsmtp.strategies.registry import find_strategy
 from simsmtp.strategies.version import version_of
-from simsmtp.study.user_strategies import load_strategies
 
 PIECES = [
     ("X = CONST", "X"),

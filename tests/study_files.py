@@ -16,8 +16,8 @@ from simsmtp import engines
 from simsmtp.model.records import Output
 from simsmtp.model.responses import RESPONSES
 from simsmtp.model.scenario import Scenario
+from simsmtp.running.tasks import Tasks
 from simsmtp.strategies import registry
-from simsmtp.study.tasks import Tasks
 
 ROOT = Path(__file__).parents[1]
 STUDY = '[study]\nname = "tiny"\ntitle = "Tiny"\nreplications = 3\nseed = 7\n'

@@ -21,8 +21,8 @@ from simsmtp import presets
 from simsmtp.audit.cells import Cell
 from simsmtp.audit.likeness import differences, is_predictable
 from simsmtp.audit.matrix import SENDERS, audited, sender_named
-from simsmtp.audit.programs import Found
 from simsmtp.errors import InputError
+from simsmtp.mailers.programs import Found
 
 CELLS = [
     Cell("452 4.5.3", 25, 10),

@@ -15,10 +15,10 @@ from simsmtp.audit import trial
 from simsmtp.audit.cells import Cell
 from simsmtp.audit.judgement import Verdict
 from simsmtp.audit.matrix import SENDERS, audited, sender_named
-from simsmtp.audit.programs import Found
 from simsmtp.audit.trial import Row, tried
 from simsmtp.errors import InputError
 from simsmtp.live.places import Place
+from simsmtp.mailers.programs import Found
 
 CELL = Cell("452 4.5.3", 6, 4)
 ANYWHERE = Place("127.0.0.1", 0)
@@ -196,10 +196,10 @@ def test_a_sender_that_does_not_start_is_said_and_stopped() -> None:
 
 
 def test_unknown_senders_and_programs_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simsmtp.audit.programs.os.geteuid", lambda: 0)
+    monkeypatch.setattr("simsmtp.mailers.programs.os.geteuid", lambda: 0)
     with pytest.raises(InputError, match="postfix"):
         sender_named("postfx", Found(None))
-    monkeypatch.setattr("simsmtp.audit.programs.shutil.which", lambda *_, **__: None)
+    monkeypatch.setattr("simsmtp.mailers.programs.shutil.which", lambda *_, **__: None)
     for name in set(SENDERS) - {"smtplib", "aiosmtplib", "sendmail"}:
         with pytest.raises(InputError, match="not installed"):
             sender_named(name, Found(tmp_path))
@@ -208,7 +208,7 @@ def test_unknown_senders_and_programs_that_are_not_there(tmp_path: Path, monkeyp
 
 
 def test_mail_servers_want_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simsmtp.audit.programs.os.geteuid", lambda: 1000)
+    monkeypatch.setattr("simsmtp.mailers.programs.os.geteuid", lambda: 1000)
     for name in ("postfix", "exim", "sendmail", "opensmtpd"):
         with pytest.raises(InputError, match="only as root"):
             sender_named(name, Found(None))

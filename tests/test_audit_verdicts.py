@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from simsmtp.audit.cells import Cell, matrix
+from simsmtp.audit.journal import Kept
 from simsmtp.audit.judgement import AFFECTED, MEANINGS, WORST, Seen, Verdict, counts, judged
-from simsmtp.audit.kept import Kept
 from simsmtp.audit.table import markdown
 from simsmtp.audit.trial import Row
 from simsmtp.audit.verdicts import exit_code, junit, read_baseline, verdicts_of, worse, write_baseline

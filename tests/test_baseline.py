@@ -12,9 +12,9 @@ from study_files import STRATEGY, TINY, FakeEngine, engine, here, own_registry, 
 
 import simsmtp
 from simsmtp.errors import InputError
-from simsmtp.study import gate
-from simsmtp.study.baseline import load_baseline, write_baseline
-from simsmtp.study.recorded import NoBaselineError, recorded_study
+from simsmtp.gate import gate
+from simsmtp.gate.baseline import load_baseline, write_baseline
+from simsmtp.gate.recorded_results import NoBaselineError, recorded_study
 
 __all__ = ["engine", "here", "own_registry"]
 pytestmark = pytest.mark.usefixtures("own_registry")

@@ -11,16 +11,16 @@ from capacity_files import PLAN, Queue, planned, queue
 from generated_scenarios import scenarios
 from hypothesis import HealthCheck, given, settings
 
+from simsmtp.capacity.bound_text import bottleneck_text, overload_text
+from simsmtp.capacity.capacity_files import document_of_capacity
 from simsmtp.engines import run_replication
+from simsmtp.experiment.key_list import list_keys
 from simsmtp.model.scenario import Scenario
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.registry import register_strategy
 from simsmtp.strategies.tally import Tally
-from simsmtp.study.bound_keys import ASKED, NO_WORK, ONLY_SLOWS
-from simsmtp.study.bounds import bounds_of, left_out
-from simsmtp.study.capacity_answer import bottleneck_text, overload_text
-from simsmtp.study.capacity_export import document_of_capacity
-from simsmtp.study.key_list import list_keys
+from simsmtp.theory.asymptotic_bounds import bounds_of, left_out
+from simsmtp.theory.bound_keys import ASKED, NO_WORK, ONLY_SLOWS
 
 __all__ = ["queue"]
 

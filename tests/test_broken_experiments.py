@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from simsmtp.errors import InputError
-from simsmtp.study.experiment import Experiment, load_experiment
+from simsmtp.experiment.experiment import Experiment
+from simsmtp.experiment.experiment_file import load_experiment
 
 STUDY = '[study]\nname = "t"\ntitle = "T"\n'
 DECOYS = """\

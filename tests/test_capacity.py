@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from study_files import written
 
+from simsmtp.capacity.answer_text import assumptions
+from simsmtp.capacity.edge_search import largest, rounded, smallest_whole
 from simsmtp.errors import InputError
 from simsmtp.model.scenario import Scenario
-from simsmtp.study.bounds import bounds_of
-from simsmtp.study.capacity_answer import assumptions
-from simsmtp.study.runner import StudyInterrupted
-from simsmtp.study.search import largest, rounded, smallest_whole
+from simsmtp.running.runner import StudyInterrupted
+from simsmtp.theory.asymptotic_bounds import bounds_of
 
 __all__ = ["queue"]
 

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from study_files import written
 
-from simsmtp.analysis.objectives import NotCarriedError
-from simsmtp.study.capacity_answer import above_offered, assumptions
-from simsmtp.study.capacity_export import document_of_capacity
-from simsmtp.study.search import Edge, geometric_grid, last_stretch
+from simsmtp.capacity.answer_text import above_offered, assumptions
+from simsmtp.capacity.capacity_files import document_of_capacity
+from simsmtp.capacity.edge_search import Edge, geometric_grid, last_stretch
+from simsmtp.statistics.objectives import NotCarriedError
 
 __all__ = ["queue"]
 

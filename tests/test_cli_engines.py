@@ -11,10 +11,10 @@ from study_files import STRATEGY, TINY, all_of, cli, document, own_registry, wri
 
 from simsmtp.engines.choice import WORTH_LOADING, Choice, _Asked
 from simsmtp.model.scenario import Scenario
-from simsmtp.study.execute import executed
-from simsmtp.study.ran import Ran
-from simsmtp.study.store import Row
-from simsmtp.study.user_strategies import load_strategies
+from simsmtp.running.execute import executed
+from simsmtp.running.user_strategies import load_strategies
+from simsmtp.store.store import Row
+from simsmtp.study.engine_tally import Ran
 
 __all__ = ["own_registry"]
 

@@ -18,7 +18,7 @@ from study_files import TINY, FakeEngine, command, engine, environment, here, ow
 from simsmtp import files
 from simsmtp.__main__ import _exit_code
 from simsmtp.cli.live_case import RowFile
-from simsmtp.study import store
+from simsmtp.store import store
 
 __all__ = ["engine", "here", "own_registry"]
 

@@ -295,7 +295,7 @@ def test_a_verdict_that_nobody_reads_is_never_a_pass(tmp_path: Path, shape: str)
 
 def test_an_unexpected_error_is_a_crash_with_its_traceback(tmp_path: Path) -> None:
     code = (
-        "import sys, simsmtp.study.runner as runner\n"
+        "import sys, simsmtp.running.runner as runner\n"
         "def broken(*a, **k): raise RuntimeError('a defect')\n"
         "runner.prepare = broken\n"
         "sys.argv = ['simsmtp', 'run', 'study.toml']\n"

@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from study_files import cli, written
 
 import simsmtp
-from simsmtp.analysis.plots import plot_study, save_figure
 from simsmtp.engines import run_replication
 from simsmtp.errors import UnfinishedError
+from simsmtp.experiment.design import DesignPoint
+from simsmtp.experiment.key_list import list_keys
+from simsmtp.experiment.tables import Figure
+from simsmtp.figures.study_figure import plot_study, save_figure
 from simsmtp.model.scenario import Scenario
 from simsmtp.strategies.closed_forms import UNLIMITED, message_totals
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.registry import register_strategy, strategies
 from simsmtp.strategies.tally import Tally
-from simsmtp.study.closed_form_domain import RULES, TAKEN, WITHOUT_EFFECT, why_no_closed_form
-from simsmtp.study.design import DesignPoint
-from simsmtp.study.key_list import list_keys
-from simsmtp.study.tables import Figure
-from simsmtp.study.theory import RESPONSES, closed_form, theory_of
+from simsmtp.theory.closed_form_domain import RULES, TAKEN, WITHOUT_EFFECT, why_no_closed_form
+from simsmtp.theory.closed_form_lines import RESPONSES, closed_form, theory_of
 
 BUILTIN = [name for name, strategy in strategies().items() if strategy.builtin]
 
@@ -239,7 +239,7 @@ def test_a_figure_that_cannot_be_drawn_leaves_the_summary(tmp_path: Path, monkey
         raise TypeError("unhashable")
 
     study = simsmtp.run(written(tmp_path, PER_CLASS), output=tmp_path / "out", workers=1, progress=False)
-    monkeypatch.setattr("simsmtp.analysis.plots.plot_study", fails)
+    monkeypatch.setattr("simsmtp.figures.study_figure.plot_study", fails)
     with pytest.raises(
         UnfinishedError, match=r"cannot be drawn \(TypeError: unhashable\); summary.csv, .* are written"
     ):

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsmtp.analysis.compare import Comparison, Margin, compare_rows, read_margins
-from simsmtp.analysis.compare_views import change_text, number, plain
-from simsmtp.analysis.verdicts import (
+from simsmtp.errors import InputError
+from simsmtp.gate.compare_rows import Comparison, Margin, compare_rows, read_margins
+from simsmtp.gate.comparison_views import change_text, number, plain
+from simsmtp.gate.verdicts import (
     CHANGED,
     FAILED,
     IDENTICAL,
@@ -23,7 +24,6 @@ from simsmtp.analysis.verdicts import (
     judge,
     with_alarms,
 )  # fmt: skip
-from simsmtp.errors import InputError
 from simsmtp.model.responses import BY_NAME, COLUMNS
 
 NAN = float("nan")

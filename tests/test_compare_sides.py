@@ -15,13 +15,13 @@ from study_files import TINY, FakeEngine, engine, here, own_registry, written
 
 import simsmtp
 from simsmtp import engines
-from simsmtp.analysis.capacity_comparison import CapacityComparison
-from simsmtp.analysis.compare_views import explanation
-from simsmtp.analysis.exports import export
 from simsmtp.errors import InputError
-from simsmtp.study.baseline import write_baseline
-from simsmtp.study.recorded import NoBaselineError
-from simsmtp.study.store_failures import DamagedError
+from simsmtp.gate.baseline import write_baseline
+from simsmtp.gate.capacity_comparison import CapacityComparison
+from simsmtp.gate.ci_formats import export
+from simsmtp.gate.comparison_views import explanation
+from simsmtp.gate.recorded_results import NoBaselineError
+from simsmtp.store.failures import DamagedError
 
 __all__ = ["engine", "here", "own_registry", "queue"]
 pytestmark = pytest.mark.usefixtures("own_registry")

@@ -9,8 +9,8 @@ from study_files import TINY, FakeEngine, cli, engine, here, own_registry, writt
 
 import simsmtp
 from simsmtp.errors import InputError
-from simsmtp.study import determinism
-from simsmtp.study.runner import run
+from simsmtp.running import determinism
+from simsmtp.running.runner import run
 
 __all__ = ["engine", "here", "own_registry"]
 pytestmark = pytest.mark.usefixtures("own_registry")
@@ -66,7 +66,7 @@ def run_own(folder: Path, kind: str, **options: object) -> simsmtp.Study:
 
 @pytest.mark.parametrize("kind", [kind for kind, (*_, how) in WAYS.items() if how == "the same process"])
 def test_what_differs_from_run_to_run_is_noticed_at_once_in_python(kind: str, tmp_path: Path) -> None:
-    simsmtp.study.user_strategies.load_strategies(strategy(tmp_path, kind))
+    simsmtp.running.user_strategies.load_strategies(strategy(tmp_path, kind))
     scenario = {**STUDY["scenario"], "client": {"strategy": "mine", "batch_size": 300}}  # type: ignore[dict-item]
     with pytest.raises(InputError, match=r"mine is not deterministic: replication 0, run again in the same process"):
         simsmtp.simulate(scenario)

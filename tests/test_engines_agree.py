@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from simsmtp.engines import choose_engine, run_replication
 from simsmtp.errors import InputError
+from simsmtp.experiment.experiment_file import load_experiment
 from simsmtp.model.scenario import Scenario
 from simsmtp.strategies.counting import Verdict, by_own_reply
 from simsmtp.strategies.registry import register_strategy
 from simsmtp.strategies.seen import Seen
-from simsmtp.study.experiment import load_experiment
 
 pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
 from first_event import first_event

@@ -22,12 +22,12 @@ from study_files import LONG, ROOT, TINY, all_of, cli, command, document, enviro
 import simsmtp
 from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.model.scenario import Scenario
-from simsmtp.study.address import code_hash
-from simsmtp.study.chunks import Chunk, own_code, run_chunk
-from simsmtp.study.execute import executed
-from simsmtp.study.executors import executor_of
-from simsmtp.study.runner import run
-from simsmtp.study.tasks import Task
+from simsmtp.running.chunks import Chunk, own_code, run_chunk
+from simsmtp.running.execute import executed
+from simsmtp.running.executors import executor_of
+from simsmtp.running.runner import run
+from simsmtp.running.tasks import Task
+from simsmtp.store.address import code_hash
 
 
 def digest_of(folder: Path, *arguments: object) -> object:

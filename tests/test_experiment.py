@@ -8,8 +8,9 @@ import pytest
 from study_files import ROOT, STRATEGY, STUDY, TINY, own_registry, written
 
 from simsmtp.errors import InputError
-from simsmtp.study.experiment import Experiment, design_points, load_case, load_experiment
-from simsmtp.study.user_strategies import add_strategies, find_strategies, load_strategies
+from simsmtp.experiment.experiment import Experiment, design_points
+from simsmtp.experiment.experiment_file import load_case, load_experiment
+from simsmtp.running.user_strategies import add_strategies, find_strategies, load_strategies
 
 __all__ = ["own_registry"]
 pytestmark = pytest.mark.usefixtures("own_registry")

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from test_compare import rows
 
-from simsmtp.analysis.compare import Comparison, compare_rows
-from simsmtp.analysis.exports import FORMATS, export
 from simsmtp.cli.compare import _FORMATS
 from simsmtp.errors import InputError
+from simsmtp.gate.ci_formats import FORMATS, export
+from simsmtp.gate.compare_rows import Comparison, compare_rows
 from simsmtp.model.responses import BY_NAME, COLUMNS
 
 

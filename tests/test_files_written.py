@@ -48,13 +48,13 @@ def _study_in(folder: Path, results: str) -> simsmtp.Study:
 
 
 def _report(study: simsmtp.Study) -> Write:
-    from simsmtp.analysis.report import write_report
+    from simsmtp.report.report import write_report
 
     return lambda path: write_report(study.folder, path)
 
 
 def _baseline(study: simsmtp.Study) -> Write:
-    from simsmtp.study.baseline import write_baseline
+    from simsmtp.gate.baseline import write_baseline
 
     return lambda path: write_baseline(study, path)
 
@@ -70,7 +70,7 @@ def _compared(study: simsmtp.Study) -> Write:
 
 
 def _recipients(study: simsmtp.Study) -> Write:
-    from simsmtp.analysis.recipient_files import write_recipients
+    from simsmtp.output.recipient_files import write_recipients
 
     del study
 
@@ -81,9 +81,9 @@ def _recipients(study: simsmtp.Study) -> Write:
 
 
 def _pcap(study: simsmtp.Study) -> Write:
+    from simsmtp.dialogue.pcap import write_pcap
     from simsmtp.model.plan import plan_of
     from simsmtp.protocol.wire import AddressBook
-    from simsmtp.trace.pcap import write_pcap
 
     scenario = study.experiment.scenario
     output = run_replication(scenario, engine="reference", dialogue=True)
@@ -261,7 +261,7 @@ def test_a_results_folder_with_a_fifo_in_the_place_of_a_file_is_told(
 
 @pytest.mark.parametrize("kind", ["FIFO", "device", "folder"])
 def test_a_store_that_is_no_file_is_told_and_not_waited_for(tmp_path: Path, kind: str) -> None:
-    from simsmtp.study.store import Store
+    from simsmtp.store.store import Store
 
     path = tmp_path / "replications.sqlite"
     {"FIFO": os.mkfifo, "device": lambda path: path.symlink_to("/dev/null"), "folder": Path.mkdir}[kind](path)
@@ -271,7 +271,7 @@ def test_a_store_that_is_no_file_is_told_and_not_waited_for(tmp_path: Path, kind
 
 
 def test_figures_follow_no_links(tmp_path: Path) -> None:
-    from simsmtp.analysis.canvas import new_figure, save_figure
+    from simsmtp.figures.canvas import new_figure, save_figure
 
     (tmp_path / "secret").write_text("kept", encoding="utf-8")
     for ending in ("png", "svg"):
@@ -285,9 +285,9 @@ def test_figures_follow_no_links(tmp_path: Path) -> None:
 
 
 def test_ndrs_follow_no_links(tmp_path: Path) -> None:
+    from simsmtp.dialogue.ndr import write_ndrs
     from simsmtp.model.plan import plan_of
     from simsmtp.protocol.wire import AddressBook
-    from simsmtp.trace.ndr import write_ndrs
 
     scenario = simsmtp.Scenario(workload={"recipients_per_message": 3, "unknown_share": 1.0})
     output = run_replication(scenario, engine="reference", recipients=True, dialogue=True)
@@ -299,7 +299,7 @@ def test_ndrs_follow_no_links(tmp_path: Path) -> None:
 
 
 def _journal(folder: Path) -> tuple[Path, Callable[[], object]]:
-    from simsmtp.audit.kept import Kept
+    from simsmtp.audit.journal import Kept
 
     row: Any = SimpleNamespace(document=lambda: {"sender": "postfix", "name": "cell", "verdict": "unaffected"})
     return folder / "audit.jsonl", lambda: Kept(folder).add(row)

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import simsmtp
-from simsmtp.analysis.outputs import csv_of, csv_texts, read_csv_texts, without_formulas
 from simsmtp.errors import InputError
+from simsmtp.output.csv_tables import csv_of, csv_texts, read_csv_texts, without_formulas
 from simsmtp.shown import cell, from_cell, html_text, markdown_text, shown
 
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
@@ -217,7 +217,7 @@ def test_words_of_a_peer_are_no_formulas_in_the_rows_of_serve(tmp_path: Path) ->
 
 
 def test_destinations_are_no_formulas_in_rows_of_recipients(tmp_path: Path) -> None:
-    from simsmtp.analysis.recipient_files import write_recipients
+    from simsmtp.output.recipient_files import write_recipients
 
     table = pd.DataFrame({"recipient": [0, 1], "destination": ["=1+1", "a"], "delay_s": [-1.0, 2.0]})
     path = write_recipients(tmp_path / "rows.csv", [table, table])
@@ -252,12 +252,12 @@ Reader = Callable[[Path], object]
 
 
 def _readers() -> dict[str, tuple[str, Reader]]:
-    from simsmtp.analysis.results_folder import _document
-    from simsmtp.audit.kept import Kept
+    from simsmtp.audit.journal import Kept
     from simsmtp.audit.verdicts import read_baseline
     from simsmtp.calibration.measured import read_measured
     from simsmtp.calibration.parameters import START, read_calibration
     from simsmtp.lab.rows import NAMES, Rows
+    from simsmtp.report.results_folder import _document
 
     parameters = "".join(f"{name} = {value}\n" for name, value in START._asdict().items())
     session = {
@@ -301,7 +301,7 @@ def test_a_torn_last_row_behind_a_byte_order_mark_is_cut_off_and_nothing_else(tm
 
 
 def test_provenance_with_a_byte_order_mark_names_the_run(tmp_path: Path) -> None:
-    from simsmtp.study.stored import _provenance
+    from simsmtp.gate.read_results import _provenance
 
     (tmp_path / "provenance.json").write_text('{"code": "c", "seed": 7}', encoding="utf-8-sig")
     assert _provenance(tmp_path) == ("c", 7)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsmtp.analysis.intervals import all_zero, half_width, mean_interval, zero_bound
 from simsmtp.errors import InputError
+from simsmtp.statistics.intervals import all_zero, half_width, mean_interval, zero_bound
 
 NAN = float("nan")
 

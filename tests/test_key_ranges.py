@@ -17,10 +17,10 @@ from study_files import TINY, cli, document, written
 from simsmtp import Scenario, simulate
 from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
+from simsmtp.experiment.key_list import Key
 from simsmtp.model import memory
 from simsmtp.model.ranges import MOST_RECIPIENTS
 from simsmtp.strategies.retry import RetrySchedule, backoff
-from simsmtp.study.key_list import Key
 
 ENGINES = ("reference", "compiled")
 

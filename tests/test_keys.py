@@ -9,8 +9,8 @@ import pytest
 from study_files import cli, document
 
 from simsmtp import InputError, Scenario
-from simsmtp.study.key_list import Key, list_keys
-from simsmtp.study.keys import SCENARIO_KEYS
+from simsmtp.experiment.key_list import Key, list_keys
+from simsmtp.experiment.scenario_keys import SCENARIO_KEYS
 
 KEYS = list_keys()
 PLAIN = [one for one in KEYS if not one.key.startswith("destinations")]

@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsmtp import Scenario
+from simsmtp.dialogue.pcap import write_pcap
 from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
 from simsmtp.lab.capture import Segment, facts, is_over, segments
@@ -30,7 +31,6 @@ from simsmtp.lab.rows import NAMES, Rows
 from simsmtp.lab.settings import Medium, Setting, settings
 from simsmtp.model.plan import plan_of
 from simsmtp.protocol.wire import AddressBook
-from simsmtp.trace.pcap import write_pcap
 
 FIN, SYN, ACK = 0x01, 0x02, 0x10
 SETTING = Setting(N=200, batch=50, limit=100, size=1000, cache="on", pipelining=True, rtt_ms=2.0)

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from study_files import TINY, FakeEngine, engine, here, own_registry, written
 
 import simsmtp
+from simsmtp.experiment.design import DesignPoint
 from simsmtp.model.responses import COLUMNS
-from simsmtp.study import stored_rows, summarised
-from simsmtp.study.design import DesignPoint
-from simsmtp.study.runner import run
-from simsmtp.study.store import Row
-from simsmtp.study.tasks import Task, Tasks
+from simsmtp.running.runner import run
+from simsmtp.running.tasks import Task, Tasks
+from simsmtp.store import stored_rows
+from simsmtp.store.store import Row
+from simsmtp.study import summarised
 
 __all__ = ["engine", "here", "own_registry"]
 pytestmark = pytest.mark.usefixtures("own_registry")

@@ -16,22 +16,22 @@ from study_files import TINY, FakeEngine, engine, here, written
 
 import simsmtp
 from simsmtp import Scenario, simulate
-from simsmtp.analysis.compare_views import change_text, number
-from simsmtp.analysis.judgements import judge
-from simsmtp.analysis.labels import level_text
-from simsmtp.analysis.objectives import parse_objective
-from simsmtp.analysis.report import write_report
-from simsmtp.analysis.report_capacity import capacity_tables
-from simsmtp.analysis.report_text import number_text as report_number
-from simsmtp.cli.capacity_tables import print_capacity
-from simsmtp.cli.documents import document_of
-from simsmtp.cli.tables import print_study
+from simsmtp.capacity.answer_text import size_text
+from simsmtp.capacity.capacity_files import document_of_capacity
+from simsmtp.capacity.finding_text import value_text
+from simsmtp.cli.printing.capacity_tables import print_capacity
+from simsmtp.cli.printing.documents import document_of
+from simsmtp.cli.printing.study_tables import print_study
+from simsmtp.experiment.capacity_table import RATE
+from simsmtp.figures.labels import level_text
+from simsmtp.gate.comparison_views import change_text, number
 from simsmtp.model.numbers import number_text, percent_text, seconds_text, signed_text
-from simsmtp.study.bounds import recipients_per_message
-from simsmtp.study.capacity_answer import size_text
-from simsmtp.study.capacity_export import document_of_capacity
-from simsmtp.study.capacity_table import RATE
-from simsmtp.study.finding_text import value_text
+from simsmtp.report.capacity_sections import capacity_tables
+from simsmtp.report.html import number_text as report_number
+from simsmtp.report.report import write_report
+from simsmtp.statistics.judgements import judge
+from simsmtp.statistics.objectives import parse_objective
+from simsmtp.theory.asymptotic_bounds import recipients_per_message
 
 __all__ = ["engine", "here", "queue"]
 WRITERS = [number_text, report_number, number, level_text, lambda value: number_text(value, 2)]

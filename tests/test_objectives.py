@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsmtp.analysis.intervals import zero_bound
-from simsmtp.analysis.judgements import MET, MISSED, UNDECIDED, judge, verdict_of
-from simsmtp.analysis.objectives import parse_objective, parse_objectives
 from simsmtp.errors import InputError
 from simsmtp.model.responses import RESPONSES
+from simsmtp.statistics.intervals import zero_bound
+from simsmtp.statistics.judgements import MET, MISSED, UNDECIDED, judge, verdict_of
+from simsmtp.statistics.objectives import parse_objective, parse_objectives
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from study_files import own_registry, written
 from simsmtp import Scenario, Seen, Verdict, by_own_reply, register_strategy
 from simsmtp.engines import choose_engine, run_replication
 from simsmtp.errors import InputError
+from simsmtp.running.runner import run
+from simsmtp.store.address import address
 from simsmtp.strategies.registry import find_strategy
 from simsmtp.strategies.version import uses_of, version_of
-from simsmtp.study.address import address
-from simsmtp.study.runner import run
 
 __all__ = ["own_registry"]
 pytestmark = pytest.mark.usefixtures("own_registry")

@@ -15,11 +15,11 @@ from study_files import STRATEGY, TINY, cli, document, own_registry, written
 import simsmtp
 from simsmtp import Scenario
 from simsmtp.errors import InputError, StrategyError
+from simsmtp.running.runner import run
+from simsmtp.running.user_strategies import find_strategies, load_strategies
 from simsmtp.strategies.own_code import blamed
 from simsmtp.strategies.registry import Strategy, find_strategy
 from simsmtp.strategies.version import not_told, version_of
-from simsmtp.study.runner import run
-from simsmtp.study.user_strategies import find_strategies, load_strategies
 
 __all__ = ["own_registry"]
 pytestmark = pytest.mark.usefixtures("own_registry")
@@ -152,7 +152,7 @@ def test_what_does_not_take_three_arguments_is_no_strategy(settle: object) -> No
 
 def version_in_another_process(file: Path, hash_seed: int) -> str:
     code = (
-        "import sys; from simsmtp.study.user_strategies import load_strategies\n"
+        "import sys; from simsmtp.running.user_strategies import load_strategies\n"
         "from simsmtp.strategies.registry import find_strategy\nload_strategies(sys.argv[1])\n"
         "print(find_strategy('mine').version)"
     )

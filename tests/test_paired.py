@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simsmtp.analysis.best import _constrained
-from simsmtp.analysis.bootstrap import bootstrap, skewness
-from simsmtp.analysis.intervals import mean_interval
-from simsmtp.analysis.paired import (
+from simsmtp.errors import InputError
+from simsmtp.statistics.best import _constrained
+from simsmtp.statistics.bootstrap import bootstrap, skewness
+from simsmtp.statistics.intervals import mean_interval
+from simsmtp.statistics.paired import (
     against_best,
     benjamini_hochberg,
     differences_by_response,
@@ -17,7 +18,6 @@ from simsmtp.analysis.paired import (
     paired_difference,
     simultaneous,
 )
-from simsmtp.errors import InputError
 
 NAN = float("nan")
 # "Student" (1908), additional hours of sleep gained by ten patients under two drugs.

@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 from matplotlib.container import ErrorbarContainer
 
-from simsmtp.analysis.axes import x_axis
-from simsmtp.analysis.labels import factor_label, level_label, plain_level, response_label
-from simsmtp.analysis.plots import plot_study, save_figure
-from simsmtp.analysis.style import line_styles
 from simsmtp.errors import InputError
+from simsmtp.figures.axes import x_axis
+from simsmtp.figures.labels import factor_label, level_label, plain_level, response_label
+from simsmtp.figures.line_styles import line_styles
+from simsmtp.figures.study_figure import plot_study, save_figure
 from simsmtp.model.responses import COLUMNS
 from simsmtp.strategies.registry import strategies
 

@@ -42,7 +42,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 
 def test_names_stay_what_they_are_whatever_is_imported_first() -> None:
-    code = "import simsmtp.study.runner, simsmtp.strategies.registry, simsmtp\n"
+    code = "import simsmtp.running.runner, simsmtp.strategies.registry, simsmtp\n"
     code += "print(simsmtp.strategies, callable(simsmtp.run))"
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
     assert done.stdout.startswith("<module 'simsmtp.strategies'")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simsmtp.analysis.intervals import zero_bound
-from simsmtp.analysis.rates import clopper_pearson, mean_bound, rule_of_three, share_showing_any, wilson
 from simsmtp.errors import InputError
+from simsmtp.statistics.intervals import zero_bound
+from simsmtp.statistics.rates import clopper_pearson, mean_bound, rule_of_three, share_showing_any, wilson
 
 NAN = float("nan")
 

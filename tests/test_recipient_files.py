@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import simsmtp.simulation as simulation_module
-from simsmtp.analysis.recipient_files import write_recipients
 from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
+from simsmtp.output.recipient_files import write_recipients
 from simsmtp.simulation import Result, simulate
 
 UNTIDY = {
@@ -116,7 +116,7 @@ def test_what_cannot_be_written_is_told_before_anything_runs(
 def test_parquet_without_pyarrow_says_what_to_install(
     tmp_path: Path, result: Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simsmtp.analysis.recipient_files.find_spec", lambda name: None)
+    monkeypatch.setattr("simsmtp.output.recipient_files.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pyarrow is not installed; .*pip install 'simsmtp\[parquet\]'"):
         result.write_recipients(tmp_path / "rows.parquet")
     assert not list(tmp_path.iterdir())

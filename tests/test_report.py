@@ -14,10 +14,10 @@ from study_files import FakeEngine, cli, engine, here, written
 
 import simsmtp
 from simsmtp import InputError
-from simsmtp.analysis.report import write_report
-from simsmtp.analysis.report_text import markdown_html
-from simsmtp.analysis.results_folder import read_record
-from simsmtp.study.record import experiment_tables
+from simsmtp.experiment.experiment_record import experiment_tables
+from simsmtp.report.html import markdown_html
+from simsmtp.report.report import write_report
+from simsmtp.report.results_folder import read_record
 
 __all__ = ["engine", "here"]
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"

@@ -13,13 +13,13 @@ from study_files import STRATEGY, TINY, FakeEngine, engine, here, own_registry, 
 import simsmtp
 from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.model.responses import COLUMNS
-from simsmtp.study.address import code_hash
-from simsmtp.study.chunks import ATTEMPTS, Chunk, Pace, own_code, run_chunk
-from simsmtp.study.execute import executed
-from simsmtp.study.pilot import estimate
-from simsmtp.study.runner import StudyInterrupted, prepare, run
-from simsmtp.study.store import Row, Store
-from simsmtp.study.tasks import Task
+from simsmtp.running.chunks import ATTEMPTS, Chunk, Pace, own_code, run_chunk
+from simsmtp.running.execute import executed
+from simsmtp.running.pilot import estimate
+from simsmtp.running.runner import StudyInterrupted, prepare, run
+from simsmtp.running.tasks import Task
+from simsmtp.store.address import code_hash
+from simsmtp.store.store import Row, Store
 
 __all__ = ["engine", "here", "own_registry"]
 pytestmark = pytest.mark.usefixtures("own_registry")

@@ -11,7 +11,8 @@ from study_files import STUDY, FakeEngine, engine, here, written
 
 import simsmtp
 from simsmtp.errors import InputError
-from simsmtp.study.experiment import Experiment, load_experiment
+from simsmtp.experiment.experiment import Experiment
+from simsmtp.experiment.experiment_file import load_experiment
 
 __all__ = ["engine", "here"]
 

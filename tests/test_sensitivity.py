@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simsmtp.analysis.sensitivity import Span, sobol, tornado
-from simsmtp.analysis.sensitivity_plots import sobol_figure, tornado_figure
 from simsmtp.errors import InputError
+from simsmtp.figures.sensitivity_figures import sobol_figure, tornado_figure
+from simsmtp.statistics.sensitivity import Span, sobol, tornado
 
 PI = math.pi
 

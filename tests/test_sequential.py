@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from study_files import STUDY, FakeEngine, cli, engine, here, written
 
-from simsmtp.analysis.intervals import mean_interval, zero_bound
-from simsmtp.analysis.sequential import Precision, decide, parse_precision
 from simsmtp.errors import InputError
-from simsmtp.study.sequential import run_to_precision
-from simsmtp.study.store import Store
+from simsmtp.running.sequential_run import run_to_precision
+from simsmtp.statistics.intervals import mean_interval, zero_bound
+from simsmtp.statistics.sequential import Precision, decide, parse_precision
+from simsmtp.store.store import Store
 
 __all__ = ["engine", "here"]
 

@@ -11,13 +11,21 @@ import pytest
 from study_files import FakeEngine, cli, document, engine, here, own_registry, written
 
 import simsmtp
+from simsmtp.capacity.capacity import prepare_capacity
 from simsmtp.errors import InputError
-from simsmtp.study import sizes
-from simsmtp.study.capacity import prepare_capacity
-from simsmtp.study.experiment import Experiment, load_case, load_experiment
-from simsmtp.study.pilot import estimate
-from simsmtp.study.runner import missing_tasks, prepare, run
-from simsmtp.study.sizes import MOST_COLUMNS, MOST_POINTS, MOST_REPLICATIONS, MOST_SETTINGS, MOST_WORKERS
+from simsmtp.experiment.experiment import Experiment
+from simsmtp.experiment.experiment_file import load_case, load_experiment
+from simsmtp.experiment.size_limits import (
+    MOST_COLUMNS,
+    MOST_POINTS,
+    MOST_REPLICATIONS,
+    MOST_SETTINGS,
+    MOST_WORKERS,
+    check_points,
+)
+from simsmtp.running import run_options
+from simsmtp.running.pilot import estimate
+from simsmtp.running.runner import missing_tasks, prepare, run
 
 __all__ = ["engine", "here", "own_registry"]
 STUDY = '[study]\nname = "t"\ntitle = "T"\nreplications = 2\n'
@@ -65,9 +73,9 @@ def test_as_many_points_as_are_allowed_are_read() -> None:
     assert len(Experiment.from_dict(tables).points) == 4000
     assert time.process_time() - begun < 10  # not with the square of their number
     tables["points"] = [{"client.budget": 1}] * MOST_POINTS
-    sizes.check_points((), 0, MOST_POINTS)
+    check_points((), 0, MOST_POINTS)
     with pytest.raises(InputError, match="too many design points"):
-        sizes.check_points((), 0, MOST_POINTS + 1)
+        check_points((), 0, MOST_POINTS + 1)
 
 
 def test_too_many_factors_are_refused() -> None:
@@ -180,7 +188,7 @@ def test_more_workers_than_processors_are_allowed_and_said(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    sizes._say_shared.cache_clear()
+    run_options._say_shared.cache_clear()
     path = written(here, STUDY)
     assert prepare(path, workers=40).workers == 40
     assert prepare(path, workers=40).workers == 40

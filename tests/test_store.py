@@ -11,11 +11,11 @@ from study_files import own_registry, written
 from simsmtp.errors import InputError
 from simsmtp.model.responses import RESPONSES
 from simsmtp.model.scenario import Scenario
+from simsmtp.store import address as address_module
+from simsmtp.store.address import address
+from simsmtp.store.store import Row, Store, digest
 from simsmtp.strategies.counting import by_own_reply
 from simsmtp.strategies.registry import register_strategy
-from simsmtp.study import address as address_module
-from simsmtp.study.address import address
-from simsmtp.study.store import Row, Store, digest
 
 __all__ = ["own_registry"]
 pytestmark = pytest.mark.usefixtures("own_registry")

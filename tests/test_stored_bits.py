@@ -19,14 +19,14 @@ from study_files import TINY, FakeEngine, engine, here, own_registry, written
 import simsmtp
 from simsmtp import Scenario
 from simsmtp.__main__ import _exit_code
-from simsmtp.analysis.report import write_report
+from simsmtp.capacity.evaluator import Evaluator, Settings
 from simsmtp.errors import InputError
+from simsmtp.gate.baseline import load_baseline
 from simsmtp.model.responses import RESPONSES
-from simsmtp.study import stored_rows
-from simsmtp.study.baseline import load_baseline
-from simsmtp.study.evaluate import Evaluator, Settings
-from simsmtp.study.store import Row, Store
-from simsmtp.study.store_failures import DamagedError
+from simsmtp.report.report import write_report
+from simsmtp.store import stored_rows
+from simsmtp.store.failures import DamagedError
+from simsmtp.store.store import Row, Store
 
 __all__ = ["engine", "here", "own_registry"]
 
@@ -172,7 +172,7 @@ def test_a_file_that_is_broken_is_bad_input_and_repaired(
 ) -> None:
     whole = run(here)
     STORE.write_bytes(cut(STORE.read_bytes()))
-    for reads in (lambda: run(here), lambda: simsmtp.study.stored.from_store(STORE)):
+    for reads in (lambda: run(here), lambda: simsmtp.gate.read_results.from_store(STORE)):
         with pytest.raises(DamagedError, match=r"replications\.sqlite: "):
             reads()
     assert run(here, repair=True).digest == whole.digest

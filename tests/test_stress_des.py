@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from simsmtp.analysis.stress_des import stress_des
-from simsmtp.analysis.stress_text import AUTHOR, HINTS, TITLES
 from simsmtp.errors import InputError
+from simsmtp.report.stress_des import stress_des
+from simsmtp.report.stress_items import AUTHOR, HINTS, TITLES
 
 EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.toml"))
 TABLES = {

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsmtp.analysis.intervals import mean_interval
-from simsmtp.analysis.summary import natural_range, summarise
 from simsmtp.errors import InputError
+from simsmtp.statistics.intervals import mean_interval
+from simsmtp.statistics.summary import natural_range, summarise
 
 COLUMNS = ["point", "client.strategy", "response", "n", "mean", "sd", "low", "high"]
 

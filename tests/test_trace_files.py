@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 
 from simsmtp import Scenario
+from simsmtp.dialogue.ndr import write_ndrs
+from simsmtp.dialogue.pcap import write_pcap
 from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
+from simsmtp.experiment.experiment_file import load_experiment
 from simsmtp.model.plan import plan_of
 from simsmtp.model.records import Output
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.wire import AddressBook
-from simsmtp.study.experiment import load_experiment
-from simsmtp.trace.ndr import write_ndrs
-from simsmtp.trace.pcap import write_pcap
 
 EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.toml"))
 BAD = "tcp.analysis.flags || _ws.malformed || tcp.checksum.status == 0 || ip.checksum.status == 0"
@@ -81,7 +81,7 @@ def test_tshark_dissects_a_capture_without_a_mark(tmp_path: Path, tables: dict[s
 def test_shipped_experiments_are_dissected_without_a_mark(
     tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simsmtp.trace.pcap._FIRST_PORT", 65_533)  # so that further clients are needed for more
+    monkeypatch.setattr("simsmtp.dialogue.pcap._FIRST_PORT", 65_533)  # so that further clients are needed for more
     scenario = load_experiment(path).points[-1].scenario
     few = {"workload.messages": 3} | ({"workload.trace_messages": 20} if scenario.workload.trace else {})
     few |= {"workload.recipients_per_message": 300} if path.stem == "newsletter" else {}

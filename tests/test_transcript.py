@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from simsmtp.dialogue.transcript import Style, transcript
 from simsmtp.engines import run_replication
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.protocol.wire import AddressBook
-from simsmtp.trace.transcript import Style, transcript
 
 
 def written(scenario: Scenario, *, alike: int = 2, connections: int = 0) -> list[str]:

@@ -10,10 +10,11 @@ import pytest
 from study_files import STUDY, cli, here, written
 
 import simsmtp
-from simsmtp.analysis.warmup import Warmup, delay_series, mser5, steady_state, warmup_figure
 from simsmtp.errors import InputError
+from simsmtp.experiment.experiment_file import load_experiment
+from simsmtp.figures.warmup_figure import warmup_figure
 from simsmtp.model.records import RecipientRow
-from simsmtp.study.experiment import load_experiment
+from simsmtp.statistics.warmup import Warmup, delay_series, mser5, steady_state
 
 __all__ = ["here"]
 

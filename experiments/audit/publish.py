@@ -22,12 +22,12 @@ from typing import Any
 
 import matplotlib as mpl
 
-from simsmtp.analysis.canvas import RC, new_figure, save_figure
 from simsmtp.audit.cells import REPLIES, matrix
 from simsmtp.audit.judgement import MEANINGS, Verdict
 from simsmtp.audit.likeness import differences, is_predictable
 from simsmtp.audit.matrix import SENDERS
 from simsmtp.audit.table import LEGEND, markdown
+from simsmtp.figures.canvas import RC, new_figure, save_figure
 
 FATES = {"delivered": "#0072B2", "false_ndr": "#D55E00", "queued": "0.75"}
 LABELS = {"delivered": "delivered", "false_ndr": "NDR", "queued": "still queued"}

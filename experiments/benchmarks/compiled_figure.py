@@ -14,8 +14,8 @@ from cost_curves import RECIPIENTS, ROWS_KEPT, SESSIONS, UNCONTENDED
 from reference_engine import REFERENCE
 from side_by_side import Row, cost
 
-from simsmtp.analysis.canvas import new_figure
-from simsmtp.analysis.style import RC, LineStyle, line_styles
+from simsmtp.figures.canvas import new_figure
+from simsmtp.figures.line_styles import RC, LineStyle, line_styles
 
 ENGINES = (COMPILED, REFERENCE)
 

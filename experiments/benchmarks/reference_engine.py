@@ -27,9 +27,9 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the tree this file lies in, installed or not
 
 from simsmtp import Scenario
-from simsmtp.analysis.canvas import new_figure
-from simsmtp.analysis.style import RC, line_styles
 from simsmtp.engines import run_replication
+from simsmtp.figures.canvas import new_figure
+from simsmtp.figures.line_styles import RC, line_styles
 
 REFERENCE, PER_COMMAND = "reference engine", "per-command model"
 ENGINES = (REFERENCE, PER_COMMAND)

@@ -26,8 +26,8 @@ from measured_on import machine_and_compilers
 from simsmtp import Experiment, Scenario
 from simsmtp.engines import run_replication
 from simsmtp.model.responses import RESPONSES
-from simsmtp.study.runner import STORE, execute, prepare
-from simsmtp.study.store import Row, Store
+from simsmtp.running.runner import execute, prepare
+from simsmtp.store.store import STORE, Row, Store
 from simsmtp.study.study import Study
 
 CHUNK, POINTS, WINDOW = 100, 100, 100_000

@@ -27,8 +27,9 @@ READERS = {
                "live/sending.py", "live/parcels.py", "protocol/capabilities.py"),
     "replies": ("live/replies.py", "live/lines.py", "protocol/replies.py", "protocol/capabilities.py"),
     "texts": ("live/incoming.py", "live/text.py", "live/lines.py", "audit/dsn.py"),
-    "experiment": ("study/experiment.py", "model/toml_lines.py", "study/places.py", "study/factors.py",
-                   "study/tables.py", "study/design.py", "study/keys.py", "study/sampling.py", "model/scenario.py",
+    "experiment": ("experiment/experiment.py", "experiment/experiment_file.py", "experiment/file_tables.py",
+                   "experiment/source_map.py", "experiment/factors.py", "experiment/tables.py", "experiment/design.py",
+                   "experiment/scenario_keys.py", "experiment/sampling.py", "model/toml_lines.py", "model/scenario.py",
                    "model/complaints.py", "model/combinations.py", "model/distribution_table.py"),
 }  # fmt: skip
 Arcs = set[tuple[str, int, int]]

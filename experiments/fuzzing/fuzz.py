@@ -33,9 +33,11 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 TARGETS = ("server", "client", "replies", "texts", "experiment", "changed")
-READERS = ("study/experiment.py", "study/factors.py", "study/design.py", "study/sampling.py", "study/settings.py",
-           "study/places.py", "study/keys.py", "study/sizes.py", "study/tables.py", "study/capacity_table.py",
-           "study/traces.py", "model/toml_text.py", "model/toml_lines.py")  # fmt: skip
+READERS = ("experiment/experiment.py", "experiment/experiment_file.py", "experiment/file_tables.py",
+           "experiment/factors.py", "experiment/design.py", "experiment/sampling.py", "experiment/settings.py",
+           "experiment/source_map.py", "experiment/scenario_keys.py", "experiment/size_limits.py",
+           "experiment/tables.py", "experiment/capacity_table.py", "experiment/trace_files.py",
+           "model/toml_text.py", "model/toml_lines.py")  # fmt: skip
 LONGEST, LONGEST_FILE = 1500, 3000
 
 

@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from simsmtp.analysis.best import _constrained
-from simsmtp.analysis.canvas import new_figure, save_figure
-from simsmtp.analysis.differences import paired_difference
-from simsmtp.analysis.intervals import mean_interval, zero_bound
-from simsmtp.analysis.rates import clopper_pearson, wilson
-from simsmtp.analysis.sequential import Precision, decide
-from simsmtp.analysis.style import RC, line_styles
+from simsmtp.figures.canvas import new_figure, save_figure
+from simsmtp.figures.line_styles import RC, line_styles
+from simsmtp.statistics.best import _constrained
+from simsmtp.statistics.intervals import mean_interval, zero_bound
+from simsmtp.statistics.paired_difference import paired_difference
+from simsmtp.statistics.rates import clopper_pearson, wilson
+from simsmtp.statistics.sequential import Precision, decide
 
 LEVEL = 0.95
 SIZES = (5, 10, 20, 50)

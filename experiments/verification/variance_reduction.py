@@ -17,9 +17,9 @@ import pandas as pd
 from scipy import stats
 
 import simsmtp
-from simsmtp.analysis.canvas import new_figure, save_figure
-from simsmtp.analysis.labels import response_label
-from simsmtp.analysis.style import COLOURS, RC
+from simsmtp.figures.canvas import new_figure, save_figure
+from simsmtp.figures.labels import response_label
+from simsmtp.figures.line_styles import COLOURS, RC
 
 RESPONSES = ("makespan_s", "delay_p50_s", "delay_p95_s", "delivered_per_s")
 MARKERS = "osD^"

@@ -2,6 +2,6 @@
 
 `cells` says what is tried, `trial` runs one cell and files its recipients into the ledger, `dsn` reads the
 notifications that come back, `judgement` says what all that means, `likeness` whether the simulator says the same,
-`matrix` goes through the cells, `kept` keeps the rows, `table` shows them, `verdicts` compares and exports them.
-`sender` is what a program has to offer; `postfix`, `exim`, `sendmail`, `opensmtpd`, `libraries` and `yours` do.
+`matrix` goes through the cells, `journal` keeps the rows, `table` shows them, `verdicts` compares and exports them.
+`sender` is what a program has to offer; `postfix`, `exim`, `sendmail`, `opensmtpd`, `libraries` and `custom_sender` do.
 """

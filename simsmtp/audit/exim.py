@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from simsmtp.audit.programs import Found, need_root, own_world, run
 from simsmtp.live.places import Place
+from simsmtp.mailers.namespaces import own_world
+from simsmtp.mailers.programs import Found, need_root, run
 
 _CONFIGURATION = """exim_path = {exim}
 spool_directory = {work}/spool

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from simsmtp.audit.programs import Found, run
 from simsmtp.errors import InputError
 from simsmtp.live.places import Place
+from simsmtp.mailers.programs import Found, run
 
 _TIMEOUT_S = 60.0
 

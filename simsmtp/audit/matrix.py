@@ -14,12 +14,12 @@ from simsmtp.audit.exim import Exim
 from simsmtp.audit.libraries import Aiosmtplib, Nodemailer, Smtplib
 from simsmtp.audit.opensmtpd import OpenSmtpd
 from simsmtp.audit.postfix import Postfix
-from simsmtp.audit.programs import Found, need_package
 from simsmtp.audit.sender import Sender
 from simsmtp.audit.sendmail import Sendmail
 from simsmtp.audit.trial import Row, tried
 from simsmtp.errors import InputError
 from simsmtp.live.places import Place
+from simsmtp.mailers.programs import Found, need_package
 
 
 def _aiosmtplib(_: Found) -> Sender:

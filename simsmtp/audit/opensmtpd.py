@@ -10,9 +10,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from simsmtp.audit.programs import Found, ahead, need_root, own_world, run
 from simsmtp.errors import InputError
 from simsmtp.live.places import Place
+from simsmtp.mailers.namespaces import own_world
+from simsmtp.mailers.programs import Found, ahead, need_root, run
 
 _CONFIGURATION = """listen on 127.0.0.1 port {port} hostname lab.example.test
 action "out" relay helo lab.example.test host smtp://{place.host}:{place.port}

@@ -7,9 +7,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from simsmtp.audit.programs import Found, need_root, own_world, run
 from simsmtp.errors import InputError
 from simsmtp.live.places import Place
+from simsmtp.mailers.namespaces import own_world
+from simsmtp.mailers.programs import Found, need_root, run
 
 _CONFIGURATION = """OSTYPE(`linux')dnl
 FEATURE(`nocanonify')dnl

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from simsmtp.cli.console import say
+from simsmtp.cli.printing.console import say
 
 if TYPE_CHECKING:
     from simsmtp.audit.cells import Cell
-    from simsmtp.audit.kept import Kept
+    from simsmtp.audit.journal import Kept
     from simsmtp.audit.sender import Sender
     from simsmtp.audit.trial import Row
     from simsmtp.live.places import Place
@@ -108,12 +108,12 @@ def audit(
     quiet: bool,
 ) -> None:
     """Parse, call, print."""
-    from simsmtp.analysis.outputs import require_writable  # noqa: PLC0415
     from simsmtp.audit import verdicts  # noqa: PLC0415
-    from simsmtp.audit.kept import Kept  # noqa: PLC0415
+    from simsmtp.audit.custom_sender import Yours  # noqa: PLC0415
+    from simsmtp.audit.journal import Kept  # noqa: PLC0415
     from simsmtp.audit.table import LEGEND, markdown  # noqa: PLC0415
-    from simsmtp.audit.yours import Yours  # noqa: PLC0415
     from simsmtp.live.places import place_in  # noqa: PLC0415
+    from simsmtp.output.writable import require_writable  # noqa: PLC0415
 
     if baseline and not baseline.exists():
         say(
@@ -197,8 +197,8 @@ def _words(command: str | None) -> list[str]:
 def _senders(names: Sequence[str], programs: Path | None) -> Senders:
     """Return how to make those named, or all that are there; who is not is said."""
     from simsmtp.audit.matrix import SENDERS, sender_named  # noqa: PLC0415
-    from simsmtp.audit.programs import Found  # noqa: PLC0415
     from simsmtp.errors import InputError  # noqa: PLC0415
+    from simsmtp.mailers.programs import Found  # noqa: PLC0415
 
     found = Found(programs)
     chosen: Senders = {}
@@ -216,7 +216,7 @@ def _senders(names: Sequence[str], programs: Path | None) -> Senders:
 
 def _run(chosen: Senders, cells: Sequence[Cell], kept: Kept, manner: Manner) -> None:
     from simsmtp.audit.matrix import audited  # noqa: PLC0415
-    from simsmtp.study.progress import progress_bar  # noqa: PLC0415
+    from simsmtp.progress import progress_bar  # noqa: PLC0415
 
     todo = {name: [cell for cell in cells if not kept.has(name, cell.name)] for name in chosen}
     total = sum(map(len, todo.values()))
@@ -237,7 +237,7 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
     from rich.table import Table  # noqa: PLC0415
 
     from simsmtp.audit.judgement import MEANINGS, Verdict  # noqa: PLC0415
-    from simsmtp.cli.console import PlainConsole  # noqa: PLC0415
+    from simsmtp.cli.printing.console import PlainConsole  # noqa: PLC0415
 
     console = PlainConsole(180)
     numbers = ("delivered", "false_ndr", "queued", "lost", "duplicate", "transactions", "rcpt_commands")

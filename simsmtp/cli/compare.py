@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from simsmtp.analysis.capacity_comparison import CapacityComparison
-    from simsmtp.analysis.comparison import Comparison
+    from simsmtp.gate.capacity_comparison import CapacityComparison
+    from simsmtp.gate.comparison import Comparison
 
 _FORMATS = ("gha", "bmf", "gobench", "pytest-benchmark", "junit", "markdown")
 _MOST_ROWS = 30
@@ -76,8 +76,8 @@ def compare(
     output: Path | None,
 ) -> None:
     """Parse, call, print."""
-    from simsmtp.study.gate import compare as compared  # noqa: PLC0415
-    from simsmtp.study.recorded import NoBaselineError  # noqa: PLC0415
+    from simsmtp.gate.gate import compare as compared  # noqa: PLC0415
+    from simsmtp.gate.recorded_results import NoBaselineError  # noqa: PLC0415
 
     _check_output(kind, output, as_json)
     try:
@@ -97,7 +97,7 @@ def compare(
 
 def no_baseline(ctx: click.Context, error: Exception) -> NoReturn:
     """Say that there is no baseline and exit with code 5."""
-    from simsmtp.cli.console import say  # noqa: PLC0415
+    from simsmtp.cli.printing.console import say  # noqa: PLC0415
 
     say(f"simsmtp: {error}", to_stderr=True)
     ctx.exit(5)
@@ -119,8 +119,8 @@ def read_margins(given: Sequence[str]) -> float | Mapping[str, float]:
 
 
 def _check_output(kind: str | None, output: Path | None, as_json: bool) -> None:
-    from simsmtp.analysis.outputs import require_writable  # noqa: PLC0415
     from simsmtp.errors import InputError  # noqa: PLC0415
+    from simsmtp.output.writable import require_writable  # noqa: PLC0415
 
     if kind in {"gha", "pytest-benchmark"} and output is None:
         raise InputError("makes two files", key="--to", given=kind, allowed="it with --output FILE")
@@ -133,8 +133,8 @@ def _check_output(kind: str | None, output: Path | None, as_json: bool) -> None:
 
 
 def _write(found: Comparison | CapacityComparison, kind: str, output: Path | None) -> None:
-    from simsmtp.analysis.exports import export  # noqa: PLC0415
     from simsmtp.files import replace_file, write_errors  # noqa: PLC0415
+    from simsmtp.gate.ci_formats import export  # noqa: PLC0415
 
     for suffix, text in export(found, kind).items():
         if output is None:
@@ -151,9 +151,9 @@ def print_comparison(found: Comparison | CapacityComparison) -> None:
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    from simsmtp.analysis.capacity_comparison import HEADS, CapacityComparison  # noqa: PLC0415
-    from simsmtp.analysis.compare_views import COLUMNS, cells_of, explanation, headline  # noqa: PLC0415
-    from simsmtp.cli.console import PlainConsole  # noqa: PLC0415
+    from simsmtp.cli.printing.console import PlainConsole  # noqa: PLC0415
+    from simsmtp.gate.capacity_comparison import HEADS, CapacityComparison  # noqa: PLC0415
+    from simsmtp.gate.comparison_views import COLUMNS, cells_of, explanation, headline  # noqa: PLC0415
     from simsmtp.shown import shown  # noqa: PLC0415
 
     console = PlainConsole(160)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsmtp.cli.console import say
-from simsmtp.study.baseline import load_baseline, require_writable, write_baseline
-from simsmtp.study.gate import Rule, gated
-from simsmtp.study.recorded import Recorded, recorded_experiment, require_same
+from simsmtp.cli.printing.console import say
+from simsmtp.gate.baseline import load_baseline, require_writable, write_baseline
+from simsmtp.gate.gate import Rule, gated
+from simsmtp.gate.recorded_results import Recorded, recorded_experiment, require_same
 
 if TYPE_CHECKING:
-    from simsmtp.analysis.comparison import Comparison
-    from simsmtp.study.runner import Plan
+    from simsmtp.gate.comparison import Comparison
+    from simsmtp.running.runner import Plan
     from simsmtp.study.study import Study
 
 

@@ -123,14 +123,14 @@ def lab(
     **levels: Any,
 ) -> None:
     """Parse, call, print."""
-    from simsmtp.audit.programs import Found  # noqa: PLC0415
     from simsmtp.errors import InputError  # noqa: PLC0415
     from simsmtp.lab.ends import why_not  # noqa: PLC0415
     from simsmtp.lab.rows import Rows  # noqa: PLC0415
     from simsmtp.lab.schedule import Job, Lab, measure_all  # noqa: PLC0415
     from simsmtp.lab.sessions import need_programs  # noqa: PLC0415
     from simsmtp.lab.settings import Medium, settings  # noqa: PLC0415
-    from simsmtp.study.progress import progress_bar  # noqa: PLC0415
+    from simsmtp.mailers.programs import Found  # noqa: PLC0415
+    from simsmtp.progress import progress_bar  # noqa: PLC0415
 
     if reason := why_not():
         raise InputError(reason, key="lab")
@@ -172,7 +172,7 @@ def _print(output: Path, found: Sequence[dict[str, Any]], measured: int, *, as_j
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    from simsmtp.cli.console import PlainConsole  # noqa: PLC0415
+    from simsmtp.cli.printing.console import PlainConsole  # noqa: PLC0415
     from simsmtp.model.numbers import number_text  # noqa: PLC0415
 
     console = PlainConsole(160)

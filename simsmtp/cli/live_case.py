@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from simsmtp.analysis.outputs import require_writable
-from simsmtp.cli.console import say
+from simsmtp.cli.printing.console import say
 from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.files import open_appending, replace_file, write_errors
+from simsmtp.output.writable import require_writable
 from simsmtp.shown import cell, shown
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ _TERMINAL_S, _FILE_S = 0.1, 10.0
 
 def case_of(file: Path | None, settings: Sequence[str], point: int) -> tuple[Scenario, int]:
     """Return the scenario of a file, or the default one, with the settings applied, and its seed."""
+    from simsmtp.experiment.experiment_file import load_case  # noqa: PLC0415
+    from simsmtp.experiment.settings import parse_setting  # noqa: PLC0415
     from simsmtp.model.nested import set_keys  # noqa: PLC0415
     from simsmtp.model.scenario import Scenario  # noqa: PLC0415
-    from simsmtp.study.experiment import load_case  # noqa: PLC0415
-    from simsmtp.study.settings import parse_setting  # noqa: PLC0415
 
     if file is not None:
         return load_case(file, settings, point=point)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simsmtp.cli.console import say
+from simsmtp.cli.printing.console import say
 from simsmtp.model.counted import counted
 from simsmtp.shown import shown
 
 if TYPE_CHECKING:
-    from simsmtp.analysis.sequential import Precision
     from simsmtp.cli.gate import Gate
-    from simsmtp.study.runner import Plan
-    from simsmtp.study.sequential import PreciseStudy
+    from simsmtp.running.runner import Plan
+    from simsmtp.running.sequential_run import PreciseStudy
+    from simsmtp.statistics.sequential import Precision
     from simsmtp.study.study import Study
 
 _HELP = """Run the experiment in a TOML file, or what is missing of it.
@@ -112,7 +112,7 @@ def run(
     write_baseline: Path | None,
 ) -> None:
     """Parse, call, print."""
-    from simsmtp.study.runner import prepare  # noqa: PLC0415
+    from simsmtp.running.runner import prepare  # noqa: PLC0415
 
     if (budget is not None and not precisions) or (replications is not None and precisions):
         raise click.UsageError("--budget belongs to --precision, and --replications does not", ctx)
@@ -125,7 +125,7 @@ def run(
         repair=repair, determinism_check=not no_determinism_check,
     )  # fmt: skip
     if not no_figure:
-        from simsmtp.study.design import check_figure  # noqa: PLC0415
+        from simsmtp.experiment.figure_check import check_figure  # noqa: PLC0415
 
         check_figure(plan.experiment)
     if dry_run:
@@ -133,20 +133,20 @@ def run(
         return
     gate = _gate(ctx, plan, baseline, write_baseline) if baseline or write_baseline else None
     study = _executed(plan, wanted)
-    from simsmtp.study.provenance import command_line  # noqa: PLC0415
+    from simsmtp.store.provenance import command_line  # noqa: PLC0415
 
     written = study.write(figure=not no_figure, command=command_line())
     if plan.experiment.horizon == "steady-state":
         written += _without_warmup(study)
     compared = gate.compared(plan, study) if gate else None
     if as_json:
-        from simsmtp.cli.documents import document_of  # noqa: PLC0415
+        from simsmtp.cli.printing.documents import document_of  # noqa: PLC0415
 
         extra = {"comparison": compared.to_dict()} if compared else {}
         extra |= {"precision": _precise(study).document()} if precisions else {}
         print(json.dumps(document_of(study) | extra, indent=1, allow_nan=False))
     else:
-        from simsmtp.cli.tables import print_study  # noqa: PLC0415
+        from simsmtp.cli.printing.study_tables import print_study  # noqa: PLC0415
 
         print_study(study, written)
         if compared:
@@ -189,7 +189,7 @@ def _print_without_theory(study: Study) -> None:
 def _gate(ctx: click.Context, plan: Plan, baseline: Path | None, target: Path | None) -> Gate:
     from simsmtp.cli.compare import no_baseline  # noqa: PLC0415
     from simsmtp.cli.gate import prepare_gate  # noqa: PLC0415
-    from simsmtp.study.recorded import NoBaselineError  # noqa: PLC0415
+    from simsmtp.gate.recorded_results import NoBaselineError  # noqa: PLC0415
 
     try:
         return prepare_gate(plan, baseline, target)
@@ -199,7 +199,7 @@ def _gate(ctx: click.Context, plan: Plan, baseline: Path | None, target: Path | 
 
 def _without_warmup(study: Study) -> list[Path]:
     """Cut the warm-up off, say where on standard error, and return the files written."""
-    from simsmtp.study.steady import write_steady  # noqa: PLC0415
+    from simsmtp.running.steady_state import write_steady  # noqa: PLC0415
 
     files, notes = write_steady(study)
     for note in notes:
@@ -210,23 +210,23 @@ def _without_warmup(study: Study) -> list[Path]:
 def _wanted(precisions: tuple[str, ...]) -> list[Precision]:
     if not precisions:
         return []
-    from simsmtp.analysis.sequential import parse_precision  # noqa: PLC0415
+    from simsmtp.statistics.sequential import parse_precision  # noqa: PLC0415
 
     return [parse_precision(one) for one in precisions]
 
 
 def _executed(plan: Plan, wanted: list[Precision]) -> Study:
     if not wanted:
-        from simsmtp.study.runner import execute  # noqa: PLC0415
+        from simsmtp.running.runner import execute  # noqa: PLC0415
 
         return execute(plan, progress=True)
-    from simsmtp.study.sequential import run_until  # noqa: PLC0415
+    from simsmtp.running.sequential_run import run_until  # noqa: PLC0415
 
     return run_until(wanted, plan, progress=True)
 
 
 def _precise(study: Study) -> PreciseStudy:
-    from simsmtp.study.sequential import PreciseStudy  # noqa: PLC0415
+    from simsmtp.running.sequential_run import PreciseStudy  # noqa: PLC0415
 
     assert isinstance(study, PreciseStudy)
     return study
@@ -240,8 +240,8 @@ def _print_precision(study: PreciseStudy) -> int:
 
 def _print_estimate(plan: object, as_json: bool) -> None:
     from simsmtp.model.numbers import seconds_text  # noqa: PLC0415
-    from simsmtp.study.pilot import estimate  # noqa: PLC0415
-    from simsmtp.study.runner import Plan  # noqa: PLC0415
+    from simsmtp.running.pilot import estimate  # noqa: PLC0415
+    from simsmtp.running.runner import Plan  # noqa: PLC0415
 
     assert isinstance(plan, Plan)
     found = estimate(plan)

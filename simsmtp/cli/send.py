@@ -86,13 +86,13 @@ def send(
     """Parse, call, print."""
     import asyncio  # noqa: PLC0415
 
-    from simsmtp.analysis.outputs import require_writable  # noqa: PLC0415
     from simsmtp.cli.live_case import LiveCounter, case_of, write_rows  # noqa: PLC0415
     from simsmtp.live.certificates import client_context  # noqa: PLC0415
     from simsmtp.live.delivery import Delivery  # noqa: PLC0415
     from simsmtp.live.thread import How  # noqa: PLC0415
     from simsmtp.model.records import RecipientRow  # noqa: PLC0415
-    from simsmtp.study.user_strategies import load_strategies  # noqa: PLC0415
+    from simsmtp.output.writable import require_writable  # noqa: PLC0415
+    from simsmtp.running.user_strategies import load_strategies  # noqa: PLC0415
 
     where, file = _places_and_file(given, allow_remote)
     for path in strategies:
@@ -187,8 +187,8 @@ def _print(scenario: Scenario, delivered: Delivered, *, as_json: bool) -> None:
         }
         print(json.dumps(document, indent=1))
         return
-    from simsmtp.cli.console import say  # noqa: PLC0415
-    from simsmtp.trace.transcript import ledger_lines  # noqa: PLC0415
+    from simsmtp.cli.printing.console import say  # noqa: PLC0415
+    from simsmtp.dialogue.transcript import ledger_lines  # noqa: PLC0415
 
     print(_verdict(scenario, delivered))
     for line in ledger_lines(output):

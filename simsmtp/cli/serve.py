@@ -152,7 +152,7 @@ def _state(listener: Listener) -> str:
 
 
 def _print(served: Served, *, as_json: bool) -> None:
-    from simsmtp.cli.console import say  # noqa: PLC0415
+    from simsmtp.cli.printing.console import say  # noqa: PLC0415
 
     summary = served.summary()
     if as_json:

@@ -18,8 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from simsmtp.audit.programs import ahead, run
 from simsmtp.errors import InputError
+from simsmtp.mailers.programs import ahead, run
 
 ADDRESSES = ("10.99.0.1", "10.99.0.2")
 _CLONE_NEWNET = 0x40000000

@@ -6,9 +6,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from simsmtp.audit.programs import Found, own_world, run
 from simsmtp.lab.ends import End
 from simsmtp.lab.postfix import PORT, await_port
+from simsmtp.mailers.namespaces import own_world
+from simsmtp.mailers.programs import Found, run
 
 _CONFIGURATION = """exim_path = {exim}
 spool_directory = {work}/spool

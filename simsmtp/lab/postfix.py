@@ -9,11 +9,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from simsmtp.audit.postfix import new_instance
-from simsmtp.audit.programs import Found, run
 from simsmtp.errors import InputError
 from simsmtp.lab.ends import ADDRESSES, End
 from simsmtp.lab.settings import Setting
+from simsmtp.mailers.postfix_instance import new_instance
+from simsmtp.mailers.programs import Found, run
 
 PORT = 2525
 _SUBMISSION = 2500

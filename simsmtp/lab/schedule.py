@@ -9,9 +9,9 @@ from itertools import groupby
 from threading import Event, Lock
 from typing import Any, NamedTuple
 
-from simsmtp.audit.programs import Found
 from simsmtp.lab.sessions import StoppedError, pair
 from simsmtp.lab.settings import Medium, Setting
+from simsmtp.mailers.programs import Found
 
 # Below this the machine's own time is a large part of a session's: such sessions run one at a time.
 ALONE_BELOW_MS = 30.0

@@ -12,13 +12,13 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
-from simsmtp.audit.programs import Found
 from simsmtp.errors import InputError, SimsmtpError
 from simsmtp.lab.capture import facts, is_over, segments
 from simsmtp.lab.ends import Line
 from simsmtp.lab.exim import EximReceiver
 from simsmtp.lab.postfix import PORT, PostfixReceiver, PostfixSender
 from simsmtp.lab.settings import Medium, Setting
+from simsmtp.mailers.programs import Found
 
 RECEIVERS: dict[str, type[PostfixReceiver | EximReceiver]] = {"postfix": PostfixReceiver, "exim": EximReceiver}
 _PROGRAMS = {"postfix": (("postfix",), "postfix"), "exim": (("exim4", "exim"), "exim4-daemon-light")}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:  # only whoever connects needs to know what a session is
-    from simsmtp.live.client_session import ClientSession
+if TYPE_CHECKING:
+    from simsmtp.live.client_session import ClientSession  # handed to whoever connects, never looked at here
 
 
 class Connect(NamedTuple):

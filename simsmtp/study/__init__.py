@@ -1,1 +1,1 @@
-"""What is run: experiment files, their design points, the runner and the store of finished replications."""
+"""A finished study: its rows, their summary, its figure and its files."""

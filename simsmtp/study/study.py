@@ -10,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsmtp.analysis.pooled import note_for, pooled_mark
 from simsmtp.errors import InputError
+from simsmtp.experiment.factors import Label, label_of
+from simsmtp.experiment.scenario_keys import value_at
 from simsmtp.model.counted import counted
 from simsmtp.model.responses import COLUMNS, RESPONSES
-from simsmtp.study.factors import Label, label_of
-from simsmtp.study.keys import value_at
-from simsmtp.study.store import Row, digest
+from simsmtp.statistics.pooled_percentiles import note_for, pooled_mark
+from simsmtp.store.store import Row, digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
-    from simsmtp.study.design import DesignPoint
-    from simsmtp.study.experiment import Experiment
-    from simsmtp.study.ran import Ran
+    from simsmtp.experiment.design import DesignPoint
+    from simsmtp.experiment.experiment import Experiment
+    from simsmtp.study.engine_tally import Ran
 
 
 class Failure(NamedTuple):
@@ -60,7 +60,7 @@ class Study:
         Where its store is.
     results : mapping
         Number of the design point → its rows. Those of a large study are read from its store as they are gone
-        through, see `simsmtp.study.stored_rows`.
+        through, see `simsmtp.store.stored_rows`.
     computed, reused : int
         Replications that this run computed, and that were in the store.
     ran : Ran
@@ -147,7 +147,7 @@ class Study:
     def summary(self) -> DataFrame:
         """Return mean, standard deviation and 95 % interval of every response at every design point.
 
-        See `simsmtp.analysis.summary.summarise`. Rows are gone through part by part: memory does not grow with them.
+        See `simsmtp.statistics.summary.summarise`. Rows are gone through part by part: memory does not grow with them.
         """
         return self._summary.copy()
 
@@ -168,7 +168,7 @@ class Study:
         figure = self.experiment.figure
         if figure is None:
             raise InputError("is required to plot", key="figure", allowed="a table [figure] with x and y")
-        from simsmtp.analysis.plots import plot_study  # noqa: PLC0415 - matplotlib costs a second
+        from simsmtp.figures.study_figure import plot_study  # noqa: PLC0415 - matplotlib costs a second
 
         theory = self._theory() if figure.theory else None
         title, marks = self.experiment.title, self._marks()
@@ -177,7 +177,7 @@ class Study:
         return plot_study(self.summary(), figure, title=title, marks=marks, theory=theory)
 
     def _theory(self) -> DataFrame | None:
-        from simsmtp.study.theory import theory_of  # noqa: PLC0415
+        from simsmtp.theory.closed_form_lines import theory_of  # noqa: PLC0415
 
         closed_forms = theory_of(self.points, self.experiment.columns)
         return None if closed_forms.empty else closed_forms
@@ -186,7 +186,7 @@ class Study:
         """Return for how many design points the figure has no theory line, by the reason; empty if none was asked."""
         if self.experiment.figure is None or not self.experiment.figure.theory:
             return {}
-        from simsmtp.study.theory import points_without  # noqa: PLC0415
+        from simsmtp.theory.closed_form_lines import points_without  # noqa: PLC0415
 
         return points_without(self.points)
 
@@ -219,7 +219,7 @@ class Study:
             The files written: ``summary.csv``, ``provenance.json``, ``experiment.json``, ``<name>.png`` and
             ``.svg``.
         """
-        from simsmtp.study.export import write_study  # noqa: PLC0415
+        from simsmtp.study.study_files import write_study  # noqa: PLC0415
 
         return write_study(self, Path(folder or self.folder), figure=figure, command=command)
 
@@ -234,7 +234,7 @@ class Study:
         return f"<Study {self.name!r}: {size}{failed}>"
 
     def _repr_html_(self) -> str:
-        from simsmtp.study.export import html_of  # noqa: PLC0415
+        from simsmtp.study.study_files import html_of  # noqa: PLC0415
 
         return html_of(self)
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simsmtp.analysis.summary import summarise
 from simsmtp.model.responses import COLUMNS
+from simsmtp.statistics.summary import summarise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
-    from simsmtp.study.design import DesignPoint
-    from simsmtp.study.store import Row
+    from simsmtp.experiment.design import DesignPoint
+    from simsmtp.store.store import Row
 
 CELLS = 2**23
 """Values that are in memory at a time, some 16 octets each with what is made of them."""
@@ -42,7 +42,7 @@ def summarised(points: Sequence[DesignPoint], results: Results, factors: Sequenc
     Returns
     -------
     DataFrame
-        As of `simsmtp.analysis.summary.summarise`, to the last bit whatever the parts.
+        As of `simsmtp.statistics.summary.summarise`, to the last bit whatever the parts.
     """
     import pandas as pd  # noqa: PLC0415 - costs half a second
 

@@ -1,1 +1,0 @@
-"""What rows mean: intervals, tidy summaries, figures. Reads tables only and never runs a scenario."""

@@ -1,0 +1,145 @@
+"""The answers to a capacity plan on a terminal: the paragraph first, then the tables it rests on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from simsmtp.capacity.answer_text import above_offered, answers, assumptions
+from simsmtp.capacity.bound_text import headroom, headroom_text, utilisation
+from simsmtp.cli.printing.console import PlainConsole
+from simsmtp.model.counted import counted
+from simsmtp.model.numbers import number_text, percent_text, seconds_text, signed_text
+from simsmtp.shown import shown
+from simsmtp.statistics.objectives import delay_unit
+from simsmtp.statistics.pooled_percentiles import pooled_mark
+
+if TYPE_CHECKING:
+    from simsmtp.capacity.capacity import Capacity
+
+_MOST_BOUNDS = 8
+_WIDTH = 120
+
+
+def print_capacity(capacity: Capacity, written: Sequence[Path]) -> None:
+    """Print answer, assumptions and tables."""
+    console = PlainConsole(_WIDTH)
+    console.print(shown(capacity.plan.experiment.title), style="bold")
+    first, *others = answers(capacity)
+    console.print(f"\n{first}")
+    for one in others:
+        console.print(f"- {one}")
+    console.print()
+    console.print("What this rests on:")
+    for one in assumptions(capacity):
+        console.print(f"- {one}")
+    console.print()
+    for table in _tables(capacity):
+        console.print(table)
+    if note := above_offered(capacity):
+        console.print(note)
+    console.print(f"{counted(capacity.computed, 'replication')} computed, {capacity.reused:,} reused, in "
+                  f"{seconds_text(capacity.duration_s)}", soft_wrap=True)  # fmt: skip
+    console.print(capacity.ran.text(capacity.engines), soft_wrap=True)
+    console.print(f"{capacity.plan.settings.folder}: {', '.join(path.name for path in written)}", soft_wrap=True)
+
+
+def _tables(capacity: Capacity) -> list[Table]:
+    tables = [_percentiles(capacity), _bounds(capacity)]
+    if not capacity.curve.empty:
+        tables.append(_curve(capacity))
+    if not capacity.tornado.empty:
+        tables.append(_tornado(capacity))
+    return [table for table in tables if table.row_count]
+
+
+def _percentiles(capacity: Capacity) -> Table:
+    edge = bool(capacity.percentiles["edge"].notna().any())
+    unit = delay_unit(capacity.plan.objectives)
+    title = f"Delay from arrival to acceptance ({unit.name}){_pooled(capacity)}"
+    table = _table(title, ["percentile"], ["as written"] + ["largest rate"] * edge)
+    table.add_column("what it rests on", overflow="fold")
+    for row in capacity.percentiles.to_dict("records"):
+        cells = [_with_ends(row, name, unit.factor) for name in ("plan", *(["edge"] if edge else []))]
+        table.add_row(str(row["percentile"]), *cells, str(row["note"]))
+    return table
+
+
+def _bounds(capacity: Capacity) -> Table:
+    table = _table("Long-run bounds on the arrival rate, the tightest first", ["resource"],
+                   ["messages/s", "recipients/s", "in use", "headroom"])  # fmt: skip
+    table.add_column("formula", overflow="fold")
+    for bound in capacity.bounds[:_MOST_BOUNDS]:
+        busy = utilisation(capacity.plan.scenario, bound)
+        room = headroom(capacity.plan.scenario, bound)
+        more, less = ("≥ ", "≤ ") if bound.weak else ("", "")
+        shares = ["-", "-"]
+        if busy is not None and room is not None:
+            shares = [f"{more}{percent_text(busy)}", f"{less}{headroom_text(room)}"]
+        rates = number_text(bound.messages_per_s, 3), number_text(bound.recipients_per_s, 3)
+        table.add_row(bound.name, *rates, *shares, bound.formula)
+    return table
+
+
+def _curve(capacity: Capacity) -> Table:
+    late = capacity.late
+    unit = delay_unit(capacity.plan.objectives)
+    title = (f"Saturation curve: recipients offered and delivered a second, delays ({unit.name}){_pooled(capacity)}, "
+             "n replications")  # fmt: skip
+    table = _table(title, [], ["messages/s", "offered", "delivered", "median", f"p({late[7:9]})", "n", "objectives"])
+    for row in capacity.curve.to_dict("records"):
+        delays = [_with_ends(row, name, unit.factor) for name in ("delay_p50_s", late)]
+        cells = [_with_ends(row, "delivered_per_s"), *delays]
+        offered = number_text(row["messages_per_s"]), number_text(row["offered_per_s"])
+        table.add_row(*offered, *cells, str(row["n"]), str(row["verdict"]))
+    return table
+
+
+def _tornado(capacity: Capacity) -> Table:
+    first = capacity.tornado.iloc[0]
+    base = number_text(first["base_mean"])
+    title = f"What sways {first['response']}: changes from {base} as written, paired by replication"
+    table = _table(title, ["factor"], ["as written", "instead", "change", "n"])
+    for row in capacity.tornado.to_dict("records"):
+        middle, low, high = (signed_text(row[name], 3) for name in ("difference", "low", "high"))
+        change = f"{middle} ({low} … {high})"
+        levels = [
+            number_text(one, 6) if isinstance(one, float) else str(one) for one in (row["base_level"], row["level"])
+        ]
+        table.add_row(_named(capacity, row["factor"]), *levels, change, str(row["n"]))
+    return table
+
+
+def _named(capacity: Capacity, factor: str) -> str:
+    """Return a factor with the name of its destination in place of the number."""
+    parts = factor.split(".")
+    if parts[0] != "destinations":
+        return factor
+    return f"{capacity.plan.scenario.destinations[int(parts[1])].name}: {'.'.join(parts[2:])}"
+
+
+def _pooled(capacity: Capacity) -> str:
+    mark = pooled_mark(len(capacity.plan.scenario.destinations))
+    return f", {mark}" if mark else ""
+
+
+def _with_ends(row: Mapping[Any, Any], name: str, factor: float = 1.0) -> str:
+    mean, low, high = (float(row[f"{name}{end}"]) / factor for end in ("", "_low", "_high"))
+    if math.isnan(mean):
+        return "-"
+    return number_text(mean, 3) + ("" if math.isnan(low) else f" ({number_text(low, 3)} … {number_text(high, 3)})")
+
+
+def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False,
+                  padding=(0, 1, 0, 0))  # fmt: skip
+    for name in left:
+        table.add_column(name, no_wrap=True)
+    for name in right:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table

@@ -1,0 +1,36 @@
+"""Whether the scenarios of a study fit its horizon, before anything runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simsmtp.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from simsmtp.experiment.design import DesignPoint
+    from simsmtp.experiment.source_map import Places
+
+
+def check_horizon(horizon: str, points: Iterable[DesignPoint], places: Places) -> None:
+    """Raise an `InputError` if a study of steady state has too few messages, or messages that arrive all at once."""
+    if horizon != "steady-state":
+        return
+    from simsmtp.statistics.warmup import BATCH, FEWEST_BATCHES  # noqa: PLC0415 - only studies of steady state pay
+
+    fewest = BATCH * FEWEST_BATCHES
+    for point in points:
+        workload = point.scenario.workload
+        if workload.trace is not None:
+            continue  # its length is known when it is read
+        if workload.messages < fewest:
+            raise _misfit(places, "workload.messages", workload.messages, f"{fewest} or more")
+        if workload.arrivals in {None, "at-once"}:
+            hint = '{ dist = "poisson", rate_per_s = … } or a trace'
+            raise _misfit(places, "workload.arrivals", "at-once", hint)
+
+
+def _misfit(places: Places, key: str, given: object, allowed: str) -> InputError:
+    error = InputError("does not fit a steady-state horizon", key=key, given=given, allowed=allowed)
+    return places.locate(error, f"scenario.{key}")

@@ -1,0 +1,80 @@
+"""Figures that need no display: built without pyplot, shown by notebooks, written byte for byte alike."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text as MatplotlibText
+
+from simsmtp.figures.line_styles import RC
+from simsmtp.files import replace_files
+from simsmtp.shown import shown
+
+_DPI = 200
+
+
+class PaperFigure(Figure):
+    """A figure that a notebook shows although pyplot was never imported."""
+
+    def _repr_png_(self) -> bytes:
+        _show_plainly(self)
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=110)
+        return buffer.getvalue()
+
+
+def new_figure(width: float, height: float) -> PaperFigure:
+    """Return an empty figure of that size in inches, laid out by constraints."""
+    figure = PaperFigure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _show_plainly(figure: Figure) -> None:
+    """Write out invisible characters of titles and legends, and take no dollar in them for a formula.
+
+    The labels of ticks are made anew when they are drawn: `level_text` takes care of them.
+    """
+    for one in figure.findobj(MatplotlibText):
+        text = one.get_text()
+        if "$" in text and r"\mathdefault" not in text:  # that is a tick of matplotlib's own
+            one.set_parse_math(False)
+        if (plain := shown(text, keep="\n")) != text:
+            one.set_text(plain)
+
+
+def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
+    """Write a figure as ``name.png`` (200 dots an inch) and ``name.svg``.
+
+    Neither file holds a date, a version or a random identifier: an equal figure gives equal bytes.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        What to write.
+    folder : str or Path
+        Where; made if missing.
+    name : str
+        File name without ending.
+
+    Returns
+    -------
+    tuple of Path
+        The two files.
+
+    Raises
+    ------
+    InputError
+        If the folder or a file cannot be written.
+    """
+    _show_plainly(figure)
+    png, svg = io.BytesIO(), io.BytesIO()
+    with mpl.rc_context({**RC, "svg.hashsalt": "simsmtp", "svg.fonttype": "path"}):
+        figure.savefig(png, format="png", dpi=_DPI, metadata={"Software": None})
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    written = replace_files(Path(folder), {f"{name}.png": png.getvalue(), f"{name}.svg": svg.getvalue()})
+    return written[0], written[1]

@@ -1,0 +1,183 @@
+"""What a figure shows and where: the choice of factors, and the rows cut into lines and panels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from simsmtp.errors import InputError
+from simsmtp.figures.axes import XAxis, x_axis
+from simsmtp.figures.labels import plain_level
+from simsmtp.figures.line_styles import LineStyle, line_styles
+from simsmtp.statistics.summary import STATISTICS
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+_MARKERS_SPREAD = 0.6  # of the smallest gap between levels: each marker stays nearer to its own level than to another
+_ABREAST = 4  # panels beside each other that are still legible on a page
+
+
+class FigureSpec(Protocol):
+    """What a figure shows: the ``[figure]`` table of an experiment, or any object with these attributes."""
+
+    @property
+    def x(self) -> str:
+        """Factor on the x axis."""
+
+    @property
+    def y(self) -> Sequence[str]:
+        """Responses, one row of panels each."""
+
+    @property
+    def line(self) -> str | None:
+        """Factor with one line per level."""
+
+    @property
+    def panel(self) -> str | None:
+        """Factor with one column of panels per level."""
+
+    @property
+    def x_scale(self) -> str | None:
+        """``"linear"``, ``"log"`` or ``"category"``; None for one that fits the levels."""
+
+    @property
+    def y_scale(self) -> Sequence[str] | None:
+        """One scale per response; None for linear ones."""
+
+
+class Layout(NamedTuple):
+    """What all panels of a figure share.
+
+    Attributes
+    ----------
+    figure : FigureSpec
+        What to show.
+    x : XAxis
+        The common x axis.
+    lines, panels : list
+        Levels, in order of appearance; ``[None]`` without such a factor.
+    styles : list of LineStyle
+        One per line.
+    panel_in : float
+        Width of a panel with its labels, in inches.
+    """
+
+    figure: FigureSpec
+    x: XAxis
+    lines: list[object]
+    panels: list[object]
+    styles: list[LineStyle]
+    panel_in: float
+
+    @property
+    def inner_pt(self) -> float:
+        """Width of a panel without its labels, in points."""
+        return _inner_pt(self.panel_in)
+
+    @property
+    def upright(self) -> bool:
+        """True where there are so many panels that they stand one below the other, responses side by side."""
+        return len(self.panels) > _ABREAST
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the grid on paper."""
+        responses, panels = len(self.figure.y), len(self.panels)
+        return (panels, responses) if self.upright else (responses, panels)
+
+
+class Points(NamedTuple):
+    """What one line shows in one panel, in x order: arrays of equal length, nan where there is nothing."""
+
+    x: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def tidy(table: DataFrame, figure: FigureSpec) -> DataFrame:
+    """Return rows with columns ``x``, ``line``, ``panel``, ``response``, ``mean``, ``low``, ``high``.
+
+    Levels become plain hashable values, see `simsmtp.figures.labels.plain_level`. A line or panel factor
+    that `table` lacks gives None, an interval that it lacks nan.
+
+    Raises
+    ------
+    InputError
+        If the x factor, ``response`` or ``mean`` is missing.
+    """
+    import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
+
+    for column in (figure.x, "response", "mean"):
+        if column not in table:
+            raise InputError("no such column", key=column, allowed=[str(name) for name in table.columns])
+    shown = table[table["response"].isin(list(figure.y))]
+    columns: dict[str, object] = {"response": shown["response"].to_numpy()}
+    for name, factor in (("x", figure.x), ("line", figure.line), ("panel", figure.panel)):
+        levels = shown[factor] if factor is not None and factor in shown else [None] * len(shown)
+        columns[name] = pd.Series([plain_level(level) for level in levels], dtype=object)
+    for name in ("mean", "low", "high"):
+        columns[name] = shown[name].to_numpy(np.float64) if name in shown else np.nan
+    return pd.DataFrame(columns)
+
+
+def lay_out(summary: DataFrame, figure: FigureSpec) -> tuple[Layout, DataFrame]:
+    """Return the layout of a figure and its tidy rows.
+
+    Raises
+    ------
+    InputError
+        If a factor is missing, there is nothing to draw, several points share one place, or a level has
+        no place on the x scale.
+    """
+    for factor in (figure.line, figure.panel):
+        if factor is not None and factor not in summary:
+            raise InputError("no such factor", key=factor, allowed=_factors(summary))
+    shown = tidy(summary, figure)
+    if shown.empty:
+        raise InputError("nothing to draw: no row of these responses", key="figure.y", given=list(figure.y))
+    _check_places(shown, summary, figure)
+    lines, panels = list(dict.fromkeys(shown["line"])), list(dict.fromkeys(shown["panel"]))
+    axis = x_axis(list(shown["x"]), figure.x_scale, figure.x)
+    width = _panel_width(axis, len(panels))
+    room = _MARKERS_SPREAD * axis.gap() * _inner_pt(width)
+    styles = line_styles(len(lines), room, joined=axis.joined(), levels=lines)
+    return Layout(figure, axis, lines, panels, styles, width), shown
+
+
+def points(rows: DataFrame, axis: XAxis, response: str, line: object, panel: object) -> Points:
+    """Return what belongs to one line of one panel, in x order."""
+    # Compared one by one: pandas never finds None equal to None.
+    keys = zip(rows["response"], rows["line"], rows["panel"], strict=True)
+    mine = rows[[key == (response, line, panel) for key in keys]]
+    x = np.array([axis.place(level) for level in mine["x"]], dtype=np.float64)
+    order = np.argsort(x, kind="stable")
+    return Points(x[order], *(mine[name].to_numpy(np.float64)[order] for name in ("mean", "low", "high")))
+
+
+def _panel_width(axis: XAxis, panels: int) -> float:
+    """Return the width in inches: more for a lone panel, and for many categories."""
+    least = 5.4 if panels == 1 else 3.3
+    return max(least, 0.3 * len(axis.levels)) if axis.scale == "category" else least
+
+
+def _inner_pt(panel_in: float) -> float:
+    return (panel_in - 0.4) * 72
+
+
+def _check_places(shown: DataFrame, summary: DataFrame, figure: FigureSpec) -> None:
+    places = list(zip(shown["response"], shown["panel"], shown["line"], shown["x"], strict=True))
+    if len(set(places)) == len(places):
+        return
+    used = {figure.x, figure.line, figure.panel}
+    left = [name for name in _factors(summary) if name not in used]
+    remedy = f"a line or a panel for {' and '.join(left)}, or one level of it" if left else "one row each"
+    raise InputError("several design points share one place in the figure", key="figure", allowed=remedy)
+
+
+def _factors(summary: DataFrame) -> list[str]:
+    return [str(name) for name in summary.columns if name not in {"point", *STATISTICS}]

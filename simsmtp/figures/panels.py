@@ -1,0 +1,187 @@
+"""Drawing inside the panels of a figure: lines with intervals, closed forms, the marked limit, ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simsmtp.figures.labels import level_label, level_text, response_label
+from simsmtp.figures.layout import Layout, Points, points
+from simsmtp.figures.line_styles import THEORY, LineStyle
+from simsmtp.statistics.summary import natural_range
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.transforms import Transform
+    from pandas import DataFrame
+
+    from simsmtp.figures.axes import XAxis
+
+_BEYOND = "0.955"
+_LIMIT = "0.25"
+_LABEL_CHARS = 31  # of an axis label beside the lowest row
+_TITLE_CHARS = 36
+_SIDE_CHARS = 18  # of what stands beside a row
+_MANY_FOLD = 3_000
+
+
+def draw_panel(
+    axes: Axes, layout: Layout, rows: DataFrame, theory: DataFrame | None, *, response: str, panel: object
+) -> None:
+    """Draw one response of one panel: every line with its intervals, closed forms below.
+
+    Where there is a closed form, the simulated points are not joined: the curve joins them, or does not.
+    """
+    common = _draw_theory(axes, layout, theory, (response, None, panel))
+    for line, style in zip(layout.lines, layout.styles, strict=True):
+        own = line is not None and _draw_theory(axes, layout, theory, (response, line, panel))
+        shown = style._replace(dashes="none") if common or own else style
+        _draw_line(axes, points(rows, layout.x, response, line, panel), shown, apart=not layout.x.joined())
+
+
+def fit_to_scale(rows: DataFrame, response: str, scale: str) -> DataFrame:
+    """Return the rows of a response; on a log scale, bars that reach zero end at half the smallest mean."""
+    fitting = rows[rows["response"] == response]
+    positive = fitting.loc[fitting["mean"] > 0, "mean"]
+    if scale != "log" or positive.empty:
+        return fitting
+    return fitting.assign(low=fitting["low"].clip(lower=positive.min() / 2))
+
+
+def scale_y(axes: Axes, rows: DataFrame, response: str, scale: str) -> None:
+    """Set the scale and the range of a response; a linear one starts at zero where it cannot be negative.
+
+    ``symlog`` is for counts that are often zero: linear from 0 to 1, logarithmic above.
+    """
+    if scale == "symlog":
+        axes.set_yscale(scale, linthresh=1, linscale=0.5)
+    else:
+        axes.set_yscale(scale)
+    values = rows.loc[rows["response"] == response, ["mean", "low", "high"]].to_numpy(np.float64).ravel()
+    values = values[np.isfinite(values) & ((values > 0) | (scale != "log"))]
+    if not len(values):
+        return
+    low, high = float(values.min()), float(values.max())
+    if scale in {"log", "symlog"}:
+        axes.set_ylim(low / 1.25 if scale == "log" else -0.3, high * 1.25)
+        _log_ticks(axes, scale)
+        return
+    low = min(low, 0.0) if natural_range(response)[0] == 0 else low
+    span = (high - low) or 1.0
+    # Lines at zero are a result, often the result: they must not hide in the axis.
+    axes.set_ylim(low - 0.05 * span, high + 0.05 * span)
+
+
+def _log_ticks(axes: Axes, scale: str) -> None:
+    """Label 1, 2 and 5 of each decade, or 1 alone of many, as plain numbers: readers should not take powers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, SymmetricalLogLocator  # noqa: PLC0415
+
+    low, high = axes.get_ylim()
+    many = scale == "log" and high > _MANY_FOLD * low
+    locator = LogLocator(subs=(1.0,) if many else (1.0, 2.0, 5.0), numticks=20)
+    from_zero = SymmetricalLogLocator(base=10, linthresh=1)
+    axes.yaxis.set_major_locator(locator if scale == "log" else from_zero)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: level_text(value)))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def scale_x(axes: Axes, axis: XAxis, mark: float | None, width_pt: float) -> None:
+    """Put a tick at every level and a label at every level that has room for one."""
+    axes.set_xscale("log" if axis.scale == "log" else "linear")
+    labels = axis.labels(width_pt, mark)
+    crowded = axis.scale == "category" and sum(map(len, labels)) * 6 > width_pt
+    axes.set_xticks(axis.positions, labels, parse_math=False)
+    if crowded:
+        axes.tick_params(axis="x", labelrotation=35)
+        for text in axes.get_xticklabels():
+            text.set_horizontalalignment("right")
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(*axis.limits())
+
+
+def mark_limit(axes: Axes, axis: XAxis, mark: float | None, *, label: bool) -> None:
+    """Mark the recipient limit with a dashed line and shade what lies beyond it."""
+    place = float("nan") if mark is None else axis.place(mark)
+    low, high = axis.limits()
+    if not low <= place <= high:
+        return
+    axes.axvspan(place, high, color=_BEYOND, linewidth=0, zorder=0)
+    axes.axvline(place, color=_LIMIT, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
+    if label:
+        axes.annotate(
+            f"recipient limit {level_text(mark)}",
+            (place, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=7.5,
+            color=_LIMIT,
+        )
+
+
+def limit_of(marks: Mapping[object, float | None], panel: object) -> float | None:
+    """Return the mark of a panel; the entry None holds for panels that are not named."""
+    return marks[panel] if panel in marks else marks.get(None)
+
+
+def name_response(axes: Axes, layout: Layout, response: str) -> None:
+    """Write beside the first panel of a response what it is; above it, where panels stand upright."""
+    name = response_label(response)
+    if layout.upright:
+        axes.set_title(fill(name, _TITLE_CHARS), pad=14, fontweight="bold")
+    else:
+        axes.set_ylabel(fill(name, _LABEL_CHARS))
+
+
+def panel_title(axes: Axes, layout: Layout, panel: object) -> None:
+    """Write which level a panel shows: above it, or to the right of an upright row."""
+    if layout.figure.panel is None:
+        return
+    name = level_label(layout.figure.panel, panel)
+    if layout.upright:
+        axes.annotate(
+            fill(name, _SIDE_CHARS), (1, 0.5), xycoords="axes fraction", xytext=(6, 0), textcoords="offset points",
+            rotation=270, ha="left", va="center", fontsize=9, fontweight="bold",
+        )  # fmt: skip
+    else:
+        axes.set_title(name, pad=14, fontweight="bold")
+
+
+def _draw_line(axes: Axes, shown: Points, style: LineStyle, *, apart: bool) -> None:
+    """Draw line and bars through the true x, and markers a step aside, so that those that coincide are told apart.
+
+    Between names, where there is no line and x is no quantity, the bars stay with their markers.
+    """
+    errors = np.maximum(0, np.vstack([shown.mean - shown.low, shown.high - shown.mean]))
+    look, aside = style.kwargs(), _aside(axes, style.step)
+    place = aside if apart else axes.transData
+    axes.errorbar(
+        shown.x, shown.mean, yerr=errors, elinewidth=0.8, capsize=1.6, capthick=0.8, clip_on=False, transform=place,
+        **(look | {"marker": "none"}),
+    )  # fmt: skip
+    axes.plot(shown.x, shown.mean, clip_on=False, transform=aside, **(look | {"linestyle": "none", "zorder": 3}))
+
+
+def _draw_theory(axes: Axes, layout: Layout, theory: DataFrame | None, place: tuple[str, object, object]) -> bool:
+    """Draw the closed form of a line, by its panel or for all panels; tell whether there is one."""
+    response, line, panel = place
+    if theory is None:
+        return False
+    for key in dict.fromkeys([panel, None]):
+        curve = points(theory, layout.x, response, line, key)
+        if len(curve.x):
+            axes.plot(curve.x, curve.mean, **THEORY)
+            return True
+    return False
+
+
+def _aside(axes: Axes, step_pt: float) -> Transform:
+    """Return the data's transform with a step aside on paper: equally wide on every scale."""
+    from matplotlib.transforms import ScaledTranslation  # noqa: PLC0415 - only where something is drawn
+
+    return axes.transData + ScaledTranslation(step_pt / 72, 0, axes.figure.dpi_scale_trans)

@@ -1,0 +1,160 @@
+"""The figure of a study: one row of panels per response, one line per level, every interval drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+from simsmtp.figures.labels import factor_label, factor_name, level_text, plain_level
+from simsmtp.figures.layout import FigureSpec, Layout, lay_out, tidy
+from simsmtp.figures.line_styles import RC, THEORY
+from simsmtp.figures.panels import (
+    draw_panel,
+    fit_to_scale,
+    limit_of,
+    mark_limit,
+    name_response,
+    panel_title,
+    scale_x,
+    scale_y,
+)
+from simsmtp.model.numbers import percent_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+_ROW_IN = 2.45
+_MANY_ROWS_IN = 2.0  # three rows or more
+_TITLE_CHARS_PER_INCH = 11
+
+
+def plot_study(
+    summary: DataFrame,
+    figure: FigureSpec,
+    *,
+    title: str,
+    marks: Mapping[Any, float | None],
+    theory: DataFrame | None = None,
+    level: float = 0.95,
+) -> Figure:
+    """Draw a study.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        As `simsmtp.statistics.summary.summarise` returns it, with the factors that `figure` names.
+    figure : FigureSpec
+        What to show. Lines and panels stand in order of appearance, numbers on the x axis in their own
+        order. Lines go through the true x. The markers of one x are set side by side, in the order of the legend,
+        by less than half the smallest gap between levels, so that those that coincide are told apart.
+    title : str
+        Above everything.
+    marks : mapping
+        For each level of the panel factor, the recipient limit on the x axis, or None for no mark. The
+        entry None holds for panels that are not named.
+    theory : DataFrame, optional
+        Closed forms in the same shape: the x factor, ``response``, ``mean``, and the line and panel
+        factors unless a curve holds for all of them. Thin grey lines under the points.
+    level : float
+        Confidence level of `summary`, named in the legend.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Built without pyplot: nothing global is touched and no display is needed.
+
+    Raises
+    ------
+    InputError
+        If `summary` lacks a factor or has nothing to draw, several of its points share one place in the
+        figure, or a level has no place on the x scale.
+    """
+    import matplotlib as mpl  # noqa: PLC0415 - importing matplotlib is paid for only where something is drawn
+
+    from simsmtp.figures.canvas import new_figure  # noqa: PLC0415
+
+    layout, rows = lay_out(summary, figure)
+    marked = {plain_level(panel): mark for panel, mark in marks.items()}
+    closed = None if theory is None else tidy(theory, figure)
+    with mpl.rc_context(RC):
+        drawn = new_figure(*_size(layout))
+        grid = _grid(drawn, layout)
+        for row, response in enumerate(figure.y):
+            scale = (figure.y_scale or ["linear"] * len(figure.y))[row]
+            fitting = fit_to_scale(rows, response, scale)
+            for column, panel in enumerate(layout.panels):
+                draw_panel(grid[row, column], layout, fitting, closed, response=response, panel=panel)
+            scale_y(grid[row, 0], fitting, response, scale)
+            name_response(grid[row, 0], layout, response)
+        for column, panel in enumerate(layout.panels):
+            _frame(grid[:, column], layout, panel, limit_of(marked, panel))
+        for axes in grid[:, -1] if layout.upright else grid[-1]:
+            axes.set_xlabel(factor_label(figure.x))
+        _legend(drawn, layout, _note(rows, summary, level), theory=theory is not None)
+        drawn.suptitle(fill(title, int(drawn.get_figwidth() * _TITLE_CHARS_PER_INCH)), fontsize=11)
+    return drawn
+
+
+def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
+    """Write a figure as .png and .svg, see `simsmtp.figures.canvas.save_figure`."""
+    from simsmtp.figures import canvas  # noqa: PLC0415
+
+    return canvas.save_figure(figure, folder, name)
+
+
+def _grid(drawn: Figure, layout: Layout) -> Any:
+    """Return the axes, one row for each response and one column for each panel, however they stand on paper."""
+    if layout.upright:
+        return drawn.subplots(*layout.shape, sharex=True, sharey="col", squeeze=False).T
+    return drawn.subplots(*layout.shape, sharex=True, sharey="row", squeeze=False)
+
+
+def _size(layout: Layout) -> tuple[float, float]:
+    rows, columns = layout.shape
+    legend_rows = -(-(len(layout.lines) + 1) // _legend_columns(layout))
+    height = _ROW_IN if rows < 3 else _MANY_ROWS_IN
+    return layout.panel_in * columns + 0.5, height * rows + 1.15 + 0.18 * legend_rows
+
+
+def _legend_columns(layout: Layout) -> int:
+    return max(3, int(layout.panel_in * layout.shape[1] / 1.65))
+
+
+def _frame(column: Any, layout: Layout, panel: object, mark: float | None) -> None:
+    panel_title(column[-1 if layout.upright else 0], layout, panel)
+    for row, axes in enumerate(column):
+        scale_x(axes, layout.x, mark, layout.inner_pt)
+        mark_limit(axes, layout.x, mark, label=row == 0)
+
+
+def _note(rows: DataFrame, summary: DataFrame, level: float) -> str:
+    """Say what the bars are, if there are any."""
+    if not (rows["high"] - rows["low"]).notna().any() or "n" not in summary:
+        return ""
+    most = int(summary["n"].max())
+    return f"bars: {percent_text(level, 4)} t interval over {most:,} replications"
+
+
+def _legend(drawn: Figure, layout: Layout, note: str, *, theory: bool) -> None:
+    from matplotlib.lines import Line2D  # noqa: PLC0415
+
+    factor = layout.figure.line
+    handles = [
+        Line2D([], [], label=level_text(level), **style.kwargs())
+        for level, style in zip(layout.lines, layout.styles, strict=True)
+        if factor is not None
+    ]
+    if theory:
+        handles.append(Line2D([], [], label="closed form", **THEORY))
+    heading = " · ".join(text for text in (factor_name(factor).name if factor else "", note) if text)
+    drawn.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=min(len(handles), _legend_columns(layout)) or 1,
+        title=heading,
+        frameon=False,
+        handlelength=3.4,
+    )

@@ -1,0 +1,1 @@
+"""The gate: whether results are worse than a baseline, beyond a margin."""

@@ -1,0 +1,70 @@
+"""Files and folders to be written: looked at before the work, so that it is not done for nothing."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Hashable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from simsmtp.files import read_text
+from simsmtp.shown import cell, from_cell
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_MOST_OCTETS = 2**28
+
+
+def csv_of(table: DataFrame) -> bytes:
+    """Return a table as CSV in which no label is a formula to a spreadsheet; `read_csv_texts` reads it."""
+    table = without_formulas(table)
+    texts = {one for _, column in table.items() for one in filter(_is_text, column)} | set(map(str, table.columns))
+    # Python before 3.13 quotes no carriage return by itself, and readers take it for the end of a line.
+    quoting: Any = csv.QUOTE_NONNUMERIC if any("\r" in one for one in texts) else csv.QUOTE_MINIMAL
+    text: str = table.to_csv(index=False, lineterminator="\n", quoting=quoting)
+    return text.encode("utf-8", "backslashreplace")
+
+
+def without_formulas(table: DataFrame) -> DataFrame:
+    """Return a table whose texts and heads are cells that no spreadsheet takes for formulas; see `simsmtp.shown`."""
+    changed: dict[Hashable, list[Any]] = {}
+    for name, column in table.items():
+        if column.dtype.kind in "OST" or column.dtype.name in {"category", "string", "str"}:
+            cells = {one: cell(one) for one in set(filter(_is_text, column))}
+            if any(one != text for one, text in cells.items()):
+                changed[name] = [cells[one] if _is_text(one) else one for one in column]
+    if changed:
+        table = table.copy()
+        for name, cells_of_column in changed.items():
+            table[name] = cells_of_column
+    return table.rename(columns={name: cell(name) for name in map(str, table.columns) if cell(name) != name})
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str)
+
+
+def read_csv_texts(path: Path) -> DataFrame:
+    """Return the table in a file as texts, with what `csv_of` put in front of some taken away.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, is no regular file, or is larger than 256 MiB.
+    ValueError
+        If it is no table.
+    """
+    return csv_texts(read_text(path, allowed="a table, as simsmtp wrote it", most=_MOST_OCTETS))
+
+
+def csv_texts(text: str) -> DataFrame:
+    """Return what `csv_of` made a text of, all of it as texts; a `ValueError` if it is no table."""
+    import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
+
+    table = pd.read_csv(io.StringIO(text), dtype="str", keep_default_na=False)
+    for name, column in table.items():
+        if any(one[:1] == "'" for one in column.unique()):
+            table[name] = [from_cell(one) for one in column]
+    return table.rename(columns={name: from_cell(name) for name in table.columns})

@@ -1,0 +1,1 @@
+"""Running a study: what is missing, computed in chunks, here or elsewhere."""

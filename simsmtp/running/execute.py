@@ -1,0 +1,117 @@
+"""How replications are executed: which engine, where, and in chunks of which size."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterable
+from functools import cache
+from typing import TYPE_CHECKING
+
+from simsmtp import engines
+from simsmtp.progress import note
+from simsmtp.running.chunks import Chunk, Pace, Stored, chunks_of, own_code
+from simsmtp.running.executors import LOCAL, Executor, started
+from simsmtp.running.strategy_pickling import obstacle_to_travel
+from simsmtp.running.tasks import Tasks
+from simsmtp.running.user_strategies import Travelling
+from simsmtp.study.engine_tally import Ran
+
+if TYPE_CHECKING:
+    from simsmtp.experiment.experiment import Experiment
+    from simsmtp.model.scenario import Scenario
+
+_WORTH_A_THREAD = 1_000_000
+"""Recipients of a replication from which on nearly all its time goes by in compiled code, beside other threads."""
+
+
+def check_engine(experiment: Experiment, engine: str) -> None:
+    """Raise an `InputError` unless an engine can run every scenario of an experiment."""
+    if engine != "auto":
+        for scenario in _one_per_strategy(point.scenario for point in experiment.points):
+            engines.choose_engine(scenario, engine)
+
+
+def executed(
+    tasks: Tasks,
+    *,
+    seed: int,
+    engine: str,
+    strategies: tuple[Travelling, ...],
+    workers: int,
+    executor: Executor = LOCAL,
+    ran: Ran | None = None,
+) -> Generator[list[Stored]]:
+    """Run tasks and yield the rows of each chunk as it finishes, in any order.
+
+    Parameters
+    ----------
+    tasks : Tasks
+        What to run.
+    seed, engine : int, str
+        Passed to the engine.
+    strategies : tuple of Travelling
+        User strategies that worker processes have to learn.
+    workers : int
+        1 runs in this process.
+    executor : Executor
+        What runs them.
+    ran : Ran, optional
+        Where to note which engine ran them, and why.
+
+    Yields
+    ------
+    list of (int, Row)
+        Scenario id and row. A replication that failed is a row with its error, and so is one whose worker
+        process died three times.
+    """
+    ran = Ran() if ran is None else ran
+    if not tasks:
+        return
+    at_stake = tasks.recipients()
+    engines.expect(at_stake)
+    choices = [engines.choose_engine(one, engine) for one in _one_per_strategy(tasks.scenarios())]
+    if choices[0].engine == "compiled" and executor.name == "local":
+        choices[0] = engines.get_ready(tasks[0].scenario, engine)
+    for one in choices:
+        _tell_fallback(one)
+    ran.chose(choices)
+    choice = choices[0]
+    are_long = choice.engine == "compiled" and at_stake // len(tasks) >= _WORTH_A_THREAD
+    common = common_of(tasks, seed=seed, engine=engine, strategies=strategies)
+    obstacle = None if executor.runs_here(workers) else obstacle_to_travel(strategies)
+    if obstacle and not are_long:
+        _tell_once(f"{obstacle}; this process runs all replications")
+        executor, workers = Executor("serial"), 1
+    with started(executor, workers, threads=are_long) as run:
+        pace = Pace()
+        for rows in run(chunks_of(tasks, pace, common)):
+            pace.saw(rows)
+            ran.saw(rows)
+            if choice.engine == "compiled" and any(row.engine == "reference" for _, row in rows):
+                engines.tell_obstacle(tasks[0].scenario)
+            yield rows
+
+
+def _one_per_strategy(scenarios: Iterable[Scenario]) -> list[Scenario]:
+    """Return the first scenario of every strategy: what else they say is the same to the choice of an engine."""
+    found: dict[str, Scenario] = {}
+    for one in scenarios:
+        found.setdefault(one.client.strategy, one)
+    return list(found.values())
+
+
+@cache
+def _tell_fallback(choice: engines.Choice) -> None:
+    """Say once why the faster engine cannot be had."""
+    if choice.is_fallback:
+        note(f"{choice.reason}; the reference engine runs it")
+
+
+@cache
+def _tell_once(text: str) -> None:
+    note(text)
+
+
+def common_of(tasks: Tasks, *, seed: int, engine: str, strategies: tuple[Travelling, ...]) -> Chunk:
+    """Return what the chunks of some tasks have in common."""
+    return Chunk((), seed, engine, strategies, os.getpid(), own_code(), tasks.recipients())

@@ -1,0 +1,88 @@
+"""How long a study would take, from a short look at a spread of its replications."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from simsmtp.engines import expected_recipients
+from simsmtp.model.plan import plan_of
+from simsmtp.running.chunks import Chunk, own_code, run_chunk
+from simsmtp.running.runner import Plan, missing_tasks
+from simsmtp.store.address import canonical
+
+if TYPE_CHECKING:
+    from simsmtp.model.scenario import Scenario
+
+_BUDGET_S = 2.0
+_LOOKS = 200
+_POOL_START_S = 1.0
+_RECIPIENTS = 30_000
+"""Most recipients of a look; of longer replications a part is run."""
+
+
+class Estimate(NamedTuple):
+    """What a run would do.
+
+    Attributes
+    ----------
+    points, replications : int
+        Design points, and replications of each.
+    stored, missing : int
+        Replications that are in the store, and that would be computed.
+    seconds : float
+        Estimate of the time that takes.
+    """
+
+    points: int
+    replications: int
+    stored: int
+    missing: int
+    seconds: float
+
+
+def estimate(plan: Plan) -> Estimate:
+    """Run a spread of the missing replications for about two seconds, keep none, and extrapolate.
+
+    Parameters
+    ----------
+    plan : Plan
+        From :func:`simsmtp.running.runner.prepare`.
+    """
+    tasks = missing_tasks(plan)
+    points, replications = len(plan.experiment.points), plan.experiment.replications
+    distinct = len({canonical(point.scenario) for point in plan.experiment.points})
+    workers = min(plan.workers, len(tasks), os.cpu_count() or 1) or 1  # more share the processors
+    common = Chunk((), plan.experiment.seed, plan.engine, plan.strategies, os.getpid(), own_code(), tasks.recipients())
+    seconds, looked = 0.0, 0
+    began = time.perf_counter()
+    # A stride that is prime to most counts visits unlike design points early.
+    for index in range(min(max(len(tasks), 2), _LOOKS) if tasks else 0):
+        task = tasks[index * 61 % len(tasks)]
+        small, share = _part_of(task.scenario)
+        ((_, row),) = run_chunk(common._replace(tasks=(task._replace(scenario=small),)))
+        if index:  # the first one also pays for imports
+            seconds, looked = seconds + row.duration_s / share, looked + 1
+        if looked and time.perf_counter() - began > _BUDGET_S:
+            break
+    mean = seconds / max(1, looked)
+    wall = mean * len(tasks) / workers + (_POOL_START_S if workers > 1 else 0.0)
+    return Estimate(points, replications, distinct * replications - len(tasks), len(tasks), wall)
+
+
+def _part_of(scenario: Scenario) -> tuple[Scenario, float]:
+    """Return a scenario that takes about a second at most, and its share of the recipients: time grows with them."""
+    if scenario.workload.trace is not None:
+        work = plan_of(scenario).workload
+        share = _RECIPIENTS / sum(line.recipients * work.recipient_factor for line in work.trace)
+        part = max(1, int(work.messages * min(1.0, share)))
+        return scenario.replace({"workload.trace_messages": part}), part / work.messages
+    recipients, messages = expected_recipients(scenario), scenario.workload.messages
+    if recipients <= _RECIPIENTS:
+        return scenario, 1.0
+    changes = {"workload.messages": max(1, messages * _RECIPIENTS // recipients)}
+    if recipients // messages > _RECIPIENTS:
+        changes["workload.recipients_per_message"] = _RECIPIENTS
+    small = scenario.replace(changes)
+    return small, expected_recipients(small) / recipients

@@ -1,0 +1,1 @@
+"""What rows mean: intervals, differences, precision, sensitivity, objectives. Values in, statements out."""

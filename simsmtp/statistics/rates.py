@@ -1,0 +1,152 @@
+"""Shares of replications that show something, and bounds where none does.
+
+The replication is the unit. "5 of 40 replications had a false NDR" is a binomial count; 5 of 40 million
+recipients is not, for recipients of one replication share its fate.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from simsmtp.errors import InputError
+from simsmtp.statistics.intervals import all_zero, check_level, mean_interval, zero_bound
+
+METHODS = ("clopper-pearson", "wilson")
+
+
+class Share(NamedTuple):
+    """A share of replications with its two-sided interval.
+
+    Attributes
+    ----------
+    n, events : int
+        Replications, and those that showed it.
+    share, low, high : float
+        Share and ends of the interval; with no replication nan, 0 and 1.
+    """
+
+    n: int
+    events: int
+    share: float
+    low: float
+    high: float
+
+
+def share_showing_any(values: ArrayLike, level: float = 0.95, method: str = "clopper-pearson") -> Share:
+    """Return the share of replications whose value is above 0.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        One value per replication, such as ``false_ndr``; nan is left out.
+    level : float
+        Confidence level, between 0 and 1.
+    method : str
+        ``"clopper-pearson"``, which covers at least at its level, or ``"wilson"``, which is shorter and does so
+        on average.
+
+    Returns
+    -------
+    Share
+
+    Raises
+    ------
+    InputError
+        If `level` or `method` is not one of these.
+
+    Examples
+    --------
+    >>> share_showing_any([0, 0, 3, 0, 1])  # doctest: +ELLIPSIS
+    Share(n=5, events=2, share=0.4, low=0.052..., high=0.853...)
+    """
+    if method not in METHODS:
+        raise InputError("unknown method", key="method", given=method, allowed=METHODS)
+    given = np.asarray(values, dtype=np.float64).ravel()
+    given = given[~np.isnan(given)]
+    n, events = len(given), int((given > 0).sum())
+    ends = clopper_pearson(events, n, level) if method == "clopper-pearson" else wilson(events, n, level)
+    return Share(n, events, events / n if n else float("nan"), *ends)
+
+
+def clopper_pearson(events: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the ends of the exact two-sided interval of Clopper and Pearson (1934) for a probability.
+
+    Parameters
+    ----------
+    events, n : int
+        Replications that showed it, and all.
+    level : float
+        Confidence level. At no event the upper end is `zero_bound` of level (1 + `level`) / 2.
+
+    Raises
+    ------
+    InputError
+        If `events` is not within 0 to `n`, or `level` not between 0 and 1.
+    """
+    from scipy.special import betaincinv  # noqa: PLC0415 - importing scipy is paid for only where it is used
+
+    _check(events, n, level)
+    tail = (1 - level) / 2
+    low = float(betaincinv(events, n - events + 1, tail)) if events else 0.0
+    high = float(betaincinv(events + 1, n - events, 1 - tail)) if events < n else 1.0
+    return low, high
+
+
+def wilson(events: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the ends of the score interval of Wilson (1927); parameters and errors as `clopper_pearson`."""
+    from scipy.special import ndtri  # noqa: PLC0415
+
+    _check(events, n, level)
+    if n == 0:
+        return 0.0, 1.0
+    z2, share = float(ndtri((1 + level) / 2)) ** 2, events / n
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = float(np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n)))) / (1 + z2 / n)
+    return (max(0.0, centre - half) if events else 0.0), (min(1.0, centre + half) if events < n else 1.0)
+
+
+def rule_of_three(n: int) -> float:
+    """Return 3 / n, the textbook's approximation of `zero_bound` at level 0.95; at most 1."""
+    return min(1.0, 3 / n) if n else 1.0
+
+
+def mean_bound(values: ArrayLike, most: float = 1.0, level: float = 0.95) -> float:
+    """Return an upper bound on the mean of a response that is often zero.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        One value per replication, from 0 to `most`; nan is left out.
+    most : float
+        The greatest value the response can take: 1 for a rate.
+    level : float
+        Confidence level of the one-sided bound.
+
+    Returns
+    -------
+    float
+        If all values are zero, `most` times `zero_bound`: a replication shows anything with at most that
+        probability, and then at most `most`. Otherwise the one-sided t bound, cut at `most`.
+        `most` if there is no value, or a single one that is not zero.
+
+    Examples
+    --------
+    >>> round(mean_bound([0.0] * 60), 3)
+    0.049
+    """
+    check_level(level)
+    found = mean_interval(values, max(2 * level - 1, 1e-9))
+    if found.n == 0 or all_zero(np.asarray(values, dtype=np.float64).ravel()):
+        return most * zero_bound(found.n, level)
+    return float(most if np.isnan(found.high) else min(most, found.high))
+
+
+def _check(events: int, n: int, level: float) -> None:
+    check_level(level)
+    if n < 0:
+        raise InputError("not a number of replications", key="n", given=n, allowed="0 or more")
+    if not 0 <= events <= n:
+        raise InputError("not a number of events", key="events", given=events, allowed=f"0 to {n}")

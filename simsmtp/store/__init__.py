@@ -1,0 +1,1 @@
+"""The store of finished replications, and where they come from."""
