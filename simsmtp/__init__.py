@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from simsmtp.experiment.experiment_file import load_experiment
     from simsmtp.gate.comparison import Comparison
     from simsmtp.gate.gate import compare
-    from simsmtp.model.responses import RESPONSES
     from simsmtp.model.scenario import Scenario
+    from simsmtp.rows.responses import RESPONSES
     from simsmtp.running.runner import run
     from simsmtp.simulation import Result, simulate
     from simsmtp.strategies.counting import Knobs, Rcpt, Verdict, by_own_reply
@@ -60,7 +60,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "RESPONSES": "model.responses",
+    "RESPONSES": "rows.responses",
     "Comparison": "gate.comparison",
     "ConservationError": "errors",
     "Experiment": "experiment.experiment",

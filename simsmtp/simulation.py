@@ -13,18 +13,17 @@ import numpy as np
 from simsmtp.engines import ENGINES, run_replication
 from simsmtp.engines.repeated import run_here
 from simsmtp.errors import InputError
-from simsmtp.model.counted import counted
-from simsmtp.model.kept_rows import KeptRows
-from simsmtp.model.numbers import number_text
-from simsmtp.model.records import Output, Responses
-from simsmtp.model.responses import COLUMNS
+from simsmtp.model.numbers import counted, number_text
 from simsmtp.model.scenario import Scenario
+from simsmtp.rows.records import Output, Responses
+from simsmtp.rows.responses import COLUMNS
+from simsmtp.rows.row_spool import RowSpool
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-    from simsmtp.model.recipient_rows import RecipientRows
+    from simsmtp.rows.recipient_rows import RecipientRows
 
 
 class Result:
@@ -50,7 +49,7 @@ class Result:
         seed: int,
         engine: str,
         replications: DataFrame,
-        recipients: KeptRows | None = None,
+        recipients: RowSpool | None = None,
         *,
         engines: Mapping[str, int],
     ) -> None:
@@ -90,7 +89,7 @@ class Result:
         return pd.DataFrame([row])
 
     def recipients(self) -> DataFrame:
-        """Return one row per recipient: ``replication``, then the fields of `simsmtp.model.records.RecipientRow`.
+        """Return one row per recipient: ``replication``, then the fields of `simsmtp.rows.records.RecipientRow`.
 
         Unless `simulate` was told to keep them, the replications are run once more: the same seed gives
         the same rows. The table lies in memory; `write_recipients` does without it.
@@ -98,7 +97,7 @@ class Result:
         import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
 
         if self._recipients is None:
-            kept = KeptRows()
+            kept = RowSpool()
             for rows in self._run_again():
                 kept.add(rows)
             kept.close()
@@ -215,7 +214,7 @@ def simulate(
         raise InputError("unknown engine", key="engine", given=engine, allowed=ENGINES)
     responses: list[Responses] = []
     engines: Counter[str] = Counter()
-    kept = KeptRows()
+    kept = RowSpool()
     for output in _run(wanted, seed, count, engine, recipients=recipients, check=determinism_check):
         responses.append(output.responses)
         engines[output.engine or engine] += 1

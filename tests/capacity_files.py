@@ -11,9 +11,9 @@ from study_files import written
 
 from simsmtp import engines
 from simsmtp.capacity.capacity import Capacity, plan_capacity
-from simsmtp.model.records import Output
-from simsmtp.model.responses import RESPONSES
 from simsmtp.model.scenario import Scenario
+from simsmtp.rows.records import Output
+from simsmtp.rows.responses import RESPONSES
 
 PLAN = """
 [study]

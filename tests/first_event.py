@@ -20,10 +20,10 @@ from simsmtp.engines.compiled.packing import World
 from simsmtp.engines.reference.clock import Clock
 from simsmtp.model.plan import Plan, plan_of
 from simsmtp.model.ranges import LONGEST_NS
-from simsmtp.model.records import DialogueRow, Output, RecipientRow
 from simsmtp.model.scenario import Scenario
 from simsmtp.peers.kind import Kind
 from simsmtp.protocol.wire import AddressBook
+from simsmtp.rows.records import DialogueRow, Output, RecipientRow
 from simsmtp.strategies.counting import Verdict
 
 _ONE_BY_ONE = 16

@@ -30,9 +30,9 @@ from simsmtp.live.server_session import ServerSession
 from simsmtp.live.steps import Close, Connect, Poll, Read, StartTls, Step, Write
 from simsmtp.live.text import TextEnd
 from simsmtp.model.plan import plan_of
-from simsmtp.model.records import RecipientRow
 from simsmtp.peers.accounting import Message
 from simsmtp.protocol.capabilities import parse_ehlo
+from simsmtp.rows.records import RecipientRow
 
 NEXT, EARLY, LATE, GONE = b"\x1e", b"\x1c", b"\x1f", b"\x1d"
 MOST_STEPS = 20_000

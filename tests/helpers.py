@@ -9,9 +9,9 @@ from itertools import pairwise
 from hypothesis import settings
 
 from simsmtp.engines import run_replication
-from simsmtp.model.records import DialogueRow, Output, Responses
 from simsmtp.model.scenario import Scenario
 from simsmtp.protocol.commands import Verb
+from simsmtp.rows.records import DialogueRow, Output, Responses
 
 Tables = Mapping[str, object]
 

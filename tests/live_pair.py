@@ -12,8 +12,8 @@ from simsmtp.live.listener import Listener, Terms
 from simsmtp.live.places import Place
 from simsmtp.live.served import Served
 from simsmtp.live.thread import How
-from simsmtp.model.records import DialogueRow, Output
 from simsmtp.protocol.commands import Verb
+from simsmtp.rows.records import DialogueRow, Output
 
 LOOPBACK = Place("127.0.0.1", 0)
 

@@ -8,8 +8,8 @@ from unittest import mock
 from simsmtp import Scenario
 from simsmtp.engines import run_replication
 from simsmtp.engines.reference.session import Session
-from simsmtp.model.records import Output
 from simsmtp.protocol.commands import Verb
+from simsmtp.rows.records import Output
 
 
 def replayed(one: Scenario, observed: Output) -> Output:

@@ -12,12 +12,12 @@ from simsmtp.live.encoding import Encoder
 from simsmtp.live.route import Route
 from simsmtp.live.steps import Close, Connect, Poll, Read, StartTls, Step, Steps, Until, Write
 from simsmtp.model.plan import plan_of
-from simsmtp.model.records import RecipientRow
-from simsmtp.model.streams import Streams
 from simsmtp.peers.accounting import Accounts, Message
 from simsmtp.peers.kind import Kind
 from simsmtp.peers.queue import Job
 from simsmtp.peers.sender import Sender
+from simsmtp.randomness.streams import Streams
+from simsmtp.rows.records import RecipientRow
 
 
 class Asked(NamedTuple):

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from simsmtp import engines
-from simsmtp.model.records import Output
-from simsmtp.model.responses import RESPONSES
 from simsmtp.model.scenario import Scenario
+from simsmtp.rows.records import Output
+from simsmtp.rows.responses import RESPONSES
 from simsmtp.running.tasks import Tasks
 from simsmtp.strategies import registry
 

@@ -11,7 +11,7 @@ from study_files import TINY, FakeEngine, cli, engine, here, own_registry, writt
 
 from simsmtp import engines
 from simsmtp.__main__ import _exit_code
-from simsmtp.model.records import Output
+from simsmtp.rows.records import Output
 from simsmtp.strategies import registry
 
 __all__ = ["engine", "here", "own_registry"]

@@ -24,7 +24,7 @@ from simsmtp.gate.verdicts import (
     judge,
     with_alarms,
 )  # fmt: skip
-from simsmtp.model.responses import BY_NAME, COLUMNS
+from simsmtp.rows.responses import BY_NAME, COLUMNS
 
 NAN = float("nan")
 

@@ -18,7 +18,7 @@ from postfix_receiver import PostfixReceiver, why_not
 
 from simsmtp import Scenario
 from simsmtp.engines import run_replication
-from simsmtp.model.records import Output
+from simsmtp.rows.records import Output
 
 STRATEGIES = (
     "corrected",

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from simsmtp.errors import InputError
-from simsmtp.model.distribution_table import Distribution
-from simsmtp.model.distributions import (
+from simsmtp.randomness.distribution_table import Distribution
+from simsmtp.randomness.distributions import (
     Sampler,
     count,
     first_above,
@@ -24,7 +24,7 @@ from simsmtp.model.distributions import (
     sample,
     sampler_of,
 )
-from simsmtp.model.streams import LARGEST_UNIFORM, Purpose, Streams, uniform_of_word
+from simsmtp.randomness.streams import LARGEST_UNIFORM, Purpose, Streams, uniform_of_word
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -334,6 +334,6 @@ def test_nanoseconds_of_seconds() -> None:
 
 
 def test_closed_forms_do_not_import_scipy() -> None:
-    code = "import sys; from simsmtp.model.distributions import sampler_of; sampler_of(2.0)"
+    code = "import sys; from simsmtp.randomness.distributions import sampler_of; sampler_of(2.0)"
     code += "; sys.exit(any(name.startswith('scipy') for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

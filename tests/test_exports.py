@@ -19,7 +19,7 @@ from simsmtp.cli.compare import _FORMATS
 from simsmtp.errors import InputError
 from simsmtp.gate.ci_formats import FORMATS, export
 from simsmtp.gate.compare_rows import Comparison, compare_rows
-from simsmtp.model.responses import BY_NAME, COLUMNS
+from simsmtp.rows.responses import BY_NAME, COLUMNS
 
 
 @pytest.fixture(scope="module")

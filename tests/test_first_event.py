@@ -9,9 +9,9 @@ import pytest
 from helpers import replay
 
 from simsmtp.engines import run_replication
-from simsmtp.model.records import DialogueRow
 from simsmtp.model.scenario import Scenario
 from simsmtp.protocol.commands import Verb
+from simsmtp.rows.records import DialogueRow
 from simsmtp.strategies.counting import Verdict
 
 pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")

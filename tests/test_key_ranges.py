@@ -18,8 +18,8 @@ from simsmtp import Scenario, simulate
 from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
 from simsmtp.experiment.key_list import Key
-from simsmtp.model import memory
 from simsmtp.model.ranges import MOST_RECIPIENTS
+from simsmtp.rows import memory
 from simsmtp.strategies.retry import RetrySchedule, backoff
 
 ENGINES = ("reference", "compiled")

@@ -17,7 +17,7 @@ from study_files import TINY, FakeEngine, engine, here, own_registry, written
 
 import simsmtp
 from simsmtp.experiment.design import DesignPoint
-from simsmtp.model.responses import COLUMNS
+from simsmtp.rows.responses import COLUMNS
 from simsmtp.running.runner import run
 from simsmtp.running.tasks import Task, Tasks
 from simsmtp.store import stored_rows

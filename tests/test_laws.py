@@ -9,12 +9,12 @@ from helpers import NO_SERVICE, STRATEGIES, by_connection, few, flights, ledger,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsmtp.model.records import Output
 from simsmtp.network.pipe import sending_ns
 from simsmtp.protocol.answers import Answer, spoken_answers
 from simsmtp.protocol.capabilities import NOTHING_OFFERED, ehlo_lines
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.replies import Reply
+from simsmtp.rows.records import Output
 
 FREE_PATH = {"rtt_ms": 50, "bandwidth_mbit": None}
 CONNECTION_WAITS = 3  # connect, banner, EHLO

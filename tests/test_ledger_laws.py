@@ -12,9 +12,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from simsmtp.engines import run_replication
-from simsmtp.model.records import Output
 from simsmtp.model.scenario import Scenario
 from simsmtp.protocol.commands import Verb
+from simsmtp.rows.records import Output
 
 SMALL = st.integers(1, 8)
 REPLIES = ("452", "552", "452 4.5.3", "451 4.5.3", "455 4.5.3", "451", "550 5.5.3", "550", "421", "421 4.5.3")

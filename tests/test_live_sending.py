@@ -26,7 +26,7 @@ from simsmtp.live.served import Served, ServedRow
 from simsmtp.live.steps import Close
 from simsmtp.live.thread import How
 from simsmtp.live.wire import Wire
-from simsmtp.model.records import Output
+from simsmtp.rows.records import Output
 
 
 def scenario(recipients: int, **tables: dict[str, Any]) -> Scenario:

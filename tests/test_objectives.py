@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsmtp.errors import InputError
-from simsmtp.model.responses import RESPONSES
+from simsmtp.rows.responses import RESPONSES
 from simsmtp.statistics.intervals import zero_bound
 from simsmtp.statistics.judgements import MET, MISSED, UNDECIDED, judge, verdict_of
 from simsmtp.statistics.objectives import parse_objective, parse_objectives

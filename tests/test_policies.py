@@ -23,8 +23,8 @@ from helpers import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsmtp.model.records import DialogueRow, Output
 from simsmtp.protocol.commands import Verb
+from simsmtp.rows.records import DialogueRow, Output
 
 INSTANT = {"rtt_ms": 50, "bandwidth_mbit": None}
 S = 10**9

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsmtp.errors import InputError
-from simsmtp.model.histogram import bucket_of, middle_of, percentile_ns
 from simsmtp.protocol.capabilities import NOTHING_OFFERED, Capabilities, ehlo_lines, parse_ehlo
 from simsmtp.protocol.commands import Verb, command_octets, is_group
 from simsmtp.protocol.ledger import LEDGER_NAMES, ledger_class
 from simsmtp.protocol.replies import Reply, detail_of, enhanced, parse_reply, reply_text, status_text
 from simsmtp.protocol.states import State, in_sequence, next_state, table_markdown
+from simsmtp.rows.histogram import bucket_of, middle_of, percentile_ns
 from simsmtp.strategies.retry import RetrySchedule, backoff, is_expired, next_attempt
 from simsmtp.strategies.seen import Seen, classify
 from simsmtp.strategies.sizing import Sizing, learn, next_size, still_known

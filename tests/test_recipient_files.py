@@ -31,7 +31,7 @@ def result() -> Result:
 
 @pytest.fixture
 def chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simsmtp.model.recipient_rows._CHUNK", 7)
+    monkeypatch.setattr("simsmtp.rows.recipient_rows._CHUNK", 7)
 
 
 def read_csv(path: Path) -> pd.DataFrame:

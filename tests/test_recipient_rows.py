@@ -20,14 +20,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsmtp.engines import run_replication
-from simsmtp.model import recipient_records
-from simsmtp.model.kept_rows import KeptRows
-from simsmtp.model.recipient_records import RECORD
-from simsmtp.model.recipient_rows import RecipientRows
-from simsmtp.model.records import RecipientRow
-from simsmtp.model.rows_in_order import RowWriter
 from simsmtp.model.scenario import Scenario
 from simsmtp.protocol.ledger import LEDGER_NAMES
+from simsmtp.rows import recipient_records
+from simsmtp.rows.external_sort import RowWriter
+from simsmtp.rows.recipient_records import RECORD
+from simsmtp.rows.recipient_rows import RecipientRows
+from simsmtp.rows.records import RecipientRow
+from simsmtp.rows.row_spool import RowSpool
 
 NAMES = ["strict", "lax", "none"]
 NAN = float("nan")
@@ -85,7 +85,7 @@ def test_whatever_the_order_of_messages_and_the_size_of_chunks_the_rows_are_the_
     rows = [record(message, number, draws) for message, recipients in messages for number in range(recipients)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recipient_records, "IN_MEMORY", in_memory)
-        patch.setattr("simsmtp.model.recipient_rows._CHUNK", 7)
+        patch.setattr("simsmtp.rows.recipient_rows._CHUNK", 7)
         writer = RowWriter(NAMES)
         for begin, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(rows)], strict=True):
             writer.extend(packed(rows[begin:end]))
@@ -166,7 +166,7 @@ def test_replications_kept_together_come_back_one_by_one(room: pytest.MonkeyPatc
     runs = [run_replication(UNTIDY, replication=number, recipients=True).recipients for number in range(3)]
     for in_memory in (10, 10_000):
         room.setattr(recipient_records, "IN_MEMORY", in_memory)
-        kept = KeptRows()
+        kept = RowSpool()
         for rows in [*runs, RecipientRows.of([])]:
             kept.add(rows)
         kept.close()

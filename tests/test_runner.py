@@ -12,7 +12,7 @@ from study_files import STRATEGY, TINY, FakeEngine, engine, here, own_registry, 
 
 import simsmtp
 from simsmtp.errors import InputError, UnfinishedError
-from simsmtp.model.responses import COLUMNS
+from simsmtp.rows.responses import COLUMNS
 from simsmtp.running.chunks import ATTEMPTS, Chunk, Pace, own_code, run_chunk
 from simsmtp.running.execute import executed
 from simsmtp.running.pilot import estimate

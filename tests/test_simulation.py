@@ -10,10 +10,10 @@ import pytest
 
 import simsmtp.simulation as simulation_module
 from simsmtp.errors import InputError
-from simsmtp.model.recipient_rows import RecipientRows
-from simsmtp.model.records import Output, RecipientRow
-from simsmtp.model.responses import COLUMNS
 from simsmtp.model.scenario import Scenario
+from simsmtp.rows.recipient_rows import RecipientRows
+from simsmtp.rows.records import Output, RecipientRow
+from simsmtp.rows.responses import COLUMNS
 from simsmtp.simulation import Result, simulate
 
 SMALL = {"workload": {"recipients_per_message": 12}, "server": {"recipient_limit": 5}}

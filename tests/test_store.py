@@ -9,8 +9,8 @@ import pytest
 from study_files import own_registry, written
 
 from simsmtp.errors import InputError
-from simsmtp.model.responses import RESPONSES
 from simsmtp.model.scenario import Scenario
+from simsmtp.rows.responses import RESPONSES
 from simsmtp.store import address as address_module
 from simsmtp.store.address import address
 from simsmtp.store.store import Row, Store, digest

@@ -22,8 +22,8 @@ from simsmtp.__main__ import _exit_code
 from simsmtp.capacity.evaluator import Evaluator, Settings
 from simsmtp.errors import InputError
 from simsmtp.gate.baseline import load_baseline
-from simsmtp.model.responses import RESPONSES
 from simsmtp.report.report import write_report
+from simsmtp.rows.responses import RESPONSES
 from simsmtp.store import stored_rows
 from simsmtp.store.failures import DamagedError
 from simsmtp.store.store import Row, Store

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsmtp.errors import InputError
-from simsmtp.model.streams import LARGEST_UNIFORM, Purpose, Stream, Streams, uniform_of_word
+from simsmtp.randomness.streams import LARGEST_UNIFORM, Purpose, Stream, Streams, uniform_of_word
 
 Words4 = tuple[int, int, int, int]
 MASK = 2**64 - 1

@@ -19,9 +19,9 @@ from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
 from simsmtp.experiment.experiment_file import load_experiment
 from simsmtp.model.plan import plan_of
-from simsmtp.model.records import Output
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.wire import AddressBook
+from simsmtp.rows.records import Output
 
 EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.toml"))
 BAD = "tcp.analysis.flags || _ws.malformed || tcp.checksum.status == 0 || ip.checksum.status == 0"

@@ -13,7 +13,7 @@ import simsmtp
 from simsmtp.errors import InputError
 from simsmtp.experiment.experiment_file import load_experiment
 from simsmtp.figures.warmup_figure import warmup_figure
-from simsmtp.model.records import RecipientRow
+from simsmtp.rows.records import RecipientRow
 from simsmtp.statistics.warmup import Warmup, delay_series, mser5, steady_state
 
 __all__ = ["here"]

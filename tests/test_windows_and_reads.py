@@ -22,8 +22,8 @@ from helpers import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsmtp.model.records import Output
 from simsmtp.protocol.commands import Verb
+from simsmtp.rows.records import Output
 
 INSTANT = {"rtt_ms": 50, "bandwidth_mbit": None}
 RCPT_OK, RCPT_552 = len("250 2.1.5 Ok\r\n"), len("552 Too many recipients\r\n")

@@ -25,7 +25,7 @@ from measured_on import machine_and_compilers
 
 from simsmtp import Experiment, Scenario
 from simsmtp.engines import run_replication
-from simsmtp.model.responses import RESPONSES
+from simsmtp.rows.responses import RESPONSES
 from simsmtp.running.runner import execute, prepare
 from simsmtp.store.store import STORE, Row, Store
 from simsmtp.study.study import Study

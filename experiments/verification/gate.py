@@ -21,7 +21,7 @@ from simsmtp.figures.canvas import new_figure, save_figure
 from simsmtp.figures.line_styles import RC, line_styles
 from simsmtp.gate.comparison import ALARM
 from simsmtp.gate.verdicts import INCONCLUSIVE, OK, REGRESSION, Cell, Margin, judge, with_alarms
-from simsmtp.model.responses import BY_NAME
+from simsmtp.rows.responses import BY_NAME
 
 CHANGES = (0.0, 0.02, 0.044, 0.05, 0.06, 0.07, 0.08, 0.1)
 SIZES = (5, 10, 20)

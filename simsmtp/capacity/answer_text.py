@@ -11,8 +11,7 @@ from simsmtp.capacity.finding_text import finding_text
 from simsmtp.capacity.search_keys import messages_per_s, rate_on_grid, with_value
 from simsmtp.experiment.capacity_table import CONNECTIONS, RATE
 from simsmtp.experiment.scenario_keys import value_at
-from simsmtp.model.counted import counted
-from simsmtp.model.numbers import number_text, percent_text
+from simsmtp.model.numbers import counted, number_text, percent_text
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import PoissonArrivals
 from simsmtp.statistics.intervals import zero_bound

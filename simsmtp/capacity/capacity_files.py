@@ -17,9 +17,9 @@ from simsmtp.capacity.search_keys import messages_per_s, rate_is_multiple, with_
 from simsmtp.experiment.capacity_table import RATE
 from simsmtp.experiment.experiment_record import experiment_json
 from simsmtp.experiment.factors import label_of
-from simsmtp.model.responses import COLUMNS
 from simsmtp.output.csv_tables import csv_of
 from simsmtp.output.file_hashes import PROVENANCE
+from simsmtp.rows.responses import COLUMNS
 from simsmtp.statistics.objectives import delay_unit
 from simsmtp.statistics.pooled_percentiles import pooled_mark, pooled_note
 from simsmtp.store.address import code_hash

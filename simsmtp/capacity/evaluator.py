@@ -9,8 +9,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from simsmtp.errors import UnfinishedError
-from simsmtp.model.responses import COLUMNS
 from simsmtp.progress import progress_bar
+from simsmtp.rows.responses import COLUMNS
 from simsmtp.running.determinism import DeterminismCheck
 from simsmtp.running.execute import common_of, executed
 from simsmtp.running.runner import StudyInterrupted

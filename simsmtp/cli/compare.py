@@ -106,7 +106,7 @@ def no_baseline(ctx: click.Context, error: Exception) -> NoReturn:
 def read_margins(given: Sequence[str]) -> float | Mapping[str, float]:
     """Return what ``--margin`` says: one share for all, shares by response, or both."""
     from simsmtp.errors import InputError  # noqa: PLC0415
-    from simsmtp.model.responses import COLUMNS  # noqa: PLC0415
+    from simsmtp.rows.responses import COLUMNS  # noqa: PLC0415
 
     margins = dict.fromkeys(COLUMNS, 0.05)
     for one in sorted(given, key=lambda text: "=" in text):

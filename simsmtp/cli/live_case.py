@@ -26,8 +26,8 @@ def case_of(file: Path | None, settings: Sequence[str], point: int) -> tuple[Sce
     """Return the scenario of a file, or the default one, with the settings applied, and its seed."""
     from simsmtp.experiment.experiment_file import load_case  # noqa: PLC0415
     from simsmtp.experiment.settings import parse_setting  # noqa: PLC0415
-    from simsmtp.model.nested import set_keys  # noqa: PLC0415
     from simsmtp.model.scenario import Scenario  # noqa: PLC0415
+    from simsmtp.model.table_merge import set_keys  # noqa: PLC0415
 
     if file is not None:
         return load_case(file, settings, point=point)

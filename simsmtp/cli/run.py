@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simsmtp.cli.printing.console import say
-from simsmtp.model.counted import counted
+from simsmtp.model.numbers import counted
 from simsmtp.shown import shown
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from simsmtp.errors import InputError
 if TYPE_CHECKING:
     from simsmtp.live.delivery import Delivered, Delivery
     from simsmtp.live.places import Place
-    from simsmtp.model.records import Output
     from simsmtp.model.scenario import Scenario
     from simsmtp.peers.accounting import Accounts
+    from simsmtp.rows.records import Output
 
 _HELP = """Send a scenario's messages to the SMTP server at HOST:PORT, over real connections.
 
@@ -90,8 +90,8 @@ def send(
     from simsmtp.live.certificates import client_context  # noqa: PLC0415
     from simsmtp.live.delivery import Delivery  # noqa: PLC0415
     from simsmtp.live.thread import How  # noqa: PLC0415
-    from simsmtp.model.records import RecipientRow  # noqa: PLC0415
     from simsmtp.output.writable import require_writable  # noqa: PLC0415
+    from simsmtp.rows.records import RecipientRow  # noqa: PLC0415
     from simsmtp.running.user_strategies import load_strategies  # noqa: PLC0415
 
     where, file = _places_and_file(given, allow_remote)

@@ -14,10 +14,10 @@ from pathlib import Path
 from simsmtp.dialogue.smtp_lines import reply_lines
 from simsmtp.files import replace_file, write_errors
 from simsmtp.model.plan import Plan
-from simsmtp.model.records import DialogueRow, Output, RecipientRow
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.replies import status_text
 from simsmtp.protocol.wire import AddressBook
+from simsmtp.rows.records import DialogueRow, Output, RecipientRow
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _REPORTER = "mail.example.test"

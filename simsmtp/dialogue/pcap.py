@@ -17,10 +17,10 @@ from simsmtp.dialogue.smtp_lines import reply_lines, said_line
 from simsmtp.errors import InputError
 from simsmtp.files import replacing, write_errors
 from simsmtp.model.plan import Plan
-from simsmtp.model.records import DialogueRow, Output
 from simsmtp.protocol.commands import Verb, bdat_text_octets
 from simsmtp.protocol.text import content_of, text_of
 from simsmtp.protocol.wire import AddressBook
+from simsmtp.rows.records import DialogueRow, Output
 
 EPOCH_S = 946_684_800
 _MAGIC_NS, _VERSION, _RAW_IP, _SNAP = 0xA1B23C4D, (2, 4), 101, 65_535

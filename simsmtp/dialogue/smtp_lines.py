@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from simsmtp.model.plan import Plan
-from simsmtp.model.records import DialogueRow
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.capabilities import ehlo_lines
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.wire import AddressBook, command_line
+from simsmtp.rows.records import DialogueRow
 
 
 def said_line(row: DialogueRow, addresses: AddressBook) -> str:

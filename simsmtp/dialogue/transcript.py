@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from simsmtp.dialogue.smtp_lines import reply_lines, said_line
 from simsmtp.model.plan import Plan
-from simsmtp.model.records import DialogueRow, Output
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.ledger import LEDGER_NAMES
 from simsmtp.protocol.wire import AddressBook
+from simsmtp.rows.records import DialogueRow, Output
 from simsmtp.strategies.counting import Verdict
 
 _CONCLUSIONS = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from simsmtp.engines.choice import ENGINES, Choice, choose_engine, count, expect, expected_recipients, has_tcp
 from simsmtp.engines.loading import CannotLoad, EngineWarning, be_worker, loop_on_disk, ready, warn_once
 from simsmtp.errors import InputError
-from simsmtp.model.records import Output
+from simsmtp.rows.records import Output
 from simsmtp.strategies.own_code import blamed
 from simsmtp.strategies.registry import find_strategy
 

@@ -11,8 +11,8 @@ from simsmtp.strategies.own_code import kept_alive
 from simsmtp.strategies.registry import Strategy, strategies
 
 if TYPE_CHECKING:
-    from simsmtp.model.records import Output
     from simsmtp.model.scenario import Scenario
+    from simsmtp.rows.records import Output
 
 _MOST = 3
 

@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-DECIDING_ROOMS = ("protocol", "policies", "strategies", "network", "model", "peers", "engines")
+DECIDING_ROOMS = ("protocol", "policies", "strategies", "network", "randomness", "rows", "model", "peers", "engines")
 """Rooms that decide or draw; a test holds that they are those which engines import."""

@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field
 
 from simsmtp.errors import InputError
 from simsmtp.experiment.scenario_keys import flat, require_known
-from simsmtp.model.complaints import complaints_as_input_errors
 from simsmtp.model.scenario import Table
+from simsmtp.model.validation_errors import as_input_errors
 
 RATE, BATCH, CONNECTIONS = "rate", "client.batch_size", "client.connections"
 SEARCHABLE = (RATE, BATCH, CONNECTIONS)
@@ -70,7 +70,7 @@ def read_capacity(table: Mapping[str, Any] | None) -> CapacityTable | None:
     if table is None:
         return None
     given = {key: _pairs(key, one) for key, one in table.items()}
-    with complaints_as_input_errors("capacity", CapacityTable):
+    with as_input_errors("capacity", CapacityTable):
         read = CapacityTable(**given)
     for key, (low, high) in read.search.items():
         _check_search(key, low, high)

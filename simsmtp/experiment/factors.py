@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from simsmtp.errors import InputError
 from simsmtp.experiment.scenario_keys import flat, is_scenario_key, require_known
-from simsmtp.model.responses import COLUMNS
+from simsmtp.rows.responses import COLUMNS
 
 Label = str | int | float | bool
 _TAKEN = {

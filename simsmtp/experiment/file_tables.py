@@ -17,9 +17,9 @@ from simsmtp.experiment.size_limits import check_points
 from simsmtp.experiment.source_map import Places
 from simsmtp.experiment.tables import Figure, StudyTable, read_figure, read_study
 from simsmtp.experiment.trace_files import check_trace, traces_beside
-from simsmtp.model.responses import COLUMNS
 from simsmtp.model.scenario import Scenario
 from simsmtp.model.toml_text import check_tree
+from simsmtp.rows.responses import COLUMNS
 
 _TABLES = ("study", "scenario", "factors", "points", "design", "figure", "capacity")
 

@@ -15,9 +15,9 @@ from simsmtp.experiment.sampling import Design
 from simsmtp.experiment.scenario_keys import TABLES
 from simsmtp.experiment.tables import Figure, StudyTable
 from simsmtp.figures.labels import factor_name
-from simsmtp.model.distribution_table import Distribution
 from simsmtp.model.scenario import Destination, Scenario
 from simsmtp.presets import clients, servers
+from simsmtp.randomness.distribution_table import Distribution
 from simsmtp.strategies.registry import strategies
 
 if TYPE_CHECKING:

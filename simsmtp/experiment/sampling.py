@@ -13,10 +13,10 @@ from pydantic import BaseModel, Field, model_validator
 from simsmtp.errors import InputError
 from simsmtp.experiment.factors import Factor, Level, label_of
 from simsmtp.experiment.scenario_keys import flat, is_scenario_key, require_known
-from simsmtp.model.complaints import complaints_as_input_errors
-from simsmtp.model.nested import is_place
 from simsmtp.model.numbers import number_text
 from simsmtp.model.scenario import Positive, Scenario, Table
+from simsmtp.model.table_merge import is_place
+from simsmtp.model.validation_errors import as_input_errors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,7 +86,7 @@ def read_design(table: Mapping[str, Any] | None, factors: Sequence[Factor]) -> D
         if not isinstance(one, Mapping):
             raise InputError("is not a range", key=f"design.ranges.{key}", given=one, allowed=_EXAMPLE)
     given = {key: {**one, **_floats(one)} for key, one in ranges.items()}
-    with complaints_as_input_errors("design", Design):
+    with as_input_errors("design", Design):
         design = Design(**{**table, "ranges": given})
     _check_points(design.kind, design.points)
     return design

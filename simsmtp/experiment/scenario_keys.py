@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.errors import InputError, closest
-from simsmtp.model.complaints import allowed_keys
-from simsmtp.model.nested import is_place
 from simsmtp.model.scenario import Client, Network, Scenario, Server, Workload
+from simsmtp.model.table_merge import is_place
+from simsmtp.model.validation_errors import allowed_keys
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -8,7 +8,7 @@ from typing import Any
 from simsmtp.errors import InputError
 from simsmtp.experiment.scenario_keys import is_scenario_key, require_known
 from simsmtp.experiment.size_limits import MOST_SETTINGS
-from simsmtp.model.nested import set_keys
+from simsmtp.model.table_merge import set_keys
 from simsmtp.model.toml_text import check_tree, parse_toml
 
 TableKeys = dict[str, tuple[str, ...]]

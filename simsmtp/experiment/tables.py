@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from simsmtp.errors import InputError
 from simsmtp.experiment.size_limits import LONGEST_NAME
-from simsmtp.model.complaints import complaints_as_input_errors
-from simsmtp.model.responses import COLUMNS
 from simsmtp.model.scenario import Positive, Table
+from simsmtp.model.validation_errors import as_input_errors
+from simsmtp.rows.responses import COLUMNS
 
 
 def _folder_name(name: str) -> str:
@@ -86,7 +86,7 @@ def read_study(tables: Mapping[str, Any]) -> StudyTable:
     if "study" not in tables:
         hint = "a table [study] with name and title; `simsmtp trace` takes a file with [scenario.*] alone"
         raise InputError("is required", key="study", allowed=hint)
-    with complaints_as_input_errors("study", StudyTable):
+    with as_input_errors("study", StudyTable):
         study = StudyTable(**tables["study"])
     _require_responses("study.responses", study.responses)
     return study
@@ -96,7 +96,7 @@ def read_figure(table: Mapping[str, Any] | None) -> Figure | None:
     """Return the checked ``[figure]``, None where there is none."""
     if table is None:
         return None
-    with complaints_as_input_errors("figure", Figure):
+    with as_input_errors("figure", Figure):
         figure = Figure(**table)
     _require_responses("figure.y", figure.y)
     return figure

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simsmtp.model.numbers import number_text
-from simsmtp.model.responses import BY_NAME
+from simsmtp.rows.responses import BY_NAME
 from simsmtp.shown import shown
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from simsmtp.figures.labels import level_text, response_label
 from simsmtp.figures.line_styles import COLOURS, RC
 from simsmtp.model.numbers import number_text, percent_text
-from simsmtp.model.responses import BY_NAME, COLUMNS
+from simsmtp.rows.responses import BY_NAME, COLUMNS
 from simsmtp.shown import html_text
 from simsmtp.statistics.intervals import Floats, all_zero, mean_interval, zero_bound
 from simsmtp.statistics.summary import clipped

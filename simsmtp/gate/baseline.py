@@ -13,7 +13,7 @@ from simsmtp._version import __version__
 from simsmtp.errors import InputError
 from simsmtp.files import begin_of, parse_json, read_text, replace_file, why_not_replaceable, write_errors
 from simsmtp.gate.recorded_results import NoBaselineError, Recorded, RecordedPoint, recorded_study
-from simsmtp.model.responses import COLUMNS, RESPONSES
+from simsmtp.rows.responses import COLUMNS, RESPONSES
 from simsmtp.store.address import SCHEMA
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from simsmtp.gate.comparison import EXIT_CODES, gravest
 from simsmtp.gate.verdicts import CHANGED, IDENTICAL, OK
-from simsmtp.model.counted import counted
-from simsmtp.model.numbers import percent_text
+from simsmtp.model.numbers import counted, percent_text
 
 HEADS = ("answer", "base", "new", "verdict")
 

@@ -15,7 +15,7 @@ from simsmtp.gate.capacity_comparison import CapacityComparison
 from simsmtp.gate.comparison_views import change_text, headline, plain
 from simsmtp.gate.verdicts import FAILED, INCONCLUSIVE, REGRESSION
 from simsmtp.model.numbers import number_text
-from simsmtp.model.responses import BY_NAME
+from simsmtp.rows.responses import BY_NAME
 from simsmtp.shown import shown
 from simsmtp.statistics.intervals import Interval, mean_interval
 

@@ -25,7 +25,7 @@ import numpy as np
 from simsmtp.errors import InputError
 from simsmtp.gate.comparison import ALARM, Comparison
 from simsmtp.gate.verdicts import CHANGED, FAILED, IDENTICAL, INCONCLUSIVE, Cell, Margin, judge, with_alarms
-from simsmtp.model.responses import BY_NAME, COLUMNS
+from simsmtp.rows.responses import BY_NAME, COLUMNS
 from simsmtp.statistics.intervals import check_level
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.gate.verdicts import CHANGED, IDENTICAL, INCONCLUSIVE, OK, REGRESSION
-from simsmtp.model.counted import counted
-from simsmtp.model.numbers import number_text, percent_text, signed_text
+from simsmtp.model.numbers import counted, number_text, percent_text, signed_text
 from simsmtp.shown import html_text, markdown_text, shown
 
 if TYPE_CHECKING:

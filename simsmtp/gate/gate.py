@@ -18,7 +18,7 @@ from simsmtp.gate.read_results import means_of
 from simsmtp.gate.recorded_results import NoBaselineError, Recorded, recorded_experiment, recorded_study, require_same
 from simsmtp.gate.shared_part import caveats_of
 from simsmtp.gate.verdicts import INCONCLUSIVE
-from simsmtp.model.responses import COLUMNS
+from simsmtp.rows.responses import COLUMNS
 from simsmtp.running.run_options import worker_count
 from simsmtp.running.runner import Plan, execute, prepare
 from simsmtp.running.user_strategies import find_strategies

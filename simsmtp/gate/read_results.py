@@ -24,8 +24,8 @@ from simsmtp.gate.recorded_results import (
     recorded_experiment,
     shared_keys,
 )
-from simsmtp.model.responses import COLUMNS
 from simsmtp.output.file_hashes import require_as_noted
+from simsmtp.rows.responses import COLUMNS
 from simsmtp.store.address import canonical
 from simsmtp.store.store import ALL, STORE, ScenarioRow, Store
 from simsmtp.store.stored_rows import place_of

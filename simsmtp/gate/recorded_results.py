@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from simsmtp.errors import InputError
 from simsmtp.experiment.factors import Label, label_of
 from simsmtp.experiment.scenario_keys import TABLES
-from simsmtp.model.responses import COLUMNS
 from simsmtp.model.scenario import Scenario
+from simsmtp.rows.responses import COLUMNS
 from simsmtp.store.address import canonical, code_hash
 
 if TYPE_CHECKING:

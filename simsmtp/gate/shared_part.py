@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simsmtp.gate.verdicts import INCONCLUSIVE, OK
-from simsmtp.model.counted import counted
-from simsmtp.model.responses import COLUMNS
+from simsmtp.model.numbers import counted
+from simsmtp.rows.responses import COLUMNS
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Index

@@ -10,7 +10,7 @@ import numpy as np
 from simsmtp.statistics.intervals import Floats, mean_interval
 
 if TYPE_CHECKING:
-    from simsmtp.model.responses import Response
+    from simsmtp.rows.responses import Response
 
 IDENTICAL, OK, CHANGED = "OK (identical)", "OK", "changed"
 REGRESSION, INCONCLUSIVE, FAILED = "REGRESSION", "INCONCLUSIVE", "FAILED"

@@ -16,12 +16,12 @@ from simsmtp.live.route import Route
 from simsmtp.live.steps import Steps, Until
 from simsmtp.live.thread import NO_CONNECTION, How, Thread
 from simsmtp.model.plan import Plan, plan_of
-from simsmtp.model.records import Output
 from simsmtp.model.scenario import Scenario
-from simsmtp.model.streams import Streams
 from simsmtp.peers.accounting import Accounts
 from simsmtp.peers.kind import Kind
 from simsmtp.peers.sender import Sender
+from simsmtp.randomness.streams import Streams
+from simsmtp.rows.records import Output
 from simsmtp.strategies.own_code import blamed, kept_alive
 from simsmtp.strategies.registry import strategy_of
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from simsmtp.live.encoding import Written
-from simsmtp.model.records import DialogueRow
 from simsmtp.peers.accounting import Message
 from simsmtp.peers.flight import Command, ReplyRecord
 from simsmtp.peers.transcript import Connection, Transcript
 from simsmtp.protocol.commands import Verb
+from simsmtp.rows.records import DialogueRow
 from simsmtp.shown import shown
 from simsmtp.strategies.counting import Verdict
 

@@ -7,7 +7,7 @@ from binascii import crc32
 from collections.abc import Callable
 from typing import TypeVar
 
-from simsmtp.model.streams import Purpose, Streams
+from simsmtp.randomness.streams import Purpose, Streams
 
 MOST_REMEMBERED = 1_000_000
 """Senders, and pairs of sender and recipient, that a server remembers; beyond, the oldest are forgotten."""

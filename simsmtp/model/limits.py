@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from simsmtp.errors import InputError
-from simsmtp.model.distribution_table import Distribution
-from simsmtp.model.distributions import ns_of_ms, sample, sampler_of
 from simsmtp.model.ranges import LONGEST_NS, MOST_MS, MOST_OCTETS, MOST_RECIPIENTS
-from simsmtp.model.streams import LARGEST_UNIFORM
 from simsmtp.network.pipe import sending_ns
+from simsmtp.randomness.distribution_table import Distribution
+from simsmtp.randomness.distributions import ns_of_ms, sample, sampler_of
+from simsmtp.randomness.streams import LARGEST_UNIFORM
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

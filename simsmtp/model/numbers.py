@@ -87,3 +87,14 @@ def seconds_text(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "design point"), counted(0, "replication")
+    ('1 design point', '0 replications')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

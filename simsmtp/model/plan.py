@@ -7,7 +7,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from simsmtp.model.distributions import Sampler, ns_of_ms, ns_of_s, sampler_of
 from simsmtp.model.limits import check_trace
 from simsmtp.model.path_plan import PathPlan, made_up, path_plan
 from simsmtp.model.scenario import Client, Destination, Scenario, Server, Workload
@@ -17,6 +16,7 @@ from simsmtp.protocol.answers import Spoken, spoken_answers
 from simsmtp.protocol.capabilities import Capabilities
 from simsmtp.protocol.commands import Verb, command_octets
 from simsmtp.protocol.replies import parse_reply, words_of
+from simsmtp.randomness.distributions import Sampler, ns_of_ms, ns_of_s, sampler_of
 from simsmtp.strategies.overflow import Overflow
 from simsmtp.strategies.registry import Settle, find_strategy
 from simsmtp.strategies.retry import RetrySchedule

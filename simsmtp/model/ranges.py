@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from simsmtp.model.distribution_table import Distribution
+from simsmtp.randomness.distribution_table import Distribution
 
 LONGEST_NS = 2**61
 """Longest simulated time, 73 years: what one step adds to it then still fits 64 bits."""

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from simsmtp.model import ranges
 from simsmtp.model.combinations import check_combinations
-from simsmtp.model.complaints import complaints_as_input_errors
-from simsmtp.model.nested import inherit, plain, set_keys, with_preset
+from simsmtp.model.table_merge import inherit, plain, set_keys, with_preset
+from simsmtp.model.validation_errors import as_input_errors
 from simsmtp.presets import client_preset, server_preset
 
 Positive = Annotated[int, Field(ge=1)]
@@ -294,7 +294,7 @@ class Scenario(Table):
 
     def __init__(self, **tables: object) -> None:
         """Check and keep the tables; see the class for what they are and which errors are raised."""
-        with complaints_as_input_errors():
+        with as_input_errors("", Scenario):
             super().__init__(**tables)
         self._given = {key: plain(value) for key, value in tables.items()}
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from simsmtp.model.distributions import Sampler, count, is_constant, sample
 from simsmtp.model.plan import Plan, WorkloadPlan
-from simsmtp.model.streams import Purpose, Streams
+from simsmtp.randomness.distributions import Sampler, count, is_constant, sample
+from simsmtp.randomness.streams import Purpose, Streams
 
 
 class Arrival(NamedTuple):

@@ -12,14 +12,14 @@ from operator import not_
 import numpy as np
 from numpy.typing import NDArray
 
-from simsmtp.model.histogram import bucket_of
 from simsmtp.model.limits import check_recipients
-from simsmtp.model.memory import check_memory
-from simsmtp.model.recipient_records import RECORD
-from simsmtp.model.records import Responses
-from simsmtp.model.rows_in_order import RowWriter
-from simsmtp.model.totals import Totals, responses_of
 from simsmtp.protocol.ledger import LEDGER_NAMES, Ledger, ledger_class
+from simsmtp.rows.external_sort import RowWriter
+from simsmtp.rows.histogram import bucket_of
+from simsmtp.rows.memory import check_memory
+from simsmtp.rows.recipient_records import RECORD
+from simsmtp.rows.records import Responses
+from simsmtp.rows.totals import Totals, responses_of
 
 _NEVER = -1
 _UNCHECKED, _RESERVE, _OCTETS = 100_000, 100 * 2**20, 250
@@ -187,7 +187,7 @@ class Accounts:
 
 
 def _records(messages: Sequence[Message]) -> NDArray[np.void]:
-    """Return what is known of the recipients of messages, see `simsmtp.model.recipient_records`."""
+    """Return what is known of the recipients of messages, see `simsmtp.rows.recipient_records`."""
     lengths = np.array([len(one) for one in messages])
     records = np.empty(lengths.sum(), RECORD)
     records["message"] = np.repeat([one.number for one in messages], lengths)

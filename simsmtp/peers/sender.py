@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simsmtp.model.distributions import is_constant, sample
 from simsmtp.model.plan import Plan
-from simsmtp.model.streams import Purpose, Streams
 from simsmtp.model.workload import Arrival, arrivals, split_by_destination, valid_mailboxes
 from simsmtp.peers.accounting import Accounts, Message
 from simsmtp.peers.driver import Clock, Route, Session, Steps, Witness
 from simsmtp.peers.kind import Kind
 from simsmtp.peers.queue import Job, Queue
 from simsmtp.peers.transaction import Transaction
+from simsmtp.randomness.distributions import is_constant, sample
+from simsmtp.randomness.streams import Purpose, Streams
 from simsmtp.strategies.counting import Verdict
 from simsmtp.strategies.order import number_at
 from simsmtp.strategies.outcome import begins_anew, is_worth_connecting, may_connect, may_go_on

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from simsmtp.model.records import DialogueRow
 from simsmtp.peers.accounting import Message
 from simsmtp.peers.flight import Command, ReplyRecord
 from simsmtp.protocol.commands import Verb
+from simsmtp.rows.records import DialogueRow
 from simsmtp.strategies.counting import Verdict
 
 

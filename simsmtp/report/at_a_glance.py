@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from simsmtp.figures.labels import factor_name, level_label, level_text, response_label
 from simsmtp.model.numbers import number_text, percent_text
-from simsmtp.model.responses import BY_NAME
 from simsmtp.report.html import Cell, interval_text
+from simsmtp.rows.responses import BY_NAME
 from simsmtp.statistics.intervals import zero_bound
 
 if TYPE_CHECKING:

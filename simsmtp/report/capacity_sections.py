@@ -7,8 +7,8 @@ from typing import Any
 
 from simsmtp.errors import InputError
 from simsmtp.figures.labels import factor_name, response_label
-from simsmtp.model.responses import BY_NAME
 from simsmtp.report.html import NOTHING, Cell, interval_text, list_html, number_text, table_html
+from simsmtp.rows.responses import BY_NAME
 from simsmtp.shown import html_text
 from simsmtp.statistics.objectives import Unit, delay_unit, parse_objective
 from simsmtp.statistics.pooled_percentiles import pooled_mark

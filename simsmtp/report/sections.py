@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.figures.labels import factor_label, factor_name, level_text, plain_level, response_label
-from simsmtp.model.counted import counted
-from simsmtp.model.responses import BY_NAME, RESPONSES
+from simsmtp.model.numbers import counted
 from simsmtp.report.at_a_glance import grouping, range_table, responses_at_a_glance, sentences
 from simsmtp.report.html import (
     NOTHING,
@@ -23,6 +22,7 @@ from simsmtp.report.html import (
 )
 from simsmtp.report.page import details_html
 from simsmtp.report.stress_des import stress_des
+from simsmtp.rows.responses import BY_NAME, RESPONSES
 from simsmtp.shown import html_text
 from simsmtp.statistics.pooled_percentiles import note_for
 

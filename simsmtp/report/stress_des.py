@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsmtp.figures.labels import level_text
 from simsmtp.model.numbers import number_text
-from simsmtp.model.responses import BY_NAME, COLUMNS
 from simsmtp.report.stress_items import AUTHOR, COMPONENTS, HINTS, INITIALISATION, LOGIC, RANDOM, TITLES, VERSIONS
+from simsmtp.rows.responses import BY_NAME, COLUMNS
 
 if TYPE_CHECKING:
     from pandas import DataFrame

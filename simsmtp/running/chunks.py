@@ -18,7 +18,7 @@ from typing import NamedTuple
 from simsmtp import engines
 from simsmtp._version import __version__
 from simsmtp.errors import UnfinishedError
-from simsmtp.model.responses import RESPONSES
+from simsmtp.rows.responses import RESPONSES
 from simsmtp.running.tasks import Task
 from simsmtp.running.user_strategies import Travelling, register_travelling
 from simsmtp.store.address import code_hash

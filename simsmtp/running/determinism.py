@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from simsmtp import engines
 from simsmtp.engines.repeated import difference, not_deterministic
 from simsmtp.errors import InputError
-from simsmtp.model.responses import COLUMNS
+from simsmtp.rows.responses import COLUMNS
 from simsmtp.running.chunks import Chunk, run_chunk
 from simsmtp.running.strategy_pickling import obstacle_to_travel
 from simsmtp.running.worker_processes import without_interrupts

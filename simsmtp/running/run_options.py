@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from simsmtp.errors import InputError
 from simsmtp.experiment.size_limits import MOST_REPLICATIONS, MOST_WORKERS
-from simsmtp.model.counted import counted
+from simsmtp.model.numbers import counted
 from simsmtp.progress import note
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simsmtp.errors import InputError
-from simsmtp.model.responses import BY_NAME
+from simsmtp.rows.responses import BY_NAME
 from simsmtp.statistics.intervals import Floats, check_level
 from simsmtp.statistics.paired_difference import paired_difference
 

@@ -9,9 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simsmtp.model.counted import counted
-from simsmtp.model.numbers import number_text, percent_text
-from simsmtp.model.responses import BY_NAME
+from simsmtp.model.numbers import counted, number_text, percent_text
+from simsmtp.rows.responses import BY_NAME
 from simsmtp.statistics.intervals import all_zero, mean_interval, zero_bound
 from simsmtp.statistics.objectives import Objective
 from simsmtp.statistics.rates import share_showing_any

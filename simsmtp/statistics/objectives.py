@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from simsmtp.errors import InputError
-from simsmtp.model.responses import BY_NAME, COLUMNS
+from simsmtp.rows.responses import BY_NAME, COLUMNS
 
 OPERATORS = ("<", "<=", "==", ">=", ">")
 PERCENTILES = {"50": "delay_p50_s", "95": "delay_p95_s", "99": "delay_p99_s"}

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from simsmtp.errors import InputError
 from simsmtp.model.numbers import number_text, percent_text
-from simsmtp.model.responses import COLUMNS
+from simsmtp.rows.responses import COLUMNS
 from simsmtp.statistics.intervals import Floats, all_zero, check_level, half_width, zero_bound
 from simsmtp.statistics.summary import natural_range
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simsmtp.errors import InputError
-from simsmtp.model.responses import BY_NAME
+from simsmtp.rows.responses import BY_NAME
 from simsmtp.statistics.intervals import check_level, half_width
 
 if TYPE_CHECKING:

@@ -121,7 +121,7 @@ def steady_state(recipients: DataFrame, cut: int) -> DataFrame:
     Parameters
     ----------
     recipients : DataFrame
-        One row per recipient, with the fields of `simsmtp.model.records.RecipientRow` and ``replication``.
+        One row per recipient, with the fields of `simsmtp.rows.records.RecipientRow` and ``replication``.
     cut : int
         So many messages, in order of arrival, are simulated but not counted; nor are resends that arrived before
         the first one that is.
@@ -132,7 +132,7 @@ def steady_state(recipients: DataFrame, cut: int) -> DataFrame:
         One row per replication: ``replication``, ``messages``, the classes of the ledger, and ``false_ndr_rate``,
         ``delivered_per_s`` (recipients accepted at least once, per second from the first counted arrival to the
         last acceptance), ``delay_mean_s`` and the delay percentiles, over valid recipients that were accepted. The
-        names mean what `simsmtp.model.responses` says, over counted messages.
+        names mean what `simsmtp.rows.responses` says, over counted messages.
 
     Raises
     ------

@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Callable, Sequence
 
-from simsmtp.model.responses import RESPONSES
+from simsmtp.rows.responses import RESPONSES
 
 Cell = int | float | str | None
 

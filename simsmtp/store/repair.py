@@ -7,7 +7,7 @@ import shutil
 from itertools import count
 from pathlib import Path
 
-from simsmtp.model.counted import counted
+from simsmtp.model.numbers import counted
 from simsmtp.progress import note
 from simsmtp.store.failures import DamagedError, failures_named
 from simsmtp.store.store import Row, Store

@@ -16,7 +16,7 @@ import numpy as np
 
 from simsmtp.errors import InputError
 from simsmtp.files import why_not_replaceable
-from simsmtp.model.responses import RESPONSES
+from simsmtp.rows.responses import RESPONSES
 from simsmtp.store.address import SCHEMA, address, canonical, code_hash
 from simsmtp.store.checksums import begun_with, checksum_of, checksum_of_scenario, packed
 from simsmtp.store.failures import damaged, failures_named

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from simsmtp.errors import InputError
 from simsmtp.experiment.factors import Label, label_of
 from simsmtp.experiment.scenario_keys import value_at
-from simsmtp.model.counted import counted
-from simsmtp.model.responses import COLUMNS, RESPONSES
+from simsmtp.model.numbers import counted
+from simsmtp.rows.responses import COLUMNS, RESPONSES
 from simsmtp.statistics.pooled_percentiles import note_for, pooled_mark
 from simsmtp.store.store import Row, digest
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.experiment.experiment_record import experiment_json
 from simsmtp.files import replace_files
-from simsmtp.model.counted import counted
-from simsmtp.model.numbers import number_text
-from simsmtp.model.responses import BY_NAME, COLUMNS
+from simsmtp.model.numbers import counted, number_text
 from simsmtp.output.csv_tables import csv_of
 from simsmtp.output.file_hashes import PROVENANCE
+from simsmtp.rows.responses import BY_NAME, COLUMNS
 from simsmtp.shown import html_text
 from simsmtp.statistics.pooled_percentiles import note_for
 from simsmtp.store.provenance import circumstances, inputs_of, provenance_to_write

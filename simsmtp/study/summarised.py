@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simsmtp.model.responses import COLUMNS
+from simsmtp.rows.responses import COLUMNS
 from simsmtp.statistics.summary import summarise
 
 if TYPE_CHECKING:

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from simsmtp.model.distributions import count
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Destination
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.replies import parse_reply
+from simsmtp.randomness.distributions import count
 from simsmtp.strategies.window import UNBOUNDED
 from simsmtp.theory.bound_keys import slowed_by
 from simsmtp.theory.closed_form_domain import View

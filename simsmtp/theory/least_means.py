@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simsmtp.model.distributions import CONSTANT, EMPIRICAL, EXPONENTIAL, UNIFORM, Sampler, count, sample
+from simsmtp.randomness.distributions import CONSTANT, EMPIRICAL, EXPONENTIAL, UNIFORM, Sampler, count, sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

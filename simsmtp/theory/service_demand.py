@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from simsmtp.model.distributions import CONSTANT, EMPIRICAL
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.replies import parse_reply
+from simsmtp.randomness.distributions import CONSTANT, EMPIRICAL
 from simsmtp.strategies.closed_forms import UNLIMITED, Totals, message_totals
 from simsmtp.strategies.registry import find_strategy
 from simsmtp.strategies.sizing import Sizing

@@ -13,8 +13,7 @@ from rich.table import Table
 from simsmtp.capacity.answer_text import above_offered, answers, assumptions
 from simsmtp.capacity.bound_text import headroom, headroom_text, utilisation
 from simsmtp.cli.printing.console import PlainConsole
-from simsmtp.model.counted import counted
-from simsmtp.model.numbers import number_text, percent_text, seconds_text, signed_text
+from simsmtp.model.numbers import counted, number_text, percent_text, seconds_text, signed_text
 from simsmtp.shown import shown
 from simsmtp.statistics.objectives import delay_unit
 from simsmtp.statistics.pooled_percentiles import pooled_mark

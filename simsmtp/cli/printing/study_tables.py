@@ -11,8 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from simsmtp.cli.printing.console import PlainConsole
-from simsmtp.model.counted import counted
-from simsmtp.model.numbers import number_text, seconds_text
+from simsmtp.model.numbers import counted, number_text, seconds_text
 from simsmtp.shown import shown
 from simsmtp.statistics.pooled_percentiles import note_for
 

@@ -31,10 +31,10 @@ from simsmtp.engines.compiled.memory import (
     trace_at,
 )
 from simsmtp.engines.compiled.slots import give_block, has_block, take_block
-from simsmtp.model.histogram import bucket_of
 from simsmtp.model.ranges import MOST_RECIPIENTS
-from simsmtp.model.streams import Purpose
 from simsmtp.protocol.ledger import ledger_class
+from simsmtp.randomness.streams import Purpose
+from simsmtp.rows.histogram import bucket_of
 from simsmtp.strategies.order import number_at
 
 

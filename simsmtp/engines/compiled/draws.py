@@ -15,9 +15,9 @@ from simsmtp.engines.compiled.memory import (
     table_at,
 )
 from simsmtp.engines.compiled.philox import block, word
-from simsmtp.model.distributions import CONSTANT, Sampler, count, sample
-from simsmtp.model.streams import Purpose, uniform_of_word
 from simsmtp.protocol.commands import Verb
+from simsmtp.randomness.distributions import CONSTANT, Sampler, count, sample
+from simsmtp.randomness.streams import Purpose, uniform_of_word
 
 RECIPIENTS, SIZE, INTERARRIVAL, PAUSE, PER_RUN = range(5)
 VERBS = len(Verb)

@@ -9,10 +9,11 @@ from numba import njit
 from numba.extending import register_jitable
 
 from simsmtp.engines.compiled.one_module import PartCompiler, RarePartCompiler
-from simsmtp.model import distributions, histogram, streams
 from simsmtp.network import pipe, tcp
 from simsmtp.policies import recipients, reply_policy, transactions
 from simsmtp.protocol import commands, ledger, replies, states
+from simsmtp.randomness import distributions, streams
+from simsmtp.rows import histogram
 from simsmtp.strategies import counting, flight, order, outcome, overflow, retry, seen, sizing, tally, window
 
 OPTIONS: dict[str, Any] = {

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from simsmtp.model.recipient_records import RECORD
 from simsmtp.protocol.ledger import Ledger
+from simsmtp.rows.recipient_records import RECORD
 from simsmtp.strategies.tally import Tally
 
 NONE = -1

@@ -24,17 +24,17 @@ from simsmtp.engines.compiled.layout import (
 )
 from simsmtp.engines.compiled.sender import RESEND_ALL, RESEND_FAILED
 from simsmtp.engines.compiled.transaction import BUILT_IN
-from simsmtp.model.distributions import Sampler, is_constant, sample, sampler_of
-from simsmtp.model.histogram import bucket_of
 from simsmtp.model.limits import check_recipients
-from simsmtp.model.memory import check_memory
 from simsmtp.model.path_plan import TcpPlan
 from simsmtp.model.plan import DestinationPlan, Plan
-from simsmtp.model.streams import LARGEST_UNIFORM, key_word
 from simsmtp.network.pipe import departs
 from simsmtp.network.tcp import SIZE
 from simsmtp.policies.reply_policy import LimitKind
 from simsmtp.protocol.commands import Verb
+from simsmtp.randomness.distributions import Sampler, is_constant, sample, sampler_of
+from simsmtp.randomness.streams import LARGEST_UNIFORM, key_word
+from simsmtp.rows.histogram import bucket_of
+from simsmtp.rows.memory import check_memory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

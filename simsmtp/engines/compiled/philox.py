@@ -1,4 +1,4 @@
-"""Philox4x64-10 in compiled code: the definition is in `simsmtp.model.streams`."""
+"""Philox4x64-10 in compiled code: the definition is in `simsmtp.randomness.streams`."""
 
 from __future__ import annotations
 

@@ -13,10 +13,10 @@ from simsmtp.engines.compiled.transaction import BUILT_IN
 from simsmtp.engines.compiled.user import Compiled, NotInDecisionLanguage, StrategyRaised, compile_strategy
 from simsmtp.model.limits import too_long
 from simsmtp.model.plan import Plan, plan_of
-from simsmtp.model.records import Output, Responses
-from simsmtp.model.rows_in_order import RowWriter
 from simsmtp.model.scenario import Scenario
-from simsmtp.model.totals import Totals, responses_of
+from simsmtp.rows.external_sort import RowWriter
+from simsmtp.rows.records import Output, Responses
+from simsmtp.rows.totals import Totals, responses_of
 from simsmtp.strategies.registry import Settle, find_strategy
 from simsmtp.strategies.version import parts_of
 

@@ -15,7 +15,6 @@ from simsmtp.engines.compiled.memory import lane_at, slot_at, spoken_at
 from simsmtp.engines.compiled.notes import note
 from simsmtp.engines.compiled.octets import octets_of
 from simsmtp.engines.compiled.server import ANSWERS
-from simsmtp.model.streams import Purpose
 from simsmtp.network.tcp import (
     CLIENT,
     NEVER,
@@ -32,6 +31,7 @@ from simsmtp.network.tcp import (
     write,
 )
 from simsmtp.protocol.commands import Verb
+from simsmtp.randomness.streams import Purpose
 
 _CLIENT, _SERVER = at(CLIENT), at(SERVER)
 

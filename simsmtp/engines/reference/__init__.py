@@ -9,12 +9,12 @@ from __future__ import annotations
 from simsmtp.engines.reference.clock import Clock
 from simsmtp.engines.reference.route import Route
 from simsmtp.model.plan import plan_of
-from simsmtp.model.records import Output
 from simsmtp.model.scenario import Scenario
-from simsmtp.model.streams import Streams
 from simsmtp.peers.accounting import Accounts
 from simsmtp.peers.sender import Sender
 from simsmtp.peers.transcript import Transcript
+from simsmtp.randomness.streams import Streams
+from simsmtp.rows.records import Output
 
 
 def run(scenario: Scenario, *, seed: int, replication: int, recipients: bool = False, dialogue: bool = False) -> Output:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from simsmtp.model.distributions import Sampler, count, is_constant, sample
 from simsmtp.model.plan import DestinationPlan
-from simsmtp.model.streams import Purpose, Stream, Streams
 from simsmtp.peers.accounting import Message
 from simsmtp.protocol.commands import Verb
+from simsmtp.randomness.distributions import Sampler, count, is_constant, sample
+from simsmtp.randomness.streams import Purpose, Stream, Streams
 
 _PURPOSE = {
     Verb.CONNECT: Purpose.CONNECT_SERVICE,

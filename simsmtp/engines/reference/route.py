@@ -8,9 +8,9 @@ from simsmtp.engines.reference.receiver import Receiver
 from simsmtp.engines.reference.session import Session
 from simsmtp.engines.reference.tcp_session import TcpSession
 from simsmtp.model.plan import DestinationPlan, Plan
-from simsmtp.model.streams import Streams
 from simsmtp.peers.accounting import Accounts, Message
 from simsmtp.peers.transcript import Transcript
+from simsmtp.randomness.streams import Streams
 
 
 class Route:

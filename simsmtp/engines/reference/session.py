@@ -13,7 +13,6 @@ from simsmtp.engines.reference.clock import Clock, Steps
 from simsmtp.engines.reference.draws import Draws
 from simsmtp.engines.reference.receiver import Receiver, ServerSession
 from simsmtp.model.plan import ClientPlan
-from simsmtp.model.streams import Purpose
 from simsmtp.network.pipe import arrives, departs
 from simsmtp.peers.accounting import Accounts, Message
 from simsmtp.peers.flight import NOBODY, Command, ReplyRecord, Stops
@@ -21,6 +20,7 @@ from simsmtp.peers.kind import Kind
 from simsmtp.peers.transcript import Transcript
 from simsmtp.protocol.answers import Answer, Spoken
 from simsmtp.protocol.commands import Verb
+from simsmtp.randomness.streams import Purpose
 
 _SESSION_BITS = 32
 

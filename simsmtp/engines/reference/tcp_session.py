@@ -13,12 +13,12 @@ from simsmtp.engines.reference.session import Session
 from simsmtp.engines.reference.wire import Wire
 from simsmtp.engines.reference.writer import FlightWriter, Written
 from simsmtp.model.plan import ClientPlan
-from simsmtp.model.streams import Purpose
 from simsmtp.network.tcp import CLIENT, SERVER
 from simsmtp.peers.accounting import Accounts
 from simsmtp.peers.flight import Command, ReplyRecord, Stops
 from simsmtp.peers.kind import Kind
 from simsmtp.peers.transcript import Transcript
+from simsmtp.randomness.streams import Purpose
 
 
 class _Flush(NamedTuple):

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from simsmtp.model import recipient_records
-from simsmtp.model.recipient_records import Batch, Records
-from simsmtp.model.recipient_rows import RecipientRows
+from simsmtp.rows import recipient_records
+from simsmtp.rows.recipient_records import Batch, Records
+from simsmtp.rows.recipient_rows import RecipientRows
 
 _LAST = np.iinfo(np.int64).max
 
@@ -28,7 +28,7 @@ class RowWriter:
         self._records = Records(prepare=_sorted)
 
     def extend(self, records: Batch) -> None:
-        """Take in records (`simsmtp.model.recipient_records.RECORD`), which are copied.
+        """Take in records (`simsmtp.rows.recipient_records.RECORD`), which are copied.
 
         Messages come in any order, each only once and with its recipients in ascending order; one may begin in one
         call and end in the next.

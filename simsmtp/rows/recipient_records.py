@@ -30,7 +30,7 @@ RECORD = np.dtype(
     ],
     align=True,
 )
-"""A `simsmtp.model.records.RecipientRow` in 64 octets: of destination and class of the ledger it has the numbers."""
+"""A `simsmtp.rows.records.RecipientRow` in 64 octets: of destination and class of the ledger it has the numbers."""
 
 IN_MEMORY = 2**18
 """So many records may lie in memory, 16 MiB; beyond that they go into a file."""

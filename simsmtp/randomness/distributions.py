@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from simsmtp.errors import InputError
-from simsmtp.model.distribution_table import Distribution
-from simsmtp.model.quantile_tables import REACH, gamma_table, normal_table
-from simsmtp.model.streams import LARGEST_UNIFORM
+from simsmtp.randomness.distribution_table import Distribution
+from simsmtp.randomness.quantile_tables import REACH, gamma_table, normal_table
+from simsmtp.randomness.streams import LARGEST_UNIFORM
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

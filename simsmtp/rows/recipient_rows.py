@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from simsmtp.model.recipient_records import RECORD, Batch, Records
-from simsmtp.model.records import RecipientRow
 from simsmtp.protocol.ledger import LEDGER_NAMES
+from simsmtp.rows.recipient_records import RECORD, Batch, Records
+from simsmtp.rows.records import RecipientRow
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from simsmtp.model.recipient_rows import RecipientRows
+    from simsmtp.rows.recipient_rows import RecipientRows
 
 Responses = dict[str, int | float]
 
@@ -107,7 +107,7 @@ class Output(NamedTuple):
     Attributes
     ----------
     responses : dict
-        One value per response column, see `simsmtp.model.responses`.
+        One value per response column, see `simsmtp.rows.responses`.
     recipients : RecipientRows
         A sequence of `RecipientRow` in order of message and recipient, which need not lie in memory as a whole. Empty
         unless asked for.

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from simsmtp.errors import ConservationError
-from simsmtp.model.histogram import percentiles_ns
-from simsmtp.model.records import Responses
-from simsmtp.model.responses import COLUMNS
 from simsmtp.protocol.ledger import LEDGER_NAMES, Ledger
+from simsmtp.rows.histogram import percentiles_ns
+from simsmtp.rows.records import Responses
+from simsmtp.rows.responses import COLUMNS
 
 _DELAYS = ("delay_p50_s", "delay_p95_s", "delay_p99_s")
 
@@ -27,7 +27,7 @@ class Totals(NamedTuple):
     accepted_once : int
         Recipients accepted at least once.
     rcpt_commands, transactions, connections, round_trips : int
-        See `simsmtp.model.responses`.
+        See `simsmtp.rows.responses`.
     first_connect_ns, last_final_ns : int
         When the first connection was begun and the last final reply came; -1 for never.
     """
@@ -51,7 +51,7 @@ def responses_of(totals: Totals, delays: Mapping[int, int]) -> Responses:
     totals : Totals
         What was counted.
     delays : mapping of int to int
-        Recipients by bucket of the delay to their first acceptance, see `simsmtp.model.histogram`.
+        Recipients by bucket of the delay to their first acceptance, see `simsmtp.rows.histogram`.
 
     Raises
     ------

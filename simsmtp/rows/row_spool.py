@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simsmtp.model.recipient_records import Records
-from simsmtp.model.recipient_rows import RecipientRows
+from simsmtp.rows.recipient_records import Records
+from simsmtp.rows.recipient_rows import RecipientRows
 
 
-class KeptRows:
+class RowSpool:
     """First the rows of all replications are added, then it is closed, then it yields them one after the other."""
 
     def __init__(self) -> None:

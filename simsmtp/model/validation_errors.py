@@ -23,15 +23,15 @@ _PLAIN = {
 
 
 @contextmanager
-def complaints_as_input_errors(prefix: str = "", model: type[BaseModel] | None = None) -> Iterator[None]:
+def as_input_errors(prefix: str, model: type[BaseModel]) -> Iterator[None]:
     """Raise the first complaint of a `ValidationError` as an `InputError` that names key, given and allowed.
 
     Parameters
     ----------
     prefix : str
         Dotted path in front of every key named.
-    model : type, optional
-        The model validated, to list allowed keys; by default :class:`simsmtp.Scenario`.
+    model : type
+        The model validated, to list allowed keys.
     """
     try:
         yield
@@ -39,15 +39,13 @@ def complaints_as_input_errors(prefix: str = "", model: type[BaseModel] | None =
         raise _first(error, prefix, model) from None
 
 
-def _first(error: ValidationError, prefix: str, model: type[BaseModel] | None) -> InputError:
-    from simsmtp.model.scenario import Scenario  # noqa: PLC0415 - the scenario itself uses this module
-
+def _first(error: ValidationError, prefix: str, model: type[BaseModel]) -> InputError:
     complaints: list[Any] = list(error.errors(include_url=False))
     chosen = _meant(complaints)
     path = _path(chosen["loc"], keeps_last=chosen["type"] == "extra_forbidden")
     key = ".".join(part for part in (prefix, *path) if part)
     if chosen["type"] == "extra_forbidden":
-        names = _fields(model or Scenario, path[:-1])
+        names = _fields(model, path[:-1])
         return InputError(f"unknown key {path[-1]!r}", key=key, allowed=names)
     if chosen["type"] == "missing":
         return InputError("is required", key=key)

@@ -1,0 +1,1 @@
+"""Random numbers that belong to names, and the distributions that they are turned into."""

@@ -1,0 +1,1 @@
+"""What a run hands out: responses, and rows of recipients and dialogue, in memory that does not grow with them."""
