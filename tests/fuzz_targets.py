@@ -21,13 +21,13 @@ from simsmtp import Scenario
 from simsmtp.audit.dsn import failed_recipients
 from simsmtp.errors import InputError
 from simsmtp.live.client_session import ClientSession
+from simsmtp.live.effects import Close, Connect, Effect, Poll, Read, StartTls, Write
 from simsmtp.live.incoming import IncomingText
 from simsmtp.live.lines import COMMAND_OCTETS, REPLY_OCTETS, Lines
 from simsmtp.live.mailboxes import Mailboxes
 from simsmtp.live.replies import MOST_LINES, Replies
 from simsmtp.live.served import Served
 from simsmtp.live.server_session import ServerSession
-from simsmtp.live.steps import Close, Connect, Poll, Read, StartTls, Step, Write
 from simsmtp.live.text import TextEnd
 from simsmtp.model.plan import plan_of
 from simsmtp.peers.accounting import Message
@@ -154,7 +154,7 @@ class Peer:
         """Whether it has nothing more to say."""
         return not self._pieces
 
-    def do(self, session: ClientSession, step: Step) -> None:
+    def do(self, session: ClientSession, step: Effect) -> None:
         """Do what a client asks for."""
         if isinstance(step, Connect):
             self.written.clear()

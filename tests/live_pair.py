@@ -7,15 +7,15 @@ from collections import Counter, defaultdict
 from typing import NamedTuple
 
 from simsmtp import Scenario
-from simsmtp.live.delivery import Delivered, Delivery
-from simsmtp.live.listener import Listener, Terms
-from simsmtp.live.places import Place
+from simsmtp.live.asyncio_client import Delivered, Delivery
+from simsmtp.live.asyncio_server import Listener, Terms
+from simsmtp.live.endpoint import Endpoint
+from simsmtp.live.sender_task import How
 from simsmtp.live.served import Served
-from simsmtp.live.thread import How
 from simsmtp.protocol.commands import Verb
 from simsmtp.rows.records import DialogueRow, Output
 
-LOOPBACK = Place("127.0.0.1", 0)
+LOOPBACK = Endpoint("127.0.0.1", 0)
 
 
 class Pair(NamedTuple):
@@ -25,7 +25,7 @@ class Pair(NamedTuple):
     served: Served
 
 
-def deliver(scenario: Scenario, place: Place, **how: object) -> Delivered:
+def deliver(scenario: Scenario, place: Endpoint, **how: object) -> Delivered:
     """Send a scenario's messages to a server that listens already."""
     given = How(timeout_s=10.0, keeps_dialogue=True)._replace(**how)
     return asyncio.run(Delivery(scenario, place, given).run())

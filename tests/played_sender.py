@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from simsmtp import Scenario
 from simsmtp.live.client_session import ClientSession
+from simsmtp.live.effects import Close, Connect, Effect, Poll, Read, StartTls, Steps, Until, Write
 from simsmtp.live.encoding import Encoder
 from simsmtp.live.route import Route
-from simsmtp.live.steps import Close, Connect, Poll, Read, StartTls, Step, Steps, Until, Write
 from simsmtp.model.plan import plan_of
 from simsmtp.peers.accounting import Accounts, Message
 from simsmtp.peers.kind import Kind
@@ -24,7 +24,7 @@ class Asked(NamedTuple):
     """What a session asks of whoever owns its socket."""
 
     session: ClientSession
-    step: Step
+    step: Effect
 
 
 class _Sender(Sender):

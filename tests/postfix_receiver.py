@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
-from simsmtp.live.places import Place
+from simsmtp.live.endpoint import Endpoint
 from simsmtp.mailers.postfix_instance import new_instance
 
 _MAIN = """myhostname = mx.example.test
@@ -44,7 +44,7 @@ class PostfixReceiver:
     """Postfix with one smtpd for each recipient limit."""
 
     def __init__(self, limits: Iterable[int]) -> None:
-        self.places = {limit: Place("127.0.0.1", free_port()) for limit in limits}
+        self.places = {limit: Endpoint("127.0.0.1", free_port()) for limit in limits}
         self._work = Path(tempfile.mkdtemp(prefix="postfix-"))
 
     def __enter__(self) -> PostfixReceiver:
@@ -70,7 +70,7 @@ class PostfixReceiver:
         subprocess.run(["postfix", "-c", str(self._work / "conf"), word], check=True, capture_output=True, timeout=60)
 
 
-def _await(place: Place) -> None:
+def _await(place: Endpoint) -> None:
     until = time.monotonic() + 20
     while True:
         try:

@@ -17,11 +17,11 @@ from simsmtp.audit.judgement import Verdict
 from simsmtp.audit.matrix import SENDERS, audited, sender_named
 from simsmtp.audit.trial import Row, tried
 from simsmtp.errors import InputError
-from simsmtp.live.places import Place
+from simsmtp.live.endpoint import Endpoint
 from simsmtp.mailers.programs import Found
 
 CELL = Cell("452 4.5.3", 6, 4)
-ANYWHERE = Place("127.0.0.1", 0)
+ANYWHERE = Endpoint("127.0.0.1", 0)
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ class Program:
         self._queue: list[str] = []
         self.is_stopped = False
 
-    def start(self, place: Place, work: Path) -> None:
+    def start(self, place: Endpoint, work: Path) -> None:
         assert work.is_dir()
         self._place = place
 
@@ -183,7 +183,7 @@ def test_a_sender_that_does_not_start_is_said_and_stopped() -> None:
     made: list[Program] = []
 
     class Broken(Program):
-        def start(self, place: Place, work: Path) -> None:
+        def start(self, place: Endpoint, work: Path) -> None:
             raise InputError("did not start", key="audit", given="ours")
 
     def make() -> Broken:

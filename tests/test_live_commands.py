@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simsmtp import Scenario
+from simsmtp.live.effects import Pause, Read, StartTls, Write
 from simsmtp.live.mailboxes import Mailboxes
 from simsmtp.live.served import Served
 from simsmtp.live.server_session import ServerSession
-from simsmtp.live.steps import Pause, Read, StartTls, Write
 from simsmtp.model.plan import plan_of
 
 HELLO, MAIL, RCPT = "EHLO client.example.test", "MAIL FROM:<a@a.test>", "RCPT TO:<b@b.test>"

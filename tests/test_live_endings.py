@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from simsmtp import Scenario
-from simsmtp.live.delivery import Delivered, Delivery
-from simsmtp.live.places import Place
-from simsmtp.live.thread import How
+from simsmtp.live.asyncio_client import Delivered, Delivery
+from simsmtp.live.endpoint import Endpoint
+from simsmtp.live.sender_task import How
 
 RECIPIENTS = 4
 PATIENT = {"retry_initial_s": 60.0, "expiry_s": 3600.0}
@@ -68,7 +68,7 @@ def sent_to(leaver: Leaver, client: dict[str, Any]) -> Delivered:
 
     async def run() -> Delivered:
         server = await asyncio.start_server(leaver.serve, "127.0.0.1", 0, limit=1 << 20)
-        place = Place("127.0.0.1", server.sockets[0].getsockname()[1])
+        place = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
         delivery = Delivery(scenario, place, How(timeout_s=0.3))
         try:
             sending = asyncio.create_task(delivery.run())

@@ -12,9 +12,9 @@ import pytest
 
 from simsmtp import Scenario
 from simsmtp.errors import InputError
-from simsmtp.live.delivery import Delivered, Delivery
-from simsmtp.live.places import Place
-from simsmtp.live.thread import How
+from simsmtp.live.asyncio_client import Delivered, Delivery
+from simsmtp.live.endpoint import Endpoint
+from simsmtp.live.sender_task import How
 
 TIMEOUT_S = 0.6
 LONGEST_S = 20.0
@@ -107,7 +107,7 @@ class Faulty:
 async def sent(faulty: Faulty, tables: dict[str, dict[str, Any]], **how: Any) -> Delivered | InputError:
     """Send to such a server; the run ends by itself, within the time, and leaves no task behind."""
     server = await asyncio.start_server(faulty.serve, "127.0.0.1", 0, limit=1 << 24)
-    place = Place("127.0.0.1", server.sockets[0].getsockname()[1])
+    place = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
     delivery = Delivery(Scenario.from_dict(tables), place, How(**{"timeout_s": TIMEOUT_S} | how))
     try:
         async with asyncio.timeout(LONGEST_S):
@@ -119,7 +119,7 @@ async def sent(faulty: Faulty, tables: dict[str, dict[str, Any]], **how: Any) ->
         async with asyncio.timeout(LONGEST_S):
             while faulty.open:
                 await asyncio.sleep(0.01)
-        assert all(task.done() for task in delivery._threads)
+        assert all(task.done() for task in delivery._tasks)
 
 
 def tables(connections: int, *, expiry_s: float, octets: int = 2000, **client: Any) -> dict[str, dict[str, Any]]:
@@ -240,7 +240,7 @@ def test_an_interruption_at_any_moment_ends_a_run(after_s: float) -> None:
         async def one(step: str) -> Delivered:
             faulty = Faulty(step, "silence", 10**9)
             server = await asyncio.start_server(faulty.serve, "127.0.0.1", 0)
-            place = Place("127.0.0.1", server.sockets[0].getsockname()[1])
+            place = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
             deliveries.append(delivery := Delivery(Scenario.from_dict(tables(2, expiry_s=60.0)), place, How()))
             asyncio.get_running_loop().call_later(after_s, delivery.interrupt)
             async with asyncio.timeout(LONGEST_S):
@@ -272,7 +272,7 @@ def test_nobody_listens_any_more_when_it_is_tried_again() -> None:
     async def both() -> tuple[Delivered, list[str]]:
         gone, told = Gone("EHLO", "close", 10**9), []
         gone.server = await asyncio.start_server(gone.serve, "127.0.0.1", 0)  # type: ignore[attr-defined]
-        place = Place("127.0.0.1", gone.server.sockets[0].getsockname()[1])  # type: ignore[attr-defined]
+        place = Endpoint("127.0.0.1", gone.server.sockets[0].getsockname()[1])  # type: ignore[attr-defined]
         scenario = Scenario.from_dict(tables(1, expiry_s=0.3))
         async with asyncio.timeout(LONGEST_S):
             return await Delivery(scenario, place, How(warn=told.append)).run(), told

@@ -14,15 +14,15 @@ from played_sender import PlayedSender
 
 from simsmtp import Scenario
 from simsmtp.errors import InputError
-from simsmtp.live.delivery import Delivery
+from simsmtp.live.asyncio_client import Delivery
+from simsmtp.live.asyncio_server import Listener, Terms
+from simsmtp.live.effects import Read, Write
+from simsmtp.live.endpoint import Endpoint, endpoint_in
 from simsmtp.live.lines import COMMAND_OCTETS, REPLY_OCTETS, Lines
-from simsmtp.live.listener import Listener, Terms
 from simsmtp.live.mailboxes import Mailboxes
-from simsmtp.live.places import Place, place_in
+from simsmtp.live.sender_task import How
 from simsmtp.live.served import Served
 from simsmtp.live.server_session import ServerSession
-from simsmtp.live.steps import Read, Write
-from simsmtp.live.thread import How
 from simsmtp.model.plan import plan_of
 
 SMALL = Scenario(server={"recipient_limit": 3})
@@ -209,7 +209,7 @@ def against(octets: bytes, scenario: Scenario, *, timeout_s: float = 5.0, stays:
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         async with server:
-            place = Place("127.0.0.1", server.sockets[0].getsockname()[1])
+            place = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
             return await Delivery(scenario, place, How(timeout_s=timeout_s)).run()
 
     return asyncio.run(run())
@@ -277,14 +277,14 @@ def test_a_client_that_goes_away_at_any_stage_leaves_no_session(stages: int) -> 
 
 def test_nobody_there_is_an_input_error() -> None:
     with pytest.raises(InputError, match="no connection"):
-        deliver(Scenario(), Place("127.0.0.1", 1))
+        deliver(Scenario(), Endpoint("127.0.0.1", 1))
 
 
 @pytest.mark.parametrize("text", ["mx.example.com:25", "192.0.2.1:25", "0.0.0.0:25", "[2001:db8::1]:25", "[::]:25"])
 def test_other_machines_are_refused_unless_named_in_full(text: str) -> None:
     with pytest.raises(InputError, match=r"this machine only.*--allow-remote"):
-        place_in(text, key="HOST:PORT")
+        endpoint_in(text, key="HOST:PORT")
     host = text.rpartition(":")[0].strip("[]")
-    assert place_in(text, key="HOST:PORT", allow_remote=host).host == host
+    assert endpoint_in(text, key="HOST:PORT", allow_remote=host).host == host
     with pytest.raises(InputError):
-        place_in(text, key="HOST:PORT", allow_remote="example.com")
+        endpoint_in(text, key="HOST:PORT", allow_remote="example.com")

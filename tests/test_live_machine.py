@@ -16,7 +16,7 @@ from played_sender import PlayedSender
 
 from simsmtp import Scenario
 from simsmtp.live.client_session import ClientSession
-from simsmtp.live.steps import Connect, Poll, Read, Write
+from simsmtp.live.effects import Connect, Poll, Read, Write
 
 CODES = st.sampled_from([250, 250, 250, 250, 251, 354, 354, 421, 450, 451, 452, 550, 552, 554])
 MOST_CONNECTIONS = 20

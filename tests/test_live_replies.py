@@ -13,10 +13,10 @@ from test_live_hostile import against
 
 from simsmtp import Scenario
 from simsmtp.errors import InputError
-from simsmtp.live.delivery import Delivery
-from simsmtp.live.places import Place
+from simsmtp.live.asyncio_client import Delivery
+from simsmtp.live.endpoint import Endpoint
 from simsmtp.live.replies import MOST_LINES, Replies
-from simsmtp.live.thread import How
+from simsmtp.live.sender_task import How
 
 NO_REPLY, BARE, ENDLESS = "a line that is no reply", "a reply with a bare CR, LF or NUL", "a reply line without end"
 # What is told as soon as these octets are there, though no line has ended.
@@ -167,7 +167,7 @@ def test_a_surplus_reply_on_a_real_connection_is_told_at_once() -> None:
     async def both() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         scenario = Scenario(workload={"recipients_per_message": 3}, client={"window_recipients": 1})
-        delivery = Delivery(scenario, Place(*server.sockets[0].getsockname()[:2]), How(warn=told.append))
+        delivery = Delivery(scenario, Endpoint(*server.sockets[0].getsockname()[:2]), How(warn=told.append))
         running = asyncio.create_task(delivery.run())
         async with asyncio.timeout(10):
             while not told:

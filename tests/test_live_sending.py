@@ -17,14 +17,14 @@ from played_sender import PlayedSender
 from simsmtp import Scenario
 from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
+from simsmtp.live.asyncio_client import Delivered, Delivery
+from simsmtp.live.asyncio_server import Listener, Terms
 from simsmtp.live.client_session import ClientSession
-from simsmtp.live.delivery import Delivered, Delivery
-from simsmtp.live.listener import Listener, Terms
+from simsmtp.live.effects import Close
+from simsmtp.live.endpoint import Endpoint, endpoint_in, reason_of
 from simsmtp.live.mailboxes import Mailboxes
-from simsmtp.live.places import Place, place_in, reason_of
+from simsmtp.live.sender_task import How
 from simsmtp.live.served import Served, ServedRow
-from simsmtp.live.steps import Close
-from simsmtp.live.thread import How
 from simsmtp.live.wire import Wire
 from simsmtp.rows.records import Output
 
@@ -143,7 +143,7 @@ def test_several_destinations_get_their_own_and_no_more() -> None:
 def test_a_destination_that_is_gone_is_tried_again_once_others_have_mail() -> None:
     """Nobody would know the ledger if the run ended by it; before anybody has mail it is a wrong place."""
     one = scenario(9, client={"expiry_s": 0.3, "retry_initial_s": 0.1}, **TWO)
-    nobody = Place("127.0.0.1", 1)
+    nobody = Endpoint("127.0.0.1", 1)
 
     async def run() -> Delivered:
         async with Listener(scenario(1), LOOPBACK, Terms()) as big:
@@ -300,7 +300,7 @@ def test_why_there_is_no_connection_is_said_in_words(error: OSError, words: str)
 
 @pytest.mark.parametrize("text", ["[::1]:25", "127.0.0.1:0", "localhost:65535", "LOCALHOST:1", "127.9.9.9:25"])
 def test_this_machine_has_many_names(text: str) -> None:
-    place = place_in(text, key="HOST:PORT")
+    place = endpoint_in(text, key="HOST:PORT")
     assert str(place) == text
 
 
@@ -313,7 +313,7 @@ NO_PLACES = [
 @pytest.mark.parametrize("text", NO_PLACES)
 def test_what_is_no_place_is_an_input_error(text: str) -> None:
     with pytest.raises(InputError, match="not a place"):
-        place_in(text, key="HOST:PORT")
+        endpoint_in(text, key="HOST:PORT")
 
 
 def test_a_wire_that_is_gone_takes_what_is_asked_of_it() -> None:
@@ -372,7 +372,7 @@ def test_a_session_that_has_ended_hears_and_says_no_more() -> None:
 
 def test_nobody_there_is_told_by_name() -> None:
     with pytest.raises(InputError, match=r"no connection: nobody listens there.*127\.0\.0\.1:1"):
-        deliver(Scenario(), Place("127.0.0.1", 1))
+        deliver(Scenario(), Endpoint("127.0.0.1", 1))
 
 
 def test_a_tarpit_makes_a_client_on_a_socket_wait() -> None:

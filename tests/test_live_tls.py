@@ -17,11 +17,11 @@ from live_pair import LOOPBACK, ledger, pair
 from simsmtp import Scenario
 from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
+from simsmtp.live.asyncio_client import Delivery
+from simsmtp.live.asyncio_server import Listener, Terms
 from simsmtp.live.certificates import client_context, server_context
-from simsmtp.live.delivery import Delivery
-from simsmtp.live.listener import Listener, Terms
-from simsmtp.live.places import Place
-from simsmtp.live.thread import How
+from simsmtp.live.endpoint import Endpoint
+from simsmtp.live.sender_task import How
 
 FOLDER = Path(__file__).parent / "certificates"
 LOCALHOST, STRANGER = FOLDER / "localhost.pem", FOLDER / "stranger.pem"
@@ -71,7 +71,7 @@ def test_the_standard_library_speaks_to_the_server_encrypted(host: str) -> None:
     if host == "::1" and not _has_ipv6():
         pytest.skip("no IPv6 on this machine")
 
-    def speak(place: Place) -> dict[str, tuple[int, bytes]]:
+    def speak(place: Endpoint) -> dict[str, tuple[int, bytes]]:
         context = ssl.create_default_context(cafile=LOCALHOST)
         with smtplib.SMTP(place.host, place.port, timeout=10) as client:
             client.starttls(context=context)
@@ -80,7 +80,7 @@ def test_the_standard_library_speaks_to_the_server_encrypted(host: str) -> None:
             return client.sendmail("a@a.test", ["r@b.test", "x1@b.test"], "one\r\n.\r\ntwo")
 
     async def both() -> tuple[dict[str, tuple[int, bytes]], Listener]:
-        async with Listener(ENCRYPTED, Place(host, 0), terms()) as listener:
+        async with Listener(ENCRYPTED, Endpoint(host, 0), terms()) as listener:
             refused = await asyncio.to_thread(speak, listener.place)
             return refused, listener
 
@@ -94,7 +94,7 @@ def test_mail_goes_over_ipv6() -> None:
         pytest.skip("no IPv6 on this machine")
 
     async def both() -> int:
-        async with Listener(Scenario(), Place("::1", 0), Terms()) as listener:
+        async with Listener(Scenario(), Endpoint("::1", 0), Terms()) as listener:
             await Delivery(Scenario(), listener.place, How(timeout_s=10)).run()
             return listener.served.accepted.total()
 

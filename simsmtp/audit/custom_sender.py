@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from simsmtp.files import replace_files
-from simsmtp.live.places import Place
+from simsmtp.live.endpoint import Endpoint
 from simsmtp.mailers.programs import run
 
 
@@ -32,7 +32,7 @@ class Yours:
         self._folder, self._say, self._command = folder, say, command
         self._waited_for: set[str] = set()
 
-    def start(self, place: Place, work: Path) -> None:
+    def start(self, place: Endpoint, work: Path) -> None:
         """Nothing to start."""
         del work
         self._place = place

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from simsmtp.live.places import Place
+from simsmtp.live.endpoint import Endpoint
 from simsmtp.mailers.namespaces import own_world
 from simsmtp.mailers.programs import Found, need_root, run
 
@@ -48,7 +48,7 @@ class Exim:
         self._exim = found.program("exim4", "exim", package="exim4-daemon-light")
         self.version = ""
 
-    def start(self, place: Place, work: Path) -> None:
+    def start(self, place: Endpoint, work: Path) -> None:
         """Write its configuration."""
         self._work = work
         binary = work / "exim4"

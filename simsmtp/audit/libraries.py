@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from simsmtp.errors import InputError
-from simsmtp.live.places import Place
+from simsmtp.live.endpoint import Endpoint
 from simsmtp.mailers.programs import Found, run
 
 _TIMEOUT_S = 60.0
@@ -22,7 +22,7 @@ class _Library:
 
     keeps_queue = False
 
-    def start(self, place: Place, work: Path) -> None:
+    def start(self, place: Endpoint, work: Path) -> None:
         del work
         self._place = place
 

@@ -18,7 +18,7 @@ from simsmtp.audit.sender import Sender
 from simsmtp.audit.sendmail import Sendmail
 from simsmtp.audit.trial import Row, tried
 from simsmtp.errors import InputError
-from simsmtp.live.places import Place
+from simsmtp.live.endpoint import Endpoint
 from simsmtp.mailers.programs import Found, need_package
 
 
@@ -58,7 +58,7 @@ def audited(
     *,
     timeout_s: float,
     done: Callable[[Row], object],
-    place: Place | None = None,
+    place: Endpoint | None = None,
     parallel: int = 1,
 ) -> list[Row]:
     """Run a sender through cells.
@@ -73,7 +73,7 @@ def audited(
         Longest time for one cell.
     done : callable
         Is given each row as it is finished.
-    place : Place, optional
+    place : Endpoint, optional
         Where to listen, which only one cell can do at a time; by default a free port of this machine for every cell.
     parallel : int
         Cells at once: most of a cell's time is waiting.
@@ -86,14 +86,14 @@ async def _audited(
     cells: Sequence[Cell],
     timeout_s: float,
     done: Callable[[Row], object],
-    place: Place | None,
+    place: Endpoint | None,
     parallel: int,
 ) -> list[Row]:
     turns = asyncio.Semaphore(parallel)
 
     async def one(cell: Cell) -> Row:
         async with turns:
-            row = await tried(make(), cell, place or Place("127.0.0.1", 0), timeout_s=timeout_s)
+            row = await tried(make(), cell, place or Endpoint("127.0.0.1", 0), timeout_s=timeout_s)
             done(row)
             return row
 

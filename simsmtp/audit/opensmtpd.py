@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simsmtp.errors import InputError
-from simsmtp.live.places import Place
+from simsmtp.live.endpoint import Endpoint
 from simsmtp.mailers.namespaces import own_world
 from simsmtp.mailers.programs import Found, ahead, need_root, run
 
@@ -41,7 +41,7 @@ class OpenSmtpd:
         self.version = ""
         self._daemon: subprocess.Popen[bytes] | None = None
 
-    def start(self, place: Place, work: Path) -> None:
+    def start(self, place: Endpoint, work: Path) -> None:
         """Write its configuration and start it."""
         self._work = work
         with socket.socket() as one:

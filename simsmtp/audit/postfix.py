@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from simsmtp.live.places import Place
+from simsmtp.live.endpoint import Endpoint
 from simsmtp.mailers.postfix_instance import new_instance
 from simsmtp.mailers.programs import Found, need_root, run
 
@@ -37,7 +37,7 @@ class Postfix:
         self._batch = batch
         self.version = run([found.program("postconf", package="postfix"), "-d", "-h", "mail_version"]).strip()
 
-    def start(self, place: Place, work: Path) -> None:
+    def start(self, place: Endpoint, work: Path) -> None:
         """Write its configuration and start it."""
         self._conf = new_instance(work, _MAIN.format(place=place, batch=self._batch))
         run([self._postfix, "-c", str(self._conf), "start"])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from simsmtp.live.places import Place
+from simsmtp.live.endpoint import Endpoint
 
 
 class Sender(Protocol):
@@ -24,7 +24,7 @@ class Sender(Protocol):
     version: str
     keeps_queue: bool
 
-    def start(self, place: Place, work: Path) -> None:
+    def start(self, place: Endpoint, work: Path) -> None:
         """Make it ready to send to a place, with its files in a folder of its own."""
 
     def submit(self, sender: str, recipients: Sequence[str], text: str) -> set[str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simsmtp.errors import InputError
-from simsmtp.live.places import Place
+from simsmtp.live.endpoint import Endpoint
 from simsmtp.mailers.namespaces import own_world
 from simsmtp.mailers.programs import Found, need_root, run
 
@@ -53,7 +53,7 @@ class Sendmail:
         self._macros = macros.parent.parent
         self._m4 = found.program("m4", package="m4")
 
-    def start(self, place: Place, work: Path) -> None:
+    def start(self, place: Endpoint, work: Path) -> None:
         """Write its configuration."""
         self._work = work
         self._world = own_world(work, {}, folder=self._folder)

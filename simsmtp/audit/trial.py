@@ -16,8 +16,8 @@ from simsmtp.audit.cells import Cell
 from simsmtp.audit.dsn import failed_recipients
 from simsmtp.audit.judgement import Seen, Verdict, counts, judged
 from simsmtp.audit.sender import Sender
-from simsmtp.live.listener import Listener, Terms
-from simsmtp.live.places import Place
+from simsmtp.live.asyncio_server import Listener, Terms
+from simsmtp.live.endpoint import Endpoint
 from simsmtp.live.served import ServedRow
 
 TEXT = "From: <{sender}>\r\nSubject: audit\r\nMessage-ID: <{name}@orig.example.test>\r\n\r\nHello.\r\n"
@@ -114,7 +114,7 @@ class _Account:
         return {who: Seen(accepted[who], who in self.failed, who in queued, tuple(codes[who])) for who in self.known}
 
 
-async def tried(sender: Sender, cell: Cell, place: Place, *, timeout_s: float) -> Row:
+async def tried(sender: Sender, cell: Cell, place: Endpoint, *, timeout_s: float) -> Row:
     """Run a cell to its end, or as long as is allowed.
 
     Parameters
@@ -123,7 +123,7 @@ async def tried(sender: Sender, cell: Cell, place: Place, *, timeout_s: float) -
         Not started yet.
     cell : Cell
         What to try.
-    place : Place
+    place : Endpoint
         Where to listen; port 0 takes any.
     timeout_s : float
         How long to wait for the last recipient.
@@ -154,7 +154,7 @@ async def tried(sender: Sender, cell: Cell, place: Place, *, timeout_s: float) -
 
 
 @asynccontextmanager
-async def _started(sender: Sender, place: Place) -> AsyncIterator[None]:
+async def _started(sender: Sender, place: Endpoint) -> AsyncIterator[None]:
     with tempfile.TemporaryDirectory(prefix="simsmtp-audit-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # mail programs give up their rights
         starting = asyncio.ensure_future(asyncio.to_thread(sender.start, place, Path(folder)))

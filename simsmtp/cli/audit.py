@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from simsmtp.audit.journal import Kept
     from simsmtp.audit.sender import Sender
     from simsmtp.audit.trial import Row
-    from simsmtp.live.places import Place
+    from simsmtp.live.endpoint import Endpoint
 
     Senders = dict[str, Callable[[], Sender]]
 
@@ -53,7 +53,7 @@ Exit codes: 0 unaffected; 2 bad input; 3 affected, or worse than the baseline; 4
 class Manner(NamedTuple):
     """How to go through the cells."""
 
-    place: Place | None
+    place: Endpoint | None
     timeout_s: float
     parallel: int
     quiet: bool
@@ -112,7 +112,7 @@ def audit(
     from simsmtp.audit.custom_sender import Yours  # noqa: PLC0415
     from simsmtp.audit.journal import Kept  # noqa: PLC0415
     from simsmtp.audit.table import LEGEND, markdown  # noqa: PLC0415
-    from simsmtp.live.places import place_in  # noqa: PLC0415
+    from simsmtp.live.endpoint import endpoint_in  # noqa: PLC0415
     from simsmtp.output.writable import require_writable  # noqa: PLC0415
 
     if baseline and not baseline.exists():
@@ -129,7 +129,7 @@ def audit(
     kept = Kept(output)
     if listen:
         _refuse(senders, "--listen", "it without SENDER")
-        place: Place | None = place_in(listen, key="--listen", allow_remote=allow_remote)
+        place: Endpoint | None = endpoint_in(listen, key="--listen", allow_remote=allow_remote)
         yours = Yours(output or Path("audit"), lambda text: click.echo(text, err=True), _words(command))
         chosen: Senders = {yours.name: lambda: yours}
     else:

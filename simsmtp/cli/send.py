@@ -13,8 +13,8 @@ from simsmtp.cli.seconds import Seconds
 from simsmtp.errors import InputError
 
 if TYPE_CHECKING:
-    from simsmtp.live.delivery import Delivered, Delivery
-    from simsmtp.live.places import Place
+    from simsmtp.live.asyncio_client import Delivered, Delivery
+    from simsmtp.live.endpoint import Endpoint
     from simsmtp.model.scenario import Scenario
     from simsmtp.peers.accounting import Accounts
     from simsmtp.rows.records import Output
@@ -87,9 +87,9 @@ def send(
     import asyncio  # noqa: PLC0415
 
     from simsmtp.cli.live_case import LiveCounter, case_of, write_rows  # noqa: PLC0415
+    from simsmtp.live.asyncio_client import Delivery  # noqa: PLC0415
     from simsmtp.live.certificates import client_context  # noqa: PLC0415
-    from simsmtp.live.delivery import Delivery  # noqa: PLC0415
-    from simsmtp.live.thread import How  # noqa: PLC0415
+    from simsmtp.live.sender_task import How  # noqa: PLC0415
     from simsmtp.output.writable import require_writable  # noqa: PLC0415
     from simsmtp.rows.records import RecipientRow  # noqa: PLC0415
     from simsmtp.running.user_strategies import load_strategies  # noqa: PLC0415
@@ -131,11 +131,11 @@ async def _until_stopped(delivery: Delivery) -> Delivered:
         return await delivery.run()
 
 
-def _places_and_file(given: tuple[str, ...], allow_remote: str | None) -> tuple[dict[str, Place], Path | None]:
+def _places_and_file(given: tuple[str, ...], allow_remote: str | None) -> tuple[dict[str, Endpoint], Path | None]:
     """Tell servers, by the names of their destinations, from the file behind them, if there is one."""
-    from simsmtp.live.places import place_in  # noqa: PLC0415
+    from simsmtp.live.endpoint import endpoint_in  # noqa: PLC0415
 
-    places: dict[str, Place] = {}
+    places: dict[str, Endpoint] = {}
     *others, last = given
     is_file = bool(others) and ("=" not in last or Path(last).exists())
     for text in others if is_file else given:
@@ -147,7 +147,7 @@ def _places_and_file(given: tuple[str, ...], allow_remote: str | None) -> tuple[
                 given=text,
                 allowed="one place for each destination, and one FILE after them",
             )
-        places[name] = place_in(place, key="HOST:PORT", allow_remote=allow_remote)
+        places[name] = endpoint_in(place, key="HOST:PORT", allow_remote=allow_remote)
     return places, Path(last) if is_file else None
 
 

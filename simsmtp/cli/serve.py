@@ -13,7 +13,7 @@ from simsmtp.cli.seconds import Seconds
 
 if TYPE_CHECKING:
     from simsmtp.cli.live_case import LiveCounter, RowFile
-    from simsmtp.live.listener import Listener
+    from simsmtp.live.asyncio_server import Listener
     from simsmtp.live.served import Served
 
 _HELP = """Listen for SMTP clients and answer them as a scenario's server would.
@@ -81,12 +81,12 @@ def serve(
     import asyncio  # noqa: PLC0415
 
     from simsmtp.cli.live_case import LiveCounter, RowFile, case_of, only_destination  # noqa: PLC0415
+    from simsmtp.live.asyncio_server import Listener, Terms  # noqa: PLC0415
     from simsmtp.live.certificates import server_context  # noqa: PLC0415
-    from simsmtp.live.listener import Listener, Terms  # noqa: PLC0415
-    from simsmtp.live.places import place_in  # noqa: PLC0415
+    from simsmtp.live.endpoint import endpoint_in  # noqa: PLC0415
     from simsmtp.live.served import ServedRow  # noqa: PLC0415
 
-    place = place_in(listen, key="--listen", allow_remote=allow_remote)
+    place = endpoint_in(listen, key="--listen", allow_remote=allow_remote)
     wanted = (*([f"server.preset={preset}"] if preset else []), *settings)
     listed, own_seed = case_of(file, wanted, point)
     scenario = only_destination(listed, destination)

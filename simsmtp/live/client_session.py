@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from simsmtp.live.dialogue import Dialogue
+from simsmtp.live.effects import Close, Connect, Pause, Poll, Read, StartTls, Steps, Write
 from simsmtp.live.encoding import Encoder, Written, plain
 from simsmtp.live.replies import Replies, ServerReply, shown
-from simsmtp.live.steps import Close, Connect, Pause, Poll, Read, StartTls, Steps, Write
 from simsmtp.peers.accounting import Message
 from simsmtp.peers.flight import NOBODY, Command, ReplyRecord, Stops
 from simsmtp.protocol.capabilities import NOTHING_OFFERED, Capabilities, parse_ehlo

@@ -20,7 +20,7 @@ class ServedRow(NamedTuple):
     sender, recipient : str
         Addresses as the client wrote them.
     position : int
-        Place among the RCPT commands of the transaction, from 0.
+        Endpoint among the RCPT commands of the transaction, from 0.
     code, status : int
         The reply, see `simsmtp.protocol.replies.Reply`.
     final_code : int

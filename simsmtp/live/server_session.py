@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 
 from simsmtp.live.command_line import ENDS_SESSION, Complaint, Said, said_in, spoken_complaint
+from simsmtp.live.effects import Effect, Pause, Read, StartTls, Steps, Write
 from simsmtp.live.envelope import Envelope
 from simsmtp.live.incoming import IncomingChunk, IncomingText
 from simsmtp.live.lines import COMMAND_OCTETS, Line, Lines, bare_at
 from simsmtp.live.mailboxes import Mailboxes, domain_of
 from simsmtp.live.served import Served
-from simsmtp.live.steps import Pause, Read, StartTls, Step, Steps, Write
 from simsmtp.model.plan import ServerPlan
 from simsmtp.policies.recipients import after_rcpt, is_greylisted, rcpt_answer
 from simsmtp.policies.reply_policy import new_standing
@@ -128,7 +128,7 @@ class ServerSession:
 
     # -- input ----------------------------------------------------------------------------------------------
 
-    def _next_line(self) -> Generator[Step, None, Line | None]:
+    def _next_line(self) -> Generator[Effect, None, Line | None]:
         while (line := self._lines.next_line()) is None:
             if bare_at(begun := self._lines.begun, is_whole=False) >= 0:  # told now: its CRLF may never come
                 self._lines.clear()
@@ -137,7 +137,7 @@ class ServerSession:
                 return None
         return line
 
-    def _more(self) -> Generator[Step, None, bool]:
+    def _more(self) -> Generator[Effect, None, bool]:
         """Flush and wait for input (RFC 2920 section 3.2); False if there will be none."""
         yield from self._flush()
         self._is_fed = False
@@ -290,7 +290,7 @@ class ServerSession:
         self._file(self._plan.spoken[answer].code)
         yield from self._conclude(Verb.TEXT, answer)
 
-    def _skip(self, octets: int) -> Generator[Step, None, bool]:
+    def _skip(self, octets: int) -> Generator[Effect, None, bool]:
         """Take in a chunk without looking at it; False if it never ended."""
         chunk = IncomingChunk(octets)
         while not chunk.has_ended:

@@ -10,11 +10,11 @@ from typing import NamedTuple
 from simsmtp.errors import InputError
 from simsmtp.live.client_session import ClientSession
 from simsmtp.live.dialogue import Dialogue
+from simsmtp.live.effects import Steps, Until
 from simsmtp.live.encoding import Encoder
-from simsmtp.live.places import Place
+from simsmtp.live.endpoint import Endpoint
 from simsmtp.live.route import Route
-from simsmtp.live.steps import Steps, Until
-from simsmtp.live.thread import NO_CONNECTION, How, Thread
+from simsmtp.live.sender_task import NO_CONNECTION, How, SenderTask
 from simsmtp.model.plan import Plan, plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.peers.accounting import Accounts
@@ -35,14 +35,14 @@ class Delivered(NamedTuple):
 
 
 class Delivery:
-    """One run of a scenario against real servers: the clock of its sender, which goes through each thread of steps.
+    """One run of a scenario against real servers: the clock of its sender, with a task for each thread of steps.
 
     Parameters
     ----------
     scenario : Scenario
         `workload` and `client` are obeyed, of `network` only `replies_per_read`; what a server offers is asked of the
         server. ``horizon_s`` ends the run in real time.
-    places : Place or mapping of str to Place
+    places : Endpoint or mapping of str to Endpoint
         The server; where the scenario lists destinations, one for each by name.
     how : How
         Everything else.
@@ -60,7 +60,7 @@ class Delivery:
         There are not just as many places as destinations.
     """
 
-    def __init__(self, scenario: Scenario, places: Place | Mapping[str, Place], how: How) -> None:
+    def __init__(self, scenario: Scenario, places: Endpoint | Mapping[str, Endpoint], how: How) -> None:
         self.how = how
         self.faults: list[str] = []
         plan = plan_of(scenario)
@@ -76,7 +76,7 @@ class Delivery:
         self._strategy, self._horizon_s = strategy_of(plan.client.settle), scenario.horizon_s
         self.changed = asyncio.Event()
         self._is_stopped = self._was_interrupted = False
-        self._threads: dict[asyncio.Task[None], Thread] = {}
+        self._tasks: dict[asyncio.Task[None], SenderTask] = {}
         self._told: set[str] = set()
 
     def interrupt(self) -> None:
@@ -102,7 +102,7 @@ class Delivery:
                     self.changed.clear()
                     self._raise_failures()
             finally:
-                await self._end_threads()
+                await self._end_tasks()
         output = Output(
             self.accounts.responses(),
             self.accounts.rows.finish(),
@@ -125,12 +125,12 @@ class Delivery:
 
     def start(self, steps: Steps) -> None:
         """Begin to go through steps, beside whatever else goes on."""
-        thread = Thread(self)
-        task = asyncio.get_running_loop().create_task(thread.go(steps))
-        self._threads[task] = thread
+        one = SenderTask(self)
+        task = asyncio.get_running_loop().create_task(one.go(steps))
+        self._tasks[task] = one
         task.add_done_callback(lambda _: self.changed.set())
 
-    # -- what its threads ask -------------------------------------------------------------------------------
+    # -- what its tasks ask ---------------------------------------------------------------------------------
 
     def close(self, session: ClientSession) -> None:
         """File a session, and tell its fault at once if none of its kind was told before: retries may take days."""
@@ -168,29 +168,27 @@ class Delivery:
     @property
     def _is_over(self) -> bool:
         """Whether nothing is left to wait for: connections that only wait to be tried again do not count."""
-        return not self._threads or (
-            self._sender.is_finished and all(thread.is_resting for thread in self._threads.values())
-        )
+        return not self._tasks or (self._sender.is_finished and all(one.is_resting for one in self._tasks.values()))
 
     def _stop(self) -> None:
         self._is_stopped = True
         self.changed.set()
 
     def _raise_failures(self) -> None:
-        for task in [task for task in self._threads if task.done()]:
-            del self._threads[task]
+        for task in [task for task in self._tasks if task.done()]:
+            del self._tasks[task]
             task.result()
 
-    async def _end_threads(self) -> None:
-        for task in self._threads:
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._threads, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-def _places_for(plan: Plan, places: Place | Mapping[str, Place]) -> dict[str, Place]:
+def _places_for(plan: Plan, places: Endpoint | Mapping[str, Endpoint]) -> dict[str, Endpoint]:
     """Return the place of each destination by name."""
     names = [one.name for one in plan.destinations]
-    given = {"": places} if isinstance(places, Place) else dict(places)
+    given = {"": places} if isinstance(places, Endpoint) else dict(places)
     if names != [""] and given.keys() != set(names):
         raise InputError(
             "the scenario has several destinations, and each needs a place of its own",

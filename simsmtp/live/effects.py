@@ -57,5 +57,5 @@ class StartTls(NamedTuple):
     """Begin the TLS handshake now (RFC 3207 section 4)."""
 
 
-Step = Connect | Close | Write | Read | Poll | Pause | Until | StartTls
-Steps = Generator[Step, None, None]
+Effect = Connect | Close | Write | Read | Poll | Pause | Until | StartTls
+Steps = Generator[Effect, None, None]

@@ -11,7 +11,7 @@ from simsmtp.errors import InputError
 _MOST_DIGITS = 5
 
 
-class Place(NamedTuple):
+class Endpoint(NamedTuple):
     """Where to listen or to connect."""
 
     host: str
@@ -21,7 +21,7 @@ class Place(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def place_in(text: str, *, key: str, allow_remote: str | None = None) -> Place:
+def endpoint_in(text: str, *, key: str, allow_remote: str | None = None) -> Endpoint:
     """Read HOST:PORT and see to it that the host may be used.
 
     Parameters
@@ -50,7 +50,7 @@ def place_in(text: str, *, key: str, allow_remote: str | None = None) -> Place:
             given=text,
             allowed=f"127.0.0.1, [::1] or localhost; another host that is yours with --allow-remote {host}",
         )
-    return Place(host, int(port))
+    return Endpoint(host, int(port))
 
 
 def _may_be_host(host: str) -> bool:

@@ -10,8 +10,8 @@ from typing import NamedTuple, Protocol
 from simsmtp.live.certificates import client_context
 from simsmtp.live.client_session import ClientSession
 from simsmtp.live.dialogue import Dialogue
-from simsmtp.live.places import Place, reason_of
-from simsmtp.live.steps import Close, Connect, Pause, Poll, Read, StartTls, Step, Steps, Until, Write
+from simsmtp.live.effects import Close, Connect, Effect, Pause, Poll, Read, StartTls, Steps, Until, Write
+from simsmtp.live.endpoint import Endpoint, reason_of
 from simsmtp.live.wire import Wire
 from simsmtp.peers.accounting import Accounts
 
@@ -55,7 +55,7 @@ class Driver(Protocol):
     """What a thread needs of the run that it belongs to."""
 
     how: How
-    places: dict[str, Place]
+    places: dict[str, Endpoint]
     dialogue: Dialogue | None
     accounts: Accounts
     changed: asyncio.Event
@@ -70,7 +70,7 @@ class Driver(Protocol):
         ...
 
 
-class Thread:
+class SenderTask:
     """One thread of the sender's steps, with the connection that it is at: a session ends before the next begins.
 
     Parameters
@@ -100,7 +100,7 @@ class Thread:
             steps.close()
             self._close()
 
-    async def _do(self, step: Step) -> None:
+    async def _do(self, step: Effect) -> None:
         match step, self._session, self._wire:
             case Until(ns), _, wire:
                 await self._rest((ns - self._delivery.now) / 1e9, is_idle=wire is None)

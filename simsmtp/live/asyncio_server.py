@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from simsmtp.errors import InputError
+from simsmtp.live.effects import Pause, Read, StartTls, Write
+from simsmtp.live.endpoint import Endpoint, reason_of
 from simsmtp.live.mailboxes import Mailboxes
-from simsmtp.live.places import Place, reason_of
 from simsmtp.live.served import Served, ServedRow
 from simsmtp.live.server_session import ServerSession
-from simsmtp.live.steps import Pause, Read, StartTls, Write
 from simsmtp.live.wire import Wire
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
@@ -65,7 +65,7 @@ class Listener:
     ----------
     scenario : Scenario
         Its `server` table is obeyed, except for service times and workers: this server takes the time it takes.
-    place : Place
+    place : Endpoint
         Where to listen; port 0 lets the system choose one.
     terms : Terms
         Everything else.
@@ -74,7 +74,7 @@ class Listener:
     ----------
     served : Served
         Its account.
-    place : Place
+    place : Endpoint
         Where it listens.
     sessions : int
         Sessions open now.
@@ -89,7 +89,7 @@ class Listener:
         On entering: the place cannot be listened at.
     """
 
-    def __init__(self, scenario: Scenario, place: Place, terms: Terms) -> None:
+    def __init__(self, scenario: Scenario, place: Endpoint, terms: Terms) -> None:
         if scenario.destinations:
             raise InputError("one server listens", key="destinations", allowed="a scenario with [server]")
         self.served = Served(terms.enter)
@@ -121,7 +121,7 @@ class Listener:
         except OSError as error:
             raise InputError(f"cannot listen: {reason_of(error)}", key="--listen", given=str(self.place)) from None
         name = self._server.sockets[0].getsockname()
-        self.place = Place(self.place.host, name[1])
+        self.place = Endpoint(self.place.host, name[1])
         return self
 
     async def __aexit__(self, kind: object, *_: object) -> None:
