@@ -48,7 +48,7 @@ def ledgers(cases):
 
 def dialogue(scenario, connections=0):
     """Print what the peers say, when, and what the sender concludes."""
-    output = run_replication(scenario, seed=0, replication=0, engine="reference", dialogue=True)
+    output = run_replication(plan_of(scenario), seed=0, replication=0, engine="reference", dialogue=True)
     workload = scenario.workload
     style = Style(AddressBook(workload.address_chars, workload.domains), 2, scenario.client.strategy)
     print("\n".join(transcript(output, plan_of(scenario), style, connections=connections)))

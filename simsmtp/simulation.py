@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simsmtp.engines import ENGINES, run_replication
+from simsmtp.engines import ENGINES, choose_engine, expected_recipients, run_replication
 from simsmtp.engines.repeated import run_here
 from simsmtp.errors import InputError
 from simsmtp.model.numbers import counted, number_text
+from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.rows.records import Output, Responses
 from simsmtp.rows.responses import COLUMNS
@@ -227,9 +228,11 @@ def simulate(
 def _run(
     scenario: Scenario, seed: int, count: int, engine: str, *, recipients: bool, check: bool = False
 ) -> Iterator[Output]:
+    plan = plan_of(scenario)
+    choice = choose_engine(plan, engine, at_stake=count * expected_recipients(plan.workload))
     for replication in range(count):
         yield run_here(
-            run_replication, scenario, seed=seed, replication=replication, engine=engine, recipients=recipients,
+            run_replication, plan, seed=seed, replication=replication, engine=choice, recipients=recipients,
             check=check and replication == 0,
         )  # fmt: skip
 

@@ -11,7 +11,9 @@ from study_files import written
 
 from simsmtp import engines
 from simsmtp.capacity.capacity import Capacity, plan_capacity
-from simsmtp.model.scenario import Scenario
+from simsmtp.engines import Choice
+from simsmtp.model.plan import Plan
+from simsmtp.randomness.distributions import Sampler, sample
 from simsmtp.rows.records import Output
 from simsmtp.rows.responses import RESPONSES
 
@@ -58,24 +60,21 @@ class Queue:
         self.interrupt_after: int | None = None
         self.delivered_per_s: Callable[[float], float] = lambda _: 20_000 / 1800
 
-    def __call__(self, scenario: Scenario, *, seed: int, replication: int, engine: str) -> Output:
+    def __call__(self, plan: Plan, *, seed: int, replication: int, engine: Choice) -> Output:
         if self.calls == self.interrupt_after:
             raise KeyboardInterrupt
         self.calls += 1
-        client = scenario.client
-        room = MU * (client.connections or 1) / 2 * min(1.0, client.batch_size / 10) - _rate(scenario)
+        rate = 1e9 / mean_of_exponential(plan.workload.interarrival)
+        room = MU * plan.destinations[0].connections / 2 * min(1.0, plan.client.batch_size / 10) - rate
         noise = 1 + 0.002 * math.sin(12.9898 * (seed + 1) + 78.233 * replication)
         late = math.log(100) / max(room, 0.01) * noise
         given = dict.fromkeys((one.name for one in RESPONSES), 0) | {"recipients": 20_000, "rcpt_commands": 20_000}
         given |= {"delay_p50_s": late / 6.6, "delay_p95_s": late / 1.5, "delay_p99_s": late}
-        return Output(given | {"makespan_s": 1800.0, "delivered_per_s": self.delivered_per_s(_rate(scenario))}, [], [])
+        return Output(given | {"makespan_s": 1800.0, "delivered_per_s": self.delivered_per_s(rate)}, [], [])
 
 
-def _rate(scenario: Scenario) -> float:
-    arrivals = scenario.workload.arrivals
-    assert arrivals is not None
-    assert not isinstance(arrivals, str)
-    return arrivals.rate_per_s
+def mean_of_exponential(sampler: Sampler) -> float:
+    return sample(sampler, 1 - math.exp(-1))
 
 
 @pytest.fixture

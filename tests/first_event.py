@@ -164,8 +164,8 @@ class _Runs:
             event.callbacks.append(lambda _: log.happened.append(name))
             return event
 
-        with mock.patch.object(Clock, "at", noted), mock.patch.object(reference, "plan_of", return_value=plan):
-            output = reference.run(self._scenario, **self._key, recipients=True)
+        with mock.patch.object(Clock, "at", noted):
+            output = reference.run(plan, **self._key, recipients=True)
         return log, State(log.to_come(), output)
 
     def _theirs(self, horizon_ns: int) -> State:
@@ -178,13 +178,13 @@ class _Runs:
             return worlds[0]
 
         with mock.patch.object(compiled, "world_of", cut_off):
-            output = compiled.run(self._scenario, **self._key, recipients=True)
+            output = compiled.run(self.plan, **self._key, recipients=True)
         events = worlds[0]["events"][: int(worlds[0]["run"]["events"][0])].tolist()
         return State(sorted(_unpacked(at_ns, who) for at_ns, who, _ in events), output)
 
     def dialogue(self) -> list[DialogueRow]:
         """Return what is said, as the reference engine has it."""
-        return run_replication(self._scenario, **self._key, engine="reference", dialogue=True).dialogue
+        return run_replication(self.plan, **self._key, engine="reference", dialogue=True).dialogue
 
 
 def _unpacked(at_ns: int, who: int) -> Event:

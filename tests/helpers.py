@@ -9,6 +9,7 @@ from itertools import pairwise
 from hypothesis import settings
 
 from simsmtp.engines import run_replication
+from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.protocol.commands import Verb
 from simsmtp.rows.records import DialogueRow, Output, Responses
@@ -49,7 +50,7 @@ many = settings(max_examples=_EXAMPLES * 2)
 def replay(*, seed: int = 0, replication: int = 0, **tables: object) -> Output:
     """Run one replication on the reference engine, with recipient and dialogue rows."""
     return run_replication(
-        Scenario.from_dict(tables),
+        plan_of(Scenario.from_dict(tables)),
         seed=seed,
         replication=replication,
         engine="reference",
@@ -61,7 +62,7 @@ def replay(*, seed: int = 0, replication: int = 0, **tables: object) -> Output:
 def run(*, seed: int = 0, replication: int = 0, **tables: object) -> Responses:
     """Run one replication on the reference engine, rows off: its responses."""
     scenario = Scenario.from_dict(tables)
-    return run_replication(scenario, seed=seed, replication=replication, engine="reference").responses
+    return run_replication(plan_of(scenario), seed=seed, replication=replication, engine="reference").responses
 
 
 def ledger(responses: Responses) -> dict[str, int | float]:

@@ -12,6 +12,7 @@ from simsmtp import Scenario
 from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
 from simsmtp.experiment.key_list import Key, list_keys
+from simsmtp.model.plan import plan_of
 
 Tables = dict[str, Any]
 NUMERIC = [one for one in list_keys() if one.least is not None and not one.key.startswith("destinations")]
@@ -111,6 +112,6 @@ def answer(changes: Tables, engine: str) -> str:
     """Return what an engine says of a scenario: its responses, or the refusal."""
     try:
         scenario = Scenario().replace(changes)
-        return json.dumps(run_replication(scenario, seed=3, engine=engine).responses)
+        return json.dumps(run_replication(plan_of(scenario), seed=3, engine=engine).responses)
     except InputError as refusal:
         return f"refused: {refusal}"

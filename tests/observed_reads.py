@@ -8,6 +8,7 @@ from unittest import mock
 from simsmtp import Scenario
 from simsmtp.engines import run_replication
 from simsmtp.engines.reference.session import Session
+from simsmtp.model.plan import plan_of
 from simsmtp.protocol.commands import Verb
 from simsmtp.rows.records import Output
 
@@ -41,4 +42,4 @@ def replayed(one: Scenario, observed: Output) -> Output:
         mock.patch.object(Session, "_read_of", read_of),
         mock.patch.object(Session, "_stop_is_readable", stop_is_readable),
     ):
-        return run_replication(one_by_one, engine="reference", recipients=True, dialogue=True)
+        return run_replication(plan_of(one_by_one), engine="reference", recipients=True, dialogue=True)

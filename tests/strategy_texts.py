@@ -15,6 +15,7 @@ from typing import Any
 from simsmtp import Scenario
 from simsmtp.engines import choose_engine, run_replication
 from simsmtp.errors import InputError
+from simsmtp.model.plan import plan_of
 from simsmtp.running.user_strategies import load_strategies
 from simsmtp.strategies.own_code import is_blamed, kept_alive, told
 from simsmtp.strategies.registry import find_strategy
@@ -156,7 +157,7 @@ def _answers(compiled: bool) -> Iterator[str]:
     engines = ["reference"]
     if compiled:
         try:
-            choose_engine(scenario, "compiled")
+            choose_engine(plan_of(scenario), "compiled", at_stake=10**9)
             engines.append("compiled")
         except InputError as error:
             if "outside the decision language" not in str(error):
@@ -164,7 +165,7 @@ def _answers(compiled: bool) -> Iterator[str]:
     for engine in engines:
         try:
             with kept_alive():
-                output = run_replication(scenario, engine=engine, recipients=True)
+                output = run_replication(plan_of(scenario), engine=engine, recipients=True)
         except Exception as error:
             if not is_blamed(error):
                 raise

@@ -13,11 +13,14 @@ import numpy as np
 import pytest
 
 from simsmtp import engines
+from simsmtp.engines import Choice
+from simsmtp.model.plan import Plan
 from simsmtp.model.scenario import Scenario
 from simsmtp.rows.records import Output
 from simsmtp.rows.responses import RESPONSES
 from simsmtp.running.tasks import Tasks
 from simsmtp.strategies import registry
+from simsmtp.strategies.registry import strategy_of
 
 ROOT = Path(__file__).parents[1]
 STUDY = '[study]\nname = "tiny"\ntitle = "Tiny"\nreplications = 3\nseed = 7\n'
@@ -100,14 +103,14 @@ class FakeEngine:
         self.fail_at: set[tuple[str, int]] = set()
         self.interrupt_after: int | None = None
 
-    def __call__(self, scenario: Scenario, *, seed: int, replication: int, engine: str) -> Output:
-        name = scenario.client.strategy
+    def __call__(self, plan: Plan, *, seed: int, replication: int, engine: Choice) -> Output:
+        name = strategy_of(plan.client.settle).name
         if self.interrupt_after is not None and len(self.calls) >= self.interrupt_after:
             raise KeyboardInterrupt
         self.calls.append((name, seed, replication))
         if (name, replication) in self.fail_at:
             raise ZeroDivisionError("no such luck")
-        value = scenario.client.batch_size + replication + seed / 8
+        value = plan.client.batch_size + replication + seed / 8
         return Output({one.name: int(value) if one.whole else value for one in RESPONSES}, [], [])
 
 

@@ -15,6 +15,7 @@ from simsmtp.capacity.bound_text import bottleneck_text, overload_text
 from simsmtp.capacity.capacity_files import document_of_capacity
 from simsmtp.engines import run_replication
 from simsmtp.experiment.key_list import list_keys
+from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.registry import register_strategy
@@ -32,7 +33,7 @@ def reached(scenario: Scenario, *, seeds: int = 1) -> float:
     """Return messages a second of runs in which all arrive at once, from the first to the last line of the dialogue."""
     took = 0
     for seed in range(seeds):
-        dialogue = run_replication(scenario, seed=seed, engine="reference", dialogue=True).dialogue
+        dialogue = run_replication(plan_of(scenario), seed=seed, engine="reference", dialogue=True).dialogue
         took += max(max(row.client_ns, row.server_ns) for row in dialogue)
     return scenario.workload.messages * seeds * 1e9 / took if took else math.inf
 
@@ -42,7 +43,9 @@ def is_within(scenario: Scenario, bound: float, *, seeds: int = 1) -> bool:
 
     ``makespan_s`` is asked first: it ends with the last final reply, which is never too late and may be too early.
     """
-    runs = [run_replication(scenario, seed=seed, engine=_FASTEST).responses["makespan_s"] for seed in range(seeds)]
+    runs = [
+        run_replication(plan_of(scenario), seed=seed, engine=_FASTEST).responses["makespan_s"] for seed in range(seeds)
+    ]
     enough = scenario.workload.messages * seeds <= bound * sum(runs) * _ROUNDING
     return enough or reached(scenario, seeds=seeds) <= bound * _ROUNDING
 
@@ -205,7 +208,7 @@ def test_a_trace_counts_each_text_with_the_recipients_it_goes_to(tmp_path: Path)
     })  # fmt: skip
     bound = bounds_of(scenario)[0]
     assert bound.recipients_per_s / bound.messages_per_s == pytest.approx(41 * 7 / 2)
-    took = max(row.client_ns for row in run_replication(scenario, engine="reference", dialogue=True).dialogue)
+    took = max(row.client_ns for row in run_replication(plan_of(scenario), engine="reference", dialogue=True).dialogue)
     assert 2e9 / took <= bound.messages_per_s * _ROUNDING
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsmtp.engines import run_replication
+from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 
 
@@ -56,7 +57,7 @@ def test_a_transcript_changes_nothing(
             "error_sleep_ms": 10.0,
         },
     )
-    at_once = run_replication(scenario, recipients=True)
-    one_by_one = run_replication(scenario, recipients=True, dialogue=True)
+    at_once = run_replication(plan_of(scenario), recipients=True)
+    one_by_one = run_replication(plan_of(scenario), recipients=True, dialogue=True)
     assert repr(at_once.responses) == repr(one_by_one.responses)
     assert at_once.recipients == one_by_one.recipients

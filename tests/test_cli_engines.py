@@ -9,10 +9,11 @@ import pytest
 from capacity_files import PLAN
 from study_files import STRATEGY, TINY, all_of, cli, document, own_registry, written
 
-from simsmtp.engines.choice import WORTH_LOADING, Choice, _Asked
+from simsmtp.engines.choice import WORTH_LOADING, Choice
 from simsmtp.model.scenario import Scenario
 from simsmtp.running.execute import executed
 from simsmtp.running.user_strategies import load_strategies
+from simsmtp.simulation import simulate
 from simsmtp.store.store import Row
 from simsmtp.study.engine_tally import Ran
 
@@ -113,19 +114,20 @@ def test_engines_that_shared_a_study_each_have_their_reason() -> None:
     assert Ran().text({}) == "engine: no replication was finished"
 
 
-def test_what_was_expected_is_not_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_Asked, "so_far", 0)
-    monkeypatch.setattr(_Asked, "in_all", 0)
+@pytest.mark.parametrize(
+    ("replications", "engine"), [(WORTH_LOADING // 1000 - 1, "reference"), (WORTH_LOADING // 1000, "compiled")]
+)
+def test_the_engine_follows_from_what_is_asked_and_not_from_what_ran_before(
+    replications: int, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
     monkeypatch.setattr("simsmtp.engines.choice.WORTH_COMPILING", WORTH_LOADING)
     scenario = Scenario(workload={"messages": 10, "recipients_per_message": 100})
-    rows = [
-        row
-        for rows in executed(
-            all_of(scenario, WORTH_LOADING // 1000 - 1), seed=1, engine="auto", strategies=(), workers=1
-        )
-        for _, row in rows
-    ]
-    assert [row.engine for row in rows] == ["reference"] * (WORTH_LOADING // 1000 - 1)
+    for _ in range(3):
+        tasks = all_of(scenario, replications)
+        rows = [row for rows in executed(tasks, seed=1, engine="auto", strategies=(), workers=1) for _, row in rows]
+        assert [row.engine for row in rows] == [engine] * replications
+        assert simulate(scenario, replications=replications).engines == {engine: replications}
 
 
 def test_much_work_without_numba_is_told_at_the_beginning(folder: Path) -> None:

@@ -17,6 +17,7 @@ from simsmtp.experiment.design import DesignPoint
 from simsmtp.experiment.key_list import list_keys
 from simsmtp.experiment.tables import Figure
 from simsmtp.figures.study_figure import plot_study, save_figure
+from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.strategies.closed_forms import UNLIMITED, message_totals
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
@@ -49,7 +50,7 @@ def test_engine_and_closed_forms_agree(client: dict[str, object], recipients: in
     )
     expected = closed_form(scenario)
     assert expected is not None
-    responses = run_replication(scenario).responses
+    responses = run_replication(plan_of(scenario)).responses
     assert {name: responses[name] for name in expected._fields} == expected._asdict()
 
 
@@ -184,7 +185,7 @@ def test_closed_forms_and_engine_agree_on_all_that_is_drawn_whatever_else_is_set
     assert why_no_closed_form(scenario) == []
     point = DesignPoint(1, {}, scenario)
     drawn = theory_of([point], []).set_index("response")["mean"].to_dict()
-    responses = run_replication(scenario).responses
+    responses = run_replication(plan_of(scenario)).responses
     assert drawn == pytest.approx({name: responses[name] for name in RESPONSES})
 
 

@@ -18,6 +18,7 @@ from postfix_receiver import PostfixReceiver, why_not
 
 from simsmtp import Scenario
 from simsmtp.engines import run_replication
+from simsmtp.model.plan import plan_of
 from simsmtp.rows.records import Output
 
 STRATEGIES = (
@@ -78,12 +79,12 @@ def same(found: Output, expected: Output) -> None:
 
 def simulated(one: Scenario) -> Output:
     """Return the reference engine's answer."""
-    return run_replication(one, engine="reference", recipients=True, dialogue=True)
+    return run_replication(plan_of(one), engine="reference", recipients=True, dialogue=True)
 
 
 def compiled(one: Scenario) -> Output:
     """Return the compiled engine's answer, which has no dialogue."""
-    return run_replication(one, engine="compiled", recipients=True)
+    return run_replication(plan_of(one), engine="compiled", recipients=True)
 
 
 def on_loopback(one: Scenario) -> Output:

@@ -20,9 +20,9 @@ class Planted(importlib.abc.MetaPathFinder):
 sys.meta_path.insert(0, Planted())
 """
 ASK = """
-import simsmtp, simsmtp.engines
-simsmtp.engines.expect(10**7)
-print(simsmtp.simulate({}, replications=3).engines)
+import simsmtp
+much = {"workload": {"recipients_per_message": 400_000}, "server": {"recipient_limit": None}}
+print(simsmtp.simulate(much, replications=3).engines)
 try:
     simsmtp.simulate({}, engine="compiled")
 except simsmtp.InputError as error:

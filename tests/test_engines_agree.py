@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from simsmtp.engines import choose_engine, run_replication
 from simsmtp.errors import InputError
 from simsmtp.experiment.experiment_file import load_experiment
+from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.strategies.counting import Verdict, by_own_reply
 from simsmtp.strategies.registry import register_strategy
@@ -160,13 +161,13 @@ def _segments(scenario: Scenario) -> float:
 def _agree(scenario: Scenario, *, seed: int = 0, replication: int = 0) -> None:
     """Hold the engines against each other; where they differ, the first event that does is told."""
     ours, theirs = (
-        run_replication(scenario, seed=seed, replication=replication, engine=engine, recipients=True)
+        run_replication(plan_of(scenario), seed=seed, replication=replication, engine=engine, recipients=True)
         for engine in ("reference", "compiled")
     )
     if ours.recipients != theirs.recipients or repr(ours.responses) != repr(theirs.responses):
         told = first_event(scenario, seed=seed, replication=replication)
         raise AssertionError(told or "an engine differs from run to run")
-    bare = run_replication(scenario, seed=seed, replication=replication, engine="compiled")
+    bare = run_replication(plan_of(scenario), seed=seed, replication=replication, engine="compiled")
     assert repr(bare.responses) == repr(theirs.responses), "keeping rows changes nothing"
 
 
@@ -239,25 +240,25 @@ def test_a_strategy_of_ones_own_is_compiled_and_an_edited_one_is_compiled_anew()
     for settle in (optimist, pessimist):
         register_strategy("own", settle)
         _agree(_own("own"))
-        assert choose_engine(_own("own"), "compiled").engine == "compiled"
-        seen.append(repr(run_replication(_own("own"), engine="compiled").responses))
+        assert choose_engine(plan_of(_own("own")), "compiled", at_stake=10**9).engine == "compiled"
+        seen.append(repr(run_replication(plan_of(_own("own")), engine="compiled").responses))
     assert seen[0] != seen[1]
 
 
 def test_a_strategy_outside_the_decision_language_is_refused() -> None:
     register_strategy("own", talkative)
     with pytest.raises(InputError, match="outside the decision language"):
-        run_replication(_own("own"), engine="compiled")
+        run_replication(plan_of(_own("own")), engine="compiled")
 
 
 def test_without_numba_the_way_to_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simsmtp.engines.choice.find_spec", lambda name: None)
-    assert choose_engine(Scenario(), "auto").engine == "reference"
+    assert choose_engine(plan_of(Scenario()), "auto", at_stake=10**9).engine == "reference"
     with pytest.raises(InputError, match="numba is not installed"):
-        choose_engine(Scenario(), "compiled")
+        choose_engine(plan_of(Scenario()), "compiled", at_stake=10**9)
 
 
 def test_small_work_is_not_worth_compiling_and_large_work_is() -> None:
     large = Scenario(workload={"messages": 100_000})
-    assert choose_engine(large).engine == "compiled"
-    assert choose_engine(large, dialogue=True).engine == "reference"
+    assert choose_engine(plan_of(large), at_stake=10**9).engine == "compiled"
+    assert choose_engine(plan_of(large), dialogue=True, at_stake=10**9).engine == "reference"

@@ -86,7 +86,7 @@ def _pcap(study: simsmtp.Study) -> Write:
     from simsmtp.protocol.wire import AddressBook
 
     scenario = study.experiment.scenario
-    output = run_replication(scenario, engine="reference", dialogue=True)
+    output = run_replication(plan_of(scenario), engine="reference", dialogue=True)
     return lambda path: write_pcap(path, output, plan_of(scenario), AddressBook(scenario.workload.address_chars, 1))
 
 
@@ -290,7 +290,7 @@ def test_ndrs_follow_no_links(tmp_path: Path) -> None:
     from simsmtp.protocol.wire import AddressBook
 
     scenario = simsmtp.Scenario(workload={"recipients_per_message": 3, "unknown_share": 1.0})
-    output = run_replication(scenario, engine="reference", recipients=True, dialogue=True)
+    output = run_replication(plan_of(scenario), engine="reference", recipients=True, dialogue=True)
     (tmp_path / "secret").write_text("kept", encoding="utf-8")
     (tmp_path / "ndr-0.eml").symlink_to(tmp_path / "secret")
     written = write_ndrs(tmp_path, output, plan_of(scenario), AddressBook(20, 1))

@@ -9,6 +9,7 @@ import pytest
 from helpers import replay
 
 from simsmtp.engines import run_replication
+from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.protocol.commands import Verb
 from simsmtp.rows.records import DialogueRow
@@ -48,7 +49,7 @@ def told(tables: dict[str, object], change: Callable[[World], None]) -> str:
     scenario = Scenario.from_dict(tables)
     assert first_event(scenario) == ""
     with fault(change):
-        ours, theirs = (run_replication(scenario, engine=engine).responses for engine in ENGINES)
+        ours, theirs = (run_replication(plan_of(scenario), engine=engine).responses for engine in ENGINES)
         assert repr(ours) != repr(theirs), "the fault is one"
         return first_event(scenario)
 

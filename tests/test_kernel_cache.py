@@ -16,6 +16,7 @@ import pytest
 
 import simsmtp
 from simsmtp.engines import run_replication
+from simsmtp.model.plan import plan_of
 
 pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
 
@@ -70,7 +71,7 @@ def test_an_edited_decision_is_not_answered_by_the_loop_compiled_before(tmp_path
 def test_a_damaged_loop_is_compiled_again(tmp_path: Path) -> None:
     from simsmtp.engines.compiled.kernels import kernel_folder
 
-    run_replication(simsmtp.Scenario(), engine="compiled")
+    run_replication(plan_of(simsmtp.Scenario()), engine="compiled")
     kept = tmp_path / "kernels" / kernel_folder().name
     shutil.copytree(kernel_folder(), kept)
     (file,) = kept.glob("*.nbc")

@@ -18,6 +18,7 @@ from simsmtp import Scenario, simulate
 from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
 from simsmtp.experiment.key_list import Key
+from simsmtp.model.plan import plan_of
 from simsmtp.model.ranges import MOST_RECIPIENTS
 from simsmtp.rows import memory
 from simsmtp.strategies.retry import RetrySchedule, backoff
@@ -142,7 +143,7 @@ def test_too_little_memory_is_an_error_that_says_how_much(engine: str, monkeypat
     monkeypatch.setattr(memory, "free_octets", lambda: 2**20)
     scenario = Scenario(workload={"recipients_per_message": 9_000_000})
     with pytest.raises(InputError, match=r"too little memory .* would need \d.* GiB, and 0.0 GiB are free"):
-        run_replication(scenario, engine=engine)
+        run_replication(plan_of(scenario), engine=engine)
 
 
 LIMITED = """

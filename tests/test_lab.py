@@ -132,7 +132,7 @@ def test_the_capture_of_a_simulated_session_has_what_was_simulated(tmp_path: Pat
     scenario = Scenario.from_dict(
         {"workload": {"recipients_per_message": 250}, "server": {"recipient_limit": 100}, "network": {"rtt_ms": 50}}
     )
-    output = run_replication(scenario, recipients=True, dialogue=True)
+    output = run_replication(plan_of(scenario), recipients=True, dialogue=True)
     path = tmp_path / "session.pcap"
     write_pcap(path, output, plan_of(scenario), AddressBook(scenario.workload.address_chars, scenario.workload.domains))
     found = facts(segments(path, 25))

@@ -12,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from simsmtp.engines import run_replication
+from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.protocol.commands import Verb
 from simsmtp.rows.records import Output
@@ -126,7 +127,7 @@ def scenarios(draw: st.DrawFn) -> Tables:
 
 
 def everything(tables: Tables, seed: int = 0) -> Output:
-    return run_replication(Scenario.from_dict(tables), seed=seed, recipients=True, dialogue=True)
+    return run_replication(plan_of(Scenario.from_dict(tables)), seed=seed, recipients=True, dialogue=True)
 
 
 # -- the ledger and the rows --------------------------------------------------------------------------------
@@ -207,7 +208,7 @@ def test_same_seed_same_bits(tables: Tables, seed: int) -> None:
     first, again = everything(tables, seed), everything(tables, seed)
     assert repr(first) == repr(again)
     assert first.recipients == again.recipients
-    bare = run_replication(Scenario.from_dict(tables), seed=seed)
+    bare = run_replication(plan_of(Scenario.from_dict(tables)), seed=seed)
     assert repr(bare.responses) == repr(first.responses)
     assert bare.recipients == bare.dialogue == []
 
@@ -438,4 +439,4 @@ def test_connections_stay_within_their_limits(tables: Tables) -> None:
 
 def test_dialogue_is_empty_unless_asked_for() -> None:
     assert replay(workload={"recipients_per_message": 3}).dialogue
-    assert run_replication(Scenario()).dialogue == []
+    assert run_replication(plan_of(Scenario())).dialogue == []

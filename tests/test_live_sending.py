@@ -26,6 +26,7 @@ from simsmtp.live.mailboxes import Mailboxes
 from simsmtp.live.sender_task import How
 from simsmtp.live.served import Served, ServedRow
 from simsmtp.live.wire import Wire
+from simsmtp.model.plan import plan_of
 from simsmtp.rows.records import Output
 
 
@@ -107,7 +108,10 @@ def test_a_message_that_grows_too_old_while_connections_are_refused_is_given_up(
 def test_what_failed_is_resent_as_in_the_simulator(strategy: str, resend: str) -> None:
     one = scenario(9, workload={"resend": resend, "resends": 3, "resend_after_s": 0.02},
                    client={"strategy": strategy}, server={"recipient_limit": 4})  # fmt: skip
-    both, simulated = pair(one), run_replication(one, seed=0, replication=0, engine="reference", recipients=True)
+    both, simulated = (
+        pair(one),
+        run_replication(plan_of(one), seed=0, replication=0, engine="reference", recipients=True),
+    )
     assert fates(both.delivered.output) == fates(simulated)
     assert [row.resend_of for row in both.delivered.output.recipients] == [
         row.resend_of for row in simulated.recipients
@@ -131,7 +135,7 @@ def test_several_destinations_get_their_own_and_no_more() -> None:
             return delivered.output, {"big": big.served.accepted.total(), "small": small.served.accepted.total()}
 
     output, accepted = asyncio.run(run())
-    simulated = run_replication(one, seed=0, replication=0, engine="reference", recipients=True)
+    simulated = run_replication(plan_of(one), seed=0, replication=0, engine="reference", recipients=True)
     assert fates(output) == fates(simulated)
     places = [row.destination for row in output.recipients]
     assert places == [row.destination for row in simulated.recipients]

@@ -22,6 +22,7 @@ from simsmtp.live.asyncio_server import Listener, Terms
 from simsmtp.live.certificates import client_context, server_context
 from simsmtp.live.endpoint import Endpoint
 from simsmtp.live.sender_task import How
+from simsmtp.model.plan import plan_of
 
 FOLDER = Path(__file__).parent / "certificates"
 LOCALHOST, STRANGER = FOLDER / "localhost.pem", FOLDER / "stranger.pem"
@@ -41,7 +42,7 @@ def test_an_encrypted_session_comes_to_the_same(authority: Path | None) -> None:
     both = pair(ENCRYPTED, terms(), tls=client_context(authority))
     assert both.delivered.faults == []
     assert both.served.faults == {}
-    expected = run_replication(ENCRYPTED, engine="reference", recipients=True, dialogue=True)
+    expected = run_replication(plan_of(ENCRYPTED), engine="reference", recipients=True, dialogue=True)
     assert ledger(both.delivered.output) == ledger(expected)
     kinds = [row.kind for row in both.delivered.output.dialogue if row.kind in ("connect", "handshake")]
     assert kinds == ["connect", "handshake"] * int(expected.responses["connections"])

@@ -15,6 +15,7 @@ from study_files import own_registry, written
 from simsmtp import Scenario, Seen, Verdict, by_own_reply, register_strategy
 from simsmtp.engines import choose_engine, run_replication
 from simsmtp.errors import InputError
+from simsmtp.model.plan import plan_of
 from simsmtp.running.runner import run
 from simsmtp.store.address import address
 from simsmtp.strategies.registry import find_strategy
@@ -98,7 +99,7 @@ def scenario() -> Scenario:
 def outcome(engine: str) -> str:
     """Return what a run gives or raises."""
     try:
-        output = run_replication(scenario(), engine=engine, recipients=True)
+        output = run_replication(plan_of(scenario()), engine=engine, recipients=True)
     except Exception as error:  # noqa: BLE001 - whatever it is
         return repr(error)
     return repr((output.responses, list(output.recipients)))
@@ -119,7 +120,7 @@ def test_engines_agree_on_what_a_strategy_computes_and_raises(settle: Callable[.
     assert outcome("compiled") == expected
     assert ("Error(" in expected) == (is_compiled is None)
     if is_compiled is not None:
-        ran = run_replication(scenario(), engine="compiled").engine
+        ran = run_replication(plan_of(scenario()), engine="compiled").engine
         assert ran == ("compiled" if is_compiled else "reference"), "what leaves 64 bits is computed without end"
 
 
@@ -128,8 +129,8 @@ def test_engines_agree_on_what_a_strategy_computes_and_raises(settle: Callable[.
 def test_what_is_no_decision_is_no_work_for_the_compiled_engine(settle: Callable[..., Any]) -> None:
     register_strategy("own", settle)
     with pytest.raises(InputError, match=r"outside the decision language: .*(draws random numbers|no plain function)"):
-        choose_engine(scenario(), "compiled")
-    run_replication(scenario(), engine="auto")
+        choose_engine(plan_of(scenario()), "compiled", at_stake=10**9)
+    run_replication(plan_of(scenario()), engine="auto")
 
 
 @needs_numba
@@ -151,10 +152,10 @@ def test_whether_a_strategy_can_be_compiled_is_asked_anew_when_something_it_uses
     for step, can_be in ((2, True), (Fraction(2), False), (2, True)):
         monkeypatch.setitem(globals(), "STEP", step)
         if can_be:
-            assert choose_engine(scenario(), "compiled").engine == "compiled"
+            assert choose_engine(plan_of(scenario()), "compiled", at_stake=10**9).engine == "compiled"
         else:
             with pytest.raises(InputError, match="outside the decision language"):
-                choose_engine(scenario(), "compiled")
+                choose_engine(plan_of(scenario()), "compiled", at_stake=10**9)
 
 
 def test_results_are_stored_under_what_a_strategy_uses(monkeypatch: pytest.MonkeyPatch) -> None:

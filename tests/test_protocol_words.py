@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from simsmtp import Scenario
 from simsmtp.engines import run_replication
+from simsmtp.model.plan import plan_of
 from simsmtp.protocol.answers import Answer, spoken_answers
 from simsmtp.protocol.capabilities import NOTHING_OFFERED
 from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets, bdat_text_octets, command_octets
@@ -114,7 +115,7 @@ def test_a_chunk_goes_with_the_recipients_as_long_as_its_line_fits_the_window(mi
         client={"chunking": True, "window_bytes": window},
         server={"chunking": True},
     )
-    found = run_replication(scenario, engine="reference").responses
+    found = run_replication(plan_of(scenario), engine="reference").responses
     assert found["delivered"] == recipients
     assert found["round_trips"] == 3 + groups  # connect, banner and EHLO before them
 

@@ -16,6 +16,7 @@ from helpers import NO_SERVICE
 from scipy.stats import t as student
 
 from simsmtp.engines import run_replication
+from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 
 MEAN_MS = 10.0
@@ -40,7 +41,7 @@ def mean_waits_ms(scenario: Scenario, runs: int) -> list[float]:
     """Return the mean delay of each replication less the mean service, the warm-up cut off."""
     means = []
     for replication in range(runs):
-        rows = run_replication(scenario, seed=5, replication=replication, recipients=True).recipients
+        rows = run_replication(plan_of(scenario), seed=5, replication=replication, recipients=True).recipients
         means.append(1e3 * fmean(row.delay_s for row in rows[WARM_UP:]) - MEAN_MS)
     return means
 
@@ -79,7 +80,7 @@ def test_m_g_1(dist: str, cv: float) -> None:
 @pytest.mark.parametrize(("workers", "load"), [(1, 0.9), (2, 1.5), (3, 0.95), (20, 0.9)])
 def test_first_come_first_served_to_the_nanosecond(workers: int, load: float) -> None:
     """With a constant service every delay follows from the arrivals (Kiefer and Wolfowitz)."""
-    rows = run_replication(queue(load, workers, MEAN_MS, messages=1000), seed=1, recipients=True).recipients
+    rows = run_replication(plan_of(queue(load, workers, MEAN_MS, messages=1000)), seed=1, recipients=True).recipients
     service_ns = round(MEAN_MS * 1e6)
     free = [0] * workers
     for row in rows:
@@ -91,7 +92,7 @@ def test_first_come_first_served_to_the_nanosecond(workers: int, load: float) ->
 
 def test_without_a_worker_limit_nobody_waits() -> None:
     scenario = queue(0.9, 1, MEAN_MS, messages=200).replace({"server.workers": None})
-    rows = run_replication(scenario, recipients=True).recipients
+    rows = run_replication(plan_of(scenario), recipients=True).recipients
     assert {round(row.delay_s * 1e9) for row in rows} == {10_000_000}
 
 
@@ -114,9 +115,9 @@ def test_every_command_with_a_service_time_takes_a_worker() -> None:
             },
         }
     )
-    one = run_replication(scenario.replace({"server.workers": 2}), recipients=True)
+    one = run_replication(plan_of(scenario.replace({"server.workers": 2})), recipients=True)
     assert [round(row.delay_s * 1e3) for row in one.recipients] == [alone_ms, alone_ms]
-    both = run_replication(scenario, recipients=True)
+    both = run_replication(plan_of(scenario), recipients=True)
     assert max(round(row.delay_s * 1e3) for row in both.recipients) == 2 * alone_ms
     assert min(round(row.delay_s * 1e3) for row in both.recipients) == 2 * alone_ms - 6
 

@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsmtp.engines import run_replication
+from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.protocol.ledger import LEDGER_NAMES
 from simsmtp.rows import recipient_records
@@ -143,14 +144,14 @@ def test_a_run_gives_the_same_rows_through_a_file(room: pytest.MonkeyPatch, engi
     if engine == "compiled":
         pytest.importorskip("numba", reason="numba is not installed (pip install 'simsmtp[fast]')")
         room.setattr("simsmtp.engines.compiled.packing._ROWS", 16)
-    expected = run_replication(UNTIDY, seed=2, engine="reference", recipients=True)
+    expected = run_replication(plan_of(UNTIDY), seed=2, engine="reference", recipients=True)
     assert {row.destination for row in expected.recipients} == {"a", "b"}
     assert any(row.resend_of >= 0 for row in expected.recipients)
     made: list[IO[bytes]] = []
     room.setattr("simsmtp.peers.accounting._AT_ONCE", 16)
     room.setattr(recipient_records, "IN_MEMORY", in_memory)
     room.setattr(recipient_records, "tempfile", SimpleNamespace(TemporaryFile=lambda **keys: _made(made, **keys)))
-    found = run_replication(UNTIDY, seed=2, engine=engine, recipients=True)
+    found = run_replication(plan_of(UNTIDY), seed=2, engine=engine, recipients=True)
     assert found.recipients == expected.recipients
     assert len(made) == 2, "messages end out of order, so the first file was merged into another one"
     del found
@@ -163,7 +164,7 @@ def _made(made: list[IO[bytes]], **keys: Any) -> IO[bytes]:
 
 
 def test_replications_kept_together_come_back_one_by_one(room: pytest.MonkeyPatch) -> None:
-    runs = [run_replication(UNTIDY, replication=number, recipients=True).recipients for number in range(3)]
+    runs = [run_replication(plan_of(UNTIDY), replication=number, recipients=True).recipients for number in range(3)]
     for in_memory in (10, 10_000):
         room.setattr(recipient_records, "IN_MEMORY", in_memory)
         kept = RowSpool()

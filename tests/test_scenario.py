@@ -8,6 +8,7 @@ import pytest
 
 from simsmtp.engines import run_replication
 from simsmtp.errors import InputError, StrategyError
+from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.registry import register_strategy
@@ -59,7 +60,7 @@ def test_a_strategy_that_never_lets_go_ends_at_expiry() -> None:
 
     register_strategy("clinging", clinging)
     scenario = Scenario(workload={"recipients_per_message": 3}, client={"strategy": "clinging", "expiry_s": 2000.0})
-    responses = run_replication(scenario).responses
+    responses = run_replication(plan_of(scenario)).responses
     assert responses["contradictory_ndr"] == 3
 
 
@@ -70,4 +71,4 @@ def test_what_is_no_verdict_is_named(wrong: object) -> None:
 
     register_strategy("confused", confused)
     with pytest.raises(StrategyError, match=f"confused returned {wrong!r}; allowed: a Verdict"):
-        run_replication(Scenario(client={"strategy": "confused"}))
+        run_replication(plan_of(Scenario(client={"strategy": "confused"})))

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 import simsmtp.simulation as simulation_module
+from simsmtp.engines import Choice
 from simsmtp.errors import InputError
+from simsmtp.model.plan import Plan
 from simsmtp.model.scenario import Scenario
 from simsmtp.rows.recipient_rows import RecipientRows
 from simsmtp.rows.records import Output, RecipientRow
@@ -20,9 +22,9 @@ SMALL = {"workload": {"recipients_per_message": 12}, "server": {"recipient_limit
 
 
 def fake_replication(
-    scenario: Scenario, *, seed: int, replication: int, engine: str, recipients: bool, calls: list[Any]
+    plan: Plan, *, seed: int, replication: int, engine: Choice, recipients: bool, calls: list[Any]
 ) -> Output:
-    calls.append((seed, replication, engine, recipients))
+    calls.append((seed, replication, engine.engine, recipients))
     responses: dict[str, float | int] = dict.fromkeys(COLUMNS, 0)
     responses |= {"recipients": 4, "delivered": 3 - replication % 2, "false_ndr": 1 + replication % 2}
     responses["rcpt_per_delivered"] = float("nan") if replication == 0 else 2.0
@@ -37,7 +39,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(
         simulation_module,
         "run_replication",
-        lambda scenario, **keys: fake_replication(scenario, **keys, calls=made),
+        lambda plan, **keys: fake_replication(plan, **keys, calls=made),
     )
     return made
 
@@ -93,7 +95,7 @@ def test_recipients_are_run_again_only_when_not_kept(calls: list[Any]) -> None:
     assert len(calls) == 4
     pd.testing.assert_frame_equal(later.recipients(), kept.recipients())
     later.recipients()
-    assert calls[4:] == [(1, 0, "auto", True), (1, 1, "auto", True)]
+    assert calls[4:] == [(1, 0, "reference", True), (1, 1, "reference", True)]
     assert list(later.recipients().columns) == ["replication", *RecipientRow._fields]
 
 
@@ -114,7 +116,8 @@ def test_html_is_escaped(calls: list[Any]) -> None:
     scenario = Scenario.model_construct(
         client=Scenario().client.model_copy(update={"strategy": "<b>&"}), server=Scenario().server
     )
-    assert "&lt;b&gt;&amp;" in simulate(scenario)._repr_html_()
+    table = simulate({}).replications
+    assert "&lt;b&gt;&amp;" in Result(scenario, 0, "auto", table, engines={})._repr_html_()
 
 
 def test_plot(calls: list[Any]) -> None:

@@ -23,6 +23,7 @@ from simsmtp.experiment.size_limits import (
     MOST_WORKERS,
     check_points,
 )
+from simsmtp.model.plan import Plan
 from simsmtp.running import run_options
 from simsmtp.running.pilot import estimate
 from simsmtp.running.runner import missing_tasks, prepare, run
@@ -158,10 +159,10 @@ def test_a_dry_run_of_a_part_estimates_what_the_whole_takes(
     """Ten times the messages of a look take ten times as long."""
     asked: list[int] = []
 
-    def takes_time(scenario: simsmtp.Scenario, **named: Any) -> Any:
-        asked.append(scenario.workload.messages)
+    def takes_time(plan: Plan, **named: Any) -> Any:
+        asked.append(plan.workload.messages)
         time.sleep(0.01)
-        return engine(scenario, **named)
+        return engine(plan, **named)
 
     monkeypatch.setattr("simsmtp.engines.run_replication", takes_time)
     path = written(here, STUDY + "[scenario.workload]\nmessages = 1200\nrecipients_per_message = 250\n")

@@ -44,7 +44,7 @@ CASES: dict[str, dict[str, Any]] = {
 def ran(tables: dict[str, Any]) -> tuple[Scenario, Output, AddressBook]:
     scenario = Scenario.from_dict(tables)
     workload = scenario.workload
-    output = run_replication(scenario, recipients=True, dialogue=True)
+    output = run_replication(plan_of(scenario), recipients=True, dialogue=True)
     return scenario, output, AddressBook(workload.address_chars, workload.domains)
 
 
@@ -86,7 +86,7 @@ def test_shipped_experiments_are_dissected_without_a_mark(
     few = {"workload.messages": 3} | ({"workload.trace_messages": 20} if scenario.workload.trace else {})
     few |= {"workload.recipients_per_message": 300} if path.stem == "newsletter" else {}
     scenario = scenario.replace(few)
-    output = run_replication(scenario, dialogue=True)
+    output = run_replication(plan_of(scenario), dialogue=True)
     workload = scenario.workload
     write_pcap(tmp_path / "x.pcap", output, plan_of(scenario), AddressBook(workload.address_chars, workload.domains))
     assert tshark(tmp_path / "x.pcap", "-Y", BAD) == []

@@ -14,7 +14,7 @@ from simsmtp.protocol.wire import AddressBook
 def written(scenario: Scenario, *, alike: int = 2, connections: int = 0) -> list[str]:
     workload = scenario.workload
     style = Style(AddressBook(workload.address_chars, workload.domains), alike, scenario.client.strategy)
-    output = run_replication(scenario, dialogue=True)
+    output = run_replication(plan_of(scenario), dialogue=True)
     return list(transcript(output, plan_of(scenario), style, connections=connections))
 
 

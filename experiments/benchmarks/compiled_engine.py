@@ -33,11 +33,12 @@ from side_by_side import Row
 
 from simsmtp import Scenario
 from simsmtp.engines import get_ready
+from simsmtp.model.plan import plan_of
 
 
 def measure(*, quick: bool) -> Findings:
     """Measure everything."""
-    get_ready(Scenario(), "compiled")
+    get_ready(plan_of(Scenario()), "compiled", at_stake=10**9)
     rows: list[Row] = []
     steps = {
         "compiled and reference": contests.against_reference,

@@ -13,6 +13,7 @@ from side_by_side import Contestant, Row, clocked, demand_equal, take_turns
 
 from simsmtp import Scenario
 from simsmtp.engines import run_replication
+from simsmtp.model.plan import plan_of
 
 COMPILED, COMPILED_SAME_SIZE, PER_COMMAND = "compiled engine", "compiled engine, same size", "per-command model"
 C_O2, C_O3 = "C, -O2", "C, -O3 -march=native"
@@ -42,7 +43,7 @@ def lone(recipients: int) -> Scenario:
 
 def answer(scenario: Scenario, engine: str = "compiled") -> dict[str, float]:
     """Return the responses of one replication."""
-    return dict(run_replication(scenario, engine=engine).responses)
+    return dict(run_replication(plan_of(scenario), engine=engine).responses)
 
 
 def engines(scenario: Scenario, large: Scenario, units: int, units_of_large: int) -> list[Contestant]:

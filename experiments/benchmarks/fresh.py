@@ -38,16 +38,17 @@ def child(task: dict[str, Any]) -> dict[str, Any]:
     begin = time.perf_counter()
     import simsmtp  # noqa: PLC0415 - the import is part of what is timed
     from simsmtp.engines import run_replication  # noqa: PLC0415
+    from simsmtp.model.plan import plan_of  # noqa: PLC0415
 
     if "study" in task:
         simsmtp.run(progress=False, engine="compiled", **task["study"])
         return {"run_s": time.perf_counter() - begin, "peak_mib": peak_mib()}
     scenario = simsmtp.Scenario.from_dict(task["scenario"])
     if task["warm"]:
-        run_replication(simsmtp.Scenario(), engine=task["engine"])
+        run_replication(plan_of(simsmtp.Scenario()), engine=task["engine"])
     ready = time.perf_counter()
     output = run_replication(
-        scenario, engine=task["engine"], replication=task["replication"], recipients=task["rows"] == "kept"
+        plan_of(scenario), engine=task["engine"], replication=task["replication"], recipients=task["rows"] == "kept"
     )
     taken = time.perf_counter() - ready
     if task["rows"] == "written":

@@ -21,6 +21,7 @@ from side_by_side import Contestant, Row, clocked, demand_equal, take_turns
 
 from simsmtp import Scenario
 from simsmtp.engines import run_replication
+from simsmtp.model.plan import plan_of
 
 CASE, COMPILED = "M/M/4 at 0.8", "simsmtp, compiled"
 SERVERS, LOAD, SERVICE_MS = 4, 0.8, 1.0
@@ -158,7 +159,9 @@ def in_simsmtp(customers: int) -> tuple[float, float]:
     """
     waits = []
     for number in range(REPLICATIONS):
-        rows = run_replication(scenario(customers), replication=number, engine="compiled", recipients=True).recipients
+        rows = run_replication(
+            plan_of(scenario(customers)), replication=number, engine="compiled", recipients=True
+        ).recipients
         waits.append(float(np.mean([row.delay_s for row in rows])) * 1e3 / SERVICE_MS - 1)
     return float(np.mean(waits)), float(np.std(waits, ddof=1)) / math.sqrt(REPLICATIONS)
 
@@ -182,7 +185,7 @@ def check(customers: int) -> dict[str, float]:
         if abs(wait - exact) > 1e-9 * exact:
             raise SystemExit(f"{CASE}: {name} has a mean wait of {wait}, exact is {exact}")
     small = scenario(2000)
-    both = {name: dict(run_replication(small, engine=name).responses) for name in ("reference", "compiled")}
+    both = {name: dict(run_replication(plan_of(small), engine=name).responses) for name in ("reference", "compiled")}
     demand_equal(CASE, both)
     wait, error = in_simsmtp(customers)
     if abs(wait - expected) > 4 * error:
@@ -196,8 +199,10 @@ def measure(*, quick: bool) -> tuple[list[Row], dict[str, float]]:
     waits = check(customers)
     given, large = draws(customers), 20 * customers
     contestants: list[Contestant] = [
-        clocked(COMPILED, lambda: run_replication(scenario(large), engine="compiled"), large),
-        clocked("simsmtp, reference", lambda: run_replication(scenario(customers), engine="reference"), customers),
+        clocked(COMPILED, lambda: run_replication(plan_of(scenario(large)), engine="compiled"), large),
+        clocked(
+            "simsmtp, reference", lambda: run_replication(plan_of(scenario(customers)), engine="reference"), customers
+        ),
     ]
     contestants += [
         clocked(label(peer), lambda model=MODELS[peer]: model(given), customers)

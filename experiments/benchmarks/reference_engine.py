@@ -30,6 +30,7 @@ from simsmtp import Scenario
 from simsmtp.engines import run_replication
 from simsmtp.figures.canvas import new_figure
 from simsmtp.figures.line_styles import RC, line_styles
+from simsmtp.model.plan import plan_of
 
 REFERENCE, PER_COMMAND = "reference engine", "per-command model"
 ENGINES = (REFERENCE, PER_COMMAND)
@@ -77,7 +78,7 @@ def contestants(case: Case) -> dict[str, Callable[[], dict[str, float]]]:
     )
     settings = Settings(case.recipients, case.batch_size, case.limit)
     return {
-        REFERENCE: lambda: run_replication(scenario, engine="reference").responses,
+        REFERENCE: lambda: run_replication(plan_of(scenario), engine="reference").responses,
         PER_COMMAND: lambda: run_per_command(settings),
     }
 

@@ -25,6 +25,7 @@ from measured_on import machine_and_compilers
 
 from simsmtp import Experiment, Scenario
 from simsmtp.engines import run_replication
+from simsmtp.model.plan import plan_of
 from simsmtp.rows.responses import RESPONSES
 from simsmtp.running.runner import execute, prepare
 from simsmtp.store.store import STORE, Row, Store
@@ -40,7 +41,7 @@ EXPERIMENT = {
 
 def a_row() -> Row:
     """Return the row of one replication of the default scenario."""
-    given = run_replication(Scenario(), engine="reference").responses
+    given = run_replication(plan_of(Scenario()), engine="reference").responses
     return Row(0, tuple((int if one.whole else float)(given[one.name]) for one in RESPONSES), "compiled", 0.001, None)
 
 

@@ -18,6 +18,7 @@ from cost_curves import headline
 from simsmtp import Scenario
 from simsmtp.engines import run_replication
 from simsmtp.engines.compiled import replication as compiled
+from simsmtp.model.plan import plan_of
 
 STEPS = ("plan", "packing", "kernel", "growing", "unpacking", "rest")
 
@@ -97,7 +98,7 @@ def split(case: str, scenario: Scenario, times: int) -> Split:
 
 def splits(*, quick: bool) -> list[Split]:
     """Return the steps of tiny, default and large replications on the compiled engine."""
-    run_replication(Scenario(), engine="compiled")
+    run_replication(plan_of(Scenario()), engine="compiled")
     return [split(case, *how) for case, how in cases(quick=quick).items()]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from simsmtp.audit.cells import RETRY_S, Cell
 from simsmtp.engines import run_replication
+from simsmtp.model.plan import plan_of
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.ledger import LEDGER_NAMES
 
@@ -51,7 +52,7 @@ def predicted(row: Mapping[str, Any]) -> dict[str, int]:
     """
     rounds = row["transactions"] - 0.5 if row["queued"] else row["transactions"] + _SPARE_ROUNDS
     scenario = cell_of(row).scenario(row["sender"]).replace({"horizon_s": RETRY_S * rounds})
-    output = run_replication(scenario, engine="reference", dialogue=True)
+    output = run_replication(plan_of(scenario), engine="reference", dialogue=True)
     found = {name: int(output.responses[name]) for name in compared(row)}
     found["rcpt_commands"] = sum(
         one.kind == "reply" and one.verb == Verb.RCPT and one.code > 0 for one in output.dialogue

@@ -15,8 +15,9 @@ from simsmtp.calibration.octets import octets_of, refusal_octets_of
 from simsmtp.calibration.parameters import HIGH, LOW, START, TIMES, Calibration, Parameters
 from simsmtp.calibration.predict import SEED, durations
 from simsmtp.calibration.settings import scenario_of
-from simsmtp.engines import expect, run_replication
+from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
+from simsmtp.model.plan import plan_of
 from simsmtp.protocol.commands import Verb, command_octets
 
 REPLICATIONS = 15
@@ -51,7 +52,6 @@ def fit(groups: Sequence[Group], *, on_step: Callable[[int], object] = lambda _:
     receivers = sorted({group.setting.receiver for group in groups})
     if len(receivers) > 1:
         raise InputError("sessions with several receivers", key="receiver", given=receivers, allowed="one at a time")
-    expect(steps() * REPLICATIONS * sum(group.setting.recipients for group in groups))
     lengths = octets_of(groups)
     start = START._replace(
         address_chars=lengths.address_chars,
@@ -109,7 +109,7 @@ def _parameters(logs: NDArray[np.float64], start: Parameters) -> Parameters:
 
 def _errors(group: Group, parameters: Parameters) -> Iterator[float]:
     """Yield how far apart the log medians are, then the log ranges of as many repeats."""
-    simulated = durations(group, parameters, REPLICATIONS)
+    simulated = durations(group, parameters, REPLICATIONS, times=steps())
     yield math.log(statistics.median(simulated) / group.median_s)
     if len(group.durations_s) > 1:
         yield _SPREAD_WEIGHT * (_log_deviation(simulated) - _log_deviation(group.durations_s))
@@ -153,9 +153,9 @@ def _group_octets(group: Group, parameters: Parameters) -> int:
 
 
 def _segments(group: Group, parameters: Parameters) -> float:
-    scenario = scenario_of(group, parameters)
+    plan = plan_of(scenario_of(group, parameters))
     counted = 0
     for number in range(_SEGMENT_RUNS):
-        rows = run_replication(scenario, seed=SEED, replication=number, dialogue=True).dialogue
+        rows = run_replication(plan, seed=SEED, replication=number, dialogue=True).dialogue
         counted += len({(row.connection, row.read) for row in rows if row.kind == "reply"})
     return counted / _SEGMENT_RUNS

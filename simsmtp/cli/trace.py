@@ -78,11 +78,11 @@ def trace(
         load_strategies(path)
     scenario, own_seed = load_case(file, settings, point=point)
     key = own_seed if seed is None else seed
+    workload, plan = scenario.workload, plan_of(scenario)
     output = run_here(
-        run_replication, scenario, seed=key, replication=replication, recipients=ndr is not None, dialogue=True,
+        run_replication, plan, seed=key, replication=replication, recipients=ndr is not None, dialogue=True,
         check=not no_determinism_check,
     )  # fmt: skip
-    workload, plan = scenario.workload, plan_of(scenario)
     addresses = AddressBook(workload.address_chars, workload.domains)
     if pcap is not None:
         write_pcap(pcap, output, plan, addresses)

@@ -1,18 +1,18 @@
-"""Engines: what advances the clock. One replication of a scenario in, one row of responses out."""
+"""Engines: what advances the clock. One replication of a plan in, one row of responses out."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simsmtp.engines.choice import ENGINES, Choice, choose_engine, count, expect, expected_recipients, has_tcp
+from simsmtp.engines.choice import ENGINES, Choice, choose_engine, expected_recipients, has_tcp
 from simsmtp.engines.loading import CannotLoad, EngineWarning, be_worker, loop_on_disk, ready, warn_once
 from simsmtp.errors import InputError
 from simsmtp.rows.records import Output
 from simsmtp.strategies.own_code import blamed
-from simsmtp.strategies.registry import find_strategy
+from simsmtp.strategies.registry import strategy_of
 
 if TYPE_CHECKING:
-    from simsmtp.model.scenario import Scenario
+    from simsmtp.model.plan import Plan
 
 __all__ = [
     "ENGINES",
@@ -20,7 +20,6 @@ __all__ = [
     "EngineWarning",
     "be_worker",
     "choose_engine",
-    "expect",
     "expected_recipients",
     "get_ready",
     "run_replication",
@@ -28,38 +27,38 @@ __all__ = [
 ]
 
 
-def get_ready(scenario: Scenario, engine: str = "auto") -> Choice:
-    """Return the engine that will run a scenario, compiled if it has to be.
+def get_ready(plan: Plan, engine: str = "auto", *, at_stake: int) -> Choice:
+    """Return the engine that will run a plan, compiled if it has to be; arguments as for `choose_engine`.
 
     Worker processes started afterwards find the compiled loop on disk instead of compiling it each for itself.
     """
-    choice = choose_engine(scenario, engine)
-    tcp = has_tcp(scenario)
+    choice = choose_engine(plan, engine, at_stake=at_stake)
+    tcp = has_tcp(plan)
     if choice.engine == "compiled" and not loop_on_disk(has_tcp=tcp):
         try:
             ready(has_tcp=tcp)
         except CannotLoad as problem:
-            if engine == "compiled":
+            if choice.was_asked:
                 raise problem.complaint() from problem
             warn_once(problem)
             return Choice("reference", str(problem))
     return choice
 
 
-def tell_obstacle(scenario: Scenario) -> None:
+def tell_obstacle(plan: Plan) -> None:
     """Warn, unless that was done, if the compiled engine cannot be loaded: workers that found it out keep silent."""
     try:
-        ready(has_tcp=has_tcp(scenario))
+        ready(has_tcp=has_tcp(plan))
     except CannotLoad as problem:
         warn_once(problem)
 
 
 def run_replication(
-    scenario: Scenario,
+    plan: Plan,
     *,
     seed: int = 0,
     replication: int = 0,
-    engine: str = "auto",
+    engine: str | Choice = "auto",
     recipients: bool = False,
     dialogue: bool = False,
 ) -> Output:
@@ -67,13 +66,14 @@ def run_replication(
 
     Parameters
     ----------
-    scenario : Scenario
-        What to simulate.
+    plan : Plan
+        What to simulate: `simsmtp.model.plan.plan_of` makes it of a scenario, once for all replications.
     seed, replication : int
         Key of all random draws: equal keys meet equal fates, whatever the strategy or the number of workers.
-    engine : str
+    engine : str or Choice
         ``"reference"`` (SimPy), ``"compiled"`` (Numba, extra ``fast``), or ``"auto"``: the compiled one where it
-        can run the scenario and there is enough to do to repay loading it. All give the same bits.
+        can run the plan, and this one replication repays loading it. Who runs many chooses for all of them, with
+        `choose_engine`. All give the same bits.
     recipients, dialogue : bool
         Also return one row per recipient, of which many lie in a temporary file; every line the peers exchange.
 
@@ -91,27 +91,28 @@ def run_replication(
         Whatever a strategy of the user's own raises, with a note that names its lines; `StrategyError` if it returns
         no verdict or tries to end the process.
     """
-    with blamed(find_strategy(scenario.client.strategy)):
-        return _run(scenario, seed, replication, engine, recipients=recipients, dialogue=dialogue)
+    choice = engine
+    with blamed(strategy_of(plan.client.settle)):
+        if isinstance(choice, str):
+            choice = choose_engine(plan, choice, at_stake=expected_recipients(plan.workload), dialogue=dialogue)
+        return _run(plan, seed, replication, choice, recipients=recipients, dialogue=dialogue)
 
 
-def _run(scenario: Scenario, seed: int, replication: int, engine: str, *, recipients: bool, dialogue: bool) -> Output:
-    choice = choose_engine(scenario, engine, dialogue=dialogue)
-    count(scenario)
+def _run(plan: Plan, seed: int, replication: int, choice: Choice, *, recipients: bool, dialogue: bool) -> Output:
     lack = ""
     if choice.engine == "compiled":
         try:
-            return _compiled(scenario, engine, seed=seed, replication=replication, recipients=recipients)
+            return _compiled(plan, choice, seed=seed, replication=replication, recipients=recipients)
         except _Instead:
             pass
         except MemoryError as error:
-            if engine == "compiled":
+            if choice.was_asked:
                 lack = str(error) or "no more is to be had"
     if not lack:
         from simsmtp.engines.reference import run  # noqa: PLC0415 - simpy is paid for only where it runs
 
         try:
-            return run(scenario, seed=seed, replication=replication, recipients=recipients, dialogue=dialogue)
+            return run(plan, seed=seed, replication=replication, recipients=recipients, dialogue=dialogue)
         except MemoryError as error:
             lack = str(error) or "no more is to be had"
     # Here and not where it was caught: the run, and what it kept in memory, is gone.
@@ -123,17 +124,17 @@ class _Instead(Exception):  # noqa: N818 - no error: the reference engine goes o
     """The reference engine has to run this replication."""
 
 
-def _compiled(scenario: Scenario, engine: str, *, seed: int, replication: int, recipients: bool) -> Output:
+def _compiled(plan: Plan, choice: Choice, *, seed: int, replication: int, recipients: bool) -> Output:
     """Run a replication on the compiled engine, or raise `_Instead`."""
     try:
-        compiled = ready(has_tcp=has_tcp(scenario))
+        compiled = ready(has_tcp=has_tcp(plan))
     except CannotLoad as problem:
-        if engine == "compiled":
+        if choice.was_asked:
             raise problem.complaint() from problem
         warn_once(problem)
         raise _Instead from problem
     try:
-        output: Output = compiled.run(scenario, seed=seed, replication=replication, recipients=recipients)
+        output: Output = compiled.run(plan, seed=seed, replication=replication, recipients=recipients)
     except compiled.StrategyRaised as error:  # the reference engine raises the same, or computes with any numbers
         raise _Instead from error
     return output

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp.engines.loading import CannotLoad, imported, loop_on_disk, warn_once
 from simsmtp.errors import InputError
-from simsmtp.strategies.registry import find_strategy
+from simsmtp.randomness.distributions import count
+from simsmtp.strategies.registry import strategy_of
 
 if TYPE_CHECKING:
-    from simsmtp.model.scenario import Scenario
+    from simsmtp.model.plan import Plan, WorkloadPlan
 
 ENGINES = ("auto", "reference", "compiled")
 WORTH_LOADING = 20_000
 WORTH_COMPILING = 1_000_000
-"""Recipients asked of this process from which on the compiled loop repays being loaded, or compiled first."""
+"""Recipients asked for from which on the compiled loop repays being loaded, or compiled first."""
 
-_RECIPIENTS_OF_A_DRAW = 10
+_MEDIAN = 0.5
 _NEEDS = ("numba", "platformdirs")
 
 
@@ -33,53 +34,40 @@ class Choice(NamedTuple):
     reason : str
         Why it is that one.
     is_fallback : bool
-        The compiled engine would be worth it, and is not installed or cannot run the scenario's strategy.
+        The compiled engine would be worth it, and is not installed or cannot run the strategy.
+    was_asked : bool
+        No other engine may run instead, should this one turn out not to be had.
     """
 
     engine: str
     reason: str
     is_fallback: bool = False
+    was_asked: bool = False
 
 
-class _Asked:
-    """Recipients asked of this process: what has been simulated slowly says what speed would be worth."""
-
-    so_far = 0
-    in_all = 0
-
-
-def expect(recipients: int) -> None:
-    """Say how many recipients this process will be asked for in all, so that it need not find out by and by."""
-    _Asked.in_all = max(_Asked.in_all, recipients)
+def expected_recipients(workload: WorkloadPlan) -> int:
+    """Return about how many recipients a replication has."""
+    if workload.trace:
+        return sum(line.recipients for line in workload.trace) * workload.recipient_factor
+    return workload.messages * count(workload.recipients, _MEDIAN)
 
 
-def count(scenario: Scenario) -> None:
-    """Count a replication that is about to run; those that were expected are not counted twice."""
-    _Asked.so_far += expected_recipients(scenario)
+def has_tcp(plan: Plan) -> bool:
+    """Tell whether a path has the profile tcp, for which the compiled loop is another one."""
+    return any(one.path.tcp for one in plan.destinations)
 
 
-def expected_recipients(scenario: Scenario) -> int:
-    """Return about how many recipients a replication of a scenario has."""
-    work, each = scenario.workload, scenario.workload.recipients_per_message
-    mean = each if isinstance(each, int) else getattr(each, "mean", None)
-    return int(work.messages * (mean or _RECIPIENTS_OF_A_DRAW))
-
-
-def has_tcp(scenario: Scenario) -> bool:
-    """Tell whether a path of a scenario has the profile tcp, for which the compiled loop is another one."""
-    networks = [one.network for one in scenario.destinations] or [scenario.network]
-    return any(one.profile == "tcp" for one in networks)
-
-
-def choose_engine(scenario: Scenario, engine: str = "auto", *, dialogue: bool = False) -> Choice:
-    """Return the engine that runs a scenario.
+def choose_engine(plan: Plan, engine: str = "auto", *, at_stake: int, dialogue: bool = False) -> Choice:
+    """Return the engine that runs a plan.
 
     Parameters
     ----------
-    scenario : Scenario
+    plan : Plan
         What is to be simulated.
     engine : str
         ``"auto"``, or the engine asked for.
+    at_stake : int
+        Recipients that will be asked for in all, over every replication: what repays loading the faster engine.
     dialogue : bool
         Every line that the peers exchange is wanted.
 
@@ -96,20 +84,20 @@ def choose_engine(scenario: Scenario, engine: str = "auto", *, dialogue: bool = 
     if engine not in ENGINES:
         raise InputError("unknown engine", key="engine", given=engine, allowed=ENGINES)
     if engine == "reference":
-        return Choice(engine, "it was asked for")
+        return Choice(engine, "it was asked for", was_asked=True)
     if _lacks_something(find_spec):
         if engine == "compiled":
             raise InputError(
                 "numba is not installed", key="engine", given=engine, allowed="pip install 'simsmtp[fast]'"
             )
-        much = not dialogue and _asked(scenario) >= WORTH_COMPILING
+        much = not dialogue and at_stake >= WORTH_COMPILING
         return Choice("reference", "numba is not installed (pip install 'simsmtp[fast]')", is_fallback=much)
-    if engine == "auto" and (reason := _not_worth_it(scenario)):
+    if engine == "auto" and (reason := _not_worth_it(plan, at_stake)):
         return Choice("reference", reason)
     try:
         if engine == "compiled":
             imported()
-        obstacle = _obstacle(scenario, dialogue)
+        obstacle = _obstacle(plan, dialogue)
     except CannotLoad as problem:
         if engine == "compiled":
             raise problem.complaint() from problem
@@ -119,7 +107,9 @@ def choose_engine(scenario: Scenario, engine: str = "auto", *, dialogue: bool = 
         if engine == "compiled":
             raise obstacle
         return Choice("reference", obstacle.message, is_fallback=not dialogue)
-    return Choice("compiled", "it was asked for" if engine == "compiled" else "it gives the same bits faster")
+    if engine == "compiled":
+        return Choice(engine, "it was asked for", was_asked=True)
+    return Choice("compiled", "it gives the same bits faster")
 
 
 @cache
@@ -128,24 +118,19 @@ def _lacks_something(find: Callable[[str], object]) -> bool:
     return any(find(name) is None for name in _NEEDS)
 
 
-def _asked(scenario: Scenario) -> int:
-    return max(_Asked.in_all, _Asked.so_far + expected_recipients(scenario))
-
-
-def _not_worth_it(scenario: Scenario) -> str:
-    asked = _asked(scenario)
-    if asked < WORTH_LOADING:
+def _not_worth_it(plan: Plan, at_stake: int) -> str:
+    if at_stake < WORTH_LOADING:
         return "it is done before the compiled one would be loaded"
-    if asked < WORTH_COMPILING and not loop_on_disk(has_tcp=has_tcp(scenario)):
+    if at_stake < WORTH_COMPILING and not loop_on_disk(has_tcp=has_tcp(plan)):
         return "it is done before the compiled one would be compiled"
     return ""
 
 
-def _obstacle(scenario: Scenario, dialogue: bool) -> InputError | None:
-    """Return what keeps the compiled engine from running a scenario, as a complaint about who asked for it."""
+def _obstacle(plan: Plan, dialogue: bool) -> InputError | None:
+    """Return what keeps the compiled engine from running a plan, as a complaint about who asked for it."""
     if dialogue:
         return _complaint("only the reference engine writes the dialogue")
-    strategy = find_strategy(scenario.client.strategy)
+    strategy = strategy_of(plan.client.settle)
     if strategy.builtin:
         return None
     compiled = imported()

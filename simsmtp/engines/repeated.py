@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from simsmtp.errors import InputError
 from simsmtp.strategies.own_code import kept_alive
-from simsmtp.strategies.registry import Strategy, strategies
+from simsmtp.strategies.registry import Strategy, strategy_of
 
 if TYPE_CHECKING:
-    from simsmtp.model.scenario import Scenario
+    from simsmtp.model.plan import Plan
     from simsmtp.rows.records import Output
 
 _MOST = 3
 
 
-def run_here(run: Callable[..., Output], scenario: Scenario, *, check: bool, **key: Any) -> Output:
+def run_here(run: Callable[..., Output], plan: Plan, *, check: bool, **key: Any) -> Output:
     """Run one replication as `simsmtp.engines.run_replication` does; a strategy cannot end this process.
 
     Parameters
     ----------
     run : callable
         `simsmtp.engines.run_replication`, or what stands in for it.
-    scenario : Scenario
+    plan : Plan
         What to simulate.
     check : bool
         Run it twice if the strategy is the user's own, and compare.
@@ -37,10 +37,10 @@ def run_here(run: Callable[..., Output], scenario: Scenario, *, check: bool, **k
         If the second run gives other responses than the first.
     """
     with kept_alive():
-        output = run(scenario, **key)
-        strategy = strategies().get(scenario.client.strategy)
-        if check and strategy is not None and not strategy.builtin:
-            again = run(scenario, **key)
+        output = run(plan, **key)
+        strategy = strategy_of(plan.client.settle)
+        if check and not strategy.builtin:
+            again = run(plan, **key)
             if found := difference(output.responses, again.responses):
                 raise not_deterministic(strategy, f"replication {key['replication']}", found, "in the same process")
     return output

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from simsmtp import engines
 from simsmtp._version import __version__
 from simsmtp.errors import UnfinishedError
+from simsmtp.model.plan import Plan, plan_of
 from simsmtp.rows.responses import RESPONSES
 from simsmtp.running.tasks import Task
 from simsmtp.running.user_strategies import Travelling, register_travelling
@@ -126,16 +127,27 @@ def run_chunk(chunk: Chunk) -> list[Stored]:
     if own_code() != chunk.code:
         raise other_code(f"on {platform.node()}", own_code(), chunk.code)
     register_travelling(chunk.strategies)
-    engines.expect(chunk.at_stake)
     # A strategy that ends a worker costs that worker; one that ends this process would leave nobody to say so.
     with kept_alive() if chunk.parent == os.getpid() else nullcontext():
-        return [(task.scenario_id, _run(task, chunk.seed, chunk.engine)) for task in chunk.tasks]
+        cases: dict[int, _Case] = {}
+        return [(task.scenario_id, _run(task, chunk, cases)) for task in chunk.tasks]
 
 
-def _run(task: Task, seed: int, engine: str) -> Row:
-    began = time.perf_counter()
+class _Case(NamedTuple):
+    """What the replications of a scenario have in common."""
+
+    plan: Plan
+    choice: engines.Choice
+
+
+def _run(task: Task, chunk: Chunk, cases: dict[int, _Case]) -> Row:
+    began, engine = time.perf_counter(), chunk.engine
     try:
-        output = engines.run_replication(task.scenario, seed=seed, replication=task.replication, engine=engine)
+        if task.scenario_id not in cases:
+            plan = plan_of(task.scenario)
+            cases[task.scenario_id] = _Case(plan, engines.choose_engine(plan, engine, at_stake=chunk.at_stake))
+        plan, choice = cases[task.scenario_id]
+        output = engines.run_replication(plan, seed=chunk.seed, replication=task.replication, engine=choice)
         given = output.responses
         values = tuple((int if one.whole else float)(given[one.name]) for one in RESPONSES)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the other replications go on

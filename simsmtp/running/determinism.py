@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from simsmtp import engines
 from simsmtp.engines.repeated import difference, not_deterministic
 from simsmtp.errors import InputError
+from simsmtp.model.plan import plan_of
 from simsmtp.rows.responses import COLUMNS
 from simsmtp.running.chunks import Chunk, run_chunk
 from simsmtp.running.strategy_pickling import obstacle_to_travel
@@ -79,8 +80,7 @@ class DeterminismCheck:
         waiting = {key: task for task in firsts if (key := address(task.scenario, common.seed)) not in _passed}
         if not waiting:
             return
-        engines.expect(common.at_stake)
-        engines.get_ready(firsts[0].scenario, common.engine)
+        engines.get_ready(plan_of(firsts[0].scenario), common.engine, at_stake=common.at_stake)
         chunks = [common._replace(tasks=(task,)) for task in waiting.values()]
         runs = self._in_pools if obstacle_to_travel(common.strategies) is None else _here
         try:

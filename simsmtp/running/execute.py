@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from simsmtp import engines
+from simsmtp.model.plan import plan_of
 from simsmtp.progress import note
 from simsmtp.running.chunks import Chunk, Pace, Stored, chunks_of, own_code
 from simsmtp.running.executors import LOCAL, Executor, started
@@ -28,7 +29,7 @@ def check_engine(experiment: Experiment, engine: str) -> None:
     """Raise an `InputError` unless an engine can run every scenario of an experiment."""
     if engine != "auto":
         for scenario in _one_per_strategy(point.scenario for point in experiment.points):
-            engines.choose_engine(scenario, engine)
+            engines.choose_engine(plan_of(scenario), engine, at_stake=0)
 
 
 def executed(
@@ -68,10 +69,10 @@ def executed(
     if not tasks:
         return
     at_stake = tasks.recipients()
-    engines.expect(at_stake)
-    choices = [engines.choose_engine(one, engine) for one in _one_per_strategy(tasks.scenarios())]
+    plans = [plan_of(one) for one in _one_per_strategy(tasks.scenarios())]
+    choices = [engines.choose_engine(one, engine, at_stake=at_stake) for one in plans]
     if choices[0].engine == "compiled" and executor.name == "local":
-        choices[0] = engines.get_ready(tasks[0].scenario, engine)
+        choices[0] = engines.get_ready(plans[0], engine, at_stake=at_stake)
     for one in choices:
         _tell_fallback(one)
     ran.chose(choices)
@@ -88,7 +89,7 @@ def executed(
             pace.saw(rows)
             ran.saw(rows)
             if choice.engine == "compiled" and any(row.engine == "reference" for _, row in rows):
-                engines.tell_obstacle(tasks[0].scenario)
+                engines.tell_obstacle(plans[0])
             yield rows
 
 

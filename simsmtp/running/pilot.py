@@ -73,16 +73,15 @@ def estimate(plan: Plan) -> Estimate:
 
 def _part_of(scenario: Scenario) -> tuple[Scenario, float]:
     """Return a scenario that takes about a second at most, and its share of the recipients: time grows with them."""
-    if scenario.workload.trace is not None:
-        work = plan_of(scenario).workload
-        share = _RECIPIENTS / sum(line.recipients * work.recipient_factor for line in work.trace)
-        part = max(1, int(work.messages * min(1.0, share)))
-        return scenario.replace({"workload.trace_messages": part}), part / work.messages
-    recipients, messages = expected_recipients(scenario), scenario.workload.messages
+    work = plan_of(scenario).workload
+    recipients, messages = expected_recipients(work), work.messages
     if recipients <= _RECIPIENTS:
         return scenario, 1.0
+    if work.trace:
+        part = max(1, messages * _RECIPIENTS // recipients)
+        return scenario.replace({"workload.trace_messages": part}), part / messages
     changes = {"workload.messages": max(1, messages * _RECIPIENTS // recipients)}
     if recipients // messages > _RECIPIENTS:
         changes["workload.recipients_per_message"] = _RECIPIENTS
     small = scenario.replace(changes)
-    return small, expected_recipients(small) / recipients
+    return small, expected_recipients(plan_of(small).workload) / recipients

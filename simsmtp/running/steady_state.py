@@ -11,6 +11,7 @@ from simsmtp import engines
 from simsmtp.errors import InputError
 from simsmtp.experiment.design import DesignPoint
 from simsmtp.files import replace_files
+from simsmtp.model.plan import plan_of
 from simsmtp.output.csv_tables import csv_of
 from simsmtp.store.provenance import note_files
 
@@ -80,16 +81,15 @@ def _recipients(study: Study, point: DesignPoint) -> DataFrame | None:
     good = [row.replication for row in study.results[point.number] if row.error is None]
     if not good:
         return None
-    tables = [_run(study, point, replication) for replication in good]
+    plan = plan_of(point.scenario)
+    choice = engines.choose_engine(plan, at_stake=len(good) * engines.expected_recipients(plan.workload))
+    tables = []
+    for replication in good:
+        seed = study.experiment.seed
+        output = engines.run_replication(plan, seed=seed, replication=replication, engine=choice, recipients=True)
+        tables.append(output.recipients.frame())
+        tables[-1].insert(0, "replication", replication)
     return pd.concat(tables, ignore_index=True)
-
-
-def _run(study: Study, point: DesignPoint, replication: int) -> DataFrame:
-    seed = study.experiment.seed
-    output = engines.run_replication(point.scenario, seed=seed, replication=replication, engine="auto", recipients=True)
-    table = output.recipients.frame()
-    table.insert(0, "replication", replication)
-    return table
 
 
 def write_steady(study: Study, folder: str | Path | None = None) -> tuple[list[Path], list[str]]:

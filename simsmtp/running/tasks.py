@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, overload
 import numpy as np
 
 from simsmtp import engines
+from simsmtp.model.plan import plan_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +85,8 @@ class Tasks(Sequence[Task]):
 
     def recipients(self) -> int:
         """Return about how many recipients all these tasks have."""
-        return sum(count * engines.expected_recipients(scenario) for scenario, count in self._counts())
+        works = ((plan_of(scenario).workload, count) for scenario, count in self._counts())
+        return sum(count * engines.expected_recipients(work) for work, count in works)
 
     def _counts(self) -> Iterator[tuple[Scenario, int]]:
         counts = np.bincount(self._places % len(self._scenarios), minlength=len(self._scenarios))

@@ -12,12 +12,11 @@ from simsmtp.engines.compiled.packing import World, grow, world_of
 from simsmtp.engines.compiled.transaction import BUILT_IN
 from simsmtp.engines.compiled.user import Compiled, NotInDecisionLanguage, StrategyRaised, compile_strategy
 from simsmtp.model.limits import too_long
-from simsmtp.model.plan import Plan, plan_of
-from simsmtp.model.scenario import Scenario
+from simsmtp.model.plan import Plan
 from simsmtp.rows.external_sort import RowWriter
 from simsmtp.rows.records import Output, Responses
 from simsmtp.rows.totals import Totals, responses_of
-from simsmtp.strategies.registry import Settle, find_strategy
+from simsmtp.strategies.registry import Settle
 from simsmtp.strategies.version import parts_of
 
 if TYPE_CHECKING:
@@ -26,31 +25,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def run(scenario: Scenario, *, seed: int, replication: int, recipients: bool = False) -> Output:
+def run(plan: Plan, *, seed: int, replication: int, recipients: bool = False) -> Output:
     """Run one replication; see `simsmtp.engines.run_replication`."""
-    # A trace is a file, and may change between two replications.
-    strategy = find_strategy(scenario.client.strategy)
-    plan = _plan(scenario, strategy.settle) if scenario.workload.trace is None else plan_of(scenario)
     address = 0 if plan.client.settle in BUILT_IN else compiled_strategy(plan.client.settle).address
     world = world_of(plan, seed=seed, replication=replication, rows=recipients, settle_address=address)
     rows = RowWriter([one.name for one in plan.destinations])
     for chunk in _chunks(kernel(has_tcp=world.has_tcp), world):
         rows.extend(chunk)
     return Output(_responses(world), rows.finish(), [], "compiled")
-
-
-_plans: dict[int, tuple[Scenario, Settle, Plan]] = {}
-_MOST_PLANS = 256
-
-
-def _plan(scenario: Scenario, settle: Settle) -> Plan:
-    """Return a scenario's plan: replications of one point share it, as long as its strategy stays the same."""
-    kept = _plans.get(id(scenario))  # by identity: not every scenario can be hashed
-    if kept is None or kept[0] is not scenario or kept[1] is not settle:
-        if len(_plans) >= _MOST_PLANS:
-            _plans.clear()
-        kept = _plans[id(scenario)] = (scenario, settle, plan_of(scenario))
-    return kept[2]
 
 
 _strategies: dict[Settle, tuple[dict[str, object], Compiled | NotInDecisionLanguage]] = {}

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from simsmtp.engines.reference.clock import Clock
 from simsmtp.engines.reference.route import Route
-from simsmtp.model.plan import plan_of
-from simsmtp.model.scenario import Scenario
+from simsmtp.model.plan import Plan
 from simsmtp.peers.accounting import Accounts
 from simsmtp.peers.sender import Sender
 from simsmtp.peers.transcript import Transcript
@@ -17,9 +16,8 @@ from simsmtp.randomness.streams import Streams
 from simsmtp.rows.records import Output
 
 
-def run(scenario: Scenario, *, seed: int, replication: int, recipients: bool = False, dialogue: bool = False) -> Output:
+def run(plan: Plan, *, seed: int, replication: int, recipients: bool = False, dialogue: bool = False) -> Output:
     """Run one replication; see `simsmtp.engines.run_replication`."""
-    plan = plan_of(scenario)
     accounts = Accounts([one.name for one in plan.destinations], keep_rows=recipients)
     transcript = Transcript() if dialogue else None
     streams, clock = Streams(seed, replication), Clock()
