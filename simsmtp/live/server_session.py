@@ -27,7 +27,6 @@ MOST_REPORTED = 4_000_000
 
 # Commands after which a client has to wait whatever is offered (RFC 2920 section 3.1, RFC 3207 section 4).
 _WAITED_FOR = (Verb.EHLO, Verb.STARTTLS, Verb.DATA)
-_TEXTS = (Verb.TEXT, Verb.BDAT)
 _OPEN = (State.MAIL, State.RCPT, State.TEXT)
 _MANY = 2
 """Domains that recipients may have, for all that is known."""
@@ -221,7 +220,7 @@ class ServerSession(Responder):
         """Return the answer to a command; where it ends the transaction, that is filed."""
         answer = self.answer(verb, self._envelope.draw if self._envelope else 1.0)
         if self.state not in _OPEN:
-            self._file(self._spoken[answer].code if verb in _TEXTS else 0)
+            self._file(self._spoken[answer].code if verb == Verb.BDAT else 0)
         return answer
 
     def _start_tls(self) -> Steps:
