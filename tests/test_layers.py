@@ -25,7 +25,7 @@ _MAY_IMPORT = {
     "randomness": "",
     "rows": "protocol",
     "model": "rows randomness presets policies strategies network protocol",
-    "peers": "model rows randomness strategies protocol",
+    "peers": "model rows randomness policies strategies protocol",
     "engines": "peers model rows randomness policies strategies network protocol",
     "dialogue": "model rows strategies protocol",
     # What rows mean.

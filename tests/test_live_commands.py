@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from simsmtp import Scenario
 from simsmtp.live.effects import Pause, Read, StartTls, Write
 from simsmtp.live.mailboxes import Mailboxes
-from simsmtp.live.served import Served
+from simsmtp.live.served import Served, ServedRow
 from simsmtp.live.server_session import ServerSession
 from simsmtp.model.plan import plan_of
 
@@ -27,7 +27,8 @@ class Server:
     def __init__(self, *, tls: bool = False, **server: object) -> None:
         plan = plan_of(Scenario.from_dict({"server": {"recipient_limit": 3} | server})).destinations[0].server
         plan = plan._replace(offered=plan.offered._replace(starttls=tls))
-        self.served, self.now_ns = Served(), 0
+        self.rows: list[ServedRow] = []
+        self.served, self.now_ns = Served(self.rows.append), 0
         mailboxes = Mailboxes(seed=0, replication=0, failure_share=0.0, clock=lambda: self.now_ns)
         self.session = ServerSession(plan, mailboxes, self.served)
         self.slept_ns = 0
@@ -62,6 +63,7 @@ class Server:
                     self._said += octets
                 case Pause(ns):
                     self.slept_ns += ns
+                    self.now_ns += ns
                 case Read() | StartTls():
                     return
         self.is_over = True
@@ -242,6 +244,16 @@ def test_an_unknown_mailbox_has_not_been_seen_by_the_greylist(monkeypatch: pytes
     assert greylisted(server, "x1@b.test") == [451]
 
 
+def test_the_sleep_before_a_reply_comes_too_late_for_the_greylist() -> None:
+    """The server decides when it has the command, and sleeps before it says so, as in the engines."""
+    server = Server(greylist_s=60, soft_error_limit=1, error_sleep_ms=1000)
+    server.say(HELLO)
+    assert greylisted(server, "b@b.test") == [451]
+    server.now_ns = 58 * SECOND_NS  # one second until MAIL is answered
+    assert greylisted(server, "b@b.test") == [451]
+    assert greylisted(server, "b@b.test") == [250]
+
+
 def test_without_greylisting_nobody_waits() -> None:
     server = Server()
     server.say(HELLO)
@@ -263,6 +275,14 @@ def codes_until_over(server: Server, lines: Iterable[str]) -> list[int]:
 def test_a_client_that_errs_without_end_is_left() -> None:
     codes = codes_until_over(Server(hard_error_limit=None, soft_error_limit=None), ["HI"] * 200)
     assert codes == [500] * 100 + [421]
+
+
+def test_a_text_that_is_answered_421_is_entered_so() -> None:
+    server = Server(chunking=True, hard_error_limit=1)
+    server.say(HELLO, MAIL, RCPT, "HI")
+    assert [reply[:3] for reply in server.hear(b"BDAT 3 LAST\r\nabc")] == ["421"]
+    assert server.is_over
+    assert [(row.code, row.final_code, row.accepted) for row in server.rows] == [(250, 421, False)]
 
 
 def test_more_recipients_than_can_be_kept_end_the_session(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -266,13 +266,11 @@ def test_trouble_of_the_system_is_told_once_and_anything_else_as_ever() -> None:
 
 def test_only_so_many_senders_and_recipients_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simsmtp.live.mailboxes.MOST_REMEMBERED", 2)
-    now = 0
-    mailboxes = Mailboxes(clock=lambda: now)
-    for now, who in enumerate("abc"):  # noqa: B007 - the clock reads it
-        mailboxes.first_seen("s", who)
-    now = 10
-    assert [mailboxes.first_seen("s", who) for who in "cb"] == [2, 1]
-    assert mailboxes.first_seen("s", "a") == 10
+    seen = Mailboxes(clock=lambda: 0).first_seen_ns
+    for now, who in enumerate("abc"):
+        seen.setdefault(("s", who), now)
+    assert [seen.setdefault(("s", who), 10) for who in "cb"] == [2, 1]
+    assert seen.setdefault(("s", "a"), 10) == 10
 
 
 def test_only_so_many_pairs_are_counted_and_the_account_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from simsmtp.live.server_session import ServerSession
 from simsmtp.live.wire import Wire
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
+from simsmtp.policies.respond import admits
 
 TIMEOUT_S = 300.0
 """Longest wait for a whole command, or for 4 KiB of text (RFC 5321 section 4.5.3.2.7: at least 5 minutes)."""
@@ -164,7 +165,7 @@ class Listener:
 
     async def _serve(self, wire: Wire) -> None:
         terms = self._terms
-        is_admitted = self.sessions < self._plan.sessions
+        is_admitted = admits(self.sessions, self._plan.sessions)
         session = ServerSession(self._plan, self._mailboxes, self.served, forbids_early=terms.forbids_early,
                                 report=terms.report)  # fmt: skip
         self.sessions += is_admitted

@@ -54,7 +54,7 @@ WORDS: dict[Complaint, tuple[int, int, str]] = {
 }
 
 
-class Said(NamedTuple):
+class ParsedCommand(NamedTuple):
     """What a client said.
 
     Attributes
@@ -95,7 +95,7 @@ _NOT_IMPLEMENTED = ("EXPN", "HELP")  # known, and not in the least implementatio
 _BARE_WORDS = {"DATA": Verb.DATA, "RSET": Verb.RSET, "QUIT": Verb.QUIT, "STARTTLS": Verb.STARTTLS}
 
 
-def said_in(line: Line) -> Said:
+def parse_command(line: Line) -> ParsedCommand:
     """Return what a command line says."""
     if bare_at(line.octets, is_whole=True) >= 0:
         return _wrong(Complaint.BARE)
@@ -109,29 +109,31 @@ def said_in(line: Line) -> Said:
         return _envelope(text, Verb.MAIL if word == "MAIL" else Verb.RCPT)
     if word in ("EHLO", "HELO"):
         is_named = len(text) > len("EHLO ")
-        return Said(Verb.EHLO, is_helo=word == "HELO") if is_named else _wrong(Complaint.SYNTAX)
+        return ParsedCommand(Verb.EHLO, is_helo=word == "HELO") if is_named else _wrong(Complaint.SYNTAX)
     if word == "BDAT":
         match = _CHUNK.fullmatch(text)
-        return Said(Verb.BDAT, octets=int(match[1]), is_last=bool(match[2])) if match else _wrong(Complaint.CHUNK)
+        return (
+            ParsedCommand(Verb.BDAT, octets=int(match[1]), is_last=bool(match[2])) if match else _wrong(Complaint.CHUNK)
+        )
     if word == "NOOP":
-        return Said(Verb.NOOP)
+        return ParsedCommand(Verb.NOOP)
     if word == "VRFY":
-        return Said(Verb.NOOP, is_vrfy=True) if len(text) > len("VRFY ") else _wrong(Complaint.SYNTAX)
+        return ParsedCommand(Verb.NOOP, is_vrfy=True) if len(text) > len("VRFY ") else _wrong(Complaint.SYNTAX)
     if word in _NOT_IMPLEMENTED:
         return _wrong(Complaint.NOT_IMPLEMENTED)
     if word in _BARE_WORDS:
-        return Said(_BARE_WORDS[word]) if text.upper() == word else _wrong(Complaint.SYNTAX)
+        return ParsedCommand(_BARE_WORDS[word]) if text.upper() == word else _wrong(Complaint.SYNTAX)
     return _wrong(Complaint.UNKNOWN)
 
 
-def _envelope(text: str, verb: Verb) -> Said:
+def _envelope(text: str, verb: Verb) -> ParsedCommand:
     match = _ENVELOPE.fullmatch(text)
     path = _PATH.fullmatch(match[2]) if match else None
     if match is None or path is None or ("@" not in path[1] and bool(path[1]) != (verb == Verb.RCPT)):
         return _wrong(Complaint.SYNTAX)  # without a domain: nobody sends, and only the postmaster receives
     if match[3]:
         return _wrong(Complaint.PARAMETER)  # no extension with a parameter is offered (RFC 5321 section 4.1.1.11)
-    return Said(verb, path[1])
+    return ParsedCommand(verb, path[1])
 
 
 def spoken_complaint(complaint: Complaint) -> tuple[int, bytes]:
@@ -140,5 +142,5 @@ def spoken_complaint(complaint: Complaint) -> tuple[int, bytes]:
     return code, f"{code} {status_text(status)} {words}\r\n".encode()
 
 
-def _wrong(complaint: Complaint) -> Said:
-    return Said(Verb.NOOP, complaint=complaint)
+def _wrong(complaint: Complaint) -> ParsedCommand:
+    return ParsedCommand(Verb.NOOP, complaint=complaint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from simsmtp.live.served import ServedRow
@@ -28,8 +27,6 @@ class Envelope:
         self.draw = draw
         self._session, self._transaction, self._at_s = session, transaction, at_s
         self._accepted: list[ServedRow] = []
-        self._domains: Counter[str] = Counter()
-        self._first_domain = ""
         self._rcpts = 0
 
     @property
@@ -37,15 +34,7 @@ class Envelope:
         """Recipients that are kept."""
         return len(self._accepted)
 
-    def in_domain(self, domain: str) -> int:
-        """Return how many recipients of a domain were accepted."""
-        return self._domains[domain]
-
-    def is_first_domain(self, domain: str) -> bool:
-        """Tell whether the first recipient accepted was in this domain."""
-        return domain == self._first_domain
-
-    def add(self, recipient: str, domain: str, code: int, status: int) -> ServedRow:
+    def add(self, recipient: str, code: int, status: int) -> ServedRow:
         """Note an answer to RCPT; return its row as long as nothing was accepted."""
         row = ServedRow(
             self._session, self._transaction, self.sender, recipient, self._rcpts, code, status, 0, False, self._at_s
@@ -53,8 +42,6 @@ class Envelope:
         self._rcpts += 1
         if 200 <= code < 300:
             self._accepted.append(row)
-            self._first_domain = self._first_domain or domain
-            self._domains[domain] += 1
         return row
 
     def rows(self, final_code: int) -> Iterator[ServedRow]:

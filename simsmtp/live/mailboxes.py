@@ -28,6 +28,16 @@ def message_of(sender: str) -> int:
     return int(match[1]) if match else crc32(sender.encode())
 
 
+class Newest(dict[_Key, int]):
+    """What is remembered of the newest keys; `setdefault` is the way in."""
+
+    def setdefault(self, key: _Key, value: int) -> int:
+        """Return what is remembered of a key, which is the value if nothing was."""
+        if key not in self and len(self) >= MOST_REMEMBERED:
+            del self[next(iter(self))]
+        return super().setdefault(key, value)
+
+
 class Mailboxes:
     """The mailboxes of a server: all exist but those named x and digits, as `simsmtp send` names unknown ones.
 
@@ -39,16 +49,21 @@ class Mailboxes:
         Probability that a text is refused.
     clock : callable
         Returns nanoseconds; only differences count.
+
+    Attributes
+    ----------
+    first_seen_ns : Newest
+        When a pair of sender and recipient was first seen.
     """
 
     def __init__(
         self, *, seed: int = 0, replication: int = 0, failure_share: float = 0.0, clock: Callable[[], int]
     ) -> None:
-        self.failure_share = failure_share
+        self._has_failures = failure_share > 0
         self._streams = Streams(seed, replication)
         self._clock = clock
-        self._first_seen: dict[tuple[str, str], int] = {}
-        self._transactions: dict[str, int] = {}
+        self.first_seen_ns = Newest[tuple[str, str]]()
+        self._transactions = Newest[str]()
 
     @staticmethod
     def exists(address: str) -> bool:
@@ -59,21 +74,11 @@ class Mailboxes:
         """Return the time."""
         return self._clock()
 
-    def first_seen(self, sender: str, recipient: str) -> int:
-        """Return when this sender first asked for this recipient, which is now if it never did."""
-        return _remembered(self._first_seen, (sender, recipient), self._clock())
-
     def draw(self, sender: str) -> float:
         """Return the uniform draw that decides about the text of a transaction that now begins."""
         transaction = self._transactions.pop(sender, 0)
-        _remembered(self._transactions, sender, transaction + 1)
-        if self.failure_share == 0:
+        self._transactions.setdefault(sender, transaction + 1)
+        if not self._has_failures:
             return 1.0
         entity = message_of(sender)
         return self._streams.uniforms(Purpose.DATA_FAILURE, entity, 1, start=transaction)[0]
-
-
-def _remembered(known: dict[_Key, int], key: _Key, value: int) -> int:
-    if key not in known and len(known) >= MOST_REMEMBERED:
-        del known[next(iter(known))]
-    return known.setdefault(key, value)

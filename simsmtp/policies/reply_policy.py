@@ -52,7 +52,7 @@ class ReplyPolicy(NamedTuple):
     greylist_ns: int
 
 
-class Standing(NamedTuple):
+class SessionCounters(NamedTuple):
     """What a server remembers of a session.
 
     Attributes
@@ -65,6 +65,8 @@ class Standing(NamedTuple):
         Transactions begun on the connection.
     errors : int
         Errors in the session.
+    handshakes : int
+        STARTTLS commands accepted: the session is encrypted from the first on.
     """
 
     accepted: int
@@ -72,8 +74,9 @@ class Standing(NamedTuple):
     accepted_on_connection: int
     transactions: int
     errors: int
+    handshakes: int
 
 
-def new_standing() -> Standing:
-    """Return the standing of a new session."""
-    return Standing(0, 0, 0, 0, 0)
+def new_counters() -> SessionCounters:
+    """Return what the server remembers of a new session."""
+    return SessionCounters(0, 0, 0, 0, 0, 0)

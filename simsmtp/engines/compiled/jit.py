@@ -10,7 +10,7 @@ from numba.extending import register_jitable
 
 from simsmtp.engines.compiled.one_module import PartCompiler, RarePartCompiler
 from simsmtp.network import pipe, tcp
-from simsmtp.policies import recipients, reply_policy, transactions
+from simsmtp.policies import recipients, reply_policy, respond, transactions
 from simsmtp.protocol import commands, ledger, replies, states
 from simsmtp.randomness import distributions, streams
 from simsmtp.rows import histogram
@@ -31,23 +31,22 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     states.in_sequence,
     states.next_state,
     ledger.ledger_class,
-    reply_policy.new_standing,
+    reply_policy.new_counters,
     recipients.room_left,
     recipients.rcpt_answer,
-    recipients.rcpt_repeats,
-    recipients.after_rcpt,
-    recipients.is_greylisted,
-    transactions.answer_at_once,
-    transactions.answer_to,
-    transactions.after_answer,
+    recipients.greylist_answer,
     transactions.mail_answer,
-    transactions.after_mail,
     transactions.data_answer,
     transactions.text_answer,
     transactions.bdat_answer,
-    transactions.after_error,
-    transactions.sleeps_before_reply,
-    transactions.hangs_up,
+    respond.admits,
+    respond.greeting,
+    respond.answer_to,
+    respond.sure_repeats,
+    respond.after_answer,
+    respond.after_errors,
+    respond.sleep_before_reply,
+    respond.hangs_up,
     seen.classify,
     seen.classify_among,
     seen.is_company,
@@ -117,7 +116,7 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
 )
 """Every decision and helper that compiled code calls: the plain functions, compiled from their one source."""
 
-_PER_RCPT = (replies, states, recipients, transactions, seen, tally, pipe)
+_PER_RCPT = (replies, states, recipients, transactions, respond, seen, tally, pipe)
 
 for _decision in DECISIONS:
     register_jitable(**OPTIONS, forceinline=_decision.__module__ in {one.__name__ for one in _PER_RCPT})(_decision)

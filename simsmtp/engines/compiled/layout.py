@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from simsmtp.policies.reply_policy import SessionCounters
 from simsmtp.protocol.ledger import Ledger
 from simsmtp.rows.recipient_records import RECORD
 from simsmtp.strategies.tally import Tally
@@ -60,13 +61,13 @@ LANE = _record(
 SESSION = _record(
     """lane number phase in_service verb slot service_ns free next rcpts_left reset mail last
     written_at command_ns delay up_free up_last is_closed sleep_ns state stops stop_seen buffered unflushed
-    sure sure_answer unnoted
-    standing_accepted standing_over standing_on_connection standing_transactions standing_errors
-    reads last_read rcpts tried flight flight_rcpts over_code"""
+    sure sure_answer unnoted"""
+    + "".join(f" count_{name}" for name in SessionCounters._fields)
+    + " reads last_read rcpts tried flight flight_rcpts over_code"
     + "".join(f" tally_{name}" for name in Tally._fields)
     + """ ups downs down_free down_last first_read stop_read_at
     free_next refusals is_over needs_reset admitted transactions committed greetings rounds_left
-    first_domain is_secure mails message job transaction stop_and_wait window_recipients window_octets window_drain
+    mails message job transaction stop_and_wait window_recipients window_octets window_drain
     data head tail count written script mail_seen data_code final_code refused_at_mail block
     pause_due probed accepted_ns rtt_ns octets_parsed octets_answered octets_noted
     to_note_reset to_note_mail to_note_rcpts to_note_last next_to_note reset_answer mail_answer last_answer

@@ -1,6 +1,6 @@
 """What a client notes of replies in compiled code: the tally, the codes, and each RCPT's answer in its slot.
 
-A run of RCPTs that are sure of the same answer is noted at once: see `simsmtp.policies.recipients.rcpt_repeats`.
+A run of RCPTs that are sure of the same answer is noted at once: see `simsmtp.policies.respond.sure_repeats`.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from simsmtp.model.path_plan import TcpPlan
 from simsmtp.model.plan import DestinationPlan, Plan
 from simsmtp.network.pipe import departs
 from simsmtp.network.tcp import SIZE
-from simsmtp.policies.reply_policy import LimitKind
+from simsmtp.policies.recipients import are_alike, counts_domains
 from simsmtp.protocol.commands import Verb
 from simsmtp.randomness.distributions import Sampler, is_constant, sample, sampler_of
 from simsmtp.randomness.streams import LARGEST_UNIFORM, key_word
@@ -231,16 +231,11 @@ def _service(plan: Plan, destination: DestinationPlan) -> list[tuple[int, int]]:
     return [(_constant(one), sends) for one, sends in zip(destination.server.service, sends_ns, strict=True)]
 
 
-def _are_alike(destination: DestinationPlan) -> bool:
-    """Tell whether all recipients with a mailbox are the same to a server."""
-    policy = destination.server.policy
-    return policy.greylist_ns == 0 and policy.limit_kind in (LimitKind.TRANSACTION, LimitKind.CONNECTION)
-
-
 def _is_in_bulk(plan: Plan, destination: DestinationPlan) -> bool:
     """Tell whether RCPTs sure of their answer can be worked out together: served one by one, no faster than sent."""
     service_ns, sends_ns = _service(plan, destination)[Verb.RCPT]
-    return _are_alike(destination) and destination.server.workers == 0 and sends_ns <= service_ns
+    alike = are_alike(destination.server.policy, plan.workload.domains)
+    return alike and destination.server.workers == 0 and sends_ns <= service_ns
 
 
 def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
@@ -256,10 +251,10 @@ def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
         "sessions_limit": server.sessions,
         "reply_buffer": server.reply_buffer,
         "refusal_ns": server.refusal_ns,
-        "are_alike": _are_alike(destination) and not plan.client.needs_company,
+        "are_alike": are_alike(server.policy, plan.workload.domains) and not plan.client.needs_company,
         "in_bulk": _is_in_bulk(plan, destination),
         **_tcp(path.tcp),
-        "counts_domains": server.policy.limit_kind != LimitKind.TRANSACTION,
+        "counts_domains": counts_domains(server.policy, plan.workload.domains),
         "delay_ns": _constant(path.one_way),
         "first_waiting": NONE,
         "last_waiting": NONE,

@@ -17,11 +17,13 @@ from simsmtp.engines.compiled.jit import OPTIONS, compiled, inlined
 from simsmtp.engines.compiled.layout import NONE
 from simsmtp.engines.compiled.memory import has_tcp, lane_at, run_of, service_at, session_at, slot_at
 from simsmtp.engines.compiled.octets import octets_of
-from simsmtp.engines.compiled.server import answer_command, greet, leave_server, repeat_answer
+from simsmtp.engines.compiled.server import answer_command, greet, leave_server, remember, repeat_answer
 from simsmtp.engines.compiled.tcp_session import fly_by_tcp, send_banner_by_tcp
 from simsmtp.engines.compiled.workers import ask_for_worker
 from simsmtp.network.pipe import arrives, departs
 from simsmtp.peers.kind import Kind
+from simsmtp.policies.reply_policy import new_counters
+from simsmtp.policies.respond import admits
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.states import State
 
@@ -41,11 +43,10 @@ def connect(w: Any, session: Any, lane: Any) -> None:
     S.ups = S.downs = S.up_free = S.up_last = S.down_free = S.down_last = 0
     S.free = S.unflushed = S.buffered = S.reads = S.first_read = S.last_read = S.rcpts = 0
     S.stops = S.stop_seen = S.is_closed = S.is_over = S.needs_reset = S.admitted = 0
-    S.transactions = S.committed = S.greetings = S.in_service = S.sleep_ns = S.is_secure = 0
+    S.transactions = S.committed = S.greetings = S.in_service = S.sleep_ns = 0
     S.reset = S.mail = S.rcpts_left = S.sure = S.unnoted = S.pause_due = S.probed = 0
-    S.standing_accepted = S.standing_over = S.standing_on_connection = 0
-    S.standing_transactions = S.standing_errors = 0
-    S.stop_read_at = S.first_domain = S.message = S.job = S.block = S.last = NONE
+    remember(S, new_counters())
+    S.stop_read_at = S.message = S.job = S.block = S.last = NONE
     S.state = State.CLOSED.value
     S.phase = BANNER
     R.round_trips += 2  # the TCP handshake, then the banner
@@ -59,7 +60,7 @@ def accept_connection(w: Any, session: Any) -> None:
     """Let a connection in, or not, and serve it its banner."""
     S = session_at(w, session)
     L = lane_at(w, S.lane)
-    if L.sessions < L.sessions_limit:
+    if admits(L.sessions, L.sessions_limit):
         L.sessions += 1
         S.admitted = 1
     S.free = S.accepted_ns = run_of(w).now
@@ -165,7 +166,7 @@ def _fly_by_pipe(w: Any, session: Any, S: Any) -> None:
             answer = answer_command(w, session, S, verb, slot)
             hear(w, S, verb, slot, answer)
             if verb == Verb.RCPT and L.are_alike != 0 and S.stops == 0:
-                S.sure, S.sure_answer = repeat_answer(w, S, L, answer, S.rcpts_left), answer
+                S.sure, S.sure_answer = repeat_answer(w, S, L, answer), answer
         if S.sure > 0 and L.in_bulk != 0 and S.command_ns == 0:
             skip_ahead(w, S, L)
     flush(w, S)

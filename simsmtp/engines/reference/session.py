@@ -18,7 +18,7 @@ from simsmtp.peers.accounting import Accounts, Message
 from simsmtp.peers.flight import NOBODY, Command, ReplyRecord, Stops
 from simsmtp.peers.kind import Kind
 from simsmtp.peers.transcript import Transcript
-from simsmtp.protocol.answers import Answer, Spoken
+from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
 from simsmtp.randomness.streams import Purpose
 
@@ -84,7 +84,7 @@ class Session:
         self._draws, self._receiver = draws, receiver
         self.message: Message | None = None
         self._transaction = 0
-        self._server = ServerSession(receiver)
+        self._server, self._spoken = ServerSession(receiver), receiver.plan.server.spoken
         self._transcript = transcript
         service_is_known = not receiver.is_contended and draws.constant_service[Verb.RCPT] >= 0
         self._may_repeat = service_is_known and transcript is None
@@ -124,8 +124,7 @@ class Session:
         self._free = accepted_at
         self._connect_path(connected_at - now)
         yield from self._serve(Verb.CONNECT, -1, accepted_at)
-        answer = Answer.BANNER if self._admitted else Answer.SESSION_REFUSED
-        self._hear(Verb.CONNECT, NOBODY, answer, self._server.greet(admitted=self._admitted))
+        self._hear(Verb.CONNECT, NOBODY, self._server.greet(admitted=self._admitted))
         self._flush()
         yield from self._wait_for_replies()
         if not self.is_closed:
@@ -195,8 +194,7 @@ class Session:
                     self._free = max(self._free, arrived_at) + services[verb]
                 else:
                     yield from self._serve(verb, recipient, arrived_at)
-                answer, spoken = server.answer(verb, message, recipient, self._free, draw)
-                self._hear(verb, only, answer, spoken)
+                self._hear(verb, only, server.answer_command(verb, message, recipient, self._free, draw))
                 if in_bulk and place < len(recipients):
                     place += self._repeat(recipients, place, octets, delay)
         self._flush()
@@ -244,8 +242,7 @@ class Session:
         if self.message is None or departs(0, 0, octets, path.bits_per_s) > service:
             return 0
         answer = self.heard[-1].answer
-        spoken = self.plan.server.spoken[answer]
-        fit = (self.plan.server.reply_buffer - self._buffered_octets) // max(1, spoken.octets)
+        fit = (self.plan.server.reply_buffer - self._buffered_octets) // max(1, self._spoken[answer].octets)
         if by_hand := path.replies_per_read:
             fit = min(fit, -self._rcpts % by_hand)  # as many as the read that holds the last reply has room for
         count = self._server.repeat(self.message, recipients[place : place + max(0, fit)], answer)
@@ -253,7 +250,7 @@ class Session:
             self._up_free = departs(self._up_free, self._up_free, octets, path.bits_per_s, count)
             self._up_last = arrives(self._up_free, delay, self._up_last)
             self._free += count * service
-            self._hear(Verb.RCPT, recipients[place : place + count], answer, spoken)
+            self._hear(Verb.RCPT, recipients[place : place + count], answer)
         return count
 
     def _serve(self, verb: Verb, recipient: int, arrived_at: int) -> Steps:
@@ -273,8 +270,9 @@ class Session:
         self._greetings += 1
         return self._draws.session_service(verb, self.number, self._greetings - 1)
 
-    def _hear(self, verb: Verb, recipients: Sequence[int], answer: Answer, spoken: Spoken) -> None:
-        code, status, octets = spoken.code, spoken.status, spoken.octets * len(recipients)
+    def _hear(self, verb: Verb, recipients: Sequence[int], answer: Answer) -> None:
+        code, status, octets, _ = self._spoken[answer]
+        octets *= len(recipients)
         if sleep := self._server.sleep_ns:
             self._flush()  # a server that is about to sleep sends what it has
             self._free += sleep

@@ -67,8 +67,8 @@ class TcpSession(Session):
         while not self.is_closed and (written := self._next_input(writer, served)):
             verb, _, recipients = written.command
             yield from self._serve(verb, recipients[0], self._free)
-            answer, spoken = self._server.answer(verb, self.message, recipients[0], self._free, draw)
-            self._hear(verb, recipients, answer, spoken)
+            answer = self._server.answer_command(verb, self.message, recipients[0], self._free, draw)
+            self._hear(verb, recipients, answer)
             served += 1
         self._flush()
         self._wire.finish_writing()

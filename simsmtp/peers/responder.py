@@ -1,0 +1,105 @@
+"""The receiving side of SMTP, told once: what a server knows of one session, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, MutableMapping
+from typing import TypeVar
+
+from simsmtp.model.plan import ServerPlan
+from simsmtp.policies.recipients import counts_domains, greylist_answer
+from simsmtp.policies.reply_policy import new_counters
+from simsmtp.policies.respond import after_answer, after_errors, answer_to, greeting, hangs_up, sleep_before_reply
+from simsmtp.protocol.answers import Answer
+from simsmtp.protocol.commands import Verb
+from simsmtp.protocol.states import State, next_state
+
+Who = TypeVar("Who")
+
+
+class Responder:
+    """What a server knows of one session. The decisions are those of `simsmtp.policies`.
+
+    Parameters
+    ----------
+    plan : ServerPlan
+        The server's settings.
+    domains : int
+        How many domains recipients may have; all that counts is whether it is one.
+
+    Attributes
+    ----------
+    state : int
+        Where the session stands, a `State`.
+    counters : SessionCounters
+        What is remembered of it.
+    sleep_ns : int
+        How long the server sleeps before the reply last answered.
+    """
+
+    def __init__(self, plan: ServerPlan, domains: int) -> None:
+        self.state: int = State.CLOSED
+        self.counters = new_counters()
+        self.sleep_ns = 0
+        self._plan, self._policy, self._spoken = plan, plan.policy, plan.spoken
+        self._counts_domains = counts_domains(plan.policy, domains)
+        self._in_domain: dict[Hashable, int] = {}
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the server has hung up."""
+        return self.state == State.CLOSED
+
+    @property
+    def has_had_enough(self) -> bool:
+        """Whether the next command is answered 421, whatever it is."""
+        return hangs_up(self._policy, self.counters)
+
+    def greet(self, *, admitted: bool) -> Answer:
+        """Return the banner."""
+        return self._conclude(Verb.CONNECT, greeting(admitted))
+
+    def answer(self, verb: Verb, draw: float = 1.0) -> Answer:
+        """Return the answer to a command other than RCPT; the uniform draw decides whether a text is refused."""
+        share = self._plan.data_failure_share
+        answer = answer_to(self._policy, self.counters, self.state, verb, 0, True, share, draw)
+        if answer == Answer.MAIL_OK:
+            self._in_domain.clear()
+        return self._conclude(verb, answer)
+
+    def answer_rcpt(
+        self, who: Who, domain: Hashable, exists: bool, now_ns: int, first_seen_ns: MutableMapping[Who, int]
+    ) -> Answer:
+        """Return the answer to RCPT.
+
+        Parameters
+        ----------
+        who, domain : hashable, hashable
+            The recipient as the greylist knows it, and its domain.
+        exists : bool
+            There is such a mailbox.
+        now_ns : int
+            When the command has been served.
+        first_seen_ns : mapping
+            The greylist: when recipients were first seen.
+        """
+        policy, counters = self._policy, self.counters
+        in_domain = self._in_domain.get(domain, 0) if self._counts_domains else counters.accepted
+        answer = answer_to(policy, counters, self.state, Verb.RCPT, in_domain, exists, 0.0, 1.0)
+        if answer == Answer.RCPT_OK:
+            if policy.greylist_ns > 0:  # only such a recipient gets as far as the greylist
+                answer = greylist_answer(policy, first_seen_ns.setdefault(who, now_ns), now_ns)
+            if self._counts_domains and answer == Answer.RCPT_OK:
+                self._in_domain[domain] = in_domain + 1
+        return self._conclude(Verb.RCPT, answer)
+
+    def refuse(self) -> None:
+        """Count an error that the server answers on its own account: what came was no command."""
+        self.sleep_ns = sleep_before_reply(self._policy, self.counters)
+        self.counters = after_errors(self.counters, 1)
+
+    def _conclude(self, verb: Verb, answer: Answer) -> Answer:
+        policy, counters, code = self._policy, self.counters, self._spoken[answer].code
+        self.sleep_ns = sleep_before_reply(policy, counters)
+        self.counters = after_answer(policy, counters, answer, code)
+        self.state = next_state(self.state, verb, code)
+        return answer

@@ -1,0 +1,131 @@
+"""How a server answers a command, and what that leaves behind: told once, for simulated and real servers alike.
+
+Three steps, because what lies between them is each server's own: `answer_to` (and `greylist_answer`, where it let a
+recipient in) says why; the server's table of replies says with which code; then `after_answer` and
+`simsmtp.protocol.states.next_state` say what is from now on. `sleep_before_reply` takes what was remembered before the
+command: an error counts once its reply is written, so the sleep starts with the reply after it.
+"""
+
+from __future__ import annotations
+
+from simsmtp.policies.recipients import rcpt_answer, room_left
+from simsmtp.policies.reply_policy import ReplyPolicy, SessionCounters
+from simsmtp.policies.transactions import bdat_answer, data_answer, mail_answer, text_answer
+from simsmtp.protocol.answers import Answer
+from simsmtp.protocol.commands import Verb
+from simsmtp.protocol.states import State, in_sequence
+
+
+def admits(sessions: int, most: int) -> bool:
+    """Tell whether a server that has so many sessions takes in one more."""
+    return sessions < most
+
+
+def greeting(admitted: bool) -> Answer:
+    """Return the banner."""
+    return Answer.BANNER if admitted else Answer.SESSION_REFUSED
+
+
+def answer_to(
+    policy: ReplyPolicy,
+    counters: SessionCounters,
+    state: int,
+    verb: int,
+    in_domain: int,
+    exists: bool,
+    failure_share: float,
+    draw: float,
+) -> Answer:
+    """Return the answer to a command, but for the greylist.
+
+    A server that has had enough hangs up, save that the text is no command and is still taken; then comes the
+    order of commands, then what each command asks for.
+
+    Parameters
+    ----------
+    policy, counters : ReplyPolicy, SessionCounters
+        Settings of the server and what it remembers of the session.
+    state, verb : int, int
+        The `State` the session is in, the `Verb`.
+    in_domain, exists : int, bool
+        Of RCPT: see `simsmtp.policies.recipients.room_left`, and whether there is such a mailbox.
+    failure_share, draw : float, float
+        Of a text: see `simsmtp.policies.transactions.text_answer`.
+    """
+    if verb != Verb.TEXT and hangs_up(policy, counters):
+        return Answer.TOO_MANY_ERRORS
+    if not in_sequence(state, verb):
+        return Answer.BAD_SEQUENCE
+    if verb == Verb.RCPT:
+        return rcpt_answer(policy, counters, in_domain, exists)
+    if verb == Verb.MAIL:
+        return mail_answer(policy, counters)
+    if verb == Verb.DATA:
+        return data_answer(policy, counters)
+    if verb == Verb.BDAT:
+        return bdat_answer(policy, counters, failure_share, draw)
+    if verb == Verb.TEXT:
+        return text_answer(counters, failure_share, draw)
+    if verb == Verb.EHLO:
+        return Answer.EHLO_TLS_OK if counters.handshakes > 0 else Answer.EHLO_OK
+    if verb == Verb.QUIT:
+        return Answer.BYE
+    return Answer.STARTTLS_OK if verb == Verb.STARTTLS else Answer.RSET_OK
+
+
+def sure_repeats(policy: ReplyPolicy, counters: SessionCounters, state: int, answer: Answer) -> int:
+    """Return how many more RCPTs are sure to get the answer just given, without a sleep, none of them an error.
+
+    Parameters
+    ----------
+    policy, counters, state
+        See `answer_to`; what is remembered after that answer.
+    answer : Answer
+        The answer to a recipient that differs in nothing from those to come, see
+        `simsmtp.policies.recipients.are_alike`.
+    """
+    if state == State.CLOSED or hangs_up(policy, counters) or sleep_before_reply(policy, counters) > 0:
+        return 0
+    if answer == Answer.RCPT_OK:
+        return max(0, room_left(policy, counters, counters.accepted))
+    return max(0, policy.overshoot - counters.over) if answer == Answer.RCPT_OVER else 0
+
+
+def after_answer(
+    policy: ReplyPolicy, counters: SessionCounters, answer: Answer, code: int, count: int = 1
+) -> SessionCounters:
+    """Return what the server remembers after it gave one answer, spoken with `code`, to `count` commands.
+
+    Refusals are errors, and so are commands out of sequence; where the server leaves anyway none is counted.
+    Over-limit refusals are errors only beyond the overshoot allowance, which exists because a pipelining client
+    cannot know of the first refusal before it has sent more (Postfix smtpd_recipient_overshoot_limit).
+    """
+    accepted, over, on_connection, transactions, errors, handshakes = counters
+    if answer == Answer.RCPT_OK:
+        return SessionCounters(accepted + count, over, on_connection + count, transactions, errors, handshakes)
+    if answer == Answer.RCPT_OVER:
+        errors += max(0, over + count - max(over, policy.overshoot))
+        return SessionCounters(accepted, over + count, on_connection, transactions, errors, handshakes)
+    if answer == Answer.MAIL_OK:
+        return SessionCounters(0, 0, on_connection, transactions + 1, errors, handshakes)
+    if answer == Answer.STARTTLS_OK:
+        return SessionCounters(accepted, over, on_connection, transactions, errors, handshakes + 1)
+    if code < 400 or answer in (Answer.CONNECTION_EXHAUSTED, Answer.TOO_MANY_ERRORS):
+        return counters
+    return after_errors(counters, count)
+
+
+def after_errors(counters: SessionCounters, count: int) -> SessionCounters:
+    """Return what the server remembers after so many errors."""
+    accepted, over, on_connection, transactions, errors, handshakes = counters
+    return SessionCounters(accepted, over, on_connection, transactions, errors + count, handshakes)
+
+
+def sleep_before_reply(policy: ReplyPolicy, counters: SessionCounters) -> int:
+    """Return how long the server sleeps before its next reply (tarpit)."""
+    return policy.error_sleep_ns if counters.errors >= policy.soft_errors else 0
+
+
+def hangs_up(policy: ReplyPolicy, counters: SessionCounters) -> bool:
+    """Tell whether the next command is answered 421 and the connection closed."""
+    return counters.errors >= policy.hard_errors
