@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from simsmtp.errors import InputError
-from simsmtp.statistics.best import _constrained
+from simsmtp.statistics.best_level import _constrained
 from simsmtp.statistics.bootstrap import bootstrap, skewness
 from simsmtp.statistics.intervals import mean_interval
 from simsmtp.statistics.paired import (

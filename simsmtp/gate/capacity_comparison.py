@@ -14,7 +14,7 @@ from simsmtp.model.numbers import percent_text
 HEADS = ("answer", "base", "new", "verdict")
 
 
-class Row(NamedTuple):
+class AnswerRow(NamedTuple):
     """One answer of both plans.
 
     Attributes
@@ -44,7 +44,7 @@ class CapacityComparison:
 
     Attributes
     ----------
-    rows : tuple of Row
+    rows : tuple of AnswerRow
         One per answer.
     same : bool
         True where scenario, objectives, answers and the rows behind them are all equal.
@@ -56,7 +56,7 @@ class CapacityComparison:
         What differs between the plans.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[AnswerRow, ...]
     same: bool
     name: str
     margin: float

@@ -16,7 +16,7 @@ from simsmtp.errors import InputError
 _LONGEST_S = 120
 
 
-class Found(NamedTuple):
+class Programs(NamedTuple):
     """Programs by name; `folder` is where packages were unpacked or programs were built, if anywhere."""
 
     folder: Path | None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simsmtp.errors import InputError
-from simsmtp.statistics.best import against_best
+from simsmtp.statistics.best_level import against_best
 from simsmtp.statistics.intervals import Floats, check_level
 from simsmtp.statistics.paired_difference import Difference, paired_difference
 
