@@ -1,4 +1,4 @@
-"""Capacity planning: what a plan can carry, what it needs, where it is tight, and what it costs."""
+"""Capacity planning: what a plan can carry, what it needs, its bottleneck, and what it costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The questions of a capacity plan: what passes, where that ends, what the curve and the tornado look like."""
+"""The search of a capacity plan: what passes, where that ends, the saturation curve and the tornado."""
 
 from __future__ import annotations
 

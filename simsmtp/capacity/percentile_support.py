@@ -1,4 +1,4 @@
-"""Objectives on percentiles that a run of the planned size does not carry: refused before anything runs."""
+"""Percentile objectives that runs of this size are too small to estimate: refused before anything runs."""
 
 from __future__ import annotations
 

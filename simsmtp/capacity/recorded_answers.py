@@ -1,4 +1,4 @@
-"""What a capacity plan left behind: its answers, and the digest of everything that was run for them."""
+"""The answers that an earlier capacity plan left in its folder, and the digest of all rows behind them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a capacity plan finds: looks at scenarios, findings of searches, costs."""
+"""What a capacity plan finds: scenarios looked at, edges found, the cost; all of it together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of an experiment file: known, flat, with settings applied, and each of them read."""
+"""The tables of an experiment file: each is checked and read, with settings applied."""
 
 from __future__ import annotations
 

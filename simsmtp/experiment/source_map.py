@@ -1,4 +1,4 @@
-"""Where the parts of an experiment were written, so that every complaint names its place."""
+"""Where each part of an experiment was written, so that every error names file and line."""
 
 from __future__ import annotations
 

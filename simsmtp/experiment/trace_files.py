@@ -1,4 +1,4 @@
-"""Traces of real traffic that scenarios name: looked at before anything runs."""
+"""Trace files that scenarios name: found beside the experiment file, and checked before anything runs."""
 
 from __future__ import annotations
 

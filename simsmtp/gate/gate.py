@@ -1,4 +1,4 @@
-"""The gate: whether what the code does now is worse than a baseline, beyond a margin."""
+"""The gate: whether what the code does now is worse than a baseline by more than a margin."""
 
 from __future__ import annotations
 

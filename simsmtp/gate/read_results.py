@@ -1,4 +1,4 @@
-"""Results that a run left behind: its store, or the summary beside it."""
+"""Results of an earlier run, read from its store or from the summary beside it."""
 
 from __future__ import annotations
 

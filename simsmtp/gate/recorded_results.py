@@ -1,4 +1,4 @@
-"""Results on one side of a comparison, wherever they come from, and whether both sides ran the same thing."""
+"""Results on one side of a comparison, whatever they were read from, and whether both sides ran the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What two sides of a comparison do not share: it is left out, and then they are not identical."""
+"""What only one side of a comparison has: it is left out, and the verdict says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which senders there are, where their programs are found, and how they are run."""
+"""Mail programs: where they are found, and how they are run."""
 
 from __future__ import annotations
 

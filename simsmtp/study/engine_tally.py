@@ -1,4 +1,4 @@
-"""Which engines ran the replications of this run, and why; what was in the store already is told apart."""
+"""Which engines ran the replications of this run, and why; those found in the store are counted apart."""
 
 from __future__ import annotations
 
