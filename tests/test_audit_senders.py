@@ -20,9 +20,9 @@ import pytest
 from simsmtp import presets
 from simsmtp.audit.cells import Cell
 from simsmtp.audit.likeness import differences, is_predictable
-from simsmtp.audit.matrix import SENDERS, audited, sender_named
+from simsmtp.audit.matrix import SENDERS, run_matrix, sender_named
 from simsmtp.errors import InputError
-from simsmtp.mailers.programs import Found
+from simsmtp.mailers.programs import Programs
 
 CELLS = [
     Cell("452 4.5.3", 25, 10),
@@ -39,12 +39,12 @@ from simsmtp.__main__ import main
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job does not
 main()
 """
-FOUND = Found(Path(os.environ["SIMSMTP_PROGRAMS"]) if os.environ.get("SIMSMTP_PROGRAMS") else None)
+FOUND = Programs(Path(os.environ["SIMSMTP_PROGRAMS"]) if os.environ.get("SIMSMTP_PROGRAMS") else None)
 
 
 def documents_of(name: str, cells: Sequence[Cell]) -> list[dict[str, Any]]:
     """Run a program through cells, all at a time."""
-    found = audited(
+    found = run_matrix(
         lambda: sender_named(name, FOUND), cells, timeout_s=60.0, done=lambda row: None, parallel=len(cells)
     )
     return [row.document() for row in found]

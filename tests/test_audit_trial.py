@@ -14,11 +14,11 @@ from test_audit_dsn import block, report
 from simsmtp.audit import trial
 from simsmtp.audit.cells import Cell
 from simsmtp.audit.judgement import Verdict
-from simsmtp.audit.matrix import SENDERS, audited, sender_named
-from simsmtp.audit.trial import Row, tried
+from simsmtp.audit.matrix import SENDERS, run_matrix, sender_named
+from simsmtp.audit.trial import AuditRow, run_cell
 from simsmtp.errors import InputError
 from simsmtp.live.endpoint import Endpoint
-from simsmtp.mailers.programs import Found
+from simsmtp.mailers.programs import Programs
 
 CELL = Cell("452 4.5.3", 6, 4)
 ANYWHERE = Endpoint("127.0.0.1", 0)
@@ -99,14 +99,14 @@ class Program:
             client.sendmail("", [self._sender], octets)
 
 
-def run(program: Program, cell: Cell = CELL, timeout_s: float = 10.0) -> Row:
-    row = asyncio.run(tried(program, cell, ANYWHERE, timeout_s=timeout_s))
+def run(program: Program, cell: Cell = CELL, timeout_s: float = 10.0) -> AuditRow:
+    row = asyncio.run(run_cell(program, cell, ANYWHERE, timeout_s=timeout_s))
     assert program.is_stopped
     assert sum(row.ledger.values()) == cell.recipients
     return row
 
 
-def classes(row: Row) -> dict[str, int]:
+def classes(row: AuditRow) -> dict[str, int]:
     return {name: count for name, count in row.ledger.items() if count}
 
 
@@ -171,8 +171,8 @@ def test_cells_run_side_by_side_and_each_has_its_own_sender() -> None:
         return made[-1]
 
     cells = [Cell("452 4.5.3", count, 4) for count in range(3, 9)]
-    done: list[Row] = []
-    rows = audited(make, cells, timeout_s=10.0, done=done.append, parallel=3)
+    done: list[AuditRow] = []
+    rows = run_matrix(make, cells, timeout_s=10.0, done=done.append, parallel=3)
     assert [row.cell for row in rows] == cells
     assert sorted(done) == sorted(rows)
     assert len(made) == len(cells)
@@ -191,24 +191,24 @@ def test_a_sender_that_does_not_start_is_said_and_stopped() -> None:
         return made[-1]
 
     with pytest.raises(InputError, match="did not start"):
-        audited(make, [CELL], timeout_s=1.0, done=lambda row: None)
+        run_matrix(make, [CELL], timeout_s=1.0, done=lambda row: None)
     assert made[0].is_stopped
 
 
 def test_unknown_senders_and_programs_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simsmtp.mailers.programs.os.geteuid", lambda: 0)
     with pytest.raises(InputError, match="postfix"):
-        sender_named("postfx", Found(None))
+        sender_named("postfx", Programs(None))
     monkeypatch.setattr("simsmtp.mailers.programs.shutil.which", lambda *_, **__: None)
     for name in set(SENDERS) - {"smtplib", "aiosmtplib", "sendmail"}:
         with pytest.raises(InputError, match="not installed"):
-            sender_named(name, Found(tmp_path))
+            sender_named(name, Programs(tmp_path))
     with pytest.raises(InputError, match=r"not installed.*sendmail"):
-        sender_named("sendmail", Found(tmp_path))
+        sender_named("sendmail", Programs(tmp_path))
 
 
 def test_mail_servers_want_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simsmtp.mailers.programs.os.geteuid", lambda: 1000)
     for name in ("postfix", "exim", "sendmail", "opensmtpd"):
         with pytest.raises(InputError, match="only as root"):
-            sender_named(name, Found(None))
+            sender_named(name, Programs(None))

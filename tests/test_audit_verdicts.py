@@ -10,22 +10,22 @@ from typing import Any
 import pytest
 
 from simsmtp.audit.cells import Cell, matrix
-from simsmtp.audit.journal import Kept
-from simsmtp.audit.judgement import AFFECTED, MEANINGS, WORST, Seen, Verdict, counts, judged
+from simsmtp.audit.journal import Journal
+from simsmtp.audit.judgement import AFFECTED, MEANINGS, WORST, RecipientOutcome, Verdict, counts, judged
 from simsmtp.audit.table import markdown
-from simsmtp.audit.trial import Row
+from simsmtp.audit.trial import AuditRow
 from simsmtp.audit.verdicts import exit_code, junit, read_baseline, verdicts_of, worse, write_baseline
 from simsmtp.errors import InputError
 
-GOOD = Seen(1, False, False, (250,))
-LATE = Seen(1, False, False, (452, 250))
-LOST = Seen(0, False, False, (452,))
-TWICE = Seen(2, False, False, (250, 250))
-BOTH = Seen(1, True, False, (250,))
-BOUNCED_552, BOUNCED_452, BOUNCED_550 = (Seen(0, True, False, (code,)) for code in (552, 452, 550))
-WRONGLY = Seen(0, True, False, (250,))
-WAITING, CUT = Seen(0, False, True, (452, 452)), Seen(0, False, True, (421, 421))
-UNASKED = Seen(0, False, True, ())
+GOOD = RecipientOutcome(1, False, False, (250,))
+LATE = RecipientOutcome(1, False, False, (452, 250))
+LOST = RecipientOutcome(0, False, False, (452,))
+TWICE = RecipientOutcome(2, False, False, (250, 250))
+BOTH = RecipientOutcome(1, True, False, (250,))
+BOUNCED_552, BOUNCED_452, BOUNCED_550 = (RecipientOutcome(0, True, False, (code,)) for code in (552, 452, 550))
+WRONGLY = RecipientOutcome(0, True, False, (250,))
+WAITING, CUT = RecipientOutcome(0, False, True, (452, 452)), RecipientOutcome(0, False, True, (421, 421))
+UNASKED = RecipientOutcome(0, False, True, ())
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ UNASKED = Seen(0, False, True, ())
         ([BOUNCED_552, WAITING], Verdict.BOUNCED),
     ],
 )
-def test_the_worst_fate_gives_the_verdict(seen: list[Seen], expected: Verdict) -> None:
+def test_the_worst_fate_gives_the_verdict(seen: list[RecipientOutcome], expected: Verdict) -> None:
     assert judged(seen, asked_again=True) == expected
 
 
@@ -67,7 +67,7 @@ def test_every_recipient_is_counted_in_one_class() -> None:
 
 
 def test_what_was_accepted_is_settled_though_it_stands_in_the_queue_still() -> None:
-    assert counts([Seen(1, False, True, (250,))])["delivered"] == 1
+    assert counts([RecipientOutcome(1, False, True, (250,))])["delivered"] == 1
 
 
 def test_every_verdict_has_a_rank_and_a_meaning() -> None:
@@ -78,7 +78,7 @@ def test_every_verdict_has_a_rank_and_a_meaning() -> None:
 def row(sender: str = "postfix", verdict: Verdict = Verdict.UNAFFECTED, cell: Cell | None = None) -> dict[str, Any]:
     """Return a row as it is kept."""
     cell = cell or Cell("452 4.5.3", 250)
-    return Row(sender, "1.0", cell, counts([GOOD]), 1, 1, 1, 0, 0.25, verdict).document()
+    return AuditRow(sender, "1.0", cell, counts([GOOD]), 1, 1, 1, 0, 0.25, verdict).document()
 
 
 @pytest.mark.parametrize(
@@ -162,12 +162,12 @@ def test_junit_fails_what_makes_the_exit_code_and_skips_what_says_nothing() -> N
 
 def test_rows_are_kept_as_they_come_and_a_torn_one_is_done_again(tmp_path: Path) -> None:
     cell = Cell("552 5.5.3", 101)
-    kept = Kept(tmp_path / "out")
-    kept.add(Row("exim", "4", cell, counts([GOOD]), 1, 1, 101, 0, 1.0, Verdict.UNAFFECTED))
+    kept = Journal(tmp_path / "out")
+    kept.add(AuditRow("exim", "4", cell, counts([GOOD]), 1, 1, 101, 0, 1.0, Verdict.UNAFFECTED))
     path = tmp_path / "out" / "audit.jsonl"
     whole = path.read_text(encoding="utf-8")
     path.write_text(f"{whole}{whole[:40]}", encoding="utf-8")
-    again = Kept(tmp_path / "out")
+    again = Journal(tmp_path / "out")
     assert again.has("exim", cell.name)
     assert not again.has("exim", Cell("552 5.5.3", 102).name)
     assert path.read_text(encoding="utf-8") == whole
@@ -179,7 +179,7 @@ def test_a_file_of_something_else_is_left_alone(tmp_path: Path, line: str) -> No
     path = tmp_path / "audit.jsonl"
     path.write_text(f"{line}\n", encoding="utf-8")
     with pytest.raises(InputError, match="no row of an audit"):
-        Kept(tmp_path)
+        Journal(tmp_path)
     assert path.read_text(encoding="utf-8") == f"{line}\n"
 
 

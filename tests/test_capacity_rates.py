@@ -15,7 +15,7 @@ from study_files import written
 from simsmtp.capacity.answer_text import above_offered, assumptions
 from simsmtp.capacity.capacity_files import document_of_capacity
 from simsmtp.capacity.edge_search import Edge, geometric_grid, last_stretch
-from simsmtp.statistics.objectives import NotCarriedError
+from simsmtp.statistics.objectives import PercentileSupportError
 
 __all__ = ["queue"]
 
@@ -151,7 +151,7 @@ def test_a_percentile_that_runs_do_not_carry_is_refused(
     tmp_path: Path, queue: Queue, objective: str, messages: int, said: str
 ) -> None:
     text = PLAN.replace("messages = 2000", f"messages = {messages}").replace("delay p(99) < 2 s", objective)
-    with pytest.raises(NotCarriedError) as caught:
+    with pytest.raises(PercentileSupportError) as caught:
         planned(tmp_path, text)
     assert (
         f"capacity.objectives: refused: {objective[6 : objective.index(')') + 1]} is not carried by the sample"
@@ -165,7 +165,7 @@ def test_a_percentile_that_runs_do_not_carry_is_refused(
 
 def test_a_percentile_refused_above_the_bound_names_the_bound_first(tmp_path: Path) -> None:
     text = PLAN.replace("rate_per_s = 1.0", "rate_per_s = 90.0")
-    with pytest.raises(NotCarriedError) as caught:
+    with pytest.raises(PercentileSupportError) as caught:
         planned(tmp_path, text, objectives=["delay p(99.9) < 2 s"])
     said = str(caught.value)
     assert said.startswith("--slo: The rate as written, 90 messages/s, is above the long-run bound")
@@ -176,5 +176,5 @@ def test_a_trace_too_small_for_a_percentile_asks_for_a_larger_one(tmp_path: Path
     written(tmp_path, "a@x.test b@y.test 0\na@x.test b@y.test 9\n", "two.txt")
     text = RATE_ALONE.replace("messages = 2000\nrecipients_per_message = 10\n", 'trace = "two.txt"\n')
     text = text.replace('arrivals = { dist = "poisson", rate_per_s = 1.0 }\n', "")
-    with pytest.raises(NotCarriedError, match=r"delay p\(99\) with a trace of 1,000 recipients or more"):
+    with pytest.raises(PercentileSupportError, match=r"delay p\(99\) with a trace of 1,000 recipients or more"):
         planned(tmp_path, text)

@@ -11,11 +11,11 @@ from study_files import STRATEGY, TINY, all_of, cli, document, own_registry, wri
 
 from simsmtp.engines.choice import WORTH_LOADING, Choice
 from simsmtp.model.scenario import Scenario
-from simsmtp.running.execute import executed
+from simsmtp.running.execution import execute_tasks
 from simsmtp.running.user_strategies import load_strategies
 from simsmtp.simulation import simulate
 from simsmtp.store.store import Row
-from simsmtp.study.engine_tally import Ran
+from simsmtp.study.engine_tally import EngineTally
 
 __all__ = ["own_registry"]
 
@@ -98,7 +98,7 @@ def test_an_engine_that_was_asked_for_is_said_to_be(folder: Path, messages: int)
 
 def test_engines_that_shared_a_study_each_have_their_reason() -> None:
     rows = [(1, Row(number, (), name, 0.0, None)) for number, name in enumerate(["reference", "compiled", "reference"])]
-    ran, before = Ran(), Ran()
+    ran, before = EngineTally(), EngineTally()
     before.chose([Choice("reference", "it was early")])
     before.saw(rows[:1])
     ran.chose([Choice("compiled", "it was worth it")])
@@ -111,7 +111,7 @@ def test_engines_that_shared_a_study_each_have_their_reason() -> None:
     assert ran.text({"reference": 3, "compiled": 1}) == (
         "engines: compiled 1 (it was worth it), reference 2 (it was early); stored: reference"
     )
-    assert Ran().text({}) == "engine: no replication was finished"
+    assert EngineTally().text({}) == "engine: no replication was finished"
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_the_engine_follows_from_what_is_asked_and_not_from_what_ran_before(
     scenario = Scenario(workload={"messages": 10, "recipients_per_message": 100})
     for _ in range(3):
         tasks = all_of(scenario, replications)
-        rows = [row for rows in executed(tasks, seed=1, engine="auto", strategies=(), workers=1) for _, row in rows]
-        assert [row.engine for row in rows] == [engine] * replications
+        chunks = execute_tasks(tasks, seed=1, engine="auto", strategies=(), workers=1)
+        assert [row.engine for rows in chunks for _, row in rows] == [engine] * replications
         assert simulate(scenario, replications=replications).engines == {engine: replications}
 
 
@@ -165,7 +165,9 @@ def test_a_strategy_outside_the_decision_language_runs_slowly_and_says_so_once(
     load_strategies(folder / "talkative.py")
     tasks = all_of(Scenario(client={"strategy": "talkative"}), 3)
     for _ in range(2):
-        rows = [row for rows in executed(tasks, seed=1, engine="auto", strategies=(), workers=1) for _, row in rows]
+        rows = [
+            row for rows in execute_tasks(tasks, seed=1, engine="auto", strategies=(), workers=1) for _, row in rows
+        ]
         assert [(row.engine, row.error) for row in rows] == [("reference", None)] * 3
     said = capsys.readouterr().err
     assert said.startswith(f"simsmtp: the strategy talkative {OUTSIDE}")

@@ -15,7 +15,7 @@ from simsmtp.engines import run_replication
 from simsmtp.errors import UnfinishedError
 from simsmtp.experiment.design import DesignPoint
 from simsmtp.experiment.key_list import list_keys
-from simsmtp.experiment.tables import Figure
+from simsmtp.experiment.study_and_figure import Figure
 from simsmtp.figures.study_figure import plot_study, save_figure
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario

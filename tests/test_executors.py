@@ -23,7 +23,7 @@ import simsmtp
 from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.model.scenario import Scenario
 from simsmtp.running.chunks import Chunk, own_code, run_chunk
-from simsmtp.running.execute import executed
+from simsmtp.running.execution import execute_tasks
 from simsmtp.running.executors import executor_of
 from simsmtp.running.runner import run
 from simsmtp.running.tasks import Task
@@ -57,7 +57,9 @@ def test_long_replications_of_the_compiled_engine_run_in_threads() -> None:
     tasks = all_of(scenario, 4)
     results = [
         sorted(
-            pair for rows in executed(tasks, seed=3, engine="compiled", strategies=(), workers=workers) for pair in rows
+            pair
+            for rows in execute_tasks(tasks, seed=3, engine="compiled", strategies=(), workers=workers)
+            for pair in rows
         )
         for workers in (1, 2)
     ]

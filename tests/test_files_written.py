@@ -299,17 +299,17 @@ def test_ndrs_follow_no_links(tmp_path: Path) -> None:
 
 
 def _journal(folder: Path) -> tuple[Path, Callable[[], object]]:
-    from simsmtp.audit.journal import Kept
+    from simsmtp.audit.journal import Journal
 
     row: Any = SimpleNamespace(document=lambda: {"sender": "postfix", "name": "cell", "verdict": "unaffected"})
-    return folder / "audit.jsonl", lambda: Kept(folder).add(row)
+    return folder / "audit.jsonl", lambda: Journal(folder).add(row)
 
 
 def _lab_rows(folder: Path) -> tuple[Path, Callable[[], object]]:
-    from simsmtp.lab.rows import NAMES, Rows
+    from simsmtp.lab.journal import NAMES, Journal
 
     path = folder / "audit.jsonl"
-    return path, lambda: Rows(path).add(dict.fromkeys(NAMES, 1))
+    return path, lambda: Journal(path).add(dict.fromkeys(NAMES, 1))
 
 
 @pytest.mark.parametrize("place", [_journal, _lab_rows], ids=["audit --output", "lab --output"])

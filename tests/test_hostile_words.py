@@ -252,11 +252,12 @@ Reader = Callable[[Path], object]
 
 
 def _readers() -> dict[str, tuple[str, Reader]]:
-    from simsmtp.audit.journal import Kept
+    from simsmtp.audit.journal import Journal as AuditJournal
     from simsmtp.audit.verdicts import read_baseline
     from simsmtp.calibration.measured import read_measured
     from simsmtp.calibration.parameters import START, read_calibration
-    from simsmtp.lab.rows import NAMES, Rows
+    from simsmtp.lab.journal import NAMES
+    from simsmtp.lab.journal import Journal as LabJournal
     from simsmtp.report.results_folder import _document
 
     parameters = "".join(f"{name} = {value}\n" for name, value in START._asdict().items())
@@ -276,8 +277,8 @@ def _readers() -> dict[str, tuple[str, Reader]]:
         "calibration": (f"version = 1\n[parameters]\n{parameters}", read_calibration),
         "measured sessions": (json.dumps(session) + "\r\n", read_measured),
         "baseline of an audit": ('{"format": "simsmtp audit baseline", "version": 1, "verdicts": {}}', read_baseline),
-        "rows of an audit": (json.dumps(row) + "\n", lambda path: Kept(path.parent).rows),
-        "rows of the lab": (json.dumps(dict.fromkeys(NAMES, 1)) + '\n{"torn', lambda path: Rows(path).rows),
+        "rows of an audit": (json.dumps(row) + "\n", lambda path: AuditJournal(path.parent).rows),
+        "rows of the lab": (json.dumps(dict.fromkeys(NAMES, 1)) + '\n{"torn', lambda path: LabJournal(path).rows),
     }
 
 
@@ -292,11 +293,11 @@ def test_a_byte_order_mark_changes_nothing(name: str, tmp_path: Path) -> None:
 
 
 def test_a_torn_last_row_behind_a_byte_order_mark_is_cut_off_and_nothing_else(tmp_path: Path) -> None:
-    from simsmtp.lab.rows import NAMES, Rows
+    from simsmtp.lab.journal import NAMES, Journal
 
     whole = "\ufeff" + json.dumps(dict.fromkeys(NAMES, 1)) + "\n"
     (tmp_path / "rows").write_bytes(whole.encode() + b'{"torn": "\xff')
-    Rows(tmp_path / "rows")
+    Journal(tmp_path / "rows")
     assert (tmp_path / "rows").read_text(encoding="utf-8") == whole
 
 

@@ -27,7 +27,7 @@ from simsmtp.errors import InputError
 from simsmtp.lab.capture import Segment, facts, is_over, segments
 from simsmtp.lab.delay import DelayLine
 from simsmtp.lab.ends import why_not
-from simsmtp.lab.rows import NAMES, Rows
+from simsmtp.lab.journal import NAMES, Journal
 from simsmtp.lab.settings import Medium, Setting, settings
 from simsmtp.model.plan import plan_of
 from simsmtp.protocol.wire import AddressBook
@@ -169,13 +169,13 @@ def test_around_changes_one_factor_at_a_time() -> None:
 
 def test_rows_survive_a_kill_and_are_told_apart(tmp_path: Path) -> None:
     path = tmp_path / "measured.jsonl"
-    rows = Rows(path)
+    rows = Journal(path)
     rows.add(ROW)
     rows.add(ROW | {"receiver": "Exim 4.96"})
     rows.add(ROW | {"loss": 0.01})
     with path.open("a", encoding="utf-8") as file:
         file.write('{"N": 200, "ba')
-    again = Rows(path)
+    again = Journal(path)
     assert again.rows == rows.rows
     assert len(again.of(SETTING, "postfix", Medium())) == 1
     assert len(again.of(SETTING, "exim", Medium())) == 1

@@ -22,7 +22,7 @@ from simsmtp.running.runner import run
 from simsmtp.running.tasks import Task, Tasks
 from simsmtp.store import stored_rows
 from simsmtp.store.store import Row
-from simsmtp.study import summarised
+from simsmtp.study import summary_in_parts as summarised
 
 __all__ = ["engine", "here", "own_registry"]
 pytestmark = pytest.mark.usefixtures("own_registry")

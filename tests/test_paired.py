@@ -7,13 +7,11 @@ import pandas as pd
 import pytest
 
 from simsmtp.errors import InputError
-from simsmtp.statistics.best import _constrained
+from simsmtp.statistics.best_level import _constrained
 from simsmtp.statistics.bootstrap import bootstrap, skewness
 from simsmtp.statistics.intervals import mean_interval
 from simsmtp.statistics.paired import (
     against_best,
-    benjamini_hochberg,
-    differences_by_response,
     holm,
     paired_difference,
     simultaneous,
@@ -96,11 +94,10 @@ def test_bad_input(arguments: tuple[object, ...]) -> None:
         paired_difference(*arguments)  # type: ignore[arg-type]
 
 
-def test_holm_and_benjamini_hochberg_worked_examples() -> None:
-    # Benjamini and Hochberg (1995), section 3.2: 15 p-values, 4 rejected at q = 0.05, Bonferroni rejects 3.
+def test_holms_worked_examples() -> None:
+    # Benjamini and Hochberg (1995), section 3.2: 15 p-values, of which Bonferroni rejects 3 at 0.05.
     p = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528,
          0.7590, 1.0]  # fmt: skip
-    assert (benjamini_hochberg(p) <= 0.05).sum() == 4
     assert (holm(p) <= 0.05).sum() == 3
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert np.array_equal(np.isnan(holm([0.5, NAN])), [False, True])
@@ -113,16 +110,6 @@ def test_simultaneous_intervals_are_bonferronis() -> None:
     half = stats.t.ppf(0.9875, 9) * np.std(np.subtract(DRUG_2, DRUG_1), ddof=1) / np.sqrt(10)
     assert (table["high"] - table["mean"]).to_numpy() == pytest.approx([half, half])
     assert table["p_adjusted"].tolist() == pytest.approx([2 * 0.002833] * 2, abs=2e-6)
-
-
-def test_differences_by_response_pairs_by_replication() -> None:
-    base = pd.DataFrame({"replication": [0, 1, 2, 3], "lost": [1, 2, 3, 9], "queued": [0] * 4})
-    new = pd.DataFrame({"replication": [2, 1, 0], "lost": [4, 4, 1], "queued": [0] * 3, "error": [None, None, "x"]})
-    table = differences_by_response(base, new, ["lost", "queued"]).set_index("response")
-    assert table.loc["lost", ["n", "mean"]].tolist() == [2, 1.5]
-    assert table.loc["queued", "method"] == "identical"
-    with pytest.raises(InputError, match="once"):
-        differences_by_response(pd.concat([base, base]), new, ["lost"])
 
 
 def design(effects: list[float], noise: float, replications: int = 20) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pytest
 
 from simsmtp.errors import InputError
 from simsmtp.statistics.intervals import zero_bound
-from simsmtp.statistics.rates import clopper_pearson, mean_bound, rule_of_three, share_showing_any, wilson
+from simsmtp.statistics.rates import clopper_pearson, rule_of_three, share_showing_any, wilson
 
 NAN = float("nan")
 
@@ -47,18 +47,6 @@ def test_rule_of_three() -> None:
     assert rule_of_three(100) == pytest.approx(zero_bound(100), rel=0.02)
     assert rule_of_three(0) == rule_of_three(1) == 1.0
     assert clopper_pearson(0, 50)[1] == pytest.approx(zero_bound(50, 0.975))
-
-
-def test_bound_on_a_mean() -> None:
-    from scipy import stats
-
-    assert mean_bound([0.0] * 60) == zero_bound(60)
-    assert mean_bound([0.0] * 60, most=250) == 250 * zero_bound(60)
-    values = [0.0, 0.1, 0.2, 0.1, 0.0]
-    expected = np.mean(values) + stats.t.ppf(0.95, 4) * stats.sem(values)
-    assert mean_bound(values) == pytest.approx(expected)
-    assert mean_bound([0.9, 1.0, 0.2]) == 1.0
-    assert mean_bound([]) == mean_bound([0.3]) == 1.0
 
 
 @pytest.mark.parametrize(("events", "n", "level"), [(-1, 5, 0.95), (6, 5, 0.95), (0, -1, 0.95), (1, 5, 1.0)])

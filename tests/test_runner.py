@@ -14,7 +14,7 @@ import simsmtp
 from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.rows.responses import COLUMNS
 from simsmtp.running.chunks import ATTEMPTS, Chunk, Pace, own_code, run_chunk
-from simsmtp.running.execute import executed
+from simsmtp.running.execution import execute_tasks
 from simsmtp.running.pilot import estimate
 from simsmtp.running.runner import StudyInterrupted, prepare, run
 from simsmtp.running.tasks import Task
@@ -279,7 +279,7 @@ def test_a_chunk_of_other_code_is_refused_before_anything_runs(engine: FakeEngin
 
 
 def test_nothing_to_do_is_done(engine: FakeEngine) -> None:
-    assert list(executed([], seed=1, engine="auto", strategies=(), workers=1)) == []
+    assert list(execute_tasks([], seed=1, engine="auto", strategies=(), workers=1)) == []
 
 
 def test_a_store_with_replications_of_an_older_code_is_kept(here: Path, engine: FakeEngine) -> None:

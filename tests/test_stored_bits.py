@@ -19,7 +19,7 @@ from study_files import TINY, FakeEngine, engine, here, own_registry, written
 import simsmtp
 from simsmtp import Scenario
 from simsmtp.__main__ import _exit_code
-from simsmtp.capacity.evaluator import Evaluator, Settings
+from simsmtp.capacity.evaluator import Evaluator, RunSettings
 from simsmtp.errors import InputError
 from simsmtp.gate.baseline import load_baseline
 from simsmtp.report.report import write_report
@@ -252,7 +252,7 @@ def test_the_commands_end_with_2_and_repair_mends(
 
 
 def test_a_search_does_not_use_damaged_rows_and_repairs_them(here: Path, engine: FakeEngine) -> None:
-    settings = Settings(FOLDER, "auto", 1, (), False)
+    settings = RunSettings(FOLDER, "auto", 1, (), False)
     with Evaluator("plan", settings, 3) as evaluator:
         (whole,) = evaluator.rows([Scenario()], 3, 7)
     change("UPDATE replication SET lost = 9 WHERE replication = 1")

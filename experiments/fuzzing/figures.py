@@ -28,9 +28,10 @@ READERS = {
     "replies": ("live/replies.py", "live/lines.py", "protocol/replies.py", "protocol/capabilities.py"),
     "texts": ("live/incoming.py", "live/text.py", "live/lines.py", "audit/dsn.py"),
     "experiment": ("experiment/experiment.py", "experiment/experiment_file.py", "experiment/file_tables.py",
-                   "experiment/source_map.py", "experiment/factors.py", "experiment/tables.py", "experiment/design.py",
-                   "experiment/scenario_keys.py", "experiment/sampling.py", "model/toml_lines.py", "model/scenario.py",
-                   "model/complaints.py", "model/combinations.py", "model/distribution_table.py"),
+                   "experiment/source_map.py", "experiment/factors.py", "experiment/study_and_figure.py",
+                   "experiment/design.py", "experiment/scenario_keys.py", "experiment/sampling.py",
+                   "model/toml_lines.py", "model/scenario.py", "model/complaints.py", "model/combinations.py",
+                   "model/distribution_table.py"),
 }  # fmt: skip
 Arcs = set[tuple[str, int, int]]
 

@@ -36,7 +36,7 @@ TARGETS = ("server", "client", "replies", "texts", "experiment", "changed")
 READERS = ("experiment/experiment.py", "experiment/experiment_file.py", "experiment/file_tables.py",
            "experiment/factors.py", "experiment/design.py", "experiment/sampling.py", "experiment/settings.py",
            "experiment/source_map.py", "experiment/scenario_keys.py", "experiment/size_limits.py",
-           "experiment/tables.py", "experiment/capacity_table.py", "experiment/trace_files.py",
+           "experiment/study_and_figure.py", "experiment/capacity_table.py", "experiment/trace_files.py",
            "model/toml_text.py", "model/toml_lines.py")  # fmt: skip
 LONGEST, LONGEST_FILE = 1500, 3000
 

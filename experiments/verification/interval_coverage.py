@@ -18,7 +18,7 @@ from scipy import stats
 
 from simsmtp.figures.canvas import new_figure, save_figure
 from simsmtp.figures.line_styles import RC, line_styles
-from simsmtp.statistics.best import _constrained
+from simsmtp.statistics.best_level import _constrained
 from simsmtp.statistics.intervals import mean_interval, zero_bound
 from simsmtp.statistics.paired_difference import paired_difference
 from simsmtp.statistics.rates import clopper_pearson, wilson

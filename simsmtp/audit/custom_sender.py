@@ -10,7 +10,7 @@ from simsmtp.live.endpoint import Endpoint
 from simsmtp.mailers.programs import run
 
 
-class Yours:
+class CustomSender:
     """Whatever is relayed to us; who is in its queue we do not know, so everybody who is not settled counts as queued.
 
     Parameters

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from simsmtp.live.endpoint import Endpoint
 from simsmtp.mailers.namespaces import own_world
-from simsmtp.mailers.programs import Found, need_root, run
+from simsmtp.mailers.programs import Programs, need_root, run
 
 _CONFIGURATION = """exim_path = {exim}
 spool_directory = {work}/spool
@@ -42,7 +42,7 @@ class Exim:
     name = "exim"
     keeps_queue = True
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, found: Programs) -> None:
         need_root(self.name)
         self._folder = found.folder
         self._exim = found.program("exim4", "exim", package="exim4-daemon-light")

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from simsmtp.audit.judgement import Verdict
-from simsmtp.audit.trial import Row
+from simsmtp.audit.trial import AuditRow
 from simsmtp.errors import InputError
 from simsmtp.files import open_appending, parse_json, read_text, replace_file, why_not_replaceable, write_errors
 
 
-class Kept:
+class Journal:
     """The rows in ``audit.jsonl`` of a folder; without a folder they are kept in memory only.
 
     Attributes
@@ -43,7 +43,7 @@ class Kept:
         found = {(row["sender"], row["name"]): row for row in self.rows}
         return [found[key] for key in product(senders, cells) if key in found]
 
-    def add(self, row: Row) -> None:
+    def add(self, row: AuditRow) -> None:
         """Keep a row."""
         self.rows.append(row.document())
         if self._path:

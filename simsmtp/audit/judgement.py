@@ -36,7 +36,7 @@ WORST = (*AFFECTED, Verdict.CUT_OFF, Verdict.INCONCLUSIVE, Verdict.UNAFFECTED)
 _UNSOUND = (Ledger.LOST, Ledger.DUPLICATE, Ledger.CONTRADICTORY_NDR)
 
 
-class Seen(NamedTuple):
+class RecipientOutcome(NamedTuple):
     """What is known of one recipient at the end of a cell.
 
     Attributes
@@ -62,7 +62,7 @@ class Seen(NamedTuple):
         return ledger_class(True, self.accepted, self.failed, self.queued and not self.accepted and not self.failed)
 
 
-def counts(seen: Iterable[Seen]) -> dict[str, int]:
+def counts(seen: Iterable[RecipientOutcome]) -> dict[str, int]:
     """Return the ledger."""
     found = dict.fromkeys(LEDGER_NAMES, 0)
     for one in seen:
@@ -70,12 +70,12 @@ def counts(seen: Iterable[Seen]) -> dict[str, int]:
     return found
 
 
-def judged(seen: Sequence[Seen], *, asked_again: bool, keeps_queue: bool = True) -> Verdict:
+def judged(seen: Sequence[RecipientOutcome], *, asked_again: bool, keeps_queue: bool = True) -> Verdict:
     """Return the verdict on a cell.
 
     Parameters
     ----------
-    seen : sequence of Seen
+    seen : sequence of RecipientOutcome
         The recipients.
     asked_again : bool
         The server was asked at least a second time about somebody.
@@ -97,5 +97,5 @@ def judged(seen: Sequence[Seen], *, asked_again: bool, keeps_queue: bool = True)
     return Verdict.UNAFFECTED
 
 
-def _was_refused_for_good(one: Seen) -> bool:
+def _was_refused_for_good(one: RecipientOutcome) -> bool:
     return any(code >= 500 and code != 552 for code in one.codes)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from simsmtp.errors import InputError
 from simsmtp.live.endpoint import Endpoint
-from simsmtp.mailers.programs import Found, run
+from simsmtp.mailers.programs import Programs, run
 
 _TIMEOUT_S = 60.0
 
@@ -103,7 +103,7 @@ class Nodemailer(_Library):
 
     name = "nodemailer"
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, found: Programs) -> None:
         self._node = found.program("node", package="nodejs")
         homes = sorted(found.folder.glob("**/node_modules/nodemailer/package.json")) if found.folder else []
         if not homes:

@@ -16,18 +16,18 @@ from simsmtp.audit.opensmtpd import OpenSmtpd
 from simsmtp.audit.postfix import Postfix
 from simsmtp.audit.sender import Sender
 from simsmtp.audit.sendmail import Sendmail
-from simsmtp.audit.trial import Row, tried
+from simsmtp.audit.trial import AuditRow, run_cell
 from simsmtp.errors import InputError
 from simsmtp.live.endpoint import Endpoint
-from simsmtp.mailers.programs import Found, need_package
+from simsmtp.mailers.programs import Programs, need_package
 
 
-def _aiosmtplib(_: Found) -> Sender:
+def _aiosmtplib(_: Programs) -> Sender:
     need_package("aiosmtplib")
     return Aiosmtplib()
 
 
-SENDERS: dict[str, Callable[[Found], Sender]] = {
+SENDERS: dict[str, Callable[[Programs], Sender]] = {
     "postfix": Postfix,
     "exim": Exim,
     "sendmail": Sendmail,
@@ -39,7 +39,7 @@ SENDERS: dict[str, Callable[[Found], Sender]] = {
 """The programs an audit can run, by name."""
 
 
-def sender_named(name: str, found: Found) -> Sender:
+def sender_named(name: str, found: Programs) -> Sender:
     """Return a sender.
 
     Raises
@@ -52,15 +52,15 @@ def sender_named(name: str, found: Found) -> Sender:
     return SENDERS[name](found)
 
 
-def audited(
+def run_matrix(
     make: Callable[[], Sender],
     cells: Sequence[Cell],
     *,
     timeout_s: float,
-    done: Callable[[Row], object],
+    done: Callable[[AuditRow], object],
     place: Endpoint | None = None,
     parallel: int = 1,
-) -> list[Row]:
+) -> list[AuditRow]:
     """Run a sender through cells.
 
     Parameters
@@ -85,15 +85,15 @@ async def _audited(
     make: Callable[[], Sender],
     cells: Sequence[Cell],
     timeout_s: float,
-    done: Callable[[Row], object],
+    done: Callable[[AuditRow], object],
     place: Endpoint | None,
     parallel: int,
-) -> list[Row]:
+) -> list[AuditRow]:
     turns = asyncio.Semaphore(parallel)
 
-    async def one(cell: Cell) -> Row:
+    async def one(cell: Cell) -> AuditRow:
         async with turns:
-            row = await tried(make(), cell, place or Endpoint("127.0.0.1", 0), timeout_s=timeout_s)
+            row = await run_cell(make(), cell, place or Endpoint("127.0.0.1", 0), timeout_s=timeout_s)
             done(row)
             return row
 

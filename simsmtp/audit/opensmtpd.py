@@ -13,7 +13,7 @@ from pathlib import Path
 from simsmtp.errors import InputError
 from simsmtp.live.endpoint import Endpoint
 from simsmtp.mailers.namespaces import own_world
-from simsmtp.mailers.programs import Found, ahead, need_root, run
+from simsmtp.mailers.programs import Programs, ahead, need_root, run
 
 _CONFIGURATION = """listen on 127.0.0.1 port {port} hostname lab.example.test
 action "out" relay helo lab.example.test host smtp://{place.host}:{place.port}
@@ -33,7 +33,7 @@ class OpenSmtpd:
     name = "opensmtpd"
     keeps_queue = True
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, found: Programs) -> None:
         need_root(self.name)
         self._folder = found.folder
         self._smtpd = found.program("smtpd", package="opensmtpd")

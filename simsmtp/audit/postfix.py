@@ -8,7 +8,7 @@ from pathlib import Path
 
 from simsmtp.live.endpoint import Endpoint
 from simsmtp.mailers.postfix_instance import new_instance
-from simsmtp.mailers.programs import Found, need_root, run
+from simsmtp.mailers.programs import Programs, need_root, run
 
 _MAIN = """myhostname = lab.example.test
 myorigin = orig.example.test
@@ -30,7 +30,7 @@ class Postfix:
     name = "postfix"
     keeps_queue = True
 
-    def __init__(self, found: Found, batch: int = _NO_CAP) -> None:
+    def __init__(self, found: Programs, batch: int = _NO_CAP) -> None:
         need_root(self.name)
         self._postfix = found.program("postfix", package="postfix")
         self._sendmail = str(Path(self._postfix).with_name("sendmail"))

@@ -10,7 +10,7 @@ from pathlib import Path
 from simsmtp.errors import InputError
 from simsmtp.live.endpoint import Endpoint
 from simsmtp.mailers.namespaces import own_world
-from simsmtp.mailers.programs import Found, need_root, run
+from simsmtp.mailers.programs import Programs, need_root, run
 
 _CONFIGURATION = """OSTYPE(`linux')dnl
 FEATURE(`nocanonify')dnl
@@ -44,7 +44,7 @@ class Sendmail:
     name = "sendmail"
     keeps_queue = True
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, found: Programs) -> None:
         need_root(self.name)
         self.version = ""
         self._folder = found.folder
@@ -91,7 +91,7 @@ class Sendmail:
         """Nothing runs on."""
 
     @staticmethod
-    def _found(found: Found, package: str, *patterns: str) -> str:
+    def _found(found: Programs, package: str, *patterns: str) -> str:
         roots = [found.folder] if found.folder else []
         roots += [Path("/usr/libexec"), Path("/usr/share"), Path("/usr/lib")]
         for root in roots:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from simsmtp.audit.cells import Cell
 from simsmtp.audit.dsn import failed_recipients
-from simsmtp.audit.judgement import Seen, Verdict, counts, judged
+from simsmtp.audit.judgement import RecipientOutcome, Verdict, counts, judged
 from simsmtp.audit.sender import Sender
 from simsmtp.live.asyncio_server import Listener, Terms
 from simsmtp.live.endpoint import Endpoint
@@ -27,7 +27,7 @@ _NOTICE_S = 8.0  # a program that dropped somebody may still be writing the noti
 _MOST_ROUNDS = 3  # transactions without any progress, after which none is expected
 
 
-class Row(NamedTuple):
+class AuditRow(NamedTuple):
     """A cell's result.
 
     Attributes
@@ -101,7 +101,7 @@ class _Account:
         """Transactions so far."""
         return len({(row.session, row.transaction) for row in self.rows})
 
-    def seen(self, queued: set[str]) -> dict[str, Seen]:
+    def seen(self, queued: set[str]) -> dict[str, RecipientOutcome]:
         accepted: Counter[str] = Counter()
         codes: dict[str, list[int]] = defaultdict(list)
         cut_off = {(row.session, row.transaction) for row in self.rows if row.code == 421}
@@ -111,10 +111,13 @@ class _Account:
             cut = 421 if (row.session, row.transaction) in cut_off else 0
             code = row.code if row.accepted or row.code >= 400 else row.final_code or cut
             codes[row.recipient.lower()].append(code)
-        return {who: Seen(accepted[who], who in self.failed, who in queued, tuple(codes[who])) for who in self.known}
+        return {
+            who: RecipientOutcome(accepted[who], who in self.failed, who in queued, tuple(codes[who]))
+            for who in self.known
+        }
 
 
-async def tried(sender: Sender, cell: Cell, place: Endpoint, *, timeout_s: float) -> Row:
+async def run_cell(sender: Sender, cell: Cell, place: Endpoint, *, timeout_s: float) -> AuditRow:
     """Run a cell to its end, or as long as is allowed.
 
     Parameters
@@ -139,7 +142,7 @@ async def tried(sender: Sender, cell: Cell, place: Endpoint, *, timeout_s: float
     seen = list(account.seen(queued).values())
     rows = account.rows
     asked_again = any(len(one.codes) > 1 for one in seen) or account.rounds > 1
-    return Row(
+    return AuditRow(
         sender.name,
         sender.version,
         cell,

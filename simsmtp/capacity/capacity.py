@@ -1,4 +1,4 @@
-"""Capacity planning: what a plan can carry, what it needs, where it is tight, and what it costs."""
+"""Capacity planning: what a plan can carry, what it needs, its bottleneck, and what it costs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simsmtp.capacity.capacity_search import Inquiry
+from simsmtp.capacity.capacity_search import CapacitySearch
 from simsmtp.capacity.evaluator import Evaluator
 from simsmtp.capacity.plan import CapacityPlan, prepare_capacity
 from simsmtp.capacity.result_tables import cost_of, late_percentile, percentile_table
@@ -74,7 +74,7 @@ def run_capacity(plan: CapacityPlan) -> Capacity:
     first = Tasks({1: plan.scenario}, 1, lambda *_: np.empty(0, dtype=np.int64))
     evaluator.check_determinism(first, plan.experiment.seed, "the plan as written")  # before anything is written
     with evaluator:
-        inquiry = Inquiry(plan, evaluator)
+        inquiry = CapacitySearch(plan, evaluator)
         written = inquiry.look("plan", plan.scenario, {}, first=plan.experiment.replications)
         findings = {key: inquiry.search(key) for key in plan.table.search}
         late = late_percentile(plan.objectives, float(written.rows["recipients"].mean()))

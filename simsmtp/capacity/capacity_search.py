@@ -1,4 +1,4 @@
-"""The questions of a capacity plan: what passes, where that ends, what the curve and the tornado look like."""
+"""The search of a capacity plan: what passes, where that ends, the saturation curve and the tornado."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CONFIRMATIONS = 3
 _GRID = 12  # rates of the grid where an objective may fail at low ones, the one as written apart
 
 
-class Inquiry:
+class CapacitySearch:
     """Asks the questions of a plan one after the other, and notes every look.
 
     Parameters

@@ -12,14 +12,14 @@ from simsmtp.errors import UnfinishedError
 from simsmtp.progress import progress_bar
 from simsmtp.rows.responses import COLUMNS
 from simsmtp.running.determinism import DeterminismCheck
-from simsmtp.running.execute import common_of, executed
+from simsmtp.running.execution import common_of, execute_tasks
 from simsmtp.running.runner import StudyInterrupted
 from simsmtp.running.tasks import Tasks
 from simsmtp.shown import shown
 from simsmtp.store.repair import repair
 from simsmtp.store.store import STORE, Row, Store
 from simsmtp.store.stored_rows import every_row
-from simsmtp.study.engine_tally import Ran
+from simsmtp.study.engine_tally import EngineTally
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from simsmtp.running.user_strategies import Travelling
 
 
-class Settings(NamedTuple):
+class RunSettings(NamedTuple):
     """How replications are run."""
 
     folder: Path
@@ -52,15 +52,15 @@ class Evaluator:
     ----------
     name : str
         Shown with the progress.
-    settings : Settings
+    settings : RunSettings
         Folder, engine, processes, progress.
     expected : int
         About how many replications will be asked for, for the estimate of the time left.
     """
 
-    def __init__(self, name: str, settings: Settings, expected: int) -> None:
+    def __init__(self, name: str, settings: RunSettings, expected: int) -> None:
         self.computed = self.reused = 0
-        self.ran = Ran()
+        self.ran = EngineTally()
         self._engine_of: dict[tuple[int, int], str] = {}
         self._settings = settings
         self._determinism = DeterminismCheck(settings.workers, is_here=settings.workers == 1)
@@ -150,7 +150,7 @@ class Evaluator:
     def _compute(self, tasks: Tasks, seed: int) -> None:
         workers = max(1, min(self._settings.workers, len(tasks)))
         engine, own = self._settings.engine, self._settings.strategies
-        chunks = executed(tasks, seed=seed, engine=engine, strategies=own, workers=workers, ran=self.ran)
+        chunks = execute_tasks(tasks, seed=seed, engine=engine, strategies=own, workers=workers, ran=self.ran)
         with closing(chunks):
             try:
                 self.check_determinism(tasks, seed, "a plan of this search")

@@ -1,4 +1,4 @@
-"""Objectives on percentiles that a run of the planned size does not carry: refused before anything runs."""
+"""Percentile objectives that runs of this size are too small to estimate: refused before anything runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from simsmtp.capacity.bound_text import overload_text
 from simsmtp.errors import InputError
 from simsmtp.model.numbers import number_text
 from simsmtp.model.plan import plan_of
-from simsmtp.statistics.objectives import PERCENTILES, NotCarriedError, Objective, parse_objectives
+from simsmtp.statistics.objectives import PERCENTILES, Objective, PercentileSupportError, parse_objectives
 from simsmtp.theory.asymptotic_bounds import bounds_of, recipients_per_message
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ BEYOND = 10
 """Recipients beyond a percentile that make it mean something."""
 
 
-def carried_objectives(experiment: Experiment, texts: Sequence[str], key: str) -> tuple[Objective, ...]:
+def supported_objectives(experiment: Experiment, texts: Sequence[str], key: str) -> tuple[Objective, ...]:
     """Return objectives of which a run of the experiment's scenario carries every percentile.
 
     Parameters
@@ -35,7 +35,7 @@ def carried_objectives(experiment: Experiment, texts: Sequence[str], key: str) -
 
     Raises
     ------
-    NotCarriedError
+    PercentileSupportError
         If fewer than 10 recipients of a replication lie beyond a percentile, or it is beyond all that are recorded.
     InputError
         If one cannot be used.
@@ -51,7 +51,7 @@ def carried_objectives(experiment: Experiment, texts: Sequence[str], key: str) -
 def _require_carried(experiment: Experiment, text: str, key: str) -> None:
     try:
         (objective,) = parse_objectives([text], key)
-    except NotCarriedError as error:
+    except PercentileSupportError as error:
         _refuse(experiment, error.message.partition("(")[2].partition(")")[0], text, key)
     except InputError as error:
         raise _located(experiment, error) from None
@@ -66,7 +66,7 @@ def _refuse(experiment: Experiment, percentile: str, text: str, key: str) -> NoR
     message = f"{lead}refused: p({percentile}) is not carried by the sample, {_reason(scenario, percentile)}"
     error = InputError(message, key=key, given=text, allowed=_instead(scenario, percentile))
     placed = _located(experiment, error)
-    raise NotCarriedError(
+    raise PercentileSupportError(
         placed.message, file=placed.file, line=placed.line, key=placed.key, given=text, allowed=placed.allowed
     )
 

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simsmtp.capacity.evaluator import Settings
-from simsmtp.capacity.percentile_support import carried_objectives
+from simsmtp.capacity.evaluator import RunSettings
+from simsmtp.capacity.percentile_support import supported_objectives
 from simsmtp.capacity.search_keys import messages_per_s, with_value
 from simsmtp.errors import InputError
 from simsmtp.experiment.capacity_table import RATE, CapacityTable
 from simsmtp.experiment.experiment import Experiment
 from simsmtp.experiment.experiment_file import load_experiment
 from simsmtp.experiment.scenario_keys import changed
-from simsmtp.running.execute import check_engine
+from simsmtp.running.execution import check_engine
 from simsmtp.running.run_options import check_plans, check_replications, results_folder, worker_count
 from simsmtp.running.user_strategies import find_strategies, travelling, with_strategy
 
@@ -35,7 +35,7 @@ class CapacityPlan(NamedTuple):
         Its ``[capacity]``.
     objectives : tuple of Objective
         What has to be met.
-    settings : Settings
+    settings : RunSettings
         Where and how to run.
     full : bool
         ``--full`` was given.
@@ -44,7 +44,7 @@ class CapacityPlan(NamedTuple):
     experiment: Experiment
     table: CapacityTable
     objectives: tuple[Objective, ...]
-    settings: Settings
+    settings: RunSettings
     full: bool
 
     @property
@@ -87,7 +87,7 @@ def prepare_capacity(
 
     Raises
     ------
-    NotCarriedError
+    PercentileSupportError
         For an objective on a percentile that a run of this size does not carry.
     InputError
         For whatever cannot be used, down to the bounds of every search.
@@ -100,7 +100,7 @@ def prepare_capacity(
     if full:
         experiment = _full(experiment, table)
     key = "--slo" if objectives else "capacity.objectives"
-    wanted = carried_objectives(experiment, objectives or table.objectives, key)
+    wanted = supported_objectives(experiment, objectives or table.objectives, key)
     experiment = dataclasses.replace(
         experiment, seed=experiment.seed if seed is None else seed,
         replications=experiment.replications if replications is None else replications,
@@ -115,7 +115,7 @@ def prepare_capacity(
     check_plans(experiment)
     check_engine(experiment, engine)
     known = travelling([experiment.scenario.client.strategy])
-    how = Settings(folder, engine, workers, known, progress, repair=repair, determinism_check=determinism_check)
+    how = RunSettings(folder, engine, workers, known, progress, repair=repair, determinism_check=determinism_check)
     plan = CapacityPlan(experiment, table, wanted, how, full)
     _check_searches(plan)
     return plan

@@ -1,4 +1,4 @@
-"""What a capacity plan left behind: its answers, and the digest of everything that was run for them."""
+"""The answers that an earlier capacity plan left in its folder, and the digest of all rows behind them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KEYS = ("objectives", "searches", "verdict", "scenario", "seed", "replications"
 
 
 @dataclass(frozen=True)
-class Answered:
+class RecordedAnswers:
     """The answers of a capacity plan.
 
     Attributes
@@ -69,7 +69,7 @@ def is_capacity_summary(path: Path) -> bool | None:
         return file.read(len(_SUMMARY_HEAD)) == _SUMMARY_HEAD.encode()
 
 
-def read_answers(folder: Path) -> Answered:
+def read_answers(folder: Path) -> RecordedAnswers:
     """Read the folder of a capacity plan.
 
     Raises
@@ -95,7 +95,7 @@ def read_answers(folder: Path) -> Answered:
         with Store(folder / _STORE, read_only=True) as store:
             store.check()
             store.verify()
-    return Answered(str(folder), document, _digest(folder / PROVENANCE), text)
+    return RecordedAnswers(str(folder), document, _digest(folder / PROVENANCE), text)
 
 
 def _digest(path: Path) -> str:
@@ -105,10 +105,10 @@ def _digest(path: Path) -> str:
         return ""
 
 
-def answers_of(capacity: CapacityResults) -> Answered:
+def answers_of(capacity: CapacityResults) -> RecordedAnswers:
     """Return the answers of a plan that was run in Python."""
     from simsmtp.capacity.capacity_files import digest_of_looks, document_of_capacity, summary_of  # noqa: PLC0415
 
     summary = summary_of(capacity).to_csv(index=False, lineterminator="\n")
     document = json.loads(json.dumps(document_of_capacity(capacity)))
-    return Answered(str(capacity.plan.settings.folder), document, digest_of_looks(capacity), summary)
+    return RecordedAnswers(str(capacity.plan.settings.folder), document, digest_of_looks(capacity), summary)

@@ -1,4 +1,4 @@
-"""What a capacity plan finds: looks at scenarios, findings of searches, costs."""
+"""What a capacity plan finds: scenarios looked at, edges found, the cost; all of it together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from simsmtp.capacity.edge_search import Edge
 from simsmtp.capacity.plan import CapacityPlan
 from simsmtp.statistics.judgements import Judgement, verdict_of
-from simsmtp.study.engine_tally import Ran
+from simsmtp.study.engine_tally import EngineTally
 from simsmtp.theory.asymptotic_bounds import Bound
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class CapacityResults:
         Replications computed now, and found in the store.
     engines : dict
         Engine → replications that it ran.
-    ran : Ran
+    ran : EngineTally
         Which engines ran in this run, and why.
     started : datetime
         When this run began.
@@ -149,7 +149,7 @@ class CapacityResults:
     computed: int
     reused: int
     engines: Mapping[str, int]
-    ran: Ran
+    ran: EngineTally
     started: datetime
     duration_s: float
 

@@ -15,9 +15,9 @@ from simsmtp.cli.printing.console import say
 
 if TYPE_CHECKING:
     from simsmtp.audit.cells import Cell
-    from simsmtp.audit.journal import Kept
+    from simsmtp.audit.journal import Journal
     from simsmtp.audit.sender import Sender
-    from simsmtp.audit.trial import Row
+    from simsmtp.audit.trial import AuditRow
     from simsmtp.live.endpoint import Endpoint
 
     Senders = dict[str, Callable[[], Sender]]
@@ -109,8 +109,8 @@ def audit(
 ) -> None:
     """Parse, call, print."""
     from simsmtp.audit import verdicts  # noqa: PLC0415
-    from simsmtp.audit.custom_sender import Yours  # noqa: PLC0415
-    from simsmtp.audit.journal import Kept  # noqa: PLC0415
+    from simsmtp.audit.custom_sender import CustomSender  # noqa: PLC0415
+    from simsmtp.audit.journal import Journal  # noqa: PLC0415
     from simsmtp.audit.table import LEGEND, markdown  # noqa: PLC0415
     from simsmtp.live.endpoint import endpoint_in  # noqa: PLC0415
     from simsmtp.output.writable import require_writable  # noqa: PLC0415
@@ -126,11 +126,11 @@ def audit(
         if path:
             require_writable(path, key)
     cells = _cells(quick or bool(listen and not replies and not numbers), replies, numbers)
-    kept = Kept(output)
+    kept = Journal(output)
     if listen:
         _refuse(senders, "--listen", "it without SENDER")
         place: Endpoint | None = endpoint_in(listen, key="--listen", allow_remote=allow_remote)
-        yours = Yours(output or Path("audit"), lambda text: click.echo(text, err=True), _words(command))
+        yours = CustomSender(output or Path("audit"), lambda text: click.echo(text, err=True), _words(command))
         chosen: Senders = {yours.name: lambda: yours}
     else:
         _refuse([command] if command else [], "--send", "--listen HOST:PORT beside it")
@@ -198,9 +198,9 @@ def _senders(names: Sequence[str], programs: Path | None) -> Senders:
     """Return how to make those named, or all that are there; who is not is said."""
     from simsmtp.audit.matrix import SENDERS, sender_named  # noqa: PLC0415
     from simsmtp.errors import InputError  # noqa: PLC0415
-    from simsmtp.mailers.programs import Found  # noqa: PLC0415
+    from simsmtp.mailers.programs import Programs  # noqa: PLC0415
 
-    found = Found(programs)
+    found = Programs(programs)
     chosen: Senders = {}
     for name in dict.fromkeys(names or SENDERS):
         try:
@@ -214,20 +214,20 @@ def _senders(names: Sequence[str], programs: Path | None) -> Senders:
     return chosen
 
 
-def _run(chosen: Senders, cells: Sequence[Cell], kept: Kept, manner: Manner) -> None:
-    from simsmtp.audit.matrix import audited  # noqa: PLC0415
+def _run(chosen: Senders, cells: Sequence[Cell], kept: Journal, manner: Manner) -> None:
+    from simsmtp.audit.matrix import run_matrix  # noqa: PLC0415
     from simsmtp.progress import progress_bar  # noqa: PLC0415
 
     todo = {name: [cell for cell in cells if not kept.has(name, cell.name)] for name in chosen}
     total = sum(map(len, todo.values()))
 
-    def done(row: Row) -> None:
+    def done(row: AuditRow) -> None:
         kept.add(row)
         advance(1)
 
     with progress_bar("audit", total, False if manner.quiet else None, unit="cell") as advance:
         for name, make in chosen.items():
-            audited(
+            run_matrix(
                 make, todo[name], timeout_s=manner.timeout_s, place=manner.place, parallel=manner.parallel, done=done
             )
 

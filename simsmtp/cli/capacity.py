@@ -82,7 +82,7 @@ def capacity(
     """Parse, call, print."""
     from simsmtp.capacity.capacity import prepare_capacity, run_capacity  # noqa: PLC0415
     from simsmtp.cli.printing.console import say  # noqa: PLC0415
-    from simsmtp.statistics.objectives import NotCarriedError  # noqa: PLC0415
+    from simsmtp.statistics.objectives import PercentileSupportError  # noqa: PLC0415
 
     try:
         prepared = prepare_capacity(
@@ -90,7 +90,7 @@ def capacity(
             seed=seed, full=full, workers=workers, engine=engine, output=output, repair=repair, progress=True,
             determinism_check=not no_determinism_check,
         )  # fmt: skip
-    except NotCarriedError as error:
+    except PercentileSupportError as error:
         say(f"simsmtp: {error}", to_stderr=True)
         ctx.exit(4)
     found = run_capacity(prepared)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from simsmtp.cli.printing.console import say
 from simsmtp.gate.baseline import load_baseline, require_writable, write_baseline
 from simsmtp.gate.gate import Rule, gated
-from simsmtp.gate.recorded_results import Recorded, recorded_experiment, require_same
+from simsmtp.gate.recorded_results import RecordedResults, recorded_experiment, require_same
 
 if TYPE_CHECKING:
     from simsmtp.gate.comparison import Comparison
@@ -21,13 +21,13 @@ class Gate(NamedTuple):
 
     Attributes
     ----------
-    baseline : Recorded or None
+    baseline : RecordedResults or None
         Read before the run.
     target : Path or None
         A new baseline.
     """
 
-    baseline: Recorded | None
+    baseline: RecordedResults | None
     target: Path | None
 
     def compared(self, plan: Plan, study: Study) -> Comparison | None:

@@ -125,18 +125,18 @@ def lab(
     """Parse, call, print."""
     from simsmtp.errors import InputError  # noqa: PLC0415
     from simsmtp.lab.ends import why_not  # noqa: PLC0415
-    from simsmtp.lab.rows import Rows  # noqa: PLC0415
+    from simsmtp.lab.journal import Journal  # noqa: PLC0415
     from simsmtp.lab.schedule import Job, Lab, measure_all  # noqa: PLC0415
     from simsmtp.lab.sessions import need_programs  # noqa: PLC0415
     from simsmtp.lab.settings import Medium, settings  # noqa: PLC0415
-    from simsmtp.mailers.programs import Found  # noqa: PLC0415
+    from simsmtp.mailers.programs import Programs  # noqa: PLC0415
     from simsmtp.progress import progress_bar  # noqa: PLC0415
 
     if reason := why_not():
         raise InputError(reason, key="lab")
-    found = Found(programs)
+    found = Programs(programs)
     need_programs(found, receiver)
-    kept = Rows(output)
+    kept = Journal(output)
     levels["N"], levels["rtt_ms"] = levels.pop("recipients"), levels.pop("rtt")
     levels["pipelining"] = [one == "on" for one in levels["pipelining"]]
     wanted, medium = settings(levels, design), Medium(loss, rate_mbit)

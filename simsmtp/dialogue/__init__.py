@@ -1,1 +1,1 @@
-"""Transcripts of simulated sessions for people to read."""
+"""What peers said in simulated sessions: transcripts, NDRs as messages, and packet captures."""

@@ -1,1 +1,1 @@
-"""What an experiment file says: base scenario, factors, design points, figure; all of it checked."""
+"""What an experiment file says: base scenario, factors, design points, figure. All of it is checked here."""

@@ -13,7 +13,7 @@ from simsmtp.experiment.scenario_keys import changed, is_scenario_key, value_at
 
 if TYPE_CHECKING:
     from simsmtp.experiment.factors import Factor
-    from simsmtp.experiment.source_map import Places
+    from simsmtp.experiment.source_map import SourceMap
     from simsmtp.model.scenario import Scenario
 
 Levels = Mapping[str, Level]
@@ -38,7 +38,7 @@ class DesignPoint:
     scenario: Scenario
 
 
-class Design(Protocol):
+class DesignParts(Protocol):
     """What the points of an experiment are made of; see `simsmtp.experiment.experiment.Experiment`."""
 
     @property
@@ -52,10 +52,10 @@ class Design(Protocol):
     @property
     def columns(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
-    def places(self) -> Places: ...  # noqa: D102
+    def places(self) -> SourceMap: ...  # noqa: D102
 
 
-def design_points(design: Design) -> list[DesignPoint]:
+def design_points(design: DesignParts) -> list[DesignPoint]:
     """Return the points of an experiment: the full factorial crossed with the sampled points, then the listed ones.
 
     Points that repeat an earlier one are left out.
@@ -84,7 +84,7 @@ def design_points(design: Design) -> list[DesignPoint]:
     return list(seen.values())
 
 
-def _rows(design: Design) -> Iterator[Levels]:
+def _rows(design: DesignParts) -> Iterator[Levels]:
     names = [factor.name for factor in design.factors]
     if names or design.sampled or not design.listed:
         for levels in itertools.product(*(factor.levels for factor in design.factors)):
@@ -93,7 +93,7 @@ def _rows(design: Design) -> Iterator[Levels]:
     yield from design.listed
 
 
-def _base_label(design: Design, column: str) -> Label:
+def _base_label(design: DesignParts, column: str) -> Label:
     """Return the level that a point has in a column that it does not set."""
     if is_scenario_key(column):
         return label_of(value_at(design.scenario, column))
@@ -104,7 +104,7 @@ def _base_label(design: Design, column: str) -> Label:
     return "base"
 
 
-def _scenario(design: Design, levels: Levels) -> Scenario:
+def _scenario(design: DesignParts, levels: Levels) -> Scenario:
     changes = {key: value for level in levels.values() for key, value in level.changes.items()}
     try:
         return changed(design.scenario, changes)
@@ -112,7 +112,7 @@ def _scenario(design: Design, levels: Levels) -> Scenario:
         raise _at_its_factor(design, levels, error) from None
 
 
-def _at_its_factor(design: Design, levels: Levels, error: InputError) -> InputError:
+def _at_its_factor(design: DesignParts, levels: Levels, error: InputError) -> InputError:
     """Blame the factor that set the key complained of, else one that set a key of the same table."""
     key = error.key or ""
     table = key.partition(".")[0]

@@ -15,8 +15,8 @@ from simsmtp.experiment.file_tables import parts_of, prepared
 from simsmtp.experiment.horizon import check_horizon
 from simsmtp.experiment.scenario_keys import require_known
 from simsmtp.experiment.size_limits import check_columns
-from simsmtp.experiment.source_map import Places
-from simsmtp.experiment.tables import Figure
+from simsmtp.experiment.source_map import SourceMap
+from simsmtp.experiment.study_and_figure import Figure
 from simsmtp.experiment.trace_files import check_trace
 from simsmtp.model.scenario import Scenario
 
@@ -47,7 +47,7 @@ class Experiment:
         What ``simsmtp capacity`` finds out.
     horizon : str
         ``"terminating"`` or ``"steady-state"``.
-    places : Places
+    places : SourceMap
         Where all this was written.
     """
 
@@ -64,7 +64,7 @@ class Experiment:
     figure: Figure | None = None
     capacity: CapacityTable | None = None
     horizon: str = "terminating"
-    places: Places = field(default_factory=Places, repr=False, compare=False)
+    places: SourceMap = field(default_factory=SourceMap, repr=False, compare=False)
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -93,10 +93,10 @@ class Experiment:
         InputError
             If anything in it cannot be used, down to the scenario of the last design point.
         """
-        return cls.from_tables(*prepared(tables, Places(), settings))
+        return cls.from_tables(*prepared(tables, SourceMap(), settings))
 
     @classmethod
-    def from_tables(cls, tables: Mapping[str, Any], places: Places) -> Experiment:
+    def from_tables(cls, tables: Mapping[str, Any], places: SourceMap) -> Experiment:
         """Build an experiment from tables that `prepared` returned; errors as of `from_dict`."""
         built = cls(**parts_of(tables, places))
         try:

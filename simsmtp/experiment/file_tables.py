@@ -1,4 +1,4 @@
-"""The tables of an experiment file: known, flat, with settings applied, and each of them read."""
+"""The tables of an experiment file: each is checked and read, with settings applied."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from simsmtp.experiment.sampling import check_ranges_take_effect, read_design, s
 from simsmtp.experiment.scenario_keys import flat, require_known
 from simsmtp.experiment.settings import apply_settings
 from simsmtp.experiment.size_limits import check_points
-from simsmtp.experiment.source_map import Places
-from simsmtp.experiment.tables import Figure, StudyTable, read_figure, read_study
+from simsmtp.experiment.source_map import SourceMap
+from simsmtp.experiment.study_and_figure import Figure, StudyTable, read_figure, read_study
 from simsmtp.experiment.trace_files import check_trace, traces_beside
 from simsmtp.model.scenario import Scenario
 from simsmtp.model.toml_text import check_tree
@@ -32,7 +32,7 @@ _SETTABLE = {
 }
 
 
-def prepared(tables: Mapping[str, Any], places: Places, settings: Sequence[str]) -> tuple[dict[str, Any], Places]:
+def prepared(tables: Mapping[str, Any], places: SourceMap, settings: Sequence[str]) -> tuple[dict[str, Any], SourceMap]:
     """Return the tables with factors and points flat and the settings applied, and where all that was written."""
     try:
         beside = traces_beside(tables, places.file)
@@ -42,7 +42,7 @@ def prepared(tables: Mapping[str, Any], places: Places, settings: Sequence[str])
     except InputError as error:
         raise places.locate(error) from None
     given = apply_settings(known, settings, _SETTABLE)
-    return known, Places(places.file, places.text, given)
+    return known, SourceMap(places.file, places.text, given)
 
 
 def _checked_table(name: str, table: Any) -> Any:
@@ -61,14 +61,14 @@ def _nested_copy(table: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _nested_copy(one) if isinstance(one, Mapping) else one for key, one in table.items()}
 
 
-def parts_of(tables: Mapping[str, Any], places: Places) -> dict[str, Any]:
+def parts_of(tables: Mapping[str, Any], places: SourceMap) -> dict[str, Any]:
     """Return what an experiment is made of, by the names of its attributes; each part is checked by itself.
 
     Parameters
     ----------
     tables : mapping
         As `prepared` returns them.
-    places : Places
+    places : SourceMap
         Where they were written.
     """
     try:
@@ -90,7 +90,7 @@ def parts_of(tables: Mapping[str, Any], places: Places) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def scenario_of(tables: Mapping[str, Any], places: Places) -> Scenario:
+def scenario_of(tables: Mapping[str, Any], places: SourceMap) -> Scenario:
     """Return the base scenario; what cannot be used is an `InputError` with its place."""
     try:
         scenario = Scenario.from_dict(tables.get("scenario", {}))

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from simsmtp.experiment.design import DesignPoint
-    from simsmtp.experiment.source_map import Places
+    from simsmtp.experiment.source_map import SourceMap
 
 
-def check_horizon(horizon: str, points: Iterable[DesignPoint], places: Places) -> None:
+def check_horizon(horizon: str, points: Iterable[DesignPoint], places: SourceMap) -> None:
     """Raise an `InputError` if a study of steady state has too few messages, or messages that arrive all at once."""
     if horizon != "steady-state":
         return
@@ -31,6 +31,6 @@ def check_horizon(horizon: str, points: Iterable[DesignPoint], places: Places) -
             raise _misfit(places, "workload.arrivals", "at-once", hint)
 
 
-def _misfit(places: Places, key: str, given: object, allowed: str) -> InputError:
+def _misfit(places: SourceMap, key: str, given: object, allowed: str) -> InputError:
     error = InputError("does not fit a steady-state horizon", key=key, given=given, allowed=allowed)
     return places.locate(error, f"scenario.{key}")

@@ -13,7 +13,7 @@ from simsmtp.errors import InputError, closest
 from simsmtp.experiment.capacity_table import CapacityTable, PriceTable
 from simsmtp.experiment.sampling import Design
 from simsmtp.experiment.scenario_keys import TABLES
-from simsmtp.experiment.tables import Figure, StudyTable
+from simsmtp.experiment.study_and_figure import Figure, StudyTable
 from simsmtp.figures.labels import factor_name
 from simsmtp.model.scenario import Destination, Scenario
 from simsmtp.presets import clients, servers

@@ -21,7 +21,7 @@ from simsmtp.model.validation_errors import as_input_errors
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simsmtp.experiment.source_map import Places
+    from simsmtp.experiment.source_map import SourceMap
 
 _DIGITS = 6
 _EXAMPLE = '{ low = 5, high = 300, scale = "log" }'
@@ -117,7 +117,7 @@ def _require_rangeable(key: str, factors: Sequence[Factor]) -> None:
         raise InputError("is not a number", key=f"design.ranges.{key}", given=key, allowed="a key that holds a number")
 
 
-def check_ranges_take_effect(design: Design | None, places: Places) -> None:
+def check_ranges_take_effect(design: Design | None, places: SourceMap) -> None:
     """Raise an `InputError` if a setting changes a key that every point of the design sets."""
     for key in design.ranges if design else ():
         if f"scenario.{key}" in places.settings:

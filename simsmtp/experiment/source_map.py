@@ -1,4 +1,4 @@
-"""Where the parts of an experiment were written, so that every complaint names its place."""
+"""Where each part of an experiment was written, so that every error names file and line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simsmtp.model.toml_text import MOST_OCTETS, parse_toml
 
 
 @dataclass(frozen=True)
-class Places:
+class SourceMap:
     """The text of an experiment file and the settings given beside it.
 
     Attributes
@@ -42,8 +42,8 @@ class Places:
         return error.at(file=self.file, line=line_of(self.text, key), key=key)
 
 
-def read_toml(path: str | Path) -> tuple[dict[str, Any], Places]:
+def read_toml(path: str | Path) -> tuple[dict[str, Any], SourceMap]:
     """Read a TOML file; what cannot be read or parsed is an `InputError`."""
     file = str(path)
     text = read_text(path, allowed="a TOML file", most=MOST_OCTETS)
-    return parse_toml(text, file), Places(file, text)
+    return parse_toml(text, file), SourceMap(file, text)

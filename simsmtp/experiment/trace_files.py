@@ -1,4 +1,4 @@
-"""Traces of real traffic that scenarios name: looked at before anything runs."""
+"""Trace files that scenarios name: found beside the experiment file, and checked before anything runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from simsmtp.errors import InputError
 
 if TYPE_CHECKING:
-    from simsmtp.experiment.source_map import Places
+    from simsmtp.experiment.source_map import SourceMap
     from simsmtp.model.scenario import Scenario
 
 
@@ -44,14 +44,14 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def check_trace(scenario: Scenario, places: Places) -> None:
+def check_trace(scenario: Scenario, places: SourceMap) -> None:
     """Raise an `InputError` if the scenario's trace is not a file.
 
     Parameters
     ----------
     scenario : Scenario
         Its ``workload.trace`` is relative to the current directory, see `traces_beside`.
-    places : Places
+    places : SourceMap
         To name the line that gave the path.
     """
     trace = scenario.workload.trace

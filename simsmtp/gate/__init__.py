@@ -1,1 +1,1 @@
-"""The gate: whether results are worse than a baseline, beyond a margin."""
+"""The gate: whether new results are worse than a baseline by more than a margin."""

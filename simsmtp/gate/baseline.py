@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from simsmtp._version import __version__
 from simsmtp.errors import InputError
 from simsmtp.files import begin_of, parse_json, read_text, replace_file, why_not_replaceable, write_errors
-from simsmtp.gate.recorded_results import NoBaselineError, Recorded, RecordedPoint, recorded_study
+from simsmtp.gate.recorded_results import NoBaselineError, RecordedPoint, RecordedResults, recorded_study
 from simsmtp.rows.responses import COLUMNS, RESPONSES
 from simsmtp.store.address import SCHEMA
 
@@ -102,7 +102,7 @@ def _text(value: object) -> str:
     return repr(value) if value == value else ""  # noqa: PLR0124 - nan, which is no value
 
 
-def load_baseline(path: str | Path, **options: Any) -> Recorded:
+def load_baseline(path: str | Path, **options: Any) -> RecordedResults:
     """Read results to compare with.
 
     Parameters
@@ -151,7 +151,7 @@ def kind_of(path: Path) -> str:
     raise InputError("holds no results", file=str(path), allowed=_HINT)
 
 
-def read_baseline(path: Path) -> Recorded:
+def read_baseline(path: Path) -> RecordedResults:
     """Read a baseline file."""
     lines = read_text(path, allowed=_HINT, most=_MOST_OCTETS).splitlines()
     schema = lines[0].removeprefix(_FIRST).strip()
@@ -164,7 +164,7 @@ def read_baseline(path: Path) -> Recorded:
         known = tuple(RecordedPoint(one["identity"], dict(one["factors"])) for one in points)
         seed, code = int(head["seed"]), str(head["code"])
         common, varied = dict(head["common"]), tuple(head["varied"])
-        recorded = Recorded(str(path), str(head["study"]), seed, known, rows, int(head["replications"]),
+        recorded = RecordedResults(str(path), str(head["study"]), seed, known, rows, int(head["replications"]),
                             common, varied, code)  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"malformed header: {error}", file=str(path), line=2) from None

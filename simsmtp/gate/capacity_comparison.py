@@ -13,7 +13,7 @@ from simsmtp.model.numbers import counted, percent_text
 HEADS = ("answer", "base", "new", "verdict")
 
 
-class Row(NamedTuple):
+class AnswerRow(NamedTuple):
     """One answer of both plans.
 
     Attributes
@@ -43,7 +43,7 @@ class CapacityComparison:
 
     Attributes
     ----------
-    rows : tuple of Row
+    rows : tuple of AnswerRow
         One per answer.
     same : bool
         True where scenario, objectives, answers and the rows behind them are all equal.
@@ -55,7 +55,7 @@ class CapacityComparison:
         What differs between the plans.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[AnswerRow, ...]
     same: bool
     name: str
     margin: float

@@ -1,4 +1,4 @@
-"""Comparisons in the formats of tools that people already run in their CI."""
+"""Comparisons in the formats of common CI tools."""
 
 from __future__ import annotations
 

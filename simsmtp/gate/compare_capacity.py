@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from simsmtp.capacity.recorded_answers import Answered
+from simsmtp.capacity.recorded_answers import RecordedAnswers
 from simsmtp.errors import InputError
 from simsmtp.experiment.capacity_table import RATE
-from simsmtp.gate.capacity_comparison import CapacityComparison, Row
+from simsmtp.gate.capacity_comparison import AnswerRow, CapacityComparison
 from simsmtp.gate.recorded_results import default_of
 from simsmtp.gate.verdicts import CHANGED, IDENTICAL, INCONCLUSIVE, OK, REGRESSION
 from simsmtp.model.numbers import number_text, percent_text
@@ -28,12 +28,12 @@ _SOUGHT = {
 }
 
 
-def compare_capacity(base: Answered, new: Answered, margin: float = 0.05) -> CapacityComparison:
+def compare_capacity(base: RecordedAnswers, new: RecordedAnswers, margin: float = 0.05) -> CapacityComparison:
     """Compare the answers of two capacity plans.
 
     Parameters
     ----------
-    base, new : Answered
+    base, new : RecordedAnswers
         The plans may differ in anything: that is what is compared.
     margin : float
         Share by which a searched value may become worse.
@@ -53,7 +53,7 @@ def compare_capacity(base: Answered, new: Answered, margin: float = 0.05) -> Cap
     return CapacityComparison(tuple(rows), same, name, margin, tuple(_notes(base, new)))
 
 
-def _unlike(base: Answered, new: Answered) -> list[str]:
+def _unlike(base: RecordedAnswers, new: RecordedAnswers) -> list[str]:
     """Return the parts of the answers that are not equal."""
     keys = sorted({*base.document, *new.document} - _ASIDE)
     parts = [key for key in keys if base.document.get(key, ...) != new.document.get(key, ...)]
@@ -61,7 +61,7 @@ def _unlike(base: Answered, new: Answered) -> list[str]:
     return parts + (rows or ([] if base.digest else ["rows, which are not known"]))
 
 
-def _objectives(base: Answered, new: Answered) -> Iterator[Row]:
+def _objectives(base: RecordedAnswers, new: RecordedAnswers) -> Iterator[AnswerRow]:
     """Yield what became of each objective; those that one plan alone was asked cannot be compared."""
     sides = [{_meaning(one): one for one in _list(side.document["objectives"])} for side in (base, new)]
     for key in dict.fromkeys([*sides[0], *sides[1]]):
@@ -69,9 +69,9 @@ def _objectives(base: Answered, new: Answered) -> Iterator[Row]:
         text = _text(now or was or {}, "objective")
         told = [_judged(one) for one in (was, now)]
         if was is None or now is None:
-            yield Row(text, told[0], told[1], INCONCLUSIVE, "only one of the plans has this objective")
+            yield AnswerRow(text, told[0], told[1], INCONCLUSIVE, "only one of the plans has this objective")
             continue
-        yield Row(text, told[0], told[1], *_step(_text(was, "verdict"), _text(now, "verdict")))
+        yield AnswerRow(text, told[0], told[1], *_step(_text(was, "verdict"), _text(now, "verdict")))
 
 
 def _meaning(one: Mapping[str, Any]) -> object:
@@ -96,20 +96,20 @@ def _judged(one: Mapping[str, Any] | None) -> str:
     return "-" if one is None else f"{_text(one, 'verdict')} ({_text(one, 'sentence')})"
 
 
-def _searches(base: Answered, new: Answered, margin: float) -> Iterator[Row]:
+def _searches(base: RecordedAnswers, new: RecordedAnswers, margin: float) -> Iterator[AnswerRow]:
     asked = [{_meaning(one) for one in _list(side.document["objectives"])} for side in (base, new)]
     sides = [{_text(one, "search"): one for one in _list(side.document["searches"])} for side in (base, new)]
     for key in dict.fromkeys([*sides[0], *sides[1]]):
         was, now = (side.get(key) for side in sides)
         what, told = _SOUGHT.get(key, key), [_found(one) for one in (was, now)]
         if was is None or now is None:
-            yield Row(what, told[0], told[1], INCONCLUSIVE, "only one of the plans was searched for it")
+            yield AnswerRow(what, told[0], told[1], INCONCLUSIVE, "only one of the plans was searched for it")
         elif was.get("unit") != now.get("unit"):
-            yield Row(what, told[0], told[1], INCONCLUSIVE, "in other units")
+            yield AnswerRow(what, told[0], told[1], INCONCLUSIVE, "in other units")
         elif asked[0] != asked[1]:
-            yield Row(what, told[0], told[1], INCONCLUSIVE, "for other objectives")
+            yield AnswerRow(what, told[0], told[1], INCONCLUSIVE, "for other objectives")
         else:
-            yield Row(what, told[0], told[1], *_shift(was, now, margin, larger=key == RATE))
+            yield AnswerRow(what, told[0], told[1], *_shift(was, now, margin, larger=key == RATE))
 
 
 def _found(one: Mapping[str, Any] | None) -> str:
@@ -147,12 +147,12 @@ def _shift(was: Mapping[str, Any], now: Mapping[str, Any], margin: float, *, lar
     return (REGRESSION, "") if surely else (INCONCLUSIVE, "the searches end with values too far apart to tell")
 
 
-def _figures(base: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Row]:
+def _figures(base: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[AnswerRow]:
     """Yield bottleneck and cost: neither direction of these is better or worse by itself."""
     for what, text in (("bottleneck", _bottleneck), ("cost per million delivered", _cost)):
         was, now = text(base), text(new)
         if (was, now) != ("-", "-"):
-            yield Row(what, was, now, OK if was == now else CHANGED, "")
+            yield AnswerRow(what, was, now, OK if was == now else CHANGED, "")
 
 
 def _bottleneck(document: Mapping[str, Any]) -> str:
@@ -173,7 +173,7 @@ def _number(value: Any) -> str:
     return number_text(float(value)) if isinstance(value, int | float) else "-"
 
 
-def _notes(base: Answered, new: Answered) -> Iterator[str]:
+def _notes(base: RecordedAnswers, new: RecordedAnswers) -> Iterator[str]:
     yield f"{new.source} against {base.source}"
     for key, what in (("seed", "seed"), ("replications", "most replications"), ("level", "confidence level"),
                       ("tolerance", "tolerance of the searches")):  # fmt: skip

@@ -1,4 +1,4 @@
-"""The gate: whether what the code does now is worse than a baseline, beyond a margin."""
+"""The gate: whether what the code does now is worse than a baseline by more than a margin."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp.capacity.capacity import Capacity
-from simsmtp.capacity.recorded_answers import Answered, answers_of, capacity_folder, read_answers
+from simsmtp.capacity.recorded_answers import RecordedAnswers, answers_of, capacity_folder, read_answers
 from simsmtp.errors import InputError
 from simsmtp.experiment.experiment import Experiment
 from simsmtp.gate.baseline import kind_of, load_baseline
 from simsmtp.gate.compare_rows import Comparison, Margins, compare_rows, read_margins
 from simsmtp.gate.read_results import means_of
-from simsmtp.gate.recorded_results import NoBaselineError, Recorded, recorded_experiment, recorded_study, require_same
+from simsmtp.gate.recorded_results import (
+    NoBaselineError,
+    RecordedResults,
+    recorded_experiment,
+    recorded_study,
+    require_same,
+)
 from simsmtp.gate.shared_part import caveats_of
 from simsmtp.gate.verdicts import INCONCLUSIVE
 from simsmtp.rows.responses import COLUMNS
@@ -32,7 +38,7 @@ if TYPE_CHECKING:
     from simsmtp.gate.capacity_comparison import CapacityComparison
 
 _SHOWN = 5
-Side = str | Path | Experiment | Study | Recorded | Capacity
+Side = str | Path | Experiment | Study | RecordedResults | Capacity
 _KINDS = "a path, Study, Experiment, Recorded or Capacity"
 
 
@@ -128,8 +134,8 @@ def _is_experiment(path: str | Path) -> bool:
     return os.path.isfile(path) and kind_of(Path(path)) == "experiment"  # noqa: PTH113 - false for too long a name
 
 
-def _recorded(side: Side, plan_of: object, progress: bool | str | None) -> Recorded:
-    if isinstance(side, Recorded):
+def _recorded(side: Side, plan_of: object, progress: bool | str | None) -> RecordedResults:
+    if isinstance(side, RecordedResults):
         return side
     if isinstance(side, Study):
         return recorded_study(side)
@@ -175,23 +181,23 @@ def _compared_capacity(base: object, new: object, rule: Rule) -> CapacityCompari
     return compare_capacity(known, found, margins.pop())
 
 
-def _answered(side: object) -> Answered | None:
+def _answered(side: object) -> RecordedAnswers | None:
     if isinstance(side, str | Path):
         folder = capacity_folder(Path(side))
         return None if folder is None else read_answers(folder)
-    if isinstance(side, Answered):
+    if isinstance(side, RecordedAnswers):
         return side
     return answers_of(side) if isinstance(side, Capacity) else None
 
 
 def gated(
-    base: Recorded, plan: Plan, rule: Rule, *, study: Study | None = None, progress: bool | str | None = None
+    base: RecordedResults, plan: Plan, rule: Rule, *, study: Study | None = None, progress: bool | str | None = None
 ) -> Comparison:
     """Run what is planned and compare it; where that is inconclusive, run all that the baseline can be paired with.
 
     Parameters
     ----------
-    base : Recorded
+    base : RecordedResults
         The baseline.
     plan : Plan
         Of the experiment.
@@ -223,7 +229,13 @@ def _with(plan: Plan, replications: int) -> Plan:
 
 
 def judged(
-    base: Recorded, new: Recorded, rule: Rule, *, looks: int = 1, notes: Sequence[str] = (), some: bool = False
+    base: RecordedResults,
+    new: RecordedResults,
+    rule: Rule,
+    *,
+    looks: int = 1,
+    notes: Sequence[str] = (),
+    some: bool = False,
 ) -> Comparison:
     """Compare results that are there; `some`: fewer replications than the base has were run on purpose."""
     pairs = require_same(base, new)
@@ -259,7 +271,7 @@ def _labelled(rows: DataFrame, points: Mapping[int, Mapping[str, object]], colum
     return kept.assign(**labels)
 
 
-def _failures(new: Recorded) -> list[str]:
+def _failures(new: RecordedResults) -> list[str]:
     """Say what the first replications that failed were told, and how often."""
     if "error" not in new.rows:
         return []
@@ -267,7 +279,7 @@ def _failures(new: Recorded) -> list[str]:
     return [f"{times} replications failed: {error}" for error, times in list(counts.items())[:_SHOWN]]
 
 
-def _notes(base: Recorded, new: Recorded, pairs: int, means_only: bool) -> list[str]:
+def _notes(base: RecordedResults, new: RecordedResults, pairs: int, means_only: bool) -> list[str]:
     notes = [f"{pairs} design points of {new.source} against {base.source}"]
     if base.code and new.code:
         notes.append(f"simsmtp itself is {'the same' if base.code == new.code else 'another version'}")

@@ -1,4 +1,4 @@
-"""Results that a run left behind: its store, or the summary beside it."""
+"""Results of an earlier run, read from its store or from the summary beside it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from simsmtp.files import parse_json, read_text
 from simsmtp.gate.recorded_results import (
     Flat,
     NoBaselineError,
-    Recorded,
     RecordedPoint,
+    RecordedResults,
     default_of,
     flat_scenario,
     identity_of,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _MOST_OCTETS = 2**28
 
 
-def from_folder(folder: Path) -> Recorded:
+def from_folder(folder: Path) -> RecordedResults:
     """Read a results folder: its store, or the summary if the store is not there."""
     if capacity_folder(folder) is not None:
         raise _no_study(folder)
@@ -68,7 +68,7 @@ def _experiment(folder: Path) -> Experiment | None:
         return None
 
 
-def from_store(path: Path) -> Recorded:
+def from_store(path: Path) -> RecordedResults:
     """Read a store: the scenarios of the run that its provenance names, else of the code and seed stored last.
 
     A store may hold the design points of several runs: those of the last are known by the record beside it.
@@ -102,7 +102,9 @@ def from_store(path: Path) -> Recorded:
         raise NoBaselineError("the store holds no finished replication", file=str(path))
     code, seed = wanted
     whole = bool(labels)
-    return Recorded(str(path), path.parent.name, seed, points, rows, shortest, common, varied, code, complete=whole)
+    return RecordedResults(
+        str(path), path.parent.name, seed, points, rows, shortest, common, varied, code, complete=whole
+    )
 
 
 def _code_and_seed(held: Sequence[ScenarioRow], folder: Path) -> tuple[str, int] | None:
@@ -144,7 +146,7 @@ def _factors(flat: Flat, varied: Sequence[str]) -> dict[str, Any]:
     return {key: label_of(flat.get(key, default_of(key))) for key in varied}
 
 
-def from_summary(path: Path) -> Recorded:
+def from_summary(path: Path) -> RecordedResults:
     """Read the means of a ``summary.csv``; which scenarios they are of is known by the record beside it."""
     import pandas as pd  # noqa: PLC0415
 
@@ -177,7 +179,7 @@ def from_summary(path: Path) -> Recorded:
     if len({level_key(one.factors) for one in known}) < len(known):
         raise InputError("design points with equal factor levels cannot be told apart", file=str(path))
     rows, spreads = _wide(table), _wide(table, "sd")
-    found = Recorded(str(path), path.parent.name, None, known, rows, int(table["n"].max()), means_only=True,
+    found = RecordedResults(str(path), path.parent.name, None, known, rows, int(table["n"].max()), means_only=True,
                      spreads=spreads)  # fmt: skip
     if experiment is None:
         return found
@@ -197,7 +199,7 @@ def _wide(table: DataFrame, values: str = "mean") -> DataFrame:
     return wide[["point", *held]].assign(replication=0)
 
 
-def means_of(recorded: Recorded, replications: int, of: str = "mean") -> DataFrame:
+def means_of(recorded: RecordedResults, replications: int, of: str = "mean") -> DataFrame:
     """Return the means (or ``sd``) over the first replications in the form of a summary's rows."""
     from simsmtp.statistics.summary import summarise  # noqa: PLC0415 - SciPy costs a second
 

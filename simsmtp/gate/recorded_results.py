@@ -1,4 +1,4 @@
-"""Results on one side of a comparison, wherever they come from, and whether both sides ran the same thing."""
+"""Results on one side of a comparison, whatever they were read from, and whether both sides ran the same."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class RecordedPoint(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedResults:
     """Per-replication results with the scenarios that gave them.
 
     Attributes
@@ -133,7 +133,7 @@ def shared_keys(scenarios: Sequence[Flat]) -> tuple[Flat, tuple[str, ...]]:
     return common, tuple(key for key in keys if key not in common)
 
 
-def recorded_experiment(experiment: Experiment) -> Recorded:
+def recorded_experiment(experiment: Experiment) -> RecordedResults:
     """Return an experiment as results of which there are none yet."""
     import pandas as pd  # noqa: PLC0415 - costs half a second
 
@@ -145,10 +145,10 @@ def recorded_experiment(experiment: Experiment) -> Recorded:
     common, varied = shared_keys(scenarios)
     rows = pd.DataFrame(columns=["point", "replication", *COLUMNS, "error"])
     source = experiment.places.file or experiment.name
-    return Recorded(source, experiment.name, experiment.seed, points, rows, 0, common, varied, code_hash())
+    return RecordedResults(source, experiment.name, experiment.seed, points, rows, 0, common, varied, code_hash())
 
 
-def recorded_study(study: Study) -> Recorded:
+def recorded_study(study: Study) -> RecordedResults:
     """Return the results of a study."""
     from dataclasses import replace  # noqa: PLC0415
 
@@ -156,12 +156,12 @@ def recorded_study(study: Study) -> Recorded:
     return replace(recorded_experiment(study.experiment), rows=rows, replications=study.experiment.replications)
 
 
-def require_same(base: Recorded, new: Recorded) -> dict[int, int]:
+def require_same(base: RecordedResults, new: RecordedResults) -> dict[int, int]:
     """Return point of `new` → point of `base`, both from 1.
 
     Parameters
     ----------
-    base, new : Recorded
+    base, new : RecordedResults
         Design points are paired by scenario, by factor levels where one side is a summary.
 
     Raises
@@ -204,7 +204,7 @@ def _level_text(level: object) -> str:
 
 
 def _difference(
-    base: Recorded, new: Recorded, unknown: Iterable[RecordedPoint], unseen: Iterable[RecordedPoint]
+    base: RecordedResults, new: RecordedResults, unknown: Iterable[RecordedPoint], unseen: Iterable[RecordedPoint]
 ) -> InputError:
     for key in sorted({*base.common, *new.common} - {*base.varied, *new.varied}):
         was, now = (side.common.get(key, default_of(key)) for side in (base, new))

@@ -1,4 +1,4 @@
-"""What two sides of a comparison do not share: it is left out, and then they are not identical."""
+"""What only one side of a comparison has: it is left out, and the verdict says so."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from simsmtp.rows.responses import COLUMNS
 if TYPE_CHECKING:
     from pandas import DataFrame, Index
 
-    from simsmtp.gate.recorded_results import Recorded
+    from simsmtp.gate.recorded_results import RecordedResults
 
 
-def caveats_of(base: Recorded, new: Recorded, pairs: Mapping[int, int], *, some: bool = False) -> list[tuple[str, str]]:
+def caveats_of(
+    base: RecordedResults, new: RecordedResults, pairs: Mapping[int, int], *, some: bool = False
+) -> list[tuple[str, str]]:
     """Return what stands on one side only, with the best verdict that this leaves.
 
     Parameters
     ----------
-    base, new : Recorded
+    base, new : RecordedResults
         Both sides.
     pairs : mapping
         Design point of `new` → design point of `base`.
@@ -35,7 +37,7 @@ def caveats_of(base: Recorded, new: Recorded, pairs: Mapping[int, int], *, some:
     return caveats if some else [*caveats, *_replications(base, new, pairs)]
 
 
-def _points(base: Recorded, new: Recorded, pairs: Mapping[int, int]) -> Iterator[tuple[str, str]]:
+def _points(base: RecordedResults, new: RecordedResults, pairs: Mapping[int, int]) -> Iterator[tuple[str, str]]:
     # Two labels of one scenario are one point.
     covered = [{side.points[number - 1].identity or number for number in numbers}
                for side, numbers in ((base, pairs.values()), (new, pairs))]  # fmt: skip
@@ -49,14 +51,14 @@ def _points(base: Recorded, new: Recorded, pairs: Mapping[int, int]) -> Iterator
         yield OK, f"{counted(more, 'design point')} of {new.source} not in {base.source} and left out"
 
 
-def _responses(base: Recorded, new: Recorded) -> Iterator[tuple[str, str]]:
+def _responses(base: RecordedResults, new: RecordedResults) -> Iterator[tuple[str, str]]:
     for one, other, verdict in ((base, new, INCONCLUSIVE), (new, base, OK)):
         alone = [name for name in COLUMNS if name in one.rows and name not in other.rows]
         if alone:
             yield verdict, f"{', '.join(alone)} of {one.source} not in {other.source}"
 
 
-def _replications(base: Recorded, new: Recorded, pairs: Mapping[int, int]) -> Iterator[tuple[str, str]]:
+def _replications(base: RecordedResults, new: RecordedResults, pairs: Mapping[int, int]) -> Iterator[tuple[str, str]]:
     renumbered = base.rows["point"].map({there: number for number, there in pairs.items()})
     failed = int(base.rows["error"].notna().sum()) if "error" in base.rows else 0
     if failed:
@@ -74,7 +76,7 @@ def _finished(rows: DataFrame) -> Index:
     return kept.astype({"point": "int64"}).set_index(["point", "replication"]).index
 
 
-def _spreads(base: Recorded, new: Recorded, pairs: Mapping[int, int]) -> list[tuple[str, str]]:
+def _spreads(base: RecordedResults, new: RecordedResults, pairs: Mapping[int, int]) -> list[tuple[str, str]]:
     """Tell where means may be equal and the rows behind them are not."""
     from simsmtp.gate.read_results import means_of  # noqa: PLC0415 - SciPy costs a second
 

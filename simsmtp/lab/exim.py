@@ -9,7 +9,7 @@ from pathlib import Path
 from simsmtp.lab.ends import End
 from simsmtp.lab.postfix import PORT, await_port
 from simsmtp.mailers.namespaces import own_world
-from simsmtp.mailers.programs import Found, run
+from simsmtp.mailers.programs import Programs, run
 
 _CONFIGURATION = """exim_path = {exim}
 spool_directory = {work}/spool
@@ -40,7 +40,7 @@ class EximReceiver:
 
     name = "Exim"
 
-    def __init__(self, found: Found, end: End, work: Path, limit: int) -> None:
+    def __init__(self, found: Programs, end: End, work: Path, limit: int) -> None:
         binary = work / "exim4"
         (work / "spool").mkdir(parents=True)
         shutil.copy(found.program("exim4", "exim", package="exim4-daemon-light"), binary)

@@ -13,7 +13,7 @@ from simsmtp.errors import InputError
 from simsmtp.lab.ends import ADDRESSES, End
 from simsmtp.lab.settings import Setting
 from simsmtp.mailers.postfix_instance import new_instance
-from simsmtp.mailers.programs import Found, run
+from simsmtp.mailers.programs import Programs, run
 
 PORT = 2525
 _SUBMISSION = 2500
@@ -49,7 +49,7 @@ _QUEUED = re.compile(rb"queued as (\w+)")
 class _Instance:
     """A Postfix that runs at an end until the end's last process is gone."""
 
-    def __init__(self, found: Found, end: End, work: Path, main: str, listen: str) -> None:
+    def __init__(self, found: Programs, end: End, work: Path, main: str, listen: str) -> None:
         self._end, self._work = end, work
         self._conf = new_instance(work, _COMMON + main, f"{listen} inet n - n - - smtpd")
         self.version = run([found.program("postconf", package="postfix"), "-d", "-h", "mail_version"]).strip()
@@ -59,7 +59,7 @@ class _Instance:
 class PostfixSender(_Instance):
     """Postfix that sends what is submitted to it over the line, one connection at a time."""
 
-    def __init__(self, found: Found, end: End, work: Path, setting: Setting) -> None:
+    def __init__(self, found: Programs, end: End, work: Path, setting: Setting) -> None:
         main = _SENDER.format(
             address=ADDRESSES[1],
             port=PORT,
@@ -104,7 +104,7 @@ class PostfixReceiver(_Instance):
 
     name = "Postfix"
 
-    def __init__(self, found: Found, end: End, work: Path, limit: int) -> None:
+    def __init__(self, found: Programs, end: End, work: Path, limit: int) -> None:
         main = _RECEIVER.format(address=end.address, limit=limit)
         super().__init__(found, end, work, main, f"{end.address}:{PORT}")
         await_port(end, end.address, PORT)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from simsmtp.lab.sessions import StoppedError, pair
 from simsmtp.lab.settings import Medium, Setting
-from simsmtp.mailers.programs import Found
+from simsmtp.mailers.programs import Programs
 
 # Below this the machine's own time is a large part of a session's: such sessions run one at a time.
 ALONE_BELOW_MS = 30.0
@@ -30,7 +30,7 @@ class Lab(NamedTuple):
 
     Attributes
     ----------
-    found : Found
+    found : Programs
         Where programs are looked for.
     receiver : str
         Name in `simsmtp.lab.sessions.RECEIVERS`.
@@ -44,7 +44,7 @@ class Lab(NamedTuple):
         Pairs of servers at the same time.
     """
 
-    found: Found
+    found: Programs
     receiver: str
     medium: Medium = Medium()
     seed: int = 1

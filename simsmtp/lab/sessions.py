@@ -18,7 +18,7 @@ from simsmtp.lab.ends import Line
 from simsmtp.lab.exim import EximReceiver
 from simsmtp.lab.postfix import PORT, PostfixReceiver, PostfixSender
 from simsmtp.lab.settings import Medium, Setting
-from simsmtp.mailers.programs import Found
+from simsmtp.mailers.programs import Programs
 
 RECEIVERS: dict[str, type[PostfixReceiver | EximReceiver]] = {"postfix": PostfixReceiver, "exim": EximReceiver}
 _PROGRAMS = {"postfix": (("postfix",), "postfix"), "exim": (("exim4", "exim"), "exim4-daemon-light")}
@@ -26,7 +26,7 @@ _LOOK_S = 0.02
 _SETTLE_S = 0.1
 
 
-def need_programs(found: Found, receiver: str) -> None:
+def need_programs(found: Programs, receiver: str) -> None:
     """Raise an `InputError` unless the programs of a sender and that receiver are there."""
     for name in ("postfix", receiver):
         names, package = _PROGRAMS[name]
@@ -44,7 +44,7 @@ class StoppedError(SimsmtpError):
 class Pair:
     """A sender and a receiver on a line of their own."""
 
-    def __init__(self, line: Line, found: Found, work: Path, receiver: str, setting: Setting, stop: Event) -> None:
+    def __init__(self, line: Line, found: Programs, work: Path, receiver: str, setting: Setting, stop: Event) -> None:
         self._line, self._work, self._stop = line, work, stop
         self.receiver = RECEIVERS[receiver](found, line.receiver, work / "receiver", setting.limit)
         self.sender = PostfixSender(found, line.sender, work / "sender", setting)
@@ -116,7 +116,7 @@ class Pair:
 
 @contextlib.contextmanager
 def pair(
-    found: Found, receiver: str, setting: Setting, alone: Lock | None = None, stop: Event | None = None
+    found: Programs, receiver: str, setting: Setting, alone: Lock | None = None, stop: Event | None = None
 ) -> Iterator[Pair]:
     """Start both programs, set as a setting says, and alone if a lock is given; everything is gone afterwards."""
     work = Path(tempfile.mkdtemp(prefix="simsmtp-lab-"))

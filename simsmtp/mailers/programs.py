@@ -1,4 +1,4 @@
-"""Which senders there are, where their programs are found, and how they are run."""
+"""Mail programs: where they are found, and how they are run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from simsmtp.errors import InputError
 _LONGEST_S = 120
 
 
-class Found(NamedTuple):
+class Programs(NamedTuple):
     """Programs by name; `folder` is where packages were unpacked or programs were built, if anywhere."""
 
     folder: Path | None

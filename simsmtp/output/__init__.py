@@ -1,1 +1,1 @@
-"""Result files: checked before the work, written as tables, and compared with their noted hashes when read."""
+"""Result files: whether they can be written, tables as CSV or Parquet, and the hashes that are noted of them."""

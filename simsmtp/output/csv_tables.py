@@ -1,4 +1,4 @@
-"""Files and folders to be written: looked at before the work, so that it is not done for nothing."""
+"""Tables as CSV: written so that no text is a formula to a spreadsheet, and read back as texts."""
 
 from __future__ import annotations
 

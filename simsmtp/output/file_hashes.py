@@ -1,4 +1,4 @@
-"""Whether a file in a results folder is still what was written there: its hash is noted in provenance.json."""
+"""Hashes of result files: noted in provenance.json, and compared when a file is read."""
 
 from __future__ import annotations
 

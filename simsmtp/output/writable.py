@@ -1,4 +1,4 @@
-"""Whether files and folders can be written: asked before the work, so that it is not done for nothing."""
+"""Whether a file or a folder can be written: asked before the work begins."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A results folder as one HTML report."""
+"""A results folder as one HTML report that needs no other file."""

@@ -1,1 +1,1 @@
-"""Running a study: what is missing, computed in chunks, here or elsewhere."""
+"""How a study is run: what is missing is computed in chunks, in this process, in others or on a cluster."""

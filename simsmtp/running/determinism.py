@@ -1,4 +1,4 @@
-"""Whether strategies of the user's own give the same again: the first replication of every design point, repeated.
+"""Whether a user's own strategies are deterministic: the first replication of each design point is repeated.
 
 A process of its own runs it twice, which shows what is carried from one run to the next, what is drawn and what the
 clock says; another one with another hash seed runs it once, which shows the order of sets, hashes of texts and

@@ -17,7 +17,7 @@ from simsmtp.experiment.experiment import Experiment
 from simsmtp.experiment.experiment_file import load_experiment
 from simsmtp.progress import progress_bar
 from simsmtp.running.determinism import DeterminismCheck
-from simsmtp.running.execute import check_engine, common_of, executed
+from simsmtp.running.execution import check_engine, common_of, execute_tasks
 from simsmtp.running.executors import LOCAL, Executor, executor_of
 from simsmtp.running.run_options import check_plans, check_replications, results_folder, worker_count
 from simsmtp.running.tasks import Finished, Tasks
@@ -26,7 +26,7 @@ from simsmtp.store.address import canonical
 from simsmtp.store.repair import repair as repair_store
 from simsmtp.store.store import STORE, Store
 from simsmtp.store.stored_rows import results_of, verify_rows
-from simsmtp.study.engine_tally import Ran
+from simsmtp.study.engine_tally import EngineTally
 from simsmtp.study.study import Study
 
 if TYPE_CHECKING:
@@ -270,9 +270,9 @@ def _missing(plan: Plan, ids: Sequence[int], finished: Finished) -> Tasks:
     return Tasks(scenarios, plan.experiment.replications, finished)
 
 
-def _compute(plan: Plan, tasks: Tasks, store: Store, total: int, progress: bool | str | None) -> Ran:
-    ran = Ran()
-    chunks = executed(
+def _compute(plan: Plan, tasks: Tasks, store: Store, total: int, progress: bool | str | None) -> EngineTally:
+    ran = EngineTally()
+    chunks = execute_tasks(
         tasks, seed=plan.experiment.seed, engine=plan.engine, strategies=plan.strategies,
         workers=max(1, min(plan.workers, len(tasks))), executor=plan.executor, ran=ran,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from simsmtp.errors import InputError
 from simsmtp.model.numbers import number_text, percent_text
 from simsmtp.running.runner import Plan, execute, prepare
-from simsmtp.study.engine_tally import Ran
+from simsmtp.study.engine_tally import EngineTally
 from simsmtp.study.study import Study
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _together(
     last = done[-1]
     computed = sum(one.computed for one in done)
     total = last.computed + last.reused
-    ran = Ran()
+    ran = EngineTally()
     for one in done:
         ran.add(one.ran)
     return PreciseStudy(

@@ -1,4 +1,4 @@
-"""How a user's own strategies get to other processes: by value, since no worker could import them."""
+"""How a user's own strategies are sent to other processes: pickled by value, for no worker could import them."""
 
 from __future__ import annotations
 

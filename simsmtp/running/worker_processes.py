@@ -1,4 +1,4 @@
-"""Chunks in worker processes on this machine, which may die."""
+"""Chunks in worker processes on this machine, any of which may die."""
 
 from __future__ import annotations
 

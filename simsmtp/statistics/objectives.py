@@ -31,7 +31,7 @@ MOST_OBJECTIVES = 100
 _SHAPE = "RESPONSE OPERATOR NUMBER [UNIT], such as 'delay p(99) < 60 s' or 'false_ndr == 0'"
 
 
-class NotCarriedError(InputError):
+class PercentileSupportError(InputError):
     """A percentile that the sample does not carry: no answer either way, exit code 4."""
 
 
@@ -110,7 +110,7 @@ def parse_objective(text: str, key: str = "objective") -> Objective:
 
     Raises
     ------
-    NotCarriedError
+    PercentileSupportError
         For a percentile of delay beyond those that a replication records.
     InputError
         If it is no objective, or nothing can meet it, such as ``lost < 0``.
@@ -185,7 +185,7 @@ def _percentile(given: str | None, text: str, key: str) -> str:
     allowed = [f"delay p({one})" for one in PERCENTILES]
     if not number:
         raise InputError("delay needs a percentile", key=key, given=text, allowed=", ".join(allowed))
-    kind = NotCarriedError if _is_extreme(number) else InputError
+    kind = PercentileSupportError if _is_extreme(number) else InputError
     reason = "which is not carried by the sample: a replication records its 50th, 95th and 99th only"
     raise kind(f"p({number}), {reason}", key=key, given=text, allowed=", ".join(allowed))
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simsmtp.errors import InputError
-from simsmtp.statistics.intervals import all_zero, check_level, mean_interval, zero_bound
+from simsmtp.statistics.intervals import check_level
 
 METHODS = ("clopper-pearson", "wilson")
 
@@ -111,37 +111,6 @@ def wilson(events: int, n: int, level: float = 0.95) -> tuple[float, float]:
 def rule_of_three(n: int) -> float:
     """Return 3 / n, the textbook's approximation of `zero_bound` at level 0.95; at most 1."""
     return min(1.0, 3 / n) if n else 1.0
-
-
-def mean_bound(values: ArrayLike, most: float = 1.0, level: float = 0.95) -> float:
-    """Return an upper bound on the mean of a response that is often zero.
-
-    Parameters
-    ----------
-    values : array_like, shape (n,)
-        One value per replication, from 0 to `most`; nan is left out.
-    most : float
-        The greatest value the response can take: 1 for a rate.
-    level : float
-        Confidence level of the one-sided bound.
-
-    Returns
-    -------
-    float
-        If all values are zero, `most` times `zero_bound`: a replication shows anything with at most that
-        probability, and then at most `most`. Otherwise the one-sided t bound, cut at `most`.
-        `most` if there is no value, or a single one that is not zero.
-
-    Examples
-    --------
-    >>> round(mean_bound([0.0] * 60), 3)
-    0.049
-    """
-    check_level(level)
-    found = mean_interval(values, max(2 * level - 1, 1e-9))
-    if found.n == 0 or all_zero(np.asarray(values, dtype=np.float64).ravel()):
-        return most * zero_bound(found.n, level)
-    return float(most if np.isnan(found.high) else min(most, found.high))
 
 
 def _check(events: int, n: int, level: float) -> None:

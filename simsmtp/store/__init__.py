@@ -1,1 +1,1 @@
-"""The store of finished replications, and where they come from."""
+"""The store of finished replications: addressed by what they depend on, with checksums, repair and provenance."""

@@ -1,4 +1,4 @@
-"""Which engines ran the replications of this run, and why; what was in the store already is told apart."""
+"""Which engines ran the replications of this run, and why; those found in the store are counted apart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UNFORESEEN = {
 """Workers choose for themselves: on another machine, or for a replication that outgrows the compiled engine."""
 
 
-class Ran:
+class EngineTally:
     """A book of the engines that ran replications in this run.
 
     Attributes
@@ -41,7 +41,7 @@ class Ran:
         """Count rows that were just computed."""
         self.counts.update(row.engine for _, row in rows if row.error is None)
 
-    def add(self, other: Ran) -> None:
+    def add(self, other: EngineTally) -> None:
         """Take in what ran before."""
         self.counts.update(other.counts)
         self.reasons = other.reasons | self.reasons

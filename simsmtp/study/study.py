@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from simsmtp.experiment.design import DesignPoint
     from simsmtp.experiment.experiment import Experiment
-    from simsmtp.study.engine_tally import Ran
+    from simsmtp.study.engine_tally import EngineTally
 
 
 class Failure(NamedTuple):
@@ -63,7 +63,7 @@ class Study:
         through, see `simsmtp.store.stored_rows`.
     computed, reused : int
         Replications that this run computed, and that were in the store.
-    ran : Ran
+    ran : EngineTally
         Which engines computed them in this run, and why.
     started : datetime
         When this run began.
@@ -76,7 +76,7 @@ class Study:
     results: Mapping[int, Sequence[Row]] = field(repr=False)
     computed: int
     reused: int
-    ran: Ran
+    ran: EngineTally
     started: datetime
     duration_s: float
 
@@ -135,7 +135,7 @@ class Study:
 
     def values(self, point: int, response: str) -> NDArray[np.float64]:
         """Return the values of a response at a design point, one per replication, nan for one that failed."""
-        from simsmtp.study.summarised import values_of  # noqa: PLC0415 - numpy costs a tenth of a second
+        from simsmtp.study.summary_in_parts import values_of  # noqa: PLC0415 - numpy costs a tenth of a second
 
         return values_of(self.results[point], [response])[:, 0]
 
@@ -153,7 +153,7 @@ class Study:
 
     @cached_property
     def _summary(self) -> DataFrame:
-        from simsmtp.study.summarised import summarised  # noqa: PLC0415 - SciPy costs a second
+        from simsmtp.study.summary_in_parts import summarised  # noqa: PLC0415 - SciPy costs a second
 
         return summarised(self.points, self.results, self.experiment.columns)
 

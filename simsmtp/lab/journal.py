@@ -18,7 +18,7 @@ NAMES = (
 )
 
 
-class Rows:
+class Journal:
     """The rows of a file, which is appended to as sessions end, by several threads.
 
     Parameters

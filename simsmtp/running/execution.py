@@ -15,7 +15,7 @@ from simsmtp.running.executors import LOCAL, Executor, started
 from simsmtp.running.strategy_pickling import obstacle_to_travel
 from simsmtp.running.tasks import Tasks
 from simsmtp.running.user_strategies import Travelling
-from simsmtp.study.engine_tally import Ran
+from simsmtp.study.engine_tally import EngineTally
 
 if TYPE_CHECKING:
     from simsmtp.experiment.experiment import Experiment
@@ -32,7 +32,7 @@ def check_engine(experiment: Experiment, engine: str) -> None:
             engines.choose_engine(plan_of(scenario), engine, at_stake=0)
 
 
-def executed(
+def execute_tasks(
     tasks: Tasks,
     *,
     seed: int,
@@ -40,7 +40,7 @@ def executed(
     strategies: tuple[Travelling, ...],
     workers: int,
     executor: Executor = LOCAL,
-    ran: Ran | None = None,
+    ran: EngineTally | None = None,
 ) -> Generator[list[Stored]]:
     """Run tasks and yield the rows of each chunk as it finishes, in any order.
 
@@ -56,7 +56,7 @@ def executed(
         1 runs in this process.
     executor : Executor
         What runs them.
-    ran : Ran, optional
+    ran : EngineTally, optional
         Where to note which engine ran them, and why.
 
     Yields
@@ -65,7 +65,7 @@ def executed(
         Scenario id and row. A replication that failed is a row with its error, and so is one whose worker
         process died three times.
     """
-    ran = Ran() if ran is None else ran
+    ran = EngineTally() if ran is None else ran
     if not tasks:
         return
     at_stake = tasks.recipients()
