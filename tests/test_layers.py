@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "peers": {"model", "protocol", "strategies"},
     "engines": {"peers", "model", "protocol", "policies", "strategies", "network"},
     "trace": {"model", "protocol", "strategies"},
-    "analysis": {"model"},
+    "analysis": {"model", "strategies"},
     "study": {"analysis", "engines", "model", "presets", "protocol", "strategies", "_version"},
     "live": {"peers", "model", "protocol", "policies", "strategies"},
     "audit": {"engines", "live", "model", "protocol"},

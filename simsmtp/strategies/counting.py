@@ -9,7 +9,7 @@ the limit is no prefix. None of them is any vendor's code.
 Each strategy is one function ``settle(tally, rcpt, knobs) -> Verdict`` that is asked once per recipient after
 the last RCPT reply of a transaction. In the closed forms, *m* is the number of over-limit refusals of a
 transaction and all mailboxes are valid; :mod:`simsmtp.strategies.closed_forms` follows them through a whole
-message.
+message. The line above each function is all that makes it built in; see `simsmtp.strategies.built_in`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+from simsmtp.strategies.built_in import Refusals, Split, built_in
 from simsmtp.strategies.seen import Seen
 from simsmtp.strategies.tally import Tally
 
@@ -75,11 +76,23 @@ def by_own_reply(seen: Seen) -> Verdict:
     return Verdict.FAIL if seen == Seen.FAILED else Verdict.DEFER
 
 
+def all_requeued(met: Refusals) -> Split:
+    """Return the closed form of a strategy that gets it right."""
+    return Split(met.over, 0, 0)
+
+
+def _all_but_one(met: Refusals) -> Split:
+    lost = min(met.over, 1) if met.pipelined else 0
+    return Split(met.over - lost, 0, lost)
+
+
+@built_in("corrected", look=0, split=all_requeued)
 def corrected(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """One status per RCPT, matched by position: all m re-queued, nobody fails."""
     return by_own_reply(rcpt.seen)
 
 
+@built_in("one-stop", look=1, split=lambda met: Split(min(met.over, 1), max(0, met.over - 1), 0))
 def one_stop(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Keep a flag and the index of the first refusal; later ones fall into the generic 5yz branch: m - 1 fail."""
     if rcpt.seen == Seen.OVER and rcpt.over_rank > 0:
@@ -87,6 +100,7 @@ def one_stop(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     return by_own_reply(rcpt.seen)
 
 
+@built_in("per-read", look=2, split=lambda met: Split(met.reads, met.over - met.reads, 0))
 def per_read(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Raise a counter once per network read that holds a refusal: the last *reads* re-queued, m - reads fail."""
     if rcpt.seen == Seen.OVER and rcpt.over_rank < tally.over - tally.over_reads:
@@ -94,6 +108,7 @@ def per_read(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     return by_own_reply(rcpt.seen)
 
 
+@built_in("send-cursor", look=3, split=lambda met: Split(0, met.over, 0) if met.pipelined else all_requeued(met))
 def send_cursor(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Let the next-to-send cursor double as the retry cursor: with pipelining it is past them all, m fail."""
     if rcpt.seen == Seen.OVER and knobs.pipelined:
@@ -101,6 +116,7 @@ def send_cursor(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     return by_own_reply(rcpt.seen)
 
 
+@built_in("send-cursor-silent", look=4, split=lambda met: Split(0, 0, met.over) if met.pipelined else all_requeued(met))
 def send_cursor_silent(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """As `send_cursor`, with the refusals taken as done: with pipelining m are lost without an NDR."""
     if rcpt.seen == Seen.OVER and knobs.pipelined:
@@ -108,6 +124,7 @@ def send_cursor_silent(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     return by_own_reply(rcpt.seen)
 
 
+@built_in("aggregate", look=5, split=all_requeued)
 def aggregate(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Keep only totals, mapped back by position: accepted first, then failed, then deferred, then re-queued.
 
@@ -121,6 +138,7 @@ def aggregate(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     return Verdict.DEFER if rcpt.position < tally.accepted + tally.failed + tally.deferred else Verdict.REQUEUE
 
 
+@built_in("budget", look=6, split=lambda met: Split(min(met.over, met.budget), max(0, met.over - met.budget), 0))
 def budget(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Tolerate at most K refusals per transaction: the first K re-queued, max(0, m - K) fail."""
     if rcpt.seen == Seen.OVER and rcpt.over_rank >= knobs.budget:
@@ -128,6 +146,7 @@ def budget(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     return by_own_reply(rcpt.seen)
 
 
+@built_in("shifted", look=7, split=_all_but_one)
 def shifted(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Give each RCPT the reply before its own; the last one is discarded, and DATA is in step again.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from simsmtp.errors import InputError
-from simsmtp.strategies import counting
+from simsmtp.strategies.built_in import ENTRIES
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.tally import Tally
 from simsmtp.strategies.version import version_of
@@ -47,17 +47,10 @@ class Strategy(NamedTuple):
         return (inspect.getdoc(self.settle) or "").partition("\n")[0]
 
 
-_BUILTIN = {
-    "corrected": counting.corrected,
-    "one-stop": counting.one_stop,
-    "per-read": counting.per_read,
-    "send-cursor": counting.send_cursor,
-    "send-cursor-silent": counting.send_cursor_silent,
-    "aggregate": counting.aggregate,
-    "budget": counting.budget,
-    "shifted": counting.shifted,
-}
-_registry: dict[str, Strategy] = {name: Strategy(name, settle, True, "") for name, settle in _BUILTIN.items()}
+BUILT_IN = {one.name: one for one in ENTRIES}
+"""The built-in strategies by name, in the order of their numbers in the compiled engine; importing them enters them."""
+
+_registry: dict[str, Strategy] = {name: Strategy(name, one.settle, True, "") for name, one in BUILT_IN.items()}
 
 
 def register_strategy(name: str, settle: Settle, *, source: str | None = None) -> Strategy:
@@ -71,7 +64,7 @@ def register_strategy(name: str, settle: Settle, *, source: str | None = None) -
     settle : callable
         ``settle(tally, rcpt, knobs) -> Verdict``, asked once per recipient after the last RCPT reply of a
         transaction. Equal arguments must get equal verdicts.
-        See :mod:`simsmtp.strategies.counting` for the eight that exist.
+        See :mod:`simsmtp.strategies.counting` for those that exist.
     source : str, optional
         Text that identifies the version of the strategy, beside the source of `settle` and what that uses.
 
@@ -101,7 +94,7 @@ def register_strategy(name: str, settle: Settle, *, source: str | None = None) -
             given=name,
             allowed="lower-case letters, digits and single hyphens",
         )
-    if name in _BUILTIN:
+    if name in BUILT_IN:
         raise InputError("the name of a built-in strategy is taken", key="strategy", given=name, allowed="another name")
     if not _takes_three(settle):
         raise InputError(

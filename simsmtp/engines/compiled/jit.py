@@ -14,6 +14,7 @@ from simsmtp.network import pipe, tcp
 from simsmtp.policies import recipients, reply_policy, transactions
 from simsmtp.protocol import commands, ledger, replies, states
 from simsmtp.strategies import counting, flight, order, outcome, overflow, retry, seen, sizing, tally, window
+from simsmtp.strategies.registry import BUILT_IN
 
 OPTIONS: dict[str, Any] = {
     "nogil": True,
@@ -53,14 +54,7 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     tally.empty_tally,
     tally.observe,
     counting.by_own_reply,
-    counting.corrected,
-    counting.one_stop,
-    counting.per_read,
-    counting.send_cursor,
-    counting.send_cursor_silent,
-    counting.aggregate,
-    counting.budget,
-    counting.shifted,
+    *(one.settle for one in BUILT_IN.values()),
     order.number_at,
     overflow.overflow_for,
     overflow.disposition,

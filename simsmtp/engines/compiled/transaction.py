@@ -25,7 +25,7 @@ from simsmtp.engines.compiled.server import ANSWERS
 from simsmtp.engines.compiled.session import FLIGHT, TEXT, start_flight, start_lone_command
 from simsmtp.engines.compiled.user import call_user
 from simsmtp.protocol.commands import Verb
-from simsmtp.strategies import counting
+from simsmtp.strategies import registry as strategies
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.flight import Sizes, Step, next_flight
 from simsmtp.strategies.outcome import is_answered, nothing_committed
@@ -34,39 +34,32 @@ from simsmtp.strategies.seen import Seen, classify_among
 from simsmtp.strategies.tally import empty_tally
 from simsmtp.strategies.window import Window, window_in_session
 
-BUILT_IN = (
-    counting.corrected,
-    counting.one_stop,
-    counting.per_read,
-    counting.send_cursor,
-    counting.send_cursor_silent,
-    counting.aggregate,
-    counting.budget,
-    counting.shifted,
-)
+BUILT_IN = tuple(one.settle for one in strategies.BUILT_IN.values())
 """The strategies by their number in `ask`; any other number is the user's own."""
 
 
+def _ask_in_turn(number: int) -> Any:
+    """Return a function that asks the strategy of a number, or else that of a higher one, for a verdict."""
+    if number == len(BUILT_IN):
+        return _ask_user
+    settle, otherwise = BUILT_IN[number], _ask_in_turn(number + 1)
+
+    @compiled
+    def ask_one(address: Any, strategy: Any, tally: Any, rcpt: Any, knobs: Any) -> Any:
+        if strategy == number:
+            return settle(tally, rcpt, knobs).value
+        return otherwise(address, strategy, tally, rcpt, knobs)
+
+    return ask_one
+
+
 @compiled
-def ask(address: Any, strategy: Any, tally: Any, rcpt: Any, knobs: Any) -> Any:
-    """Return a counting strategy's verdict about one recipient."""
-    if strategy == 0:
-        return counting.corrected(tally, rcpt, knobs).value
-    if strategy == 1:
-        return counting.one_stop(tally, rcpt, knobs).value
-    if strategy == 2:
-        return counting.per_read(tally, rcpt, knobs).value
-    if strategy == 3:
-        return counting.send_cursor(tally, rcpt, knobs).value
-    if strategy == 4:
-        return counting.send_cursor_silent(tally, rcpt, knobs).value
-    if strategy == 5:
-        return counting.aggregate(tally, rcpt, knobs).value
-    if strategy == 6:
-        return counting.budget(tally, rcpt, knobs).value
-    if strategy == 7:
-        return counting.shifted(tally, rcpt, knobs).value
+def _ask_user(address: Any, strategy: Any, tally: Any, rcpt: Any, knobs: Any) -> Any:
     return call_user(address, tally, rcpt, knobs)
+
+
+ask = _ask_in_turn(0)
+"""Returns a counting strategy's verdict about one recipient."""
 
 
 @compiled
