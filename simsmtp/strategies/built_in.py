@@ -54,12 +54,21 @@ class BuiltIn(NamedTuple):
         Number of its look in figures, which no other line has; ``bounce`` has 8.
     split : callable or None
         Its closed form, with valid mailboxes and a limit that counts transactions; None if there is none.
+    split_policies : frozenset of str
+        The overflow policies under which the closed form holds.
+    looks_ahead : bool
+        It looks at `Rcpt.decisive`, which has to be looked for.
+    trusts_itself : bool
+        To have settled somebody is progress to it; to others only an acceptance is, of somebody not accepted before.
     """
 
     name: str
     settle: Callable[..., Any]
     look: int
     split: Callable[[Refusals], Split] | None
+    split_policies: frozenset[str]
+    looks_ahead: bool
+    trusts_itself: bool
 
 
 ENTRIES: list[BuiltIn] = []
@@ -71,11 +80,15 @@ def built_in(
     *,
     look: int,
     split: Callable[[Refusals], Split] | None,
+    split_policies: tuple[str, ...] = ("new-connection", "same-session", "bounce"),
+    looks_ahead: bool = False,
+    trusts_itself: bool = False,
 ) -> Callable[[Function], Function]:
     """Make a function a built-in counting strategy; see `BuiltIn`."""
 
     def enter(settle: Function) -> Function:
-        ENTRIES.append(BuiltIn(name, settle, look, split))
+        policies = frozenset(split_policies)
+        ENTRIES.append(BuiltIn(name, settle, look, split, policies, looks_ahead, trusts_itself))
         return settle
 
     return enter

@@ -44,16 +44,20 @@ class Rcpt(NamedTuple):
         Class of the reply before it; for the first RCPT that of MAIL.
     over_rank : int
         Number of over-limit refusals before it in the transaction.
+    decisive : Seen
+        Class of the reply that has the recipient's position among the replies that are no over-limit refusals;
+        OVER where there are not so many.
     """
 
     position: int
     seen: Seen
     previous: Seen
     over_rank: int
+    decisive: Seen = Seen.CLOSED
 
 
 class Knobs(NamedTuple):
-    """Settings of the sender that a strategy may look at.
+    """What a strategy may look at of the sender's settings, and of the connection so far.
 
     Attributes
     ----------
@@ -61,10 +65,14 @@ class Knobs(NamedTuple):
         More than one command may be unanswered: PIPELINING is in use and the window is not stop-and-wait.
     budget : int
         Refusals tolerated per transaction.
+    marked : bool
+        A transaction before it on the connection met an over-limit refusal in the flight that DATA ended, and no
+        flight without DATA has been read since; see `simsmtp.strategies.outcome.is_still_marked`.
     """
 
     pipelined: bool
     budget: int
+    marked: bool = False
 
 
 def by_own_reply(seen: Seen) -> Verdict:

@@ -42,6 +42,16 @@ class Strategy(NamedTuple):
         return "" if self.builtin else f"{self.source}\n{version_of(self.settle)}"
 
     @property
+    def looks_ahead(self) -> bool:
+        """Whether it may look at `Rcpt.decisive`: nobody knows of a user's own."""
+        return self.name not in BUILT_IN or BUILT_IN[self.name].looks_ahead
+
+    @property
+    def trusts_itself(self) -> bool:
+        """Whether to have settled somebody is progress to it."""
+        return self.name in BUILT_IN and BUILT_IN[self.name].trusts_itself
+
+    @property
     def summary(self) -> str:
         """First line of the function's docstring."""
         return (inspect.getdoc(self.settle) or "").partition("\n")[0]

@@ -74,7 +74,9 @@ def _over_reply_fits(view: View) -> bool:
 
 def _has_form(view: View) -> bool:
     entry = BUILT_IN.get(view.client.strategy)
-    return entry is not None and entry.split is not None
+    if entry is None or entry.split is None:
+        return False
+    return policy_of(view.client, view.server) in entry.split_policies | {"defer"}  # that has a rule of its own
 
 
 RULES: dict[str, Rule] = {

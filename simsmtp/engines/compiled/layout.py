@@ -35,7 +35,7 @@ def _record(whole: str, floats: str = "", words: str = "") -> np.dtype[np.void]:
 
 SETTINGS = _record(
     """strategy settle_address budget for_452 for_552 stop_on_overflow batch_size sizing forget_ns pipelining
-    sorts_by_domain needs_company most_refusals
+    sorts_by_domain needs_company most_refusals looks_ahead trusts_itself
     chunking starttls window_recipients window_octets drain command_ns connections_total transactions_per_connection
     retry_initial_ns retry_max_ns expiry_ns messages domains traced trace_arrivals recipient_factor
     resend resends resend_after_ns horizon_ns keep_rows keep_attempts keep_origins keep_first_seen
@@ -72,7 +72,7 @@ SESSION = _record(
     to_note_reset to_note_mail to_note_rcpts to_note_last next_to_note reset_answer mail_answer last_answer
     write_due write_reset write_mail write_rcpts write_last rcpts_written rcpts_served
     arrivals wakes losses_up losses_down stop_end
-    has_company refused_in_a_row accepted_before gave_up""",
+    has_company refused_in_a_row accepted_before gave_up marked""",
     words="word_0 word_1 word_2 word_3",
 )
 """One connection: path, server and transaction; first what every RCPT touches, so that it lies together. The next
