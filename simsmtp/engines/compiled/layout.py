@@ -72,7 +72,7 @@ SESSION = _record(
     to_note_reset to_note_mail to_note_rcpts to_note_last next_to_note reset_answer mail_answer last_answer
     write_due write_reset write_mail write_rcpts write_last rcpts_written rcpts_served
     arrivals wakes losses_up losses_down stop_end
-    has_company refused_in_a_row accepted_before gave_up marked""",
+    has_company refused_in_a_row accepted_before gave_up marked ahead ahead_slot""",
     words="word_0 word_1 word_2 word_3",
 )
 """One connection: path, server and transaction; first what every RCPT touches, so that it lies together. The next

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simsmtp.engines.compiled.books import accept, note_delay, settle
-from simsmtp.engines.compiled.jit import compiled, inlined
+from simsmtp.engines.compiled.jit import compiled, inlined, rare
 from simsmtp.engines.compiled.jobs import defer, requeue
 from simsmtp.engines.compiled.layout import COMPANY, NONE
 from simsmtp.engines.compiled.memory import (
@@ -234,7 +234,7 @@ def _file_tried(w: Any, S: Any, committed: Any) -> None:
     tally, strategy = tally_of(S), G.strategy
     knobs = Knobs(S.stop_and_wait == 0, G.budget, is_still_marked(S.marked != 0, S.flight))
     looks_ahead = G.looks_ahead != 0 and tally.over > 0
-    ahead, ahead_slot = 0, S.head
+    S.ahead, S.ahead_slot = 0, S.head
     final_code = S.final_code if S.final_code != 0 else S.data_code
     again = again_tail = deferred = deferred_tail = NONE
     again_count = deferred_count = over_rank = 0
@@ -242,9 +242,7 @@ def _file_tried(w: Any, S: Any, committed: Any) -> None:
     for position in range(S.tried):
         following = slot_at(w, slot).next
         seen, code = _seen_at(w, S, G, slot, position == 0)
-        decisive = seen
-        if looks_ahead:
-            decisive, ahead, ahead_slot = _next_decisive(w, S, G, ahead, ahead_slot)
+        decisive = _next_decisive(w, S) if looks_ahead else seen
         rcpt = Rcpt(position, seen, previous, over_rank, decisive)
         verdict = _known(w, ask(G.settle_address, strategy, tally, rcpt, knobs))
         # The enumeration's members and their numbers are the same to a decision; one type suits the compiler.
@@ -294,15 +292,15 @@ def _file_unsent(w: Any, S: Any, J: Any, slot: Any) -> None:
         requeue(w, J, slot, S.tail, S.count - S.tried)
 
 
-@compiled
-def _next_decisive(w: Any, S: Any, G: Any, place: Any, slot: Any) -> Any:
-    """Return the class of the next reply from a place on that is no over-limit refusal, and the place behind it."""
-    while place < S.tried:
-        seen, _ = _seen_at(w, S, G, slot, place == 0)
-        place, slot = place + 1, slot_at(w, slot).next
+@rare
+def _next_decisive(w: Any, S: Any) -> Any:
+    """Return the class of the next reply that is no over-limit refusal."""
+    while S.ahead < S.tried:
+        seen, _ = _seen_at(w, S, settings_of(w), S.ahead_slot, S.ahead == 0)
+        S.ahead, S.ahead_slot = S.ahead + 1, slot_at(w, S.ahead_slot).next
         if seen != Seen.OVER:
-            return seen, place, slot
-    return Seen.OVER.value, place, slot
+            return seen
+    return Seen.OVER.value
 
 
 @compiled
