@@ -4,7 +4,8 @@
 `send-cursor` and `budget` give false NDRs for valid recipients and are consistent with Microsoft KB 822105
 ("incorrectly tracks the number of recipients who receive error 552"). `send-cursor-silent` and `shifted` lose
 recipients without an NDR, as was reported of other senders. `aggregate` errs only where a mailbox is unknown or
-the limit is no prefix. None of them is any vendor's code.
+the limit is no prefix. None of them is any vendor's code. `first-pending` is no hypothesis: it is what a released
+program did, read off its public source and told in our words.
 
 Each strategy is one function ``settle(tally, rcpt, knobs) -> Verdict`` that is asked once per recipient after
 the last RCPT reply of a transaction. In the closed forms, *m* is the number of over-limit refusals of a
@@ -162,3 +163,29 @@ def shifted(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     last 250.
     """
     return by_own_reply(rcpt.previous if knobs.pipelined else rcpt.seen)
+
+
+@built_in(
+    "first-pending",
+    look=9,
+    split=all_requeued,
+    split_policies=("new-connection",),
+    looks_ahead=True,
+    trusts_itself=True,
+)
+def first_pending(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
+    """Book each reply on the first recipient still pending, and let an over-limit refusal leave it so.
+
+    As Exim before 4.95 did, bug 2693 (its public source: src/transports/smtp.c of 4.94, sync_responses and the loop
+    that sends RCPT): the reply behind a 452 counts for the recipient that had the 452. So who was refused is taken as
+    delivered, who was accepted is sent again, and all is right where nothing but refusals follows the first one. Those
+    still pending go out again on the same connection, but for a flag: raised by a refusal that is read together with
+    the reply to DATA, it is lowered only by replies read before DATA is sent, and while it stands such refusals wait
+    for the next attempt.
+
+    Simpler than the program: it commits whom it booked behind the first 452 with the final reply to its next
+    transaction, and while the flag stands it ends its first flight of RCPTs even if nobody in it was refused.
+    """
+    if rcpt.decisive == Seen.OVER:
+        return Verdict.DEFER if knobs.marked else Verdict.REQUEUE
+    return by_own_reply(rcpt.decisive)
