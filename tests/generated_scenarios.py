@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from simsmtp.errors import InputError
 from simsmtp.model.scenario import Scenario
+from simsmtp.strategies.registry import BUILT_IN
 
 # Drawn over few values each, so that what matters only together comes together.
 _SERVICE = st.sampled_from([0.0, 0.2, 3.0, {"dist": "exponential", "mean": 1.5}, {"dist": "gamma", "mean": 2, "cv": 2}])
@@ -15,8 +16,7 @@ _RTT = st.sampled_from([0.0, 1.0, 50.0, 300.0, {"dist": "lognormal", "mean": 60,
                         {"dist": "uniform", "low": 0, "high": 100}])  # fmt: skip
 _OVERFLOW = st.sampled_from(["new-connection", "same-session", "defer", "bounce"])
 _REPLY = st.sampled_from([552, 452, 451, 550, 421, "451 4.5.3", "550 5.5.3", "421 4.5.3", "554 5.5.3", 450])
-_STRATEGY = st.sampled_from(["corrected", "one-stop", "per-read", "send-cursor", "send-cursor-silent", "aggregate",
-                             "budget", "shifted"])  # fmt: skip
+_STRATEGY = st.sampled_from(list(BUILT_IN))
 
 WORKLOAD = {
     "recipients_per_message": st.integers(1, 40)

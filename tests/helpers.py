@@ -13,22 +13,14 @@ from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.protocol.commands import Verb
 from simsmtp.rows.records import DialogueRow, Output, Responses
+from simsmtp.strategies.registry import BUILT_IN
 
 Tables = Mapping[str, object]
 
 NO_SERVICE = {f"{verb}_service_ms": 0.0 for verb in ("connect", "ehlo", "mail", "rcpt", "data", "text")}
 """Server keys under which every command is answered the moment it arrives."""
 
-STRATEGIES = (
-    "corrected",
-    "one-stop",
-    "per-read",
-    "send-cursor",
-    "send-cursor-silent",
-    "aggregate",
-    "budget",
-    "shifted",
-)
+STRATEGIES = tuple(BUILT_IN)
 LEDGER = (
     "delivered",
     "false_ndr",

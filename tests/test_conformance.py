@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from helpers import STRATEGIES
 from live_pair import commands, deliver, fates, pair, reads, replies, verdicts
 from observed_reads import replayed
 from postfix_receiver import PostfixReceiver, why_not
@@ -21,16 +22,6 @@ from simsmtp.engines import run_replication
 from simsmtp.model.plan import plan_of
 from simsmtp.rows.records import Output
 
-STRATEGIES = (
-    "corrected",
-    "one-stop",
-    "per-read",
-    "send-cursor",
-    "send-cursor-silent",
-    "aggregate",
-    "budget",
-    "shifted",
-)
 OVERFLOWS: tuple[Any, ...] = (
     *("new-connection", "same-session", "defer", "bounce"),
     {"452": "same-session", "552": "bounce"},

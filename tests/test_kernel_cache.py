@@ -26,11 +26,12 @@ needs_root = pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason
 ASKED = """
 import simsmtp
 from simsmtp.engines import run_replication
+from simsmtp.model.plan import plan_of
 from simsmtp.engines.compiled.kernels import is_compiled
 scenario = simsmtp.Scenario(client={"batch_size": 250})
 print(is_compiled())
 for engine in ("compiled", "reference"):
-    print(run_replication(scenario, engine=engine).responses)
+    print(run_replication(plan_of(scenario), engine=engine).responses)
 """
 
 

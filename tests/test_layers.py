@@ -31,7 +31,7 @@ _MAY_IMPORT = {
     # What rows mean.
     "output": "",
     "statistics": "model rows",
-    "figures": "statistics model rows",
+    "figures": "statistics model rows strategies",
     "report": "figures output statistics model rows",
     # What is run, and what is asked of it.
     "experiment": "figures statistics model rows randomness presets strategies",

@@ -25,6 +25,7 @@ __all__ = ["own_registry"]
 pytestmark = pytest.mark.usefixtures("own_registry")
 needs_numba = pytest.mark.usefixtures("numba")
 STEP, THREE = 2, (1, 2, 3)
+ENGINES = ("reference", "compiled")
 
 
 @pytest.fixture
@@ -216,3 +217,45 @@ def test_a_strategy_that_raises_is_a_failed_replication_on_every_engine(tmp_path
 def odd(rank: int) -> bool:
     """Stand for a helper that another file brings."""
     return rank % 2 == Seen.ACCEPTED
+
+
+def looks_around(tally, rcpt, knobs):  # type: ignore[no-untyped-def]
+    if rcpt.decisive == Seen.OVER:
+        return Verdict.DEFER if knobs.marked else Verdict.REQUEUE
+    return Verdict.FAIL if rcpt.decisive == Seen.FAILED and rcpt.seen == Seen.OVER else by_own_reply(rcpt.decisive)
+
+
+@needs_numba
+@pytest.mark.parametrize("window", [{}, {"window_recipients": 7}, {"pipelining": False}])
+@pytest.mark.parametrize("seen", ["any", "452-in-company"])
+def test_replies_behind_a_refusal_and_the_connection_before_it_are_the_same_to_both_engines(
+    window: dict[str, Any], seen: str
+) -> None:
+    register_strategy("own", looks_around)
+    table = {
+        "workload": {"recipients_per_message": 60, "messages": 4, "domains": 3, "unknown_share": 0.2},
+        "client": {"strategy": "own", "overflow": "same-session", "over_limit_seen": seen, "batch_size": 40, **window},
+        "server": {"limit_kind": "first-domain-only", "overflow_reply": "452 4.5.3", "hard_error_limit": 30},
+    }
+    outputs = [run_replication(plan_of(Scenario.from_dict(table)), engine=one, recipients=True) for one in ENGINES]
+    assert repr(outputs[0].responses) == repr(outputs[1].responses)
+    assert repr(list(outputs[0].recipients)) == repr(list(outputs[1].recipients))
+    assert outputs[1].engine == "compiled"
+
+
+def test_the_reply_that_decides_is_the_one_in_line_among_those_that_are_no_refusal() -> None:
+    heard: list[tuple[Seen, Seen]] = []
+
+    def listens(tally: Any, rcpt: Any, knobs: Any) -> Verdict:
+        heard.append((rcpt.seen, rcpt.decisive))
+        return Verdict.DONE
+
+    register_strategy("own", listens)
+    table = {
+        "workload": {"recipients_per_message": 6, "domains": 2},
+        "client": {"strategy": "own"},
+        "server": {"limit_kind": "first-domain-only"},
+    }
+    run_replication(plan_of(Scenario.from_dict(table)), engine="reference")
+    yes, over = Seen.ACCEPTED, Seen.OVER
+    assert heard == [(yes, yes), (over, yes), (yes, yes), (over, over), (yes, over), (over, over)]

@@ -180,6 +180,7 @@ import json, sys
 from pathlib import Path
 from simsmtp import Scenario
 from simsmtp.engines import run_replication
+from simsmtp.model.plan import plan_of
 
 def peak_mib():
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
@@ -188,7 +189,7 @@ def peak_mib():
 peaks = []
 for messages in (1000, 3000, 30_000):
     tables = {"workload": {"messages": messages, "recipients_per_message": 100}, "client": {"connections": 5}}
-    rows = run_replication(Scenario.from_dict(tables), engine="compiled", recipients=True).recipients
+    rows = run_replication(plan_of(Scenario.from_dict(tables)), engine="compiled", recipients=True).recipients
     assert sum(map(len, rows.chunks())) == 100 * messages
     del rows
     peaks.append(peak_mib())

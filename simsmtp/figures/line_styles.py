@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from simsmtp.strategies.registry import BUILT_IN
+
 _YELLOW = "#F0E442"
 # Okabe and Ito (2008), safe for colour-blind readers, and a grey. Yellow comes late: it is faint on white.
 COLOURS = ("#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", _YELLOW, "#757575")
@@ -22,17 +24,7 @@ _DASHES: tuple[Any, ...] = (
     (0, (1, 0.6)),
 )
 # A sender looks the same in every figure: readers carry colours from one to the next.
-_FIXED = (
-    "corrected",
-    "one-stop",
-    "per-read",
-    "send-cursor",
-    "send-cursor-silent",
-    "aggregate",
-    "budget",
-    "shifted",
-    "bounce",
-)
+_FIXED = {name: one.look for name, one in BUILT_IN.items()} | {"bounce": 8}
 _MARKER_PT = 4.6
 _STEP_PT = (1.5, 7.0)
 
@@ -130,7 +122,7 @@ def line_styles(count: int, room_pt: float, *, joined: bool, levels: Sequence[ob
 
 def _looks(levels: Sequence[object]) -> list[int]:
     """Return for each level the number of its look."""
-    fixed = {level: _FIXED.index(str(level)) for level in levels if level in _FIXED}
+    fixed = {level: _FIXED[str(level)] for level in levels if level in _FIXED}
     free = (look for look in range(len(levels) + len(_FIXED)) if look not in fixed.values())
     return [fixed[level] if level in fixed else next(free) for level in levels]
 

@@ -60,6 +60,8 @@ class ClientPlan(NamedTuple):
     """The sender's settings as decisions take them."""
 
     settle: Settle
+    looks_ahead: bool
+    trusts_itself: bool
     budget: int
     for_452: Overflow
     for_552: Overflow
@@ -178,8 +180,11 @@ def _workload(workload: Workload) -> WorkloadPlan:
 def _client(client: Client, address_chars: int) -> ClientPlan:
     by_class = client.overflow if isinstance(client.overflow, dict) else {}
     every = client.overflow if isinstance(client.overflow, str) else "new-connection"
+    strategy = find_strategy(client.strategy)
     return ClientPlan(
-        settle=find_strategy(client.strategy).settle,
+        settle=strategy.settle,
+        looks_ahead=strategy.looks_ahead,
+        trusts_itself=strategy.trusts_itself,
         budget=client.budget,
         for_452=_OVERFLOW[by_class.get("452", every)],
         for_552=_OVERFLOW[by_class.get("552", every)],

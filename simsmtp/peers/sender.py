@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from typing import Any
 
 from simsmtp.model.plan import Plan
 from simsmtp.model.workload import Arrival, arrivals, split_by_destination, valid_mailboxes
@@ -15,7 +16,7 @@ from simsmtp.randomness.distributions import is_constant, sample
 from simsmtp.randomness.streams import Purpose, Streams
 from simsmtp.strategies.counting import Verdict
 from simsmtp.strategies.order import number_at
-from simsmtp.strategies.outcome import begins_anew, is_worth_connecting, may_connect, may_go_on
+from simsmtp.strategies.outcome import begins_anew, is_progress, is_worth_connecting, may_connect, may_go_on
 from simsmtp.strategies.overflow import keeps_connection
 from simsmtp.strategies.retry import backoff, is_expired, next_attempt
 from simsmtp.strategies.sizing import learn, next_size, still_known
@@ -159,12 +160,13 @@ class Sender:
 
     def _transactions(self, lane: Lane, session: Session) -> Steps:
         """Send over a session while there is something to send and it lasts."""
+        marked = False
         while lane.queue and self._may_go_on(session):
             if session.transactions and self._client.reset_before_reuse:
                 yield from session.probe()
                 if session.is_closed or not lane.queue:
                     return
-            yield from self._transaction(lane, session)
+            marked = yield from self._transaction(lane, session, marked=marked)
             if lane.queue and (pause := self._pause_ns(lane, session)):
                 yield self._clock.at(self._clock.now + pause, Kind.WAIT, lane.plan.number, session.number)
 
@@ -202,13 +204,14 @@ class Sender:
             lane.learned = 0
         return next_size(self._client.sizing, self._client.batch_size, lane.route.rcptmax, lane.learned)
 
-    def _transaction(self, lane: Lane, session: Session) -> Steps:
+    def _transaction(self, lane: Lane, session: Session, *, marked: bool) -> Generator[Any, None, bool]:
+        """Send a transaction and file its recipients; return whether it leaves the connection marked."""
         job, recipients = lane.queue.take(self._size(lane))
         self._staff()  # what is left may be worth a further connection
         session.begin(job.message, job.message.transactions)
         job.message.transactions += 1
         self._accounts.transactions += 1
-        transaction = Transaction(self._client, self._accounts, session, job.message, recipients)
+        transaction = Transaction(self._client, self._accounts, session, job.message, recipients, marked=marked)
         yield from transaction.run()
         if begins_anew(transaction.refused_at_mail, session.is_closed, session.committed):
             job.requeue(recipients)  # the connection is spent, its last transaction was not: go on with a new one
@@ -220,12 +223,14 @@ class Sender:
         job.in_flight -= 1
         lane.queue.push(job)
         self._after_transaction(lane, job)
+        return transaction.marked
 
     def _settle(self, job: Job, session: Session, transaction: Transaction) -> None:
         """File every recipient of a transaction where its verdict says."""
         message, now = job.message, self._clock.now
         again: list[int] = []
         committed: list[int] = []
+        settled = 0
         for verdict, is_committed, recipients in transaction.outcomes():
             if is_committed:
                 committed += recipients
@@ -234,6 +239,7 @@ class Sender:
             elif verdict == Verdict.DEFER:
                 job.deferred += recipients
             else:
+                settled += len(recipients)
                 self._accounts.settle(message, recipients, ndr=verdict == Verdict.FAIL)
             if self._witness:
                 self._witness.verdicts(session, message, recipients, verdict, now)
@@ -241,7 +247,7 @@ class Sender:
         if transaction.answered:
             self._accounts.last_final_ns = now
         # Without progress an immediate retry would go round for ever; accepted again is no progress.
-        if session.committed:
+        if is_progress(session.committed, settled, self._client.trusts_itself):
             job.requeue(again)
         else:
             job.deferred += again

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import groupby, repeat
 from typing import NamedTuple
 
 from simsmtp.model.plan import ClientPlan
@@ -13,7 +13,7 @@ from simsmtp.peers.flight import Command, ReplyRecord
 from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.flight import Sizes, Step, next_flight
-from simsmtp.strategies.outcome import is_answered, nothing_committed
+from simsmtp.strategies.outcome import is_answered, is_marked_after, is_still_marked, nothing_committed
 from simsmtp.strategies.overflow import Overflow, after_final_reply, becomes, overflow_for, stops_sending
 from simsmtp.strategies.own_code import Raised, no_verdict
 from simsmtp.strategies.seen import Seen, classify, classify_among, is_company
@@ -54,6 +54,8 @@ class Transaction:
         What is sent.
     recipients : list of int
         To whom, in order.
+    marked : bool
+        What the transactions before it left: see `Knobs`.
 
     Attributes
     ----------
@@ -66,12 +68,20 @@ class Transaction:
     """
 
     def __init__(
-        self, plan: ClientPlan, accounts: Accounts, session: Session, message: Message, recipients: list[int]
+        self,
+        plan: ClientPlan,
+        accounts: Accounts,
+        session: Session,
+        message: Message,
+        recipients: list[int],
+        *,
+        marked: bool,
     ) -> None:
         self.recipients = recipients
         self.tally = empty_tally()
         self.refused_at_mail = self.gave_up = False
         self._plan, self._accounts, self._session, self._message = plan, accounts, session, message
+        self._marked = marked
         offered = session.offered
         pipelining = plan.pipelining and offered.pipelining
         self._window = window_in_session(pipelining, plan.window_recipients, plan.window_octets, plan.drain)
@@ -100,6 +110,11 @@ class Transaction:
     def nothing_committed(self) -> bool:
         """Whether the connection went before a final reply 2yz, so that everybody defers."""
         return nothing_committed(self._session.is_closed, self._final_code)
+
+    @property
+    def marked(self) -> bool:
+        """What it leaves to the transactions behind it."""
+        return is_marked_after(self._marked, self._flights, self.tally.last_over_flight, self._step == Step.END)
 
     @property
     def overflow(self) -> Overflow:
@@ -147,13 +162,16 @@ class Transaction:
     def _verdicts(self) -> Iterator[list[Verdict]]:
         """Ask the counting strategy about each recipient; yield the verdicts of each run."""
         settle, tally = self._plan.settle, self.tally
-        knobs = Knobs(not self._window.stop_and_wait, self._plan.budget)
+        marked = is_still_marked(self._marked, self._flights)
+        knobs = Knobs(not self._window.stop_and_wait, self._plan.budget, marked)
+        ahead = self._decisive()
         begin, previous, over_rank = 0, self._mail_seen, 0
         for seen, _, recipients in self._runs:
             verdicts, step = [], int(seen == Seen.OVER)
             try:
                 for position in range(begin, begin + len(recipients)):
-                    verdicts.append(settle(tally, Rcpt(position, seen, previous, over_rank), knobs))
+                    decisive = next(ahead, Seen.OVER)
+                    verdicts.append(settle(tally, Rcpt(position, seen, previous, over_rank, decisive), knobs))
                     previous = seen
                     over_rank += step
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is the strategy's
@@ -162,6 +180,13 @@ class Transaction:
             if not {type(verdict) for verdict in verdicts} <= {Verdict}:
                 raise no_verdict(settle, next(one for one in verdicts if type(one) is not Verdict))
             yield verdicts
+
+    def _decisive(self) -> Iterator[Seen]:
+        """Yield the class of each reply that is no over-limit refusal."""
+        if self._plan.looks_ahead:
+            for seen, _, recipients in self._runs:
+                if seen != Seen.OVER:
+                    yield from repeat(seen, len(recipients))
 
     def _becomes(self, verdict: Verdict, run: Run) -> Verdict:
         final_code, plan = self._final_code or self._data_code, self._plan

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 _TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 _MECHANISMS = (
-    "Counting strategies other than corrected are hypotheses, not the code of any vendor. One-stop, per-read, "
-    "send-cursor and budget are consistent with the public description of the defect in Microsoft KB 822105."
+    "Counting strategies other than corrected and first-pending are hypotheses, not the code of any vendor. One-stop, "
+    "per-read, send-cursor and budget are consistent with the public description of the defect in Microsoft KB 822105. "
+    "First-pending is what Exim did before 4.95 (its bug 2693)."
 )
 _READING = (
     "Mean over replications; below it the 95 % t interval, none where all replications are equal. "

@@ -8,18 +8,7 @@ n recipients
     s = min(k·w, n)                RCPT commands sent (n without stop_on_overflow)
     m = max(0, s - L)              over-limit refusals
 
-and each strategy turns m into
-
-    strategy             re-queued   failed          lost
-    corrected            m           0               0
-    one-stop             min(m, 1)   max(0, m - 1)   0
-    per-read             reads       m - reads       0
-    send-cursor          0           m               0          (m re-queued if stop-and-wait)
-    send-cursor-silent   0           0               m          (m re-queued if stop-and-wait)
-    aggregate            m           0               0
-    budget               min(m, K)   max(0, m - K)   0
-    shifted              m - 1       0               min(m, 1)  (m re-queued, none lost, if stop-and-wait)
-
+and each strategy turns m into so many re-queued, failed and lost: its `split` in `simsmtp.strategies.counting`,
 where *reads* is the number of network reads that held a refusal. The next transaction takes the re-queued ones and
 what was not sent, and so on until nothing is left: `message_totals` follows that recursion. A connection costs 3
 round trips (TCP, banner, EHLO), a transaction one for each flight, one more for DATA if sending stopped early, and one
@@ -30,15 +19,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from simsmtp.strategies.built_in import Refusals, Split
+from simsmtp.strategies.registry import BUILT_IN
+
 UNLIMITED = 2**62
-
-
-class Split(NamedTuple):
-    """What becomes of the m refused recipients of one transaction."""
-
-    requeued: int
-    failed: int
-    lost: int
 
 
 class Totals(NamedTuple):
@@ -106,18 +90,10 @@ def split(strategy: str, over: int, *, pipelined: bool, budget: int, reads: int)
     KeyError
         If no closed form is known for the strategy.
     """
-    corrected = Split(over, 0, 0)
-    forms = {
-        "corrected": corrected,
-        "aggregate": corrected,
-        "one-stop": Split(min(over, 1), max(0, over - 1), 0),
-        "per-read": Split(reads, over - reads, 0),
-        "budget": Split(min(over, budget), max(0, over - budget), 0),
-        "send-cursor": Split(0, over, 0) if pipelined else corrected,
-        "send-cursor-silent": Split(0, 0, over) if pipelined else corrected,
-        "shifted": Split(over - min(over, 1), 0, min(over, 1)) if pipelined else corrected,
-    }
-    return forms[strategy]
+    form = BUILT_IN[strategy].split
+    if form is None:
+        raise KeyError(strategy)
+    return form(Refusals(over, pipelined, budget, reads))
 
 
 def round_trips_in_transaction(recipients: int, sent: int, window: int) -> int:

@@ -4,12 +4,13 @@
 `send-cursor` and `budget` give false NDRs for valid recipients and are consistent with Microsoft KB 822105
 ("incorrectly tracks the number of recipients who receive error 552"). `send-cursor-silent` and `shifted` lose
 recipients without an NDR, as was reported of other senders. `aggregate` errs only where a mailbox is unknown or
-the limit is no prefix. None of them is any vendor's code.
+the limit is no prefix. None of them is any vendor's code. `first-pending` is no hypothesis: it is what a released
+program did, read off its public source and told in our words.
 
 Each strategy is one function ``settle(tally, rcpt, knobs) -> Verdict`` that is asked once per recipient after
 the last RCPT reply of a transaction. In the closed forms, *m* is the number of over-limit refusals of a
 transaction and all mailboxes are valid; :mod:`simsmtp.strategies.closed_forms` follows them through a whole
-message.
+message. The line above each function is all that makes it built in; see `simsmtp.strategies.built_in`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+from simsmtp.strategies.built_in import Refusals, Split, built_in
 from simsmtp.strategies.seen import Seen
 from simsmtp.strategies.tally import Tally
 
@@ -43,16 +45,20 @@ class Rcpt(NamedTuple):
         Class of the reply before it; for the first RCPT that of MAIL.
     over_rank : int
         Number of over-limit refusals before it in the transaction.
+    decisive : Seen
+        Class of the reply that has the recipient's position among the replies that are no over-limit refusals;
+        OVER where there are not so many.
     """
 
     position: int
     seen: Seen
     previous: Seen
     over_rank: int
+    decisive: Seen = Seen.CLOSED
 
 
 class Knobs(NamedTuple):
-    """Settings of the sender that a strategy may look at.
+    """What a strategy may look at of the sender's settings, and of the connection so far.
 
     Attributes
     ----------
@@ -60,10 +66,14 @@ class Knobs(NamedTuple):
         More than one command may be unanswered: PIPELINING is in use and the window is not stop-and-wait.
     budget : int
         Refusals tolerated per transaction.
+    marked : bool
+        A transaction before it on the connection met an over-limit refusal in the flight that DATA ended, and no
+        flight without DATA has been read since; see `simsmtp.strategies.outcome.is_still_marked`.
     """
 
     pipelined: bool
     budget: int
+    marked: bool = False
 
 
 def by_own_reply(seen: Seen) -> Verdict:
@@ -75,11 +85,23 @@ def by_own_reply(seen: Seen) -> Verdict:
     return Verdict.FAIL if seen == Seen.FAILED else Verdict.DEFER
 
 
+def all_requeued(met: Refusals) -> Split:
+    """Return the closed form of a strategy that gets it right."""
+    return Split(met.over, 0, 0)
+
+
+def _all_but_one(met: Refusals) -> Split:
+    lost = min(met.over, 1) if met.pipelined else 0
+    return Split(met.over - lost, 0, lost)
+
+
+@built_in("corrected", look=0, split=all_requeued)
 def corrected(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """One status per RCPT, matched by position: all m re-queued, nobody fails."""
     return by_own_reply(rcpt.seen)
 
 
+@built_in("one-stop", look=1, split=lambda met: Split(min(met.over, 1), max(0, met.over - 1), 0))
 def one_stop(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Keep a flag and the index of the first refusal; later ones fall into the generic 5yz branch: m - 1 fail."""
     if rcpt.seen == Seen.OVER and rcpt.over_rank > 0:
@@ -87,6 +109,7 @@ def one_stop(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     return by_own_reply(rcpt.seen)
 
 
+@built_in("per-read", look=2, split=lambda met: Split(met.reads, met.over - met.reads, 0))
 def per_read(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Raise a counter once per network read that holds a refusal: the last *reads* re-queued, m - reads fail."""
     if rcpt.seen == Seen.OVER and rcpt.over_rank < tally.over - tally.over_reads:
@@ -94,6 +117,7 @@ def per_read(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     return by_own_reply(rcpt.seen)
 
 
+@built_in("send-cursor", look=3, split=lambda met: Split(0, met.over, 0) if met.pipelined else all_requeued(met))
 def send_cursor(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Let the next-to-send cursor double as the retry cursor: with pipelining it is past them all, m fail."""
     if rcpt.seen == Seen.OVER and knobs.pipelined:
@@ -101,6 +125,7 @@ def send_cursor(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     return by_own_reply(rcpt.seen)
 
 
+@built_in("send-cursor-silent", look=4, split=lambda met: Split(0, 0, met.over) if met.pipelined else all_requeued(met))
 def send_cursor_silent(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """As `send_cursor`, with the refusals taken as done: with pipelining m are lost without an NDR."""
     if rcpt.seen == Seen.OVER and knobs.pipelined:
@@ -108,6 +133,7 @@ def send_cursor_silent(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     return by_own_reply(rcpt.seen)
 
 
+@built_in("aggregate", look=5, split=all_requeued)
 def aggregate(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Keep only totals, mapped back by position: accepted first, then failed, then deferred, then re-queued.
 
@@ -121,6 +147,7 @@ def aggregate(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     return Verdict.DEFER if rcpt.position < tally.accepted + tally.failed + tally.deferred else Verdict.REQUEUE
 
 
+@built_in("budget", look=6, split=lambda met: Split(min(met.over, met.budget), max(0, met.over - met.budget), 0))
 def budget(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Tolerate at most K refusals per transaction: the first K re-queued, max(0, m - K) fail."""
     if rcpt.seen == Seen.OVER and rcpt.over_rank >= knobs.budget:
@@ -128,6 +155,7 @@ def budget(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     return by_own_reply(rcpt.seen)
 
 
+@built_in("shifted", look=7, split=_all_but_one)
 def shifted(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Give each RCPT the reply before its own; the last one is discarded, and DATA is in step again.
 
@@ -135,3 +163,29 @@ def shifted(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     last 250.
     """
     return by_own_reply(rcpt.previous if knobs.pipelined else rcpt.seen)
+
+
+@built_in(
+    "first-pending",
+    look=9,
+    split=all_requeued,
+    split_policies=("new-connection",),
+    looks_ahead=True,
+    trusts_itself=True,
+)
+def first_pending(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
+    """Book each reply on the first recipient still pending, and let an over-limit refusal leave it so.
+
+    As Exim before 4.95 did, bug 2693 (its public source: src/transports/smtp.c of 4.94, sync_responses and the loop
+    that sends RCPT): the reply behind a 452 counts for the recipient that had the 452. So who was refused is taken as
+    delivered, who was accepted is sent again, and all is right where nothing but refusals follows the first one. Those
+    still pending go out again on the same connection, but for a flag: raised by a refusal that is read together with
+    the reply to DATA, it is lowered only by replies read before DATA is sent, and while it stands such refusals wait
+    for the next attempt.
+
+    Simpler than the program: it commits whom it booked behind the first 452 with the final reply to its next
+    transaction, and while the flag stands it ends its first flight of RCPTs even if nobody in it was refused.
+    """
+    if rcpt.decisive == Seen.OVER:
+        return Verdict.DEFER if knobs.marked else Verdict.REQUEUE
+    return by_own_reply(rcpt.decisive)

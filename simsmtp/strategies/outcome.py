@@ -70,3 +70,44 @@ def nothing_committed(is_closed: bool, final_code: int) -> bool:
 def is_answered(final_code: int, data_code: int) -> bool:
     """Tell whether DATA, BDAT or the text has had its final reply; 0 stands for no reply."""
     return final_code > 0 or data_code >= 400
+
+
+def is_still_marked(marked: bool, flights: int) -> bool:
+    """Tell whether what earlier transactions of a connection left marked is so at the end of one more.
+
+    Parameters
+    ----------
+    marked : bool
+        It was so at the beginning.
+    flights : int
+        Flights of its commands: all but the last were without DATA.
+    """
+    return marked and flights == 1
+
+
+def is_marked_after(marked: bool, flights: int, last_over_flight: int, ended_with_data: bool) -> bool:
+    """Tell whether a transaction leaves its connection marked: see `simsmtp.strategies.counting.Knobs`.
+
+    Parameters
+    ----------
+    marked, flights : bool, int
+        See `is_still_marked`.
+    last_over_flight : int
+        The last flight with an over-limit refusal, counted from 1; -1 if there was none.
+    ended_with_data : bool
+        The last flight ended with DATA, or with BDAT.
+    """
+    return is_still_marked(marked, flights) or (ended_with_data and last_over_flight == flights)
+
+
+def is_progress(committed: int, settled: int, trusts_itself: bool) -> bool:
+    """Tell whether a transaction brought the sender further, so that it may try again at once.
+
+    Parameters
+    ----------
+    committed, settled : int
+        Recipients that it committed for the first time, and those who are done or failed.
+    trusts_itself : bool
+        See `simsmtp.strategies.built_in.BuiltIn`.
+    """
+    return committed > 0 or (trusts_itself and settled > 0)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from simsmtp.errors import InputError
-from simsmtp.strategies import counting
+from simsmtp.strategies.built_in import ENTRIES
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.tally import Tally
 from simsmtp.strategies.version import version_of
@@ -42,22 +42,25 @@ class Strategy(NamedTuple):
         return "" if self.builtin else f"{self.source}\n{version_of(self.settle)}"
 
     @property
+    def looks_ahead(self) -> bool:
+        """Whether it may look at `Rcpt.decisive`: nobody knows of a user's own."""
+        return self.name not in BUILT_IN or BUILT_IN[self.name].looks_ahead
+
+    @property
+    def trusts_itself(self) -> bool:
+        """Whether to have settled somebody is progress to it."""
+        return self.name in BUILT_IN and BUILT_IN[self.name].trusts_itself
+
+    @property
     def summary(self) -> str:
         """First line of the function's docstring."""
         return (inspect.getdoc(self.settle) or "").partition("\n")[0]
 
 
-_BUILTIN = {
-    "corrected": counting.corrected,
-    "one-stop": counting.one_stop,
-    "per-read": counting.per_read,
-    "send-cursor": counting.send_cursor,
-    "send-cursor-silent": counting.send_cursor_silent,
-    "aggregate": counting.aggregate,
-    "budget": counting.budget,
-    "shifted": counting.shifted,
-}
-_registry: dict[str, Strategy] = {name: Strategy(name, settle, True, "") for name, settle in _BUILTIN.items()}
+BUILT_IN = {one.name: one for one in ENTRIES}
+"""The built-in strategies by name, in the order of their numbers in the compiled engine; importing them enters them."""
+
+_registry: dict[str, Strategy] = {name: Strategy(name, one.settle, True, "") for name, one in BUILT_IN.items()}
 
 
 def register_strategy(name: str, settle: Settle, *, source: str | None = None) -> Strategy:
@@ -71,7 +74,7 @@ def register_strategy(name: str, settle: Settle, *, source: str | None = None) -
     settle : callable
         ``settle(tally, rcpt, knobs) -> Verdict``, asked once per recipient after the last RCPT reply of a
         transaction. Equal arguments must get equal verdicts.
-        See :mod:`simsmtp.strategies.counting` for the eight that exist.
+        See :mod:`simsmtp.strategies.counting` for those that exist.
     source : str, optional
         Text that identifies the version of the strategy, beside the source of `settle` and what that uses.
 
@@ -101,7 +104,7 @@ def register_strategy(name: str, settle: Settle, *, source: str | None = None) -
             given=name,
             allowed="lower-case letters, digits and single hyphens",
         )
-    if name in _BUILTIN:
+    if name in BUILT_IN:
         raise InputError("the name of a built-in strategy is taken", key="strategy", given=name, allowed="another name")
     if not _takes_three(settle):
         raise InputError(

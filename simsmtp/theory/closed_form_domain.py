@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp.protocol.replies import TOO_MANY_RECIPIENTS, detail_of, parse_reply
-from simsmtp.strategies.registry import find_strategy
+from simsmtp.strategies.registry import BUILT_IN
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Client, Destination, Network, Scenario, Server, Workload
@@ -72,13 +72,20 @@ def _over_reply_fits(view: View) -> bool:
     return is_over_limit(view.server) and parse_reply(view.server.overflow_reply).code >= 500
 
 
+def _has_form(view: View) -> bool:
+    entry = BUILT_IN.get(view.client.strategy)
+    if entry is None or entry.split is None:
+        return False
+    return policy_of(view.client, view.server) in entry.split_policies | {"defer"}  # that has a rule of its own
+
+
 RULES: dict[str, Rule] = {
     "workload.messages": Rule(lambda v: v.workload.messages == 1, whole=True),
     "workload.recipients_per_message": Rule(lambda v: isinstance(v.workload.recipients_per_message, int), whole=True),
     "workload.unknown_share": Rule(lambda v: v.workload.unknown_share == 0),
     "workload.trace": Rule(lambda v: v.workload.trace is None, whole=True),
     "workload.resend": Rule(lambda v: v.workload.resend == "none", whole=True),
-    "client.strategy": Rule(lambda v: find_strategy(v.client.strategy).builtin, over_only=True),
+    "client.strategy": Rule(_has_form, over_only=True),
     "client.overflow": Rule(lambda v: policy_of(v.client, v.server) != "defer", over_only=True),
     "client.over_limit_seen": Rule(lambda v: v.client.over_limit_seen == "any", over_only=True),
     "client.give_up_after_refusals": Rule(lambda v: v.client.give_up_after_refusals is None, over_only=True),

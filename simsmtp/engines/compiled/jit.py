@@ -15,6 +15,7 @@ from simsmtp.protocol import commands, ledger, replies, states
 from simsmtp.randomness import distributions, streams
 from simsmtp.rows import histogram
 from simsmtp.strategies import counting, flight, order, outcome, overflow, retry, seen, sizing, tally, window
+from simsmtp.strategies.registry import BUILT_IN
 
 OPTIONS: dict[str, Any] = {
     "nogil": True,
@@ -53,14 +54,7 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     tally.empty_tally,
     tally.observe,
     counting.by_own_reply,
-    counting.corrected,
-    counting.one_stop,
-    counting.per_read,
-    counting.send_cursor,
-    counting.send_cursor_silent,
-    counting.aggregate,
-    counting.budget,
-    counting.shifted,
+    *(one.settle for one in BUILT_IN.values()),
     order.number_at,
     overflow.overflow_for,
     overflow.disposition,
@@ -78,6 +72,9 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     outcome.begins_anew,
     outcome.nothing_committed,
     outcome.is_answered,
+    outcome.is_still_marked,
+    outcome.is_marked_after,
+    outcome.is_progress,
     sizing.next_size,
     sizing.transactions_for,
     sizing.learn,

@@ -6,11 +6,12 @@ in Python afterwards. A record's links to others are indices; -1 is none.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 
-from simsmtp.policies.reply_policy import SessionCounters
+from simsmtp.model.plan import ClientPlan, ServerPlan
+from simsmtp.policies.reply_policy import ReplyPolicy, SessionCounters
 from simsmtp.protocol.ledger import Ledger
 from simsmtp.rows.recipient_records import RECORD
 from simsmtp.strategies.tally import Tally
@@ -34,23 +35,27 @@ def _record(whole: str, floats: str = "", words: str = "") -> np.dtype[np.void]:
     return np.dtype(fields, align=True)
 
 
+def whole_numbers(kind: type) -> list[str]:
+    """Return the fields of a plan that are whole numbers, booleans or members of an enumeration."""
+    hints = get_type_hints(kind)
+    return [name for name, hint in hints.items() if isinstance(hint, type) and issubclass(hint, int)]
+
+
 SETTINGS = _record(
-    """strategy settle_address budget for_452 for_552 stop_on_overflow batch_size sizing forget_ns pipelining
-    sorts_by_domain needs_company most_refusals
-    chunking starttls window_recipients window_octets drain command_ns connections_total transactions_per_connection
-    retry_initial_ns retry_max_ns expiry_ns messages domains traced trace_arrivals recipient_factor
-    resend resends resend_after_ns horizon_ns keep_rows keep_attempts keep_origins keep_first_seen
-    reset_before_reuse pauses""",
+    f"strategy settle_address {' '.join(whole_numbers(ClientPlan))}"
+    """ retry_initial_ns retry_max_ns expiry_ns messages domains traced trace_arrivals recipient_factor
+    resend resends resend_after_ns horizon_ns keep_rows keep_attempts keep_origins keep_first_seen pauses""",
     floats="retry_factor unknown_share speedup",
     words="seed replication",
 )
 """The plan of the sender and the workload, flat."""
 
+SERVER_NUMBERS = [name for name in whole_numbers(ServerPlan) if name != "sessions"]  # a lane counts those, too
+
 LANE = _record(
-    """connections_limit bits_per_s replies_per_read tls_round_trips
-    limit limit_kind overshoot soft_errors hard_errors error_sleep_ns reject_data_after_overflow
-    data_without_recipients transactions greylist_ns
-    pipelining chunking mailmax rcptmax workers sessions_limit reply_buffer refusal_ns counts_domains are_alike in_bulk
+    f"connections_limit bits_per_s replies_per_read tls_round_trips {' '.join(whole_numbers(ReplyPolicy))} "
+    f"pipelining chunking mailmax rcptmax {' '.join(SERVER_NUMBERS)}"
+    """ sessions_limit counts_domains are_alike in_bulk
     profile_tcp mss window restart delayed_ack_ns quick_acks nagle_client nagle_server is_lossy read_buffer wake_ns
     delay_ns ready connections starting connected learned learned_at_ns sessions busy first_waiting last_waiting
     to_start""",
@@ -73,7 +78,7 @@ SESSION = _record(
     to_note_reset to_note_mail to_note_rcpts to_note_last next_to_note reset_answer mail_answer last_answer
     write_due write_reset write_mail write_rcpts write_last rcpts_written rcpts_served
     arrivals wakes losses_up losses_down stop_end
-    has_company refused_in_a_row accepted_before gave_up""",
+    has_company refused_in_a_row accepted_before gave_up marked ahead ahead_slot""",
     words="word_0 word_1 word_2 word_3",
 )
 """One connection: path, server and transaction; first what every RCPT touches, so that it lies together. The next

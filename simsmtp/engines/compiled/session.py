@@ -44,7 +44,7 @@ def connect(w: Any, session: Any, lane: Any) -> None:
     S.free = S.unflushed = S.buffered = S.reads = S.first_read = S.last_read = S.rcpts = 0
     S.stops = S.stop_seen = S.is_closed = S.is_over = S.needs_reset = S.admitted = 0
     S.transactions = S.committed = S.greetings = S.in_service = S.sleep_ns = 0
-    S.reset = S.mail = S.rcpts_left = S.sure = S.unnoted = S.pause_due = S.probed = 0
+    S.reset = S.mail = S.rcpts_left = S.sure = S.unnoted = S.pause_due = S.probed = S.marked = 0
     remember(S, new_counters())
     S.stop_read_at = S.message = S.job = S.block = S.last = NONE
     S.state = State.CLOSED.value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simsmtp.engines.compiled.books import accept, note_delay, settle
-from simsmtp.engines.compiled.jit import compiled, inlined
+from simsmtp.engines.compiled.jit import compiled, inlined, rare
 from simsmtp.engines.compiled.jobs import defer, requeue
 from simsmtp.engines.compiled.layout import COMPANY, NONE
 from simsmtp.engines.compiled.memory import (
@@ -25,48 +25,41 @@ from simsmtp.engines.compiled.server import ANSWERS
 from simsmtp.engines.compiled.session import FLIGHT, TEXT, start_flight, start_lone_command
 from simsmtp.engines.compiled.user import call_user
 from simsmtp.protocol.commands import Verb
-from simsmtp.strategies import counting
+from simsmtp.strategies import registry as strategies
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.flight import Sizes, Step, next_flight
-from simsmtp.strategies.outcome import is_answered, nothing_committed
+from simsmtp.strategies.outcome import is_answered, is_marked_after, is_progress, is_still_marked, nothing_committed
 from simsmtp.strategies.overflow import becomes, overflow_for, stops_sending
 from simsmtp.strategies.seen import Seen, classify_among
 from simsmtp.strategies.tally import empty_tally
 from simsmtp.strategies.window import Window, window_in_session
 
-BUILT_IN = (
-    counting.corrected,
-    counting.one_stop,
-    counting.per_read,
-    counting.send_cursor,
-    counting.send_cursor_silent,
-    counting.aggregate,
-    counting.budget,
-    counting.shifted,
-)
+BUILT_IN = tuple(one.settle for one in strategies.BUILT_IN.values())
 """The strategies by their number in `ask`; any other number is the user's own."""
 
 
+def _ask_in_turn(number: int) -> Any:
+    """Return a function that asks the strategy of a number, or else that of a higher one, for a verdict."""
+    if number == len(BUILT_IN):
+        return _ask_user
+    settle, otherwise = BUILT_IN[number], _ask_in_turn(number + 1)
+
+    @compiled
+    def ask_one(address: Any, strategy: Any, tally: Any, rcpt: Any, knobs: Any) -> Any:
+        if strategy == number:
+            return settle(tally, rcpt, knobs).value
+        return otherwise(address, strategy, tally, rcpt, knobs)
+
+    return ask_one
+
+
 @compiled
-def ask(address: Any, strategy: Any, tally: Any, rcpt: Any, knobs: Any) -> Any:
-    """Return a counting strategy's verdict about one recipient."""
-    if strategy == 0:
-        return counting.corrected(tally, rcpt, knobs).value
-    if strategy == 1:
-        return counting.one_stop(tally, rcpt, knobs).value
-    if strategy == 2:
-        return counting.per_read(tally, rcpt, knobs).value
-    if strategy == 3:
-        return counting.send_cursor(tally, rcpt, knobs).value
-    if strategy == 4:
-        return counting.send_cursor_silent(tally, rcpt, knobs).value
-    if strategy == 5:
-        return counting.aggregate(tally, rcpt, knobs).value
-    if strategy == 6:
-        return counting.budget(tally, rcpt, knobs).value
-    if strategy == 7:
-        return counting.shifted(tally, rcpt, knobs).value
+def _ask_user(address: Any, strategy: Any, tally: Any, rcpt: Any, knobs: Any) -> Any:
     return call_user(address, tally, rcpt, knobs)
+
+
+ask = _ask_in_turn(0)
+"""Returns a counting strategy's verdict about one recipient."""
 
 
 @compiled
@@ -212,6 +205,7 @@ def file_outcomes(w: Any, session: Any) -> None:
         defer(w, job_at(w, S.job), S.head, S.tail, S.count)  # 421, or a connection gone: nothing was committed
     else:
         _file_tried(w, S, committed)
+    S.marked = is_marked_after(S.marked != 0, S.flight, S.tally_last_over_flight, S.script == Step.END)
     if is_answered(S.final_code, S.data_code):
         R.last_final_ns = R.now
 
@@ -225,22 +219,32 @@ def _known(w: Any, verdict: Any) -> Any:
     return Verdict.FAIL.value
 
 
+@inlined
+def _seen_at(w: Any, S: Any, G: Any, slot: Any, is_first: Any) -> Any:
+    """Return the class and the code of the reply to a recipient's RCPT."""
+    spoken = spoken_at(w, S.lane * ANSWERS + slot_at(w, slot).answer)
+    company = (slot_at(w, slot).flags & COMPANY) != 0
+    seen = classify_among(spoken.code, spoken.status, is_first, G.needs_company != 0, company)
+    return seen.value, spoken.code
+
+
 @compiled
 def _file_tried(w: Any, S: Any, committed: Any) -> None:
     G, J = settings_of(w), job_at(w, S.job)
     tally, strategy = tally_of(S), G.strategy
-    knobs = Knobs(S.stop_and_wait == 0, G.budget)
+    knobs = Knobs(S.stop_and_wait == 0, G.budget, is_still_marked(S.marked != 0, S.flight))
+    looks_ahead = G.looks_ahead != 0 and tally.over > 0
+    S.ahead, S.ahead_slot = 0, S.head
     final_code = S.final_code if S.final_code != 0 else S.data_code
     again = again_tail = deferred = deferred_tail = NONE
     again_count = deferred_count = over_rank = 0
     previous, slot = S.mail_seen, S.head
     for position in range(S.tried):
-        following, answer = slot_at(w, slot).next, slot_at(w, slot).answer
-        spoken = spoken_at(w, S.lane * ANSWERS + answer)
-        code = spoken.code
-        company = (slot_at(w, slot).flags & COMPANY) != 0
-        seen = classify_among(code, spoken.status, position == 0, G.needs_company != 0, company).value
-        verdict = _known(w, ask(G.settle_address, strategy, tally, Rcpt(position, seen, previous, over_rank), knobs))
+        following = slot_at(w, slot).next
+        seen, code = _seen_at(w, S, G, slot, position == 0)
+        decisive = _next_decisive(w, S) if looks_ahead else seen
+        rcpt = Rcpt(position, seen, previous, over_rank, decisive)
+        verdict = _known(w, ask(G.settle_address, strategy, tally, rcpt, knobs))
         # The enumeration's members and their numbers are the same to a decision; one type suits the compiler.
         final = becomes(verdict, seen, code, S.over_code, final_code, G.for_452, G.for_552) + 0
         if committed and seen == Seen.ACCEPTED:
@@ -271,15 +275,32 @@ def _file_tried(w: Any, S: Any, committed: Any) -> None:
         note_delay(w, S.message, S.committed)
     defer(w, J, deferred, deferred_tail, deferred_count)
     # Without progress an immediate retry would go round for ever; accepted again is no progress.
-    if S.committed > 0:
+    settled = S.tried - again_count - deferred_count
+    if is_progress(S.committed, settled, G.trusts_itself != 0):
         requeue(w, J, again, again_tail, again_count)
     else:
         defer(w, J, again, again_tail, again_count)
+    _file_unsent(w, S, J, slot)
+
+
+@inlined
+def _file_unsent(w: Any, S: Any, J: Any, slot: Any) -> None:
     if S.gave_up != 0:
         S.is_over = 1
         defer(w, J, slot, S.tail, S.count - S.tried)
     elif S.count > S.tried:
         requeue(w, J, slot, S.tail, S.count - S.tried)
+
+
+@rare
+def _next_decisive(w: Any, S: Any) -> Any:
+    """Return the class of the next reply that is no over-limit refusal."""
+    while S.ahead < S.tried:
+        seen, _ = _seen_at(w, S, settings_of(w), S.ahead_slot, S.ahead == 0)
+        S.ahead, S.ahead_slot = S.ahead + 1, slot_at(w, S.ahead_slot).next
+        if seen != Seen.OVER:
+            return seen
+    return Seen.OVER.value
 
 
 @compiled

@@ -67,12 +67,11 @@ def compile_strategy(settle: Callable[..., Any]) -> Compiled:
     try:
         decide = _with_helpers(settle)
 
-        def wrapper(a, b, c, d, e, f, g, h, position, seen, previous, over_rank, pipelined, budget):  # type: ignore[no-untyped-def]
+        def wrapper(a, b, c, d, e, f, g, h, position, seen, previous, rank, decisive, pipelined, budget, marked):  # type: ignore[no-untyped-def]
             tally = Tally(a, b, c, d, e, f, g, h)
+            rcpt = Rcpt(position, seen, previous, rank, decisive)
             try:
-                verdict = _number(
-                    decide(tally, Rcpt(position, seen, previous, over_rank), Knobs(pipelined != 0, budget))
-                )
+                verdict = _number(decide(tally, rcpt, Knobs(pipelined != 0, budget, marked != 0)))
             except Exception:  # noqa: BLE001 - the reference engine will say which
                 verdict = RAISED
             return verdict
