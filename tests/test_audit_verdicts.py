@@ -11,7 +11,7 @@ import pytest
 
 from simsmtp.audit.cells import Cell, matrix
 from simsmtp.audit.journal import Journal
-from simsmtp.audit.judgement import AFFECTED, MEANINGS, WORST, RecipientOutcome, Verdict, counts, judged
+from simsmtp.audit.judgement import AFFECTED, MEANINGS, WORST, RecipientOutcome, Verdict, counts, judge
 from simsmtp.audit.table import markdown
 from simsmtp.audit.trial import AuditRow
 from simsmtp.audit.verdicts import exit_code, junit, read_baseline, verdicts_of, worse, write_baseline
@@ -45,17 +45,17 @@ UNASKED = RecipientOutcome(0, False, True, ())
     ],
 )
 def test_the_worst_fate_gives_the_verdict(seen: list[RecipientOutcome], expected: Verdict) -> None:
-    assert judged(seen, asked_again=True) == expected
+    assert judge(seen, asked_again=True) == expected
 
 
 def test_who_was_not_asked_again_says_nothing_yet() -> None:
-    assert judged([GOOD, UNASKED], asked_again=False) == Verdict.INCONCLUSIVE
+    assert judge([GOOD, UNASKED], asked_again=False) == Verdict.INCONCLUSIVE
 
 
 def test_a_library_may_tell_its_caller_but_not_lose_or_repeat() -> None:
-    assert judged([GOOD, BOUNCED_452, WRONGLY], asked_again=False, keeps_queue=False) == Verdict.UNAFFECTED
-    assert judged([GOOD, LOST], asked_again=False, keeps_queue=False) == Verdict.MISCOUNTED
-    assert judged([GOOD, TWICE], asked_again=False, keeps_queue=False) == Verdict.MISCOUNTED
+    assert judge([GOOD, BOUNCED_452, WRONGLY], asked_again=False, keeps_queue=False) == Verdict.UNAFFECTED
+    assert judge([GOOD, LOST], asked_again=False, keeps_queue=False) == Verdict.MISCOUNTED
+    assert judge([GOOD, TWICE], asked_again=False, keeps_queue=False) == Verdict.MISCOUNTED
 
 
 def test_every_recipient_is_counted_in_one_class() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simsmtp.live.endpoint import Endpoint
-from simsmtp.mailers.namespaces import own_world
+from simsmtp.mailers.namespaces import in_own_namespaces
 from simsmtp.mailers.programs import Programs, need_root, run
 
 _CONFIGURATION = """exim_path = {exim}
@@ -56,7 +56,7 @@ class Exim:
         binary.chmod(0o4755)
         (work / "spool").mkdir()
         shutil.chown(work / "spool", _NUMBER, _NUMBER)
-        self._world = own_world(work, {_USER: _NUMBER}, folder=self._folder)
+        self._world = in_own_namespaces(work, {_USER: _NUMBER}, folder=self._folder)
         text = _CONFIGURATION.format(work=work, place=place, exim=binary)
         (work / "exim.conf").write_text(text, encoding="utf-8")
         self.version = self._run("--version").split()[2]

@@ -70,7 +70,7 @@ def counts(seen: Iterable[RecipientOutcome]) -> dict[str, int]:
     return found
 
 
-def judged(seen: Sequence[RecipientOutcome], *, asked_again: bool, keeps_queue: bool = True) -> Verdict:
+def judge(seen: Sequence[RecipientOutcome], *, asked_again: bool, keeps_queue: bool = True) -> Verdict:
     """Return the verdict on a cell.
 
     Parameters

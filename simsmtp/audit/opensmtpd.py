@@ -12,8 +12,8 @@ from pathlib import Path
 
 from simsmtp.errors import InputError
 from simsmtp.live.endpoint import Endpoint
-from simsmtp.mailers.namespaces import own_world
-from simsmtp.mailers.programs import Programs, ahead, need_root, run
+from simsmtp.mailers.namespaces import in_own_namespaces
+from simsmtp.mailers.programs import Programs, need_root, realtime_prefix, run
 
 _CONFIGURATION = """listen on 127.0.0.1 port {port} hostname lab.example.test
 action "out" relay helo lab.example.test host smtp://{place.host}:{place.port}
@@ -52,9 +52,9 @@ class OpenSmtpd:
         shutil.chown(control, 0, _USERS["opensmtpq"])
         control.chmod(0o2755)
         (work / "smtpd.conf").write_text(_CONFIGURATION.format(port=self._port, place=place), encoding="utf-8")
-        world = own_world(work, _USERS, folder=self._folder, more=_MOUNTS)
+        world = in_own_namespaces(work, _USERS, folder=self._folder, more=_MOUNTS)
         # On a busy machine its processes would hand each other a message in parts, and each part is a transaction.
-        command = [*ahead(), *world, self._smtpd, "-d", "-f", str(work / "smtpd.conf")]
+        command = [*realtime_prefix(), *world, self._smtpd, "-d", "-f", str(work / "smtpd.conf")]
         with (work / "log").open("wb") as log:
             self._daemon = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - our own words
         self._await()

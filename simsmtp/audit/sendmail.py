@@ -9,7 +9,7 @@ from pathlib import Path
 
 from simsmtp.errors import InputError
 from simsmtp.live.endpoint import Endpoint
-from simsmtp.mailers.namespaces import own_world
+from simsmtp.mailers.namespaces import in_own_namespaces
 from simsmtp.mailers.programs import Programs, need_root, run
 
 _CONFIGURATION = """OSTYPE(`linux')dnl
@@ -56,7 +56,7 @@ class Sendmail:
     def start(self, place: Endpoint, work: Path) -> None:
         """Write its configuration."""
         self._work = work
-        self._world = own_world(work, {}, folder=self._folder)
+        self._world = in_own_namespaces(work, {}, folder=self._folder)
         binary = work / "sendmail"
         shutil.copy(self._program, binary)
         binary.chmod(0o755)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from simsmtp.audit.cells import Cell
 from simsmtp.audit.dsn import failed_recipients
-from simsmtp.audit.judgement import RecipientOutcome, Verdict, counts, judged
+from simsmtp.audit.judgement import RecipientOutcome, Verdict, counts, judge
 from simsmtp.audit.sender import Sender
 from simsmtp.live.asyncio_server import Listener, Terms
 from simsmtp.live.endpoint import Endpoint
@@ -152,7 +152,7 @@ async def run_cell(sender: Sender, cell: Cell, place: Endpoint, *, timeout_s: fl
         len(rows),
         account.notifications,
         time.monotonic() - begin,
-        judged(seen, asked_again=asked_again, keeps_queue=sender.keeps_queue),
+        judge(seen, asked_again=asked_again, keeps_queue=sender.keeps_queue),
     )
 
 

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from simsmtp.errors import InputError
-from simsmtp.mailers.programs import ahead, run
+from simsmtp.mailers.programs import realtime_prefix, run
 
 ADDRESSES = ("10.99.0.1", "10.99.0.2")
 _CLONE_NEWNET = 0x40000000
@@ -80,7 +80,7 @@ class End:
         )
         first = self._first_process()
         self.command = ["nsenter", "-t", str(first), "-n", "-m", "-p", "--"]
-        self.start = [*self.command, *ahead()]  # busy neighbours are not to be measured
+        self.start = [*self.command, *realtime_prefix()]  # busy neighbours are not to be measured
         self._network = os.open(f"/proc/{first}/ns/net", os.O_RDONLY)
         self.device = self.inside(_tun)
         steps = [

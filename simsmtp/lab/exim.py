@@ -8,7 +8,7 @@ from pathlib import Path
 
 from simsmtp.lab.ends import End
 from simsmtp.lab.postfix import PORT, await_port
-from simsmtp.mailers.namespaces import own_world
+from simsmtp.mailers.namespaces import in_own_namespaces
 from simsmtp.mailers.programs import Programs, run
 
 _CONFIGURATION = """exim_path = {exim}
@@ -48,7 +48,7 @@ class EximReceiver:
         shutil.chown(work / "spool", _NUMBER, _NUMBER)
         text = _CONFIGURATION.format(exim=binary, work=work, address=end.address, port=PORT, limit=limit)
         (work / "exim.conf").write_text(text, encoding="utf-8")
-        command = [*end.start, *own_world(work, {_USER: _NUMBER}), str(binary), "-C", str(work / "exim.conf")]
+        command = [*end.start, *in_own_namespaces(work, {_USER: _NUMBER}), str(binary), "-C", str(work / "exim.conf")]
         self.version = run([*command, "--version"]).split()[2]
         with (work / "log").open("wb") as log:
             self._daemon = subprocess.Popen(  # noqa: S603 - our own words

@@ -15,7 +15,7 @@ HOST_NAME = "lab.example.test"
 _SBIN = os.pathsep.join(("/usr/sbin", "/sbin"))
 
 
-def own_world(work: Path, users: Mapping[str, int], *, folder: Path | None = None, more: str = "") -> list[str]:
+def in_own_namespaces(work: Path, users: Mapping[str, int], *, folder: Path | None = None, more: str = "") -> list[str]:
     """Return the beginning of a command that runs with names of its own, in namespaces that die with it.
 
     Parameters

@@ -92,7 +92,7 @@ def need_package(name: str) -> None:
 
 
 @cache
-def ahead() -> tuple[str, ...]:
+def realtime_prefix() -> tuple[str, ...]:
     """Return the beginning of a command that runs ahead of what else this machine does; empty where it may not."""
     command = ("chrt", "-r", "1")
     if shutil.which(command[0]) is None:
