@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby, repeat
+from itertools import chain, count, groupby, repeat, starmap
 from typing import NamedTuple
 
 from simsmtp.model.plan import ClientPlan
@@ -164,29 +164,29 @@ class Transaction:
         settle, tally = self._plan.settle, self.tally
         marked = is_still_marked(self._marked, self._flights)
         knobs = Knobs(not self._window.stop_and_wait, self._plan.budget, marked)
-        ahead = self._decisive()
+        decisive = self._decisive()
         begin, previous, over_rank = 0, self._mail_seen, 0
         for seen, _, recipients in self._runs:
-            verdicts, step = [], int(seen == Seen.OVER)
+            places, step = range(begin, begin + len(recipients)), int(seen == Seen.OVER)
+            # A plain loop made the whole engine a twentieth slower.
+            facts = zip(places, repeat(seen), chain((previous,), repeat(seen)), count(over_rank, step), decisive)
             try:
-                for position in range(begin, begin + len(recipients)):
-                    decisive = next(ahead, Seen.OVER)
-                    verdicts.append(settle(tally, Rcpt(position, seen, previous, over_rank, decisive), knobs))
-                    previous = seen
-                    over_rank += step
+                verdicts = [settle(tally, rcpt, knobs) for rcpt in starmap(Rcpt, facts)]
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is the strategy's
                 raise Raised(error) from None  # SimPy makes a copy of what is raised, if that can be copied
+            previous = seen
+            over_rank += step * len(recipients)
             begin += len(recipients)
             if not {type(verdict) for verdict in verdicts} <= {Verdict}:
                 raise no_verdict(settle, next(one for one in verdicts if type(one) is not Verdict))
             yield verdicts
 
     def _decisive(self) -> Iterator[Seen]:
-        """Yield the class of each reply that is no over-limit refusal."""
-        if self._plan.looks_ahead:
-            for seen, _, recipients in self._runs:
-                if seen != Seen.OVER:
-                    yield from repeat(seen, len(recipients))
+        """Return the class of each reply that is no over-limit refusal, and `Seen.OVER` behind the last."""
+        if not self._plan.looks_ahead:
+            return repeat(Seen.OVER)
+        runs = (repeat(seen, len(recipients)) for seen, _, recipients in self._runs if seen != Seen.OVER)
+        return chain(chain.from_iterable(runs), repeat(Seen.OVER))
 
     def _becomes(self, verdict: Verdict, run: Run) -> Verdict:
         final_code, plan = self._final_code or self._data_code, self._plan
