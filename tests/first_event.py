@@ -15,8 +15,8 @@ from unittest import mock
 from simsmtp.dialogue.smtp_lines import reply_lines, said_line
 from simsmtp.engines import reference, run_replication
 from simsmtp.engines.compiled import replication as compiled
-from simsmtp.engines.compiled.heaps import DESTINATION_BITS, KIND_BITS
 from simsmtp.engines.compiled.packing import World
+from simsmtp.engines.compiled.storage.heaps import DESTINATION_BITS, KIND_BITS
 from simsmtp.engines.reference.clock import Clock
 from simsmtp.model.plan import Plan, plan_of
 from simsmtp.model.ranges import LONGEST_NS

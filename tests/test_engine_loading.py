@@ -32,7 +32,7 @@ PLANTED = {
     "numba cannot be imported": ("numba", "raise ImportError('planted')", "imported", "ImportError: planted"),
     "llvmlite is missing": ("llvmlite", "raise ModuleNotFoundError('planted')", "imported", "ModuleNotFoundError"),
     "numba has lost a private name": (
-        "simsmtp.engines.compiled.one_module",
+        "simsmtp.engines.compiled.toolchain.whole_program",
         "import numba.core.codegen as m; del m.JITCodeLibrary",
         "imported",
         "ImportError: cannot import name 'JITCodeLibrary'",
@@ -40,7 +40,7 @@ PLANTED = {
     "numba ends in another exception": ("numba", "raise AttributeError('planted')", "imported", "AttributeError"),
     "the compiler breaks down": (
         "simsmtp.engines.compiled.advance",
-        "import simsmtp.engines.compiled.one_module as m; m._Whole.finalize = lambda self: {}['planted']",
+        "import simsmtp.engines.compiled.toolchain.whole_program as m; m._Whole.finalize = lambda self: {}['planted']",
         "compiled",
         "KeyError: 'planted'",
     ),

@@ -89,10 +89,10 @@ def _small(folder: Path) -> Any:
     """Return a function that is kept as the loop is, and compiled in a moment."""
     from numba import njit
 
-    from simsmtp.engines.compiled.kept_code import KeptCode
+    from simsmtp.engines.compiled.toolchain.kernel_cache import KernelCache
 
     function = njit(_next)
-    function._cache = KeptCode(folder, "a small function")
+    function._cache = KernelCache(folder, "a small function")
     return function
 
 

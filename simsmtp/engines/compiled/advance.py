@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import njit, typeof
 
-from simsmtp.engines.compiled.kept_code import KeptCode
-from simsmtp.engines.compiled.kernels import Advance
-from simsmtp.engines.compiled.layout import TCP_WORLD, WORLD
 from simsmtp.engines.compiled.loop import run
-from simsmtp.engines.compiled.one_module import WholeCompiler
+from simsmtp.engines.compiled.storage.layout import TCP_WORLD, WORLD
+from simsmtp.engines.compiled.toolchain.kernel_cache import KernelCache
+from simsmtp.engines.compiled.toolchain.whole_program import WholeCompiler
+
+Advance = Callable[[Any], int]
+"""The loop: from the record of a run to its status, see `simsmtp.engines.compiled.storage.layout`."""
 
 
 def advance_from(folder: Path, name: str, *, has_tcp: bool) -> Advance:
     """Return the loop whose machine code is kept in a folder; `name` is what the user is told of."""
     options = {"nogil": True, "error_model": "numpy", "pipeline_class": WholeCompiler, "no_cfunc_wrapper": True}
     compiled: Any = njit(**options)(_advance)
-    compiled._cache = KeptCode(folder, name)
+    compiled._cache = KernelCache(folder, name)
     compiled.compile((typeof(np.zeros(1, TCP_WORLD if has_tcp else WORLD)),))
     advance: Advance = compiled
     return advance

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.books import arrival_of, enter_original, has_room, recipients_of
-from simsmtp.engines.compiled.heaps import schedule, who_of
-from simsmtp.engines.compiled.jit import compiled
-from simsmtp.engines.compiled.memory import job_at, lane_at, ready_at, run_of, settings_of
+from simsmtp.engines.compiled.accounting import arrival_of, enter_original, has_room, recipients_of
+from simsmtp.engines.compiled.storage.accessors import job_at, lane_at, ready_at, run_of, settings_of
+from simsmtp.engines.compiled.storage.heaps import schedule, who_of
+from simsmtp.engines.compiled.toolchain.jit import compiled
 from simsmtp.peers.kind import Kind
 from simsmtp.strategies.outcome import is_worth_connecting, may_connect
 from simsmtp.strategies.retry import RetrySchedule, is_expired

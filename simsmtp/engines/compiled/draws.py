@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.jit import compiled, rare
-from simsmtp.engines.compiled.memory import (
+from simsmtp.engines.compiled.philox import block, word
+from simsmtp.engines.compiled.storage.accessors import (
     extra_at,
     lane_at,
     message_at,
@@ -14,7 +14,7 @@ from simsmtp.engines.compiled.memory import (
     settings_of,
     table_at,
 )
-from simsmtp.engines.compiled.philox import block, word
+from simsmtp.engines.compiled.toolchain.jit import compiled, rare
 from simsmtp.protocol.commands import Verb
 from simsmtp.randomness.distributions import CONSTANT, Sampler, count, sample
 from simsmtp.randomness.streams import Purpose, uniform_of_word

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.books import settle
-from simsmtp.engines.compiled.jit import compiled
-from simsmtp.engines.compiled.layout import NONE
-from simsmtp.engines.compiled.memory import job_at, run_of, slot_at
-from simsmtp.engines.compiled.slots import merged
+from simsmtp.engines.compiled.accounting import settle
+from simsmtp.engines.compiled.storage.accessors import job_at, run_of, slot_at
+from simsmtp.engines.compiled.storage.layout import NONE
+from simsmtp.engines.compiled.storage.slot_allocator import merged
+from simsmtp.engines.compiled.toolchain.jit import compiled
 
 
 @compiled

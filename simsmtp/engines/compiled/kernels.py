@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import platformdirs
 
@@ -21,9 +20,10 @@ import simsmtp
 from simsmtp.engines.sources import DECIDING_ROOMS
 from simsmtp.files import why_untrusted
 
-_PACKAGE = Path(simsmtp.__file__).parent
+if TYPE_CHECKING:
+    from simsmtp.engines.compiled.advance import Advance
 
-Advance = Callable[[Any], int]
+_PACKAGE = Path(simsmtp.__file__).parent
 
 
 def cache_folder() -> Path:

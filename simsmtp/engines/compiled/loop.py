@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from simsmtp.engines.compiled.accounting import arrival_of, close, enter_original, has_room, recipients_of, write_rows
 from simsmtp.engines.compiled.arrivals import note_arrivals, read_arrivals, staff
-from simsmtp.engines.compiled.books import arrival_of, close, enter_original, has_room, recipients_of, write_rows
 from simsmtp.engines.compiled.draws import next_down, next_up
-from simsmtp.engines.compiled.heaps import DESTINATION_BITS, KIND_BITS, drop_first, plan_session_event
-from simsmtp.engines.compiled.jit import compiled, inlined
-from simsmtp.engines.compiled.layout import DONE, GROW, NONE, OVERFLOW, PAUSE, ROWS
-from simsmtp.engines.compiled.memory import event_at, lane_at, message_at, run_of, session_at, settings_of
 from simsmtp.engines.compiled.sender import (
     end_transaction,
     give_up_expired,
@@ -34,6 +30,10 @@ from simsmtp.engines.compiled.session import (
     send_banner,
     start_lone_command,
 )
+from simsmtp.engines.compiled.storage.accessors import event_at, lane_at, message_at, run_of, session_at, settings_of
+from simsmtp.engines.compiled.storage.heaps import DESTINATION_BITS, KIND_BITS, drop_first, plan_session_event
+from simsmtp.engines.compiled.storage.layout import DONE, GROW, NONE, OVERFLOW, PAUSE, ROWS
+from simsmtp.engines.compiled.toolchain.jit import compiled, inlined
 from simsmtp.engines.compiled.transaction import read_flight
 from simsmtp.engines.compiled.workers import leave_worker, take_worker
 from simsmtp.model.ranges import LONGEST_NS

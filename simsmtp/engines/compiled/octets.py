@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.jit import compiled
-from simsmtp.engines.compiled.memory import message_at, verb_at
+from simsmtp.engines.compiled.storage.accessors import message_at, verb_at
+from simsmtp.engines.compiled.toolchain.jit import compiled
 from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simsmtp.engines.compiled.draws import PER_LANE, PER_RUN
-from simsmtp.engines.compiled.layout import (
+from simsmtp.engines.compiled.sender import RESEND_ALL, RESEND_FAILED
+from simsmtp.engines.compiled.storage.layout import (
     ARRAYS,
     CLASSES,
     LANE,
@@ -23,7 +24,6 @@ from simsmtp.engines.compiled.layout import (
     TCP_WORLD,
     WORLD,
 )
-from simsmtp.engines.compiled.sender import RESEND_ALL, RESEND_FAILED
 from simsmtp.engines.compiled.transaction import BUILT_IN
 from simsmtp.model.limits import check_recipients
 from simsmtp.model.path_plan import TcpPlan

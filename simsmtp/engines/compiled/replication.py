@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simsmtp.engines.compiled.kernels import Advance, kernel
-from simsmtp.engines.compiled.layout import DONE, GROW, PAUSE, ROWS
+from simsmtp.engines.compiled.kernels import kernel
 from simsmtp.engines.compiled.packing import World, grow, world_of
+from simsmtp.engines.compiled.storage.layout import DONE, GROW, PAUSE, ROWS
+from simsmtp.engines.compiled.toolchain.user_strategy import (
+    Compiled,
+    NotInDecisionLanguage,
+    StrategyRaised,
+    compile_strategy,
+)
 from simsmtp.engines.compiled.transaction import BUILT_IN
-from simsmtp.engines.compiled.user import Compiled, NotInDecisionLanguage, StrategyRaised, compile_strategy
 from simsmtp.model.limits import too_long
 from simsmtp.model.plan import Plan
 from simsmtp.rows.external_sort import RowWriter
@@ -23,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from simsmtp.engines.compiled.advance import Advance
 
 
 def run(plan: Plan, *, seed: int, replication: int, recipients: bool = False) -> Output:
@@ -41,7 +48,7 @@ _strategies: dict[Settle, tuple[dict[str, object], Compiled | NotInDecisionLangu
 def compiled_strategy(settle: Settle) -> Compiled:
     """Compile a user's strategy, or find again that it cannot be; anew if something that it uses has changed.
 
-    Value and error as of `simsmtp.engines.compiled.user.compile_strategy`, which takes half a second.
+    Value and error as of `compile_strategy`, which takes half a second.
     """
     uses = parts_of(settle)
     kept = _strategies.get(settle)

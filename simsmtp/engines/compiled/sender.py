@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.arrivals import read_arrivals, schedule_of, size_of_batch
-from simsmtp.engines.compiled.books import (
+from simsmtp.engines.compiled.accounting import (
     close,
     drop_job,
     has_room,
@@ -14,12 +13,11 @@ from simsmtp.engines.compiled.books import (
     queue_message,
     release,
 )
+from simsmtp.engines.compiled.arrivals import read_arrivals, schedule_of, size_of_batch
 from simsmtp.engines.compiled.draws import pause_of
-from simsmtp.engines.compiled.heaps import keep_queued, pop_job, push_job, schedule, who_of
-from simsmtp.engines.compiled.jit import compiled
 from simsmtp.engines.compiled.jobs import defer_pending, fail_deferred, retry_deferred
-from simsmtp.engines.compiled.layout import NDR, NONE, VALID
-from simsmtp.engines.compiled.memory import (
+from simsmtp.engines.compiled.session import PAUSED, PROBE, REFUSED, connect, quit_session, start_lone_command
+from simsmtp.engines.compiled.storage.accessors import (
     extra_at,
     job_at,
     lane_at,
@@ -30,7 +28,9 @@ from simsmtp.engines.compiled.memory import (
     settings_of,
     slot_at,
 )
-from simsmtp.engines.compiled.session import PAUSED, PROBE, REFUSED, connect, quit_session, start_lone_command
+from simsmtp.engines.compiled.storage.heaps import keep_queued, pop_job, push_job, schedule, who_of
+from simsmtp.engines.compiled.storage.layout import NDR, NONE, VALID
+from simsmtp.engines.compiled.toolchain.jit import compiled
 from simsmtp.engines.compiled.transaction import begin_transaction, file_outcomes, overflow_of, requeue_all
 from simsmtp.peers.kind import Kind
 from simsmtp.protocol.commands import Verb

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.books import origin_of
+from simsmtp.engines.compiled.accounting import origin_of
 from simsmtp.engines.compiled.draws import text_refusal
-from simsmtp.engines.compiled.heaps import schedule, who_of
-from simsmtp.engines.compiled.jit import compiled, inlined
-from simsmtp.engines.compiled.layout import VALID
-from simsmtp.engines.compiled.memory import (
+from simsmtp.engines.compiled.storage.accessors import (
     domain_at,
     extra_at,
     lane_at,
@@ -19,6 +16,9 @@ from simsmtp.engines.compiled.memory import (
     slot_at,
     spoken_at,
 )
+from simsmtp.engines.compiled.storage.heaps import schedule, who_of
+from simsmtp.engines.compiled.storage.layout import VALID
+from simsmtp.engines.compiled.toolchain.jit import compiled, inlined
 from simsmtp.peers.kind import Kind
 from simsmtp.policies.recipients import greylist_answer
 from simsmtp.policies.reply_policy import ReplyPolicy, SessionCounters

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.answers import is_reason_to_stop
 from simsmtp.engines.compiled.draws import next_down, next_wake, service_of
-from simsmtp.engines.compiled.heaps import plan_session_event
-from simsmtp.engines.compiled.jit import compiled
-from simsmtp.engines.compiled.layout import NONE
-from simsmtp.engines.compiled.memory import lane_at, session_at, slot_at, spoken_at, tcp_at
-from simsmtp.engines.compiled.notes import note
 from simsmtp.engines.compiled.octets import octets_of
+from simsmtp.engines.compiled.reply_buffer import is_reason_to_stop
+from simsmtp.engines.compiled.reply_notes import note
 from simsmtp.engines.compiled.server import ANSWERS, answer_command, greet, leave_server
+from simsmtp.engines.compiled.storage.accessors import lane_at, session_at, slot_at, spoken_at, tcp_at
+from simsmtp.engines.compiled.storage.heaps import plan_session_event
+from simsmtp.engines.compiled.storage.layout import NONE
 from simsmtp.engines.compiled.tcp_wire import (
     catch_up,
     connect_wire,
@@ -22,6 +21,7 @@ from simsmtp.engines.compiled.tcp_wire import (
     wait_for_input,
     wait_for_replies,
 )
+from simsmtp.engines.compiled.toolchain.jit import compiled
 from simsmtp.engines.compiled.workers import ask_for_worker
 from simsmtp.network.tcp import NEVER, NOW, SERVER, read, write
 from simsmtp.peers.kind import Kind

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.books import accept, note_delay, settle
-from simsmtp.engines.compiled.jit import compiled, inlined, rare
+from simsmtp.engines.compiled.accounting import accept, note_delay, settle
 from simsmtp.engines.compiled.jobs import defer, requeue
-from simsmtp.engines.compiled.layout import COMPANY, NONE
-from simsmtp.engines.compiled.memory import (
+from simsmtp.engines.compiled.reply_notes import keep_tally, tally_of
+from simsmtp.engines.compiled.server import ANSWERS
+from simsmtp.engines.compiled.session import FLIGHT, TEXT, start_flight, start_lone_command
+from simsmtp.engines.compiled.storage.accessors import (
     extra_at,
     job_at,
     lane_at,
@@ -20,10 +21,9 @@ from simsmtp.engines.compiled.memory import (
     spoken_at,
     verb_at,
 )
-from simsmtp.engines.compiled.notes import keep_tally, tally_of
-from simsmtp.engines.compiled.server import ANSWERS
-from simsmtp.engines.compiled.session import FLIGHT, TEXT, start_flight, start_lone_command
-from simsmtp.engines.compiled.user import call_user
+from simsmtp.engines.compiled.storage.layout import COMPANY, NONE
+from simsmtp.engines.compiled.toolchain.jit import compiled, inlined, rare
+from simsmtp.engines.compiled.toolchain.user_strategy import call_user
 from simsmtp.protocol.commands import Verb
 from simsmtp.strategies import registry as strategies
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.heaps import is_next, schedule, who_of
-from simsmtp.engines.compiled.jit import inlined
-from simsmtp.engines.compiled.layout import NONE
-from simsmtp.engines.compiled.memory import lane_at, run_of, settings_of, wait_at
+from simsmtp.engines.compiled.storage.accessors import lane_at, run_of, settings_of, wait_at
+from simsmtp.engines.compiled.storage.heaps import is_next, schedule, who_of
+from simsmtp.engines.compiled.storage.layout import NONE
+from simsmtp.engines.compiled.toolchain.jit import inlined
 from simsmtp.peers.kind import Kind
 
 

@@ -14,10 +14,7 @@ from simsmtp.engines.compiled.draws import (
     value_of_message,
     whole_of_message,
 )
-from simsmtp.engines.compiled.heaps import push_job
-from simsmtp.engines.compiled.jit import compiled
-from simsmtp.engines.compiled.layout import NDR, NONE, SETTLED, VALID
-from simsmtp.engines.compiled.memory import (
+from simsmtp.engines.compiled.storage.accessors import (
     bucket_at,
     class_at,
     extra_at,
@@ -30,7 +27,10 @@ from simsmtp.engines.compiled.memory import (
     slot_at,
     trace_at,
 )
-from simsmtp.engines.compiled.slots import give_block, has_block, take_block
+from simsmtp.engines.compiled.storage.heaps import push_job
+from simsmtp.engines.compiled.storage.layout import NDR, NONE, SETTLED, VALID
+from simsmtp.engines.compiled.storage.slot_allocator import give_block, has_block, take_block
+from simsmtp.engines.compiled.toolchain.jit import compiled
 from simsmtp.model.ranges import MOST_RECIPIENTS
 from simsmtp.protocol.ledger import ledger_class
 from simsmtp.randomness.streams import Purpose

@@ -18,7 +18,7 @@ from llvmlite import ir
 from numba import cfunc, njit, types
 from numba.extending import intrinsic, overload
 
-from simsmtp.engines.compiled.checked import CheckedCompiler
+from simsmtp.engines.compiled.toolchain.overflow_checks import CheckedCompiler
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.tally import Tally
 from simsmtp.strategies.version import is_installed, parts_of

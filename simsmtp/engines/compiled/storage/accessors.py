@@ -13,8 +13,8 @@ from llvmlite import ir
 from numba import carray, from_dtype, types
 from numba.extending import intrinsic
 
-from simsmtp.engines.compiled.jit import compiled
-from simsmtp.engines.compiled.layout import ARRAYS
+from simsmtp.engines.compiled.storage.layout import ARRAYS
+from simsmtp.engines.compiled.toolchain.jit import compiled
 from simsmtp.network.tcp import SIZE
 
 _WORD = ir.IntType(64)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.jit import compiled
-from simsmtp.engines.compiled.layout import NONE
-from simsmtp.engines.compiled.memory import block_at, run_of, slot_at
+from simsmtp.engines.compiled.storage.accessors import block_at, run_of, slot_at
+from simsmtp.engines.compiled.storage.layout import NONE
+from simsmtp.engines.compiled.toolchain.jit import compiled
 
 
 @compiled

@@ -29,7 +29,7 @@ _MOST_FOLDERS = 16
 _VERSION = re.compile("[0-9a-f]{32}")
 
 
-class KeptCode(NullCache):
+class KernelCache(NullCache):
     """What a compiled function asks for its machine code, in place of Numba's own cache.
 
     Parameters

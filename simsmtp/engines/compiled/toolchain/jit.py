@@ -8,7 +8,7 @@ from typing import Any
 from numba import njit
 from numba.extending import register_jitable
 
-from simsmtp.engines.compiled.one_module import PartCompiler, RarePartCompiler
+from simsmtp.engines.compiled.toolchain.whole_program import PartCompiler, RarePartCompiler
 from simsmtp.network import pipe, tcp
 from simsmtp.policies import recipients, reply_policy, respond, transactions
 from simsmtp.protocol import commands, ledger, replies, states

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.jit import compiled, inlined
-from simsmtp.engines.compiled.layout import COMPANY, NDR, SETTLED, VALID
-from simsmtp.engines.compiled.memory import lane_at, settings_of, slot_at, spoken_at
 from simsmtp.engines.compiled.server import ANSWERS
+from simsmtp.engines.compiled.storage.accessors import lane_at, settings_of, slot_at, spoken_at
+from simsmtp.engines.compiled.storage.layout import COMPANY, NDR, SETTLED, VALID
+from simsmtp.engines.compiled.toolchain.jit import compiled, inlined
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
 from simsmtp.strategies.seen import Seen, classify, classify_among, is_company

@@ -8,8 +8,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from simsmtp.engines.compiled.jit import compiled, inlined
-from simsmtp.engines.compiled.memory import event_at, job_at, lane_at, message_at, ready_at, run_of
+from simsmtp.engines.compiled.storage.accessors import event_at, job_at, lane_at, message_at, ready_at, run_of
+from simsmtp.engines.compiled.toolchain.jit import compiled, inlined
 
 KIND_BITS = 56
 DESTINATION_BITS = 32

@@ -1,0 +1,1 @@
+"""How Python becomes machine code: what is compiled, as one program, with checked integers, and kept on disk."""
