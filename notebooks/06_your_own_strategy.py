@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 
 import simsmtp
-from simsmtp import Knobs, Rcpt, Seen, Tally, Verdict, by_own_reply, register_strategy
+from simsmtp import Knobs, Rcpt, ReplyClass, Tally, Verdict, by_own_reply, register_strategy
 
 os.chdir(next(one for one in (Path.cwd(), *Path.cwd().parents) if (one / "experiments/kb822105.toml").exists()))
 QUICK = os.environ.get("SIMSMTP_QUICK") == "1"
@@ -38,7 +38,7 @@ scratch = tempfile.TemporaryDirectory()
 # %%
 def half_remembered(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Remember only every second refusal."""
-    forgotten = rcpt.seen == Seen.OVER and rcpt.over_rank % 2 == 1
+    forgotten = rcpt.seen == ReplyClass.OVER and rcpt.over_rank % 2 == 1
     return Verdict.FAIL if forgotten else by_own_reply(rcpt.seen)
 
 

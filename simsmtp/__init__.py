@@ -14,6 +14,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from simsmtp import old_names
 from simsmtp._version import __version__
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from simsmtp.simulation import Result, simulate
     from simsmtp.strategies.counting import Knobs, Rcpt, Verdict, by_own_reply
     from simsmtp.strategies.registry import register_strategy
-    from simsmtp.strategies.seen import Seen
+    from simsmtp.strategies.reply_class import ReplyClass
     from simsmtp.strategies.tally import Tally
     from simsmtp.study.study import Study
 
@@ -41,9 +42,9 @@ __all__ = [
     "InputError",
     "Knobs",
     "Rcpt",
+    "ReplyClass",
     "Result",
     "Scenario",
-    "Seen",
     "SimsmtpError",
     "Study",
     "Tally",
@@ -69,7 +70,7 @@ _HOMES = {
     "Rcpt": "strategies.counting",
     "Result": "simulation",
     "Scenario": "model.scenario",
-    "Seen": "strategies.seen",
+    "ReplyClass": "strategies.reply_class",
     "SimsmtpError": "errors",
     "Study": "study.study",
     "Tally": "strategies.tally",
@@ -87,6 +88,9 @@ def __getattr__(name: str) -> object:
     """Import a public name when it is first asked for: pydantic, pandas and SciPy cost a second together."""
     if name in {"presets", "strategies"}:
         return import_module(f"simsmtp.{name}")
+    if name in old_names.NAMES:
+        old_names.warn(f"simsmtp.{name}", f"simsmtp.{old_names.NAMES[name]}", stacklevel=3)
+        return __getattr__(old_names.NAMES[name])
     if name not in _HOMES:
         raise AttributeError(f"module 'simsmtp' has no attribute {name!r}")
     found = getattr(import_module(f"simsmtp.{_HOMES[name]}"), name)
@@ -96,3 +100,6 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+old_names.install()

@@ -75,14 +75,14 @@ PLAIN = [PIECES[place] for place in (0, 3, 4, 8, 23, 30)]
 """Pieces in the decision language, so that every third file can be compiled."""
 ANSWERS = [
     *["return Verdict.FAIL if (EXPR) % 3 == 1 else by_own_reply(r.seen)"] * 8,
-    "return Verdict.REQUEUE if r.seen == Seen.OVER and (EXPR) % 2 else by_own_reply(r.seen)",
+    "return Verdict.REQUEUE if r.seen == ReplyClass.OVER and (EXPR) % 2 else by_own_reply(r.seen)",
     "v = EXPR\n    if v % 5 == 4:\n        return Verdict.DEFER\n    return by_own_reply(r.seen)",
     "return by_own_reply(r.seen) if (EXPR) > 0 else None",
     "return EXPR",
     "return True if EXPR else False",
     "return str(EXPR)",
     "return float('nan') if EXPR else 1",
-    "return Seen.OVER if EXPR else Seen.FAILED",
+    "return ReplyClass.OVER if EXPR else ReplyClass.FAILED",
     "return Verdict.FAIL if 10 // ((EXPR) % 2) else Verdict.DONE",
     "raise ValueError(EXPR)",
     "raise SystemExit(EXPR)",
@@ -100,7 +100,7 @@ FORMS = [
 HEAD = """import collections, dataclasses, enum, fractions, functools, math, random, re, threading, typing
 import numpy as np
 import simsmtp
-from simsmtp import Seen, Verdict, by_own_reply
+from simsmtp import ReplyClass, Verdict, by_own_reply
 """
 
 

@@ -45,12 +45,12 @@ mark = "server.recipient_limit"
 LONG = TINY.replace("replications = 3", "replications = 400").replace("mean = 120", "mean = 1500")
 STRATEGY = """
 import simsmtp
-from simsmtp import Seen, Verdict, by_own_reply
+from simsmtp import ReplyClass, Verdict, by_own_reply
 
 
 def optimist(tally, rcpt, knobs):
     \"\"\"Take every refusal over the limit as accepted.\"\"\"
-    return Verdict.DONE if rcpt.seen == Seen.OVER else by_own_reply(rcpt.seen)
+    return Verdict.DONE if rcpt.seen == ReplyClass.OVER else by_own_reply(rcpt.seen)
 
 
 simsmtp.register_strategy("optimist", optimist)

@@ -14,7 +14,7 @@ from simsmtp.running.runner import run
 
 __all__ = ["engine", "here", "own_registry"]
 pytestmark = pytest.mark.usefixtures("own_registry")
-OVER = "rcpt.seen == Seen.OVER"
+OVER = "rcpt.seen == ReplyClass.OVER"
 WAYS = {
     "operating system": ("import os", "os.urandom(1)[0] % 2", "the same process"),
     "random": ("import random", "random.random() < 0.5", "the same process"),
@@ -43,7 +43,7 @@ WAYS = {
 def strategy(folder: Path, kind: str) -> Path:
     first, test, _ = WAYS[kind]
     text = f"""import simsmtp
-from simsmtp import Seen, Verdict, by_own_reply
+from simsmtp import ReplyClass, Verdict, by_own_reply
 {first}
 def settle(tally, rcpt, knobs, seen=[]):
     return Verdict.FAIL if {OVER} and {test} else by_own_reply(rcpt.seen)

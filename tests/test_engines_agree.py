@@ -17,7 +17,7 @@ from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.strategies.counting import Verdict, by_own_reply
 from simsmtp.strategies.registry import register_strategy
-from simsmtp.strategies.seen import Seen
+from simsmtp.strategies.reply_class import ReplyClass
 
 pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
 from first_event import first_event
@@ -216,7 +216,7 @@ def test_engines_agree_on_every_design_point_of_the_shipped_experiments(path: Pa
 
 def optimist(tally, rcpt, knobs):  # type: ignore[no-untyped-def]
     """Take an over-limit refusal for an acceptance."""
-    return Verdict.DONE if rcpt.seen == Seen.OVER else by_own_reply(rcpt.seen)
+    return Verdict.DONE if rcpt.seen == ReplyClass.OVER else by_own_reply(rcpt.seen)
 
 
 def pessimist(tally, rcpt, knobs):  # type: ignore[no-untyped-def]

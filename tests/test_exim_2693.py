@@ -21,7 +21,7 @@ from simsmtp.model.plan import plan_of
 from simsmtp.rows.records import Output
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict, by_own_reply, first_pending
 from simsmtp.strategies.outcome import is_marked_after, is_still_marked
-from simsmtp.strategies.seen import Seen
+from simsmtp.strategies.reply_class import ReplyClass
 from simsmtp.strategies.tally import empty_tally
 
 DRIVERS = ("reference", "compiled", "wire")
@@ -76,17 +76,26 @@ def test_the_fixed_program_loses_nobody(driver: str) -> None:
     assert ledger(sent(driver, table(100, "first-domain-only", preset="exim"))) == {"delivered": 100}
 
 
-@given(st.lists(st.sampled_from([Seen.ACCEPTED, Seen.OVER, Seen.FAILED, Seen.DEFERRED]), max_size=30), st.booleans())
-def test_the_booking_is_that_of_a_list_of_addresses_of_which_some_are_pending(heard: list[Seen], marked: bool) -> None:
+@given(
+    st.lists(
+        st.sampled_from([ReplyClass.ACCEPTED, ReplyClass.OVER, ReplyClass.FAILED, ReplyClass.DEFERRED]), max_size=30
+    ),
+    st.booleans(),
+)
+def test_the_booking_is_that_of_a_list_of_addresses_of_which_some_are_pending(
+    heard: list[ReplyClass], marked: bool
+) -> None:
     """Replies go down the list: each is for the first address that is pending, and a 452 leaves it so."""
-    booked = [Seen.OVER] * len(heard)
+    booked = [ReplyClass.OVER] * len(heard)
     for reply in heard:
-        booked[booked.index(Seen.OVER)] = reply
+        booked[booked.index(ReplyClass.OVER)] = reply
     pending = Verdict.DEFER if marked else Verdict.REQUEUE
-    expected = [pending if one == Seen.OVER else by_own_reply(one) for one in booked]
-    ahead = iter([one for one in heard if one != Seen.OVER])
+    expected = [pending if one == ReplyClass.OVER else by_own_reply(one) for one in booked]
+    ahead = iter([one for one in heard if one != ReplyClass.OVER])
     knobs = Knobs(pipelined=True, budget=3, marked=marked)
-    rcpts = [Rcpt(place, seen, Seen.ACCEPTED, 0, next(ahead, Seen.OVER)) for place, seen in enumerate(heard)]
+    rcpts = [
+        Rcpt(place, seen, ReplyClass.ACCEPTED, 0, next(ahead, ReplyClass.OVER)) for place, seen in enumerate(heard)
+    ]
     assert [first_pending(empty_tally(), rcpt, knobs) for rcpt in rcpts] == expected
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from study_files import own_registry, written
 
-from simsmtp import Scenario, Seen, Verdict, by_own_reply, register_strategy
+from simsmtp import ReplyClass, Scenario, Verdict, by_own_reply, register_strategy
 from simsmtp.engines import choose_engine, run_replication
 from simsmtp.errors import InputError
 from simsmtp.model.plan import plan_of
@@ -216,13 +216,17 @@ def test_a_strategy_that_raises_is_a_failed_replication_on_every_engine(tmp_path
 
 def odd(rank: int) -> bool:
     """Stand for a helper that another file brings."""
-    return rank % 2 == Seen.ACCEPTED
+    return rank % 2 == ReplyClass.ACCEPTED
 
 
 def looks_around(tally, rcpt, knobs):  # type: ignore[no-untyped-def]
-    if rcpt.decisive == Seen.OVER:
+    if rcpt.decisive == ReplyClass.OVER:
         return Verdict.DEFER if knobs.marked else Verdict.REQUEUE
-    return Verdict.FAIL if rcpt.decisive == Seen.FAILED and rcpt.seen == Seen.OVER else by_own_reply(rcpt.decisive)
+    return (
+        Verdict.FAIL
+        if rcpt.decisive == ReplyClass.FAILED and rcpt.seen == ReplyClass.OVER
+        else by_own_reply(rcpt.decisive)
+    )
 
 
 @needs_numba
@@ -244,7 +248,7 @@ def test_replies_behind_a_refusal_and_the_connection_before_it_are_the_same_to_b
 
 
 def test_the_reply_that_decides_is_the_one_in_line_among_those_that_are_no_refusal() -> None:
-    heard: list[tuple[Seen, Seen]] = []
+    heard: list[tuple[ReplyClass, ReplyClass]] = []
 
     def listens(tally: Any, rcpt: Any, knobs: Any) -> Verdict:
         heard.append((rcpt.seen, rcpt.decisive))
@@ -257,5 +261,5 @@ def test_the_reply_that_decides_is_the_one_in_line_among_those_that_are_no_refus
         "server": {"limit_kind": "first-domain-only"},
     }
     run_replication(plan_of(Scenario.from_dict(table)), engine="reference")
-    yes, over = Seen.ACCEPTED, Seen.OVER
+    yes, over = ReplyClass.ACCEPTED, ReplyClass.OVER
     assert heard == [(yes, yes), (over, yes), (yes, yes), (over, over), (yes, over), (over, over)]

@@ -23,7 +23,7 @@ from simsmtp.strategies.version import not_told, version_of
 
 __all__ = ["own_registry"]
 pytestmark = pytest.mark.usefixtures("own_registry")
-HEAD = "import simsmtp\nfrom simsmtp import Seen, Verdict, by_own_reply\n"
+HEAD = "import simsmtp\nfrom simsmtp import ReplyClass, Verdict, by_own_reply\n"
 TAIL = '\nsimsmtp.register_strategy("mine", settle)\n'
 PLAIN = "def settle(tally, rcpt, knobs):\n    return by_own_reply(rcpt.seen)\n"
 MINE = {"workload": {"recipients_per_message": 120}, "client": {"strategy": "mine"}}
@@ -325,7 +325,7 @@ def test_an_exception_in_another_process_is_told_with_its_file(tmp_path: Path, m
         ("def settle(t, r, k):\n    return settle(t, r, k)\n", "RecursionError: maximum recursion depth exceeded"),
         ("def settle(t, r, k):\n    return 1\n", "returned 1; allowed: a Verdict"),
         ("def settle(t, r, k):\n    return True\n", "returned True; allowed: a Verdict"),
-        ("def settle(t, r, k):\n    return Seen.OVER\n", "returned <Seen.OVER: 1>; allowed: a Verdict"),
+        ("def settle(t, r, k):\n    return ReplyClass.OVER\n", "returned <ReplyClass.OVER: 1>; allowed: a Verdict"),
         ("def settle(t, r, k):\n    return float('nan')\n", "returned nan; allowed: a Verdict"),
         ("def settle(t, r, k):\n    yield Verdict.FAIL\n", "returned <generator object settle; allowed"),
         ("class C:\n    def __call__(self, t, r, k):\n        return None\nsettle = C()\n", "the strategy C returned None"),

@@ -13,7 +13,7 @@ from simsmtp import Scenario, presets
 from simsmtp.errors import InputError
 from simsmtp.model.plan import plan_of
 from simsmtp.strategies.order import number_at
-from simsmtp.strategies.seen import Seen, classify, classify_among, is_company
+from simsmtp.strategies.reply_class import ReplyClass, classify, classify_among, is_company
 
 SIDES = {"client": presets.clients(), "server": presets.servers()}
 EVERY = [(side, name) for side, known in SIDES.items() for name in known]
@@ -55,9 +55,9 @@ def test_sorted_by_domain_is_a_stable_sort(recipients: int, domains: int) -> Non
 def test_among_others_only_452_in_company_is_over_the_limit(code: int, status: int, first: bool) -> None:
     assert classify_among(code, status, first, False, False) == classify(code, status, first)
     seen = classify_among(code, status, first, True, True)
-    assert (seen == Seen.OVER) == (code == 452 and not first)
+    assert (seen == ReplyClass.OVER) == (code == 452 and not first)
     alone = classify_among(code, status, first, True, False)
-    assert alone == classify(code, 0, True) != Seen.OVER
+    assert alone == classify(code, 0, True) != ReplyClass.OVER
     assert is_company(seen) == (200 <= code < 300 or (code >= 500))
 
 

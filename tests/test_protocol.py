@@ -17,8 +17,8 @@ from simsmtp.protocol.ledger import LEDGER_NAMES, ledger_class
 from simsmtp.protocol.replies import Reply, detail_of, enhanced, parse_reply, reply_text, status_text
 from simsmtp.protocol.states import State, in_sequence, next_state, table_markdown
 from simsmtp.rows.histogram import bucket_of, middle_of, percentile_ns
+from simsmtp.strategies.reply_class import ReplyClass, classify
 from simsmtp.strategies.retry import RetrySchedule, backoff, is_expired, next_attempt
-from simsmtp.strategies.seen import Seen, classify
 from simsmtp.strategies.sizing import Sizing, learn, next_size, still_known
 
 # -- replies ------------------------------------------------------------------------------------------------
@@ -67,39 +67,39 @@ def test_too_many_recipients_is_x_5_3() -> None:
 @pytest.mark.parametrize(
     ("reply", "first", "later"),
     [
-        ("250", Seen.ACCEPTED, Seen.ACCEPTED),
-        ("251 2.1.5", Seen.ACCEPTED, Seen.ACCEPTED),
-        ("452", Seen.DEFERRED, Seen.OVER),
-        ("552", Seen.FAILED, Seen.OVER),
-        ("452 4.5.3", Seen.DEFERRED, Seen.OVER),
-        ("452 5.5.3", Seen.DEFERRED, Seen.OVER),
-        ("452 4.2.2", Seen.DEFERRED, Seen.OVER),
-        ("552 5.2.2", Seen.FAILED, Seen.OVER),
-        ("451 4.5.3", Seen.DEFERRED, Seen.OVER),
-        ("455 4.5.3", Seen.DEFERRED, Seen.OVER),
-        ("550 5.5.3", Seen.FAILED, Seen.OVER),
-        ("554 5.5.3", Seen.FAILED, Seen.OVER),
-        ("451", Seen.DEFERRED, Seen.DEFERRED),
-        ("451 4.7.1", Seen.DEFERRED, Seen.DEFERRED),
-        ("455", Seen.DEFERRED, Seen.DEFERRED),
-        ("450 4.2.1", Seen.DEFERRED, Seen.DEFERRED),
-        ("550", Seen.FAILED, Seen.FAILED),
-        ("550 5.1.1", Seen.FAILED, Seen.FAILED),
-        ("553 5.1.3", Seen.FAILED, Seen.FAILED),
-        ("554", Seen.FAILED, Seen.FAILED),
-        ("421", Seen.CLOSED, Seen.CLOSED),
-        ("421 4.7.0", Seen.CLOSED, Seen.CLOSED),
-        ("421 4.5.3", Seen.CLOSED, Seen.CLOSED),
+        ("250", ReplyClass.ACCEPTED, ReplyClass.ACCEPTED),
+        ("251 2.1.5", ReplyClass.ACCEPTED, ReplyClass.ACCEPTED),
+        ("452", ReplyClass.DEFERRED, ReplyClass.OVER),
+        ("552", ReplyClass.FAILED, ReplyClass.OVER),
+        ("452 4.5.3", ReplyClass.DEFERRED, ReplyClass.OVER),
+        ("452 5.5.3", ReplyClass.DEFERRED, ReplyClass.OVER),
+        ("452 4.2.2", ReplyClass.DEFERRED, ReplyClass.OVER),
+        ("552 5.2.2", ReplyClass.FAILED, ReplyClass.OVER),
+        ("451 4.5.3", ReplyClass.DEFERRED, ReplyClass.OVER),
+        ("455 4.5.3", ReplyClass.DEFERRED, ReplyClass.OVER),
+        ("550 5.5.3", ReplyClass.FAILED, ReplyClass.OVER),
+        ("554 5.5.3", ReplyClass.FAILED, ReplyClass.OVER),
+        ("451", ReplyClass.DEFERRED, ReplyClass.DEFERRED),
+        ("451 4.7.1", ReplyClass.DEFERRED, ReplyClass.DEFERRED),
+        ("455", ReplyClass.DEFERRED, ReplyClass.DEFERRED),
+        ("450 4.2.1", ReplyClass.DEFERRED, ReplyClass.DEFERRED),
+        ("550", ReplyClass.FAILED, ReplyClass.FAILED),
+        ("550 5.1.1", ReplyClass.FAILED, ReplyClass.FAILED),
+        ("553 5.1.3", ReplyClass.FAILED, ReplyClass.FAILED),
+        ("554", ReplyClass.FAILED, ReplyClass.FAILED),
+        ("421", ReplyClass.CLOSED, ReplyClass.CLOSED),
+        ("421 4.7.0", ReplyClass.CLOSED, ReplyClass.CLOSED),
+        ("421 4.5.3", ReplyClass.CLOSED, ReplyClass.CLOSED),
     ],
 )
-def test_classification(reply: str, first: Seen, later: Seen) -> None:
+def test_classification(reply: str, first: ReplyClass, later: ReplyClass) -> None:
     code, status = parse_reply(reply)
     assert classify(code, status, True) == first
     assert classify(code, status, False) == later
 
 
 def test_no_reply_at_all_means_closed() -> None:
-    assert classify(0, 0, True) == classify(0, 0, False) == Seen.CLOSED
+    assert classify(0, 0, True) == classify(0, 0, False) == ReplyClass.CLOSED
 
 
 # -- capabilities -------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from simsmtp.protocol.replies import Reply, parse_reply, words_of
 from simsmtp.protocol.states import State, in_sequence, table_markdown
 from simsmtp.protocol.text import content_of, text_of
 from simsmtp.protocol.wire import AddressBook, command_line
-from simsmtp.strategies.seen import Seen, classify
+from simsmtp.strategies.reply_class import ReplyClass, classify
 
 SPOKEN = {
     Answer.NONE: "",
@@ -155,23 +155,27 @@ def test_length_equals_octets_for_every_size_around_a_line_and_a_header() -> Non
 # -- classes ------------------------------------------------------------------------------------------------------
 
 
+CLASSES = {
+    ReplyClass.CLOSED: (0, 421),
+    ReplyClass.DEFERRED: (199, 300, 399, 400, 420, 422, 499),
+    ReplyClass.ACCEPTED: (200, 250, 299),
+    ReplyClass.FAILED: (500, 551, 559),
+}
+
+
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize(
     ("code", "seen"),
-    [
-        *((0, Seen.CLOSED), (199, Seen.DEFERRED), (200, Seen.ACCEPTED), (250, Seen.ACCEPTED), (299, Seen.ACCEPTED)),
-        *((300, Seen.DEFERRED), (399, Seen.DEFERRED), (400, Seen.DEFERRED), (420, Seen.DEFERRED), (421, Seen.CLOSED)),
-        *((422, Seen.DEFERRED), (499, Seen.DEFERRED), (500, Seen.FAILED), (551, Seen.FAILED), (559, Seen.FAILED)),
-    ],
+    [(code, seen) for seen, codes in CLASSES.items() for code in codes],
 )
-def test_a_code_at_the_edge_of_its_class(code: int, seen: Seen, first: bool) -> None:
+def test_a_code_at_the_edge_of_its_class(code: int, seen: ReplyClass, first: bool) -> None:
     assert classify(code, 0, first) == seen
 
 
 @pytest.mark.parametrize("code", [452, 552])
 def test_only_the_first_recipient_is_never_over_the_limit(code: int) -> None:
-    assert classify(code, 0, False) == Seen.OVER
-    assert classify(code, 0, True) == (Seen.FAILED if code == 552 else Seen.DEFERRED)
+    assert classify(code, 0, False) == ReplyClass.OVER
+    assert classify(code, 0, True) == (ReplyClass.FAILED if code == 552 else ReplyClass.DEFERRED)
 
 
 def test_every_ledger_class_has_a_name_and_can_be_reached() -> None:

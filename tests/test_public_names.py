@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 from study_files import ROOT, environment
 
 import simsmtp
+from simsmtp import old_names
 
 
 @pytest.mark.parametrize("name", simsmtp.__all__)
@@ -26,7 +28,7 @@ def test_what_type_checkers_see_is_what_is_public() -> None:
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("simsmtp")
         for alias in node.names
     }
-    assert imported == set(simsmtp.__all__)
+    assert imported - {"old_names"} == set(simsmtp.__all__)
     assert len(simsmtp.__all__) == len(set(simsmtp.__all__)) <= 25
 
 
@@ -47,3 +49,33 @@ def test_names_stay_what_they_are_whatever_is_imported_first() -> None:
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
     assert done.stdout.startswith("<module 'simsmtp.strategies'")
     assert done.stdout.endswith("True\n")
+
+
+@pytest.mark.parametrize(("old", "new"), [(old, new) for old, new in old_names.MODULES.items() if new])
+def test_an_old_module_is_the_new_one_and_says_so(old: str, new: str) -> None:
+    code = f"""import warnings
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    import simsmtp.{old} as old
+import simsmtp.{new} as new
+assert old is new
+assert new.__spec__.name == "simsmtp.{new}"
+(one,) = told
+assert one.filename == "<string>"
+print(one.category.__name__, one.message)
+"""
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"FutureWarning simsmtp.{old} is called simsmtp.{new} now")
+
+
+def test_an_old_name_is_the_new_one_and_says_so() -> None:
+    for old, new in old_names.NAMES.items():
+        with pytest.warns(FutureWarning, match=f"simsmtp.{old} is called simsmtp.{new} now"):
+            assert getattr(simsmtp, old) is getattr(simsmtp, new)
+        assert old not in simsmtp.__all__
+
+
+def test_what_never_was_a_module_is_none() -> None:
+    for name in ("simsmtp.analysis.nosuch", "simsmtp.nosuch", "simsmtp.trace.nosuch"):
+        with pytest.raises(ModuleNotFoundError, match=name):
+            import_module(name)

@@ -12,7 +12,7 @@ from simsmtp.model.path_plan import PathPlan, made_up, path_plan
 from simsmtp.model.scenario import Client, Destination, Scenario, Server, Workload
 from simsmtp.model.traces import TraceMessage, read_trace
 from simsmtp.policies.reply_policy import LimitKind, ReplyPolicy
-from simsmtp.protocol.answers import Spoken, spoken_answers
+from simsmtp.protocol.answers import WireReply, spoken_answers
 from simsmtp.protocol.capabilities import Capabilities
 from simsmtp.protocol.commands import Verb, command_octets
 from simsmtp.protocol.replies import parse_reply, words_of
@@ -92,7 +92,7 @@ class ServerPlan(NamedTuple):
 
     policy: ReplyPolicy
     offered: Capabilities
-    spoken: tuple[Spoken, ...]
+    spoken: tuple[WireReply, ...]
     service: tuple[Sampler, ...]
     workers: int
     sessions: int

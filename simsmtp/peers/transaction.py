@@ -16,7 +16,7 @@ from simsmtp.strategies.flight import Sizes, Step, next_flight
 from simsmtp.strategies.outcome import is_answered, is_marked_after, is_still_marked, nothing_committed
 from simsmtp.strategies.overflow import Overflow, after_final_reply, becomes, overflow_for, stops_sending
 from simsmtp.strategies.own_code import Raised, no_verdict
-from simsmtp.strategies.seen import Seen, classify, classify_among, is_company
+from simsmtp.strategies.reply_class import ReplyClass, classify, classify_among, is_company
 from simsmtp.strategies.tally import empty_tally, observe
 from simsmtp.strategies.window import window_in_session
 
@@ -34,7 +34,7 @@ class Outcome(NamedTuple):
 class Run(NamedTuple):
     """RCPTs in a row whose replies are alike."""
 
-    seen: Seen
+    seen: ReplyClass
     code: int
     recipients: list[int]
 
@@ -94,7 +94,7 @@ class Transaction:
         self._next = 0  # place of the first recipient that no flight has held yet
         self._tried = 0  # recipients for whom RCPT was written
         self._runs: list[Run] = []  # what came back to the RCPTs, in order
-        self._mail_seen = Seen.CLOSED
+        self._mail_seen = ReplyClass.CLOSED
 
     @property
     def unsent(self) -> list[int]:
@@ -156,7 +156,7 @@ class Transaction:
             place = 0
             for verdict, same in groupby(map(final.__getitem__, verdicts)):
                 upto = place + len(list(same))
-                yield Outcome(verdict, committed and run.seen == Seen.ACCEPTED, run.recipients[place:upto])
+                yield Outcome(verdict, committed and run.seen == ReplyClass.ACCEPTED, run.recipients[place:upto])
                 place = upto
 
     def _verdicts(self) -> Iterator[list[Verdict]]:
@@ -167,7 +167,7 @@ class Transaction:
         decisive = self._decisive()
         begin, previous, over_rank = 0, self._mail_seen, 0
         for seen, _, recipients in self._runs:
-            places, step = range(begin, begin + len(recipients)), int(seen == Seen.OVER)
+            places, step = range(begin, begin + len(recipients)), int(seen == ReplyClass.OVER)
             # A plain loop made the whole engine a twentieth slower.
             facts = zip(places, repeat(seen), chain((previous,), repeat(seen)), count(over_rank, step), decisive)
             try:
@@ -181,12 +181,12 @@ class Transaction:
                 raise no_verdict(settle, next(one for one in verdicts if type(one) is not Verdict))
             yield verdicts
 
-    def _decisive(self) -> Iterator[Seen]:
-        """Return the class of each reply that is no over-limit refusal, and `Seen.OVER` behind the last."""
+    def _decisive(self) -> Iterator[ReplyClass]:
+        """Return the class of each reply that is no over-limit refusal, and `ReplyClass.OVER` behind the last."""
         if not self._plan.looks_ahead:
-            return repeat(Seen.OVER)
-        runs = (repeat(seen, len(recipients)) for seen, _, recipients in self._runs if seen != Seen.OVER)
-        return chain(chain.from_iterable(runs), repeat(Seen.OVER))
+            return repeat(ReplyClass.OVER)
+        runs = (repeat(seen, len(recipients)) for seen, _, recipients in self._runs if seen != ReplyClass.OVER)
+        return chain(chain.from_iterable(runs), repeat(ReplyClass.OVER))
 
     def _becomes(self, verdict: Verdict, run: Run) -> Verdict:
         final_code, plan = self._final_code or self._data_code, self._plan
@@ -216,13 +216,13 @@ class Transaction:
                 continue
             seen = classify_among(code, status, not self._runs, self._plan.needs_company, has_company)
             has_company = has_company or is_company(seen)
-            if seen == Seen.OVER and not self._over_code:
+            if seen == ReplyClass.OVER and not self._over_code:
                 self._over_code = code
             self.tally = observe(self.tally, seen, read, self._flights, len(recipients))
             if not self._runs or self._runs[-1][:2] != (seen, code):
                 self._runs.append(Run(seen, code, []))
             self._runs[-1].recipients.extend(recipients)
-            self._refused_in_a_row = 0 if seen == Seen.ACCEPTED else self._refused_in_a_row + len(recipients)
+            self._refused_in_a_row = 0 if seen == ReplyClass.ACCEPTED else self._refused_in_a_row + len(recipients)
             self.gave_up = self.gave_up or self._refused_in_a_row >= self._plan.most_refusals
             rcpts += len(recipients)
             for recipient in recipients:
@@ -233,7 +233,7 @@ class Transaction:
     def _read_other(self, verb: Verb, code: int, status: int) -> None:
         if verb == Verb.MAIL:
             self._mail_code, self._mail_seen = code, classify(code, status, True)
-            self.refused_at_mail = self._mail_seen != Seen.ACCEPTED
+            self.refused_at_mail = self._mail_seen != ReplyClass.ACCEPTED
         elif verb == Verb.BDAT:
             self._final_code = code
         elif verb == Verb.DATA:
@@ -241,7 +241,7 @@ class Transaction:
 
     def _is_reason_to_stop(self, reply: ReplyRecord) -> bool:
         is_first = reply.recipients[0] == self.recipients[0]
-        is_over = reply.verb == Verb.RCPT and classify(reply.code, reply.status, is_first) == Seen.OVER
+        is_over = reply.verb == Verb.RCPT and classify(reply.code, reply.status, is_first) == ReplyClass.OVER
         overflow = overflow_for(reply.code, self._plan.for_452, self._plan.for_552)
         return is_over and stops_sending(self._plan.stop_on_overflow, overflow)
 

@@ -38,7 +38,7 @@ class Answer(IntEnum):
     EHLO_TLS_OK = 21  # after STARTTLS, which is not offered again (RFC 3207 section 4.2)
 
 
-class Spoken(NamedTuple):
+class WireReply(NamedTuple):
     """A reply as it goes over the wire.
 
     Attributes
@@ -91,7 +91,7 @@ def spoken_answers(
     offered: Capabilities = NOTHING_OFFERED,
     *,
     overflow_words: str = "",
-) -> tuple[Spoken, ...]:
+) -> tuple[WireReply, ...]:
     """Return the reply for each `Answer`, in the order of its members.
 
     Parameters
@@ -111,10 +111,10 @@ def spoken_answers(
     spoken = [_spoken(*table[answer]) for answer in Answer]
     for answer, shown in ((Answer.EHLO_OK, offered), (Answer.EHLO_TLS_OK, offered._replace(starttls=False))):
         octets = sum(len(line) + 2 for line in ehlo_lines(shown, HOSTNAME))
-        spoken[answer] = Spoken(250, 0, octets, spoken[answer].wording)
+        spoken[answer] = WireReply(250, 0, octets, spoken[answer].wording)
     return tuple(spoken)
 
 
-def _spoken(code: int, status: int, words: str) -> Spoken:
+def _spoken(code: int, status: int, words: str) -> WireReply:
     line = " ".join(part for part in (str(code), status_text(status), words) if part)
-    return Spoken(code, status, len(line) + 2 if code else 0, line if code else "")
+    return WireReply(code, status, len(line) + 2 if code else 0, line if code else "")

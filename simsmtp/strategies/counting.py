@@ -19,7 +19,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from simsmtp.strategies.built_in import Refusals, Split, built_in
-from simsmtp.strategies.seen import Seen
+from simsmtp.strategies.reply_class import ReplyClass
 from simsmtp.strategies.tally import Tally
 
 
@@ -39,22 +39,22 @@ class Rcpt(NamedTuple):
     ----------
     position : int
         Place among the RCPT commands of the transaction, from 0.
-    seen : Seen
+    seen : ReplyClass
         Class of its own reply.
-    previous : Seen
+    previous : ReplyClass
         Class of the reply before it; for the first RCPT that of MAIL.
     over_rank : int
         Number of over-limit refusals before it in the transaction.
-    decisive : Seen
+    decisive : ReplyClass
         Class of the reply that has the recipient's position among the replies that are no over-limit refusals;
         OVER where there are not so many.
     """
 
     position: int
-    seen: Seen
-    previous: Seen
+    seen: ReplyClass
+    previous: ReplyClass
     over_rank: int
-    decisive: Seen = Seen.CLOSED
+    decisive: ReplyClass = ReplyClass.CLOSED
 
 
 class Knobs(NamedTuple):
@@ -76,13 +76,13 @@ class Knobs(NamedTuple):
     marked: bool = False
 
 
-def by_own_reply(seen: Seen) -> Verdict:
+def by_own_reply(seen: ReplyClass) -> Verdict:
     """Return the verdict that fits a recipient's own reply."""
-    if seen == Seen.ACCEPTED:
+    if seen == ReplyClass.ACCEPTED:
         return Verdict.DONE
-    if seen == Seen.OVER:
+    if seen == ReplyClass.OVER:
         return Verdict.REQUEUE
-    return Verdict.FAIL if seen == Seen.FAILED else Verdict.DEFER
+    return Verdict.FAIL if seen == ReplyClass.FAILED else Verdict.DEFER
 
 
 def all_requeued(met: Refusals) -> Split:
@@ -104,7 +104,7 @@ def corrected(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
 @built_in("one-stop", look=1, split=lambda met: Split(min(met.over, 1), max(0, met.over - 1), 0))
 def one_stop(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Keep a flag and the index of the first refusal; later ones fall into the generic 5yz branch: m - 1 fail."""
-    if rcpt.seen == Seen.OVER and rcpt.over_rank > 0:
+    if rcpt.seen == ReplyClass.OVER and rcpt.over_rank > 0:
         return Verdict.FAIL
     return by_own_reply(rcpt.seen)
 
@@ -112,7 +112,7 @@ def one_stop(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
 @built_in("per-read", look=2, split=lambda met: Split(met.reads, met.over - met.reads, 0))
 def per_read(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Raise a counter once per network read that holds a refusal: the last *reads* re-queued, m - reads fail."""
-    if rcpt.seen == Seen.OVER and rcpt.over_rank < tally.over - tally.over_reads:
+    if rcpt.seen == ReplyClass.OVER and rcpt.over_rank < tally.over - tally.over_reads:
         return Verdict.FAIL
     return by_own_reply(rcpt.seen)
 
@@ -120,7 +120,7 @@ def per_read(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
 @built_in("send-cursor", look=3, split=lambda met: Split(0, met.over, 0) if met.pipelined else all_requeued(met))
 def send_cursor(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Let the next-to-send cursor double as the retry cursor: with pipelining it is past them all, m fail."""
-    if rcpt.seen == Seen.OVER and knobs.pipelined:
+    if rcpt.seen == ReplyClass.OVER and knobs.pipelined:
         return Verdict.FAIL
     return by_own_reply(rcpt.seen)
 
@@ -128,7 +128,7 @@ def send_cursor(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
 @built_in("send-cursor-silent", look=4, split=lambda met: Split(0, 0, met.over) if met.pipelined else all_requeued(met))
 def send_cursor_silent(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """As `send_cursor`, with the refusals taken as done: with pipelining m are lost without an NDR."""
-    if rcpt.seen == Seen.OVER and knobs.pipelined:
+    if rcpt.seen == ReplyClass.OVER and knobs.pipelined:
         return Verdict.DONE
     return by_own_reply(rcpt.seen)
 
@@ -150,7 +150,7 @@ def aggregate(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
 @built_in("budget", look=6, split=lambda met: Split(min(met.over, met.budget), max(0, met.over - met.budget), 0))
 def budget(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Tolerate at most K refusals per transaction: the first K re-queued, max(0, m - K) fail."""
-    if rcpt.seen == Seen.OVER and rcpt.over_rank >= knobs.budget:
+    if rcpt.seen == ReplyClass.OVER and rcpt.over_rank >= knobs.budget:
         return Verdict.FAIL
     return by_own_reply(rcpt.seen)
 
@@ -186,6 +186,6 @@ def first_pending(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     Simpler than the program: it commits whom it booked behind the first 452 with the final reply to its next
     transaction, and while the flag stands it ends its first flight of RCPTs even if nobody in it was refused.
     """
-    if rcpt.decisive == Seen.OVER:
+    if rcpt.decisive == ReplyClass.OVER:
         return Verdict.DEFER if knobs.marked else Verdict.REQUEUE
     return by_own_reply(rcpt.decisive)

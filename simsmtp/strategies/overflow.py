@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from simsmtp.strategies.counting import Verdict
-from simsmtp.strategies.seen import Seen
+from simsmtp.strategies.reply_class import ReplyClass
 
 
 class Overflow(IntEnum):
@@ -22,14 +22,14 @@ def overflow_for(code: int, for_452: Overflow, for_552: Overflow) -> Overflow:
     return for_552 if code >= 500 else for_452
 
 
-def disposition(verdict: Verdict, seen: Seen, code: int, overflow: Overflow) -> Verdict:
+def disposition(verdict: Verdict, seen: ReplyClass, code: int, overflow: Overflow) -> Verdict:
     """Return what really becomes of a recipient once the overflow policy has had its say.
 
     Parameters
     ----------
     verdict : Verdict
         The counting strategy's conclusion.
-    seen : Seen
+    seen : ReplyClass
         Class of the recipient's own reply.
     code : int
         Code of its own reply.
@@ -45,7 +45,7 @@ def disposition(verdict: Verdict, seen: Seen, code: int, overflow: Overflow) -> 
         return Verdict.FAIL
     if verdict == Verdict.REQUEUE and overflow == Overflow.DEFER:
         return Verdict.DEFER
-    if verdict == Verdict.FAIL and seen == Seen.OVER and code < 500 and overflow != Overflow.BOUNCE:
+    if verdict == Verdict.FAIL and seen == ReplyClass.OVER and code < 500 and overflow != Overflow.BOUNCE:
         return Verdict.DEFER
     return verdict
 
@@ -58,7 +58,7 @@ def after_final_reply(verdict: Verdict, final_code: int) -> Verdict:
 
 
 def becomes(
-    verdict: Verdict, seen: Seen, code: int, over_code: int, final_code: int, for_452: Overflow, for_552: Overflow
+    verdict: Verdict, seen: ReplyClass, code: int, over_code: int, final_code: int, for_452: Overflow, for_552: Overflow
 ) -> Verdict:
     """Return what becomes of a recipient in the end: counting, then the overflow policy or the final reply.
 
@@ -76,7 +76,7 @@ def becomes(
     if verdict == Verdict.DONE:
         return after_final_reply(verdict, final_code)
     # A strategy may give a recipient the refusal of another: then the class of that refusal decides.
-    ruling = code if seen == Seen.OVER or over_code == 0 else over_code
+    ruling = code if seen == ReplyClass.OVER or over_code == 0 else over_code
     return disposition(verdict, seen, code, overflow_for(ruling, for_452, for_552))
 
 

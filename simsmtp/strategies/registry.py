@@ -91,9 +91,9 @@ def register_strategy(name: str, settle: Settle, *, source: str | None = None) -
     Examples
     --------
     >>> from simsmtp.strategies.counting import Verdict, by_own_reply
-    >>> from simsmtp.strategies.seen import Seen
+    >>> from simsmtp.strategies.reply_class import ReplyClass
     >>> def optimist(tally, rcpt, knobs):
-    ...     return Verdict.DONE if rcpt.seen == Seen.OVER else by_own_reply(rcpt.seen)
+    ...     return Verdict.DONE if rcpt.seen == ReplyClass.OVER else by_own_reply(rcpt.seen)
     >>> register_strategy("optimist", optimist).name
     'optimist'
     """

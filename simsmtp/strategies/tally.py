@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from simsmtp.strategies.seen import Seen
+from simsmtp.strategies.reply_class import ReplyClass
 
 
 class Tally(NamedTuple):
@@ -42,14 +42,14 @@ def empty_tally() -> Tally:
     return Tally(0, 0, 0, 0, 0, -1, 0, -1)
 
 
-def observe(tally: Tally, seen: Seen, read: int, flight: int, count: int = 1) -> Tally:
+def observe(tally: Tally, seen: ReplyClass, read: int, flight: int, count: int = 1) -> Tally:
     """Return the tally after `count` more RCPT replies of one class, read at once.
 
     Parameters
     ----------
     tally : Tally
         The totals so far.
-    seen : Seen
+    seen : ReplyClass
         Class of the replies.
     read, flight : int
         Number of the network read they came with and of the flight their RCPTs were sent in, both counted up
@@ -58,12 +58,12 @@ def observe(tally: Tally, seen: Seen, read: int, flight: int, count: int = 1) ->
         How many they are, at least 1.
     """
     n250, n552, n5yz, n4yz, reads, last_read, flights, last_flight = tally
-    if seen == Seen.ACCEPTED:
+    if seen == ReplyClass.ACCEPTED:
         return Tally(n250 + count, n552, n5yz, n4yz, reads, last_read, flights, last_flight)
-    if seen == Seen.OVER:
+    if seen == ReplyClass.OVER:
         reads += 1 if read != last_read else 0
         flights += 1 if flight != last_flight else 0
         return Tally(n250, n552 + count, n5yz, n4yz, reads, read, flights, flight)
-    if seen == Seen.FAILED:
+    if seen == ReplyClass.FAILED:
         return Tally(n250, n552, n5yz + count, n4yz, reads, last_read, flights, last_flight)
     return Tally(n250, n552, n5yz, n4yz + count, reads, last_read, flights, last_flight)

@@ -13,7 +13,7 @@ from simsmtp.network.pipe import arrives, departs
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
 from simsmtp.strategies.overflow import overflow_for, stops_sending
-from simsmtp.strategies.seen import Seen, classify
+from simsmtp.strategies.reply_class import ReplyClass, classify
 
 
 @compiled
@@ -98,7 +98,7 @@ def hear_nothing(w: Any, S: Any, verb: Any, slot: Any) -> None:
 def is_reason_to_stop(w: Any, S: Any, verb: Any, slot: Any, code: Any, status: Any) -> Any:
     """Tell whether a client that has read a reply writes no further RCPT."""
     G = settings_of(w)
-    if verb != Verb.RCPT or classify(code, status, slot == S.head) != Seen.OVER:
+    if verb != Verb.RCPT or classify(code, status, slot == S.head) != ReplyClass.OVER:
         return False
     return stops_sending(G.stop_on_overflow != 0, overflow_for(code, G.for_452, G.for_552))
 

@@ -13,7 +13,7 @@ from simsmtp.engines.compiled.storage.layout import COMPANY, NDR, SETTLED, VALID
 from simsmtp.engines.compiled.toolchain.jit import compiled, inlined
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
-from simsmtp.strategies.seen import Seen, classify, classify_among, is_company
+from simsmtp.strategies.reply_class import ReplyClass, classify, classify_among, is_company
 from simsmtp.strategies.tally import Tally, observe
 
 
@@ -86,7 +86,7 @@ def _note_company(w: Any, S: Any, slot: Any, code: Any, status: Any, is_first: A
 
 @inlined
 def _note_rcpts(S: Any, answer: Any, seen: Any, code: Any, read: Any, count: Any) -> None:
-    if seen == Seen.OVER and S.over_code == 0:
+    if seen == ReplyClass.OVER and S.over_code == 0:
         S.over_code = code
     keep_tally(S, observe(tally_of(S), seen, read, S.flight, count))
     S.last_read = read

@@ -30,7 +30,7 @@ from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.flight import Sizes, Step, next_flight
 from simsmtp.strategies.outcome import is_answered, is_marked_after, is_progress, is_still_marked, nothing_committed
 from simsmtp.strategies.overflow import becomes, overflow_for, stops_sending
-from simsmtp.strategies.seen import Seen, classify_among
+from simsmtp.strategies.reply_class import ReplyClass, classify_among
 from simsmtp.strategies.tally import empty_tally
 from simsmtp.strategies.window import Window, window_in_session
 
@@ -80,7 +80,7 @@ def begin_transaction(w: Any, session: Any, job: Any, size: Any) -> None:
     S.next, S.written, S.tried, S.flight = S.head, 0, 0, 0
     S.over_code = S.data_code = S.final_code = S.refused_at_mail = S.flight_rcpts = 0
     S.refused_in_a_row = S.accepted_before = S.gave_up = 0
-    S.mail_seen, S.block = Seen.CLOSED.value, NONE
+    S.mail_seen, S.block = ReplyClass.CLOSED.value, NONE
     keep_tally(S, empty_tally())
     S.script = Step.RESET.value if S.needs_reset != 0 else Step.MAIL.value
     _write_next_flight(w, session, S)
@@ -247,7 +247,7 @@ def _file_tried(w: Any, S: Any, committed: Any) -> None:
         verdict = _known(w, ask(G.settle_address, strategy, tally, rcpt, knobs))
         # The enumeration's members and their numbers are the same to a decision; one type suits the compiler.
         final = becomes(verdict, seen, code, S.over_code, final_code, G.for_452, G.for_552) + 0
-        if committed and seen == Seen.ACCEPTED:
+        if committed and seen == ReplyClass.ACCEPTED:
             S.committed += accept(w, slot)
         if final == Verdict.REQUEUE:
             if again_tail < 0:
@@ -264,7 +264,7 @@ def _file_tried(w: Any, S: Any, committed: Any) -> None:
         else:
             settle(w, slot, final == Verdict.FAIL)
         previous = seen
-        if seen == Seen.OVER:
+        if seen == ReplyClass.OVER:
             over_rank += 1
         slot = following
     if again_tail >= 0:
@@ -298,9 +298,9 @@ def _next_decisive(w: Any, S: Any) -> Any:
     while S.ahead < S.tried:
         seen, _ = _seen_at(w, S, settings_of(w), S.ahead_slot, S.ahead == 0)
         S.ahead, S.ahead_slot = S.ahead + 1, slot_at(w, S.ahead_slot).next
-        if seen != Seen.OVER:
+        if seen != ReplyClass.OVER:
             return seen
-    return Seen.OVER.value
+    return ReplyClass.OVER.value
 
 
 @compiled

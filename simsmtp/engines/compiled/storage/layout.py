@@ -22,7 +22,7 @@ DONE, GROW, ROWS, OVERFLOW, PAUSE = range(5)
 Python has not been asked for a while whether somebody pressed Ctrl-C."""
 
 VALID, SETTLED, NDR, COMPANY = 1, 2, 4, 8
-"""Bits of a recipient's `flags`; the last is `has_company` of `simsmtp.strategies.seen.classify_among`."""
+"""Bits of a recipient's `flags`; the last is `has_company` of `simsmtp.strategies.reply_class.classify_among`."""
 
 NEVER_NS = 2**63 - 1
 SLOT_CLASSES = 40

@@ -14,7 +14,7 @@ from simsmtp.policies import recipients, reply_policy, respond, transactions
 from simsmtp.protocol import commands, ledger, replies, states
 from simsmtp.randomness import distributions, streams
 from simsmtp.rows import histogram
-from simsmtp.strategies import counting, flight, order, outcome, overflow, retry, seen, sizing, tally, window
+from simsmtp.strategies import counting, flight, order, outcome, overflow, reply_class, retry, sizing, tally, window
 from simsmtp.strategies.registry import BUILT_IN
 
 OPTIONS: dict[str, Any] = {
@@ -48,9 +48,9 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     respond.after_errors,
     respond.sleep_before_reply,
     respond.hangs_up,
-    seen.classify,
-    seen.classify_among,
-    seen.is_company,
+    reply_class.classify,
+    reply_class.classify_among,
+    reply_class.is_company,
     tally.empty_tally,
     tally.observe,
     counting.by_own_reply,
@@ -113,7 +113,7 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
 )
 """Every decision and helper that compiled code calls: the plain functions, compiled from their one source."""
 
-_PER_RCPT = (replies, states, recipients, transactions, respond, seen, tally, pipe)
+_PER_RCPT = (replies, states, recipients, transactions, respond, reply_class, tally, pipe)
 
 for _decision in DECISIONS:
     register_jitable(**OPTIONS, forceinline=_decision.__module__ in {one.__name__ for one in _PER_RCPT})(_decision)

@@ -7,7 +7,7 @@ from enum import IntEnum
 from simsmtp.protocol.replies import TOO_MANY_RECIPIENTS, detail_of
 
 
-class Seen(IntEnum):
+class ReplyClass(IntEnum):
     """What one reply to RCPT means to the sender."""
 
     ACCEPTED = 0
@@ -17,7 +17,7 @@ class Seen(IntEnum):
     CLOSED = 4  # 421, or no reply at all: the connection is gone
 
 
-def classify(code: int, status: int, first: bool) -> Seen:
+def classify(code: int, status: int, first: bool) -> ReplyClass:
     """Return what a reply to RCPT means.
 
     Parameters
@@ -35,17 +35,17 @@ def classify(code: int, status: int, first: bool) -> Seen:
     X.5.3 "too many recipients". The registry (RFC 5248) pairs it with 451, others with 455.
     """
     if 200 <= code < 300:
-        return Seen.ACCEPTED
+        return ReplyClass.ACCEPTED
     if code in (0, 421):
-        return Seen.CLOSED
+        return ReplyClass.CLOSED
     if not first and (code in (452, 552) or detail_of(status) == TOO_MANY_RECIPIENTS):
-        return Seen.OVER
+        return ReplyClass.OVER
     if code >= 500:
-        return Seen.FAILED
-    return Seen.DEFERRED
+        return ReplyClass.FAILED
+    return ReplyClass.DEFERRED
 
 
-def classify_among(code: int, status: int, first: bool, needs_company: bool, has_company: bool) -> Seen:
+def classify_among(code: int, status: int, first: bool, needs_company: bool, has_company: bool) -> ReplyClass:
     """Return what a reply to RCPT means to a sender that may look at its neighbours, too.
 
     Parameters
@@ -61,6 +61,6 @@ def classify_among(code: int, status: int, first: bool, needs_company: bool, has
     return classify(code, status, first or is_plain)
 
 
-def is_company(seen: Seen) -> bool:
+def is_company(seen: ReplyClass) -> bool:
     """Tell whether a reply shows that the server still decides about single recipients."""
-    return seen == Seen.ACCEPTED or seen == Seen.FAILED  # noqa: PLR1714 - in the decision language
+    return seen == ReplyClass.ACCEPTED or seen == ReplyClass.FAILED  # noqa: PLR1714 - in the decision language

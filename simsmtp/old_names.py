@@ -1,0 +1,66 @@
+"""Names of the release before this one: they still work, and a warning says the new one. They go with the next."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+NAMES = {"Seen": "ReplyClass"}
+"""Public names of the package, old to new."""
+MODULES = {
+    "analysis": "",
+    "analysis.best": "statistics.best_level",
+    "analysis.canvas": "figures.canvas",
+    "analysis.comparison": "gate.comparison",
+    "analysis.differences": "statistics.paired_difference",
+    "analysis.intervals": "statistics.intervals",
+    "analysis.labels": "figures.labels",
+    "analysis.paired": "statistics.paired",
+    "analysis.pairs_figure": "figures.pairs_figure",
+    "analysis.rates": "statistics.rates",
+    "analysis.sensitivity": "statistics.sensitivity",
+    "analysis.sequential": "statistics.sequential",
+    "analysis.style": "figures.line_styles",
+    "analysis.verdicts": "gate.verdicts",
+    "analysis.warmup": "statistics.warmup",
+    "model.responses": "rows.responses",
+    "strategies.seen": "strategies.reply_class",
+    "study.capacity": "capacity.capacity",
+    "study.capacity_export": "capacity.capacity_files",
+    "study.runner": "running.runner",
+    "study.sequential": "running.sequential_run",
+    "study.store": "store.store",
+    "trace": "",
+    "trace.transcript": "dialogue.transcript",
+}
+"""Modules that README and notebooks named, old to new; a room without a successor is empty."""
+
+
+def warn(old: str, new: str, *, stacklevel: int) -> None:
+    """Say that a name is an old one."""
+    warnings.warn(f"{old} is called {new} now; the old name goes with the next release", FutureWarning, stacklevel)
+
+
+class _OldModules(MetaPathFinder, Loader):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        del path, target
+        is_old = fullname.removeprefix("simsmtp.") in MODULES
+        return ModuleSpec(fullname, self, is_package=True) if is_old else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        if new := MODULES[module.__name__.removeprefix("simsmtp.")]:
+            warn(module.__name__, f"simsmtp.{new}", stacklevel=3)
+            sys.modules[module.__name__] = import_module(f"simsmtp.{new}")
+
+
+def install() -> None:
+    """Let old modules be imported, where no module has that name."""
+    if not any(isinstance(one, _OldModules) for one in sys.meta_path):
+        sys.meta_path.append(_OldModules())
