@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from simsmtp.engines.sources import DECIDING_ROOMS
 
 PACKAGE = Path(__file__).parents[1] / "simsmtp"
+GUIDE = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 # Room → rooms it may import from, from the bottom up: no room is named above its own line, not even for a type.
 # Its own room, errors.py, files.py and shown.py are always allowed.
@@ -124,6 +126,34 @@ def graph(*, for_types: bool) -> dict[str, set[str]]:
     return found
 
 
+def map_of_rooms() -> str:
+    """Return the map as CONTRIBUTING.md shows it: every room with what it says of itself, subrooms behind it."""
+    lines = ["| room | what it is for |", "|---|---|"]
+    for room in MAY_IMPORT:
+        for folder in sorted({path.parent for path in (PACKAGE / room).rglob("*.py")}):
+            name = folder.relative_to(PACKAGE).as_posix()
+            lines.append(f"| `{name}/` | {told_by(folder)} |")
+    return "\n".join(lines)
+
+
+def told_by(room: Path) -> str:
+    """Return the first line of what a room says of itself."""
+    docstring = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n")[0]
+
+
+def test_the_map_in_the_guide_is_this_one() -> None:
+    shown = GUIDE.partition("<!-- map -->\n")[2].partition("\n<!-- end -->")[0]
+    assert shown == map_of_rooms(), "python tests/test_layers.py prints it"
+
+
+@pytest.mark.parametrize("name", re.findall(r"`([a-z_/]+\.(?:py|toml))`", GUIDE))
+def test_files_named_in_the_guide_are_there(name: str) -> None:
+    assert any(
+        (place / name).exists() for place in (PACKAGE, PACKAGE.parent, PACKAGE / "strategies", Path(__file__).parent)
+    )
+
+
 @pytest.mark.parametrize("room", MAY_IMPORT)
 def test_a_room_imports_only_from_the_rooms_below(room: str) -> None:
     allowed = MAY_IMPORT[room] | {room} | ALWAYS
@@ -163,8 +193,7 @@ def test_rooms_stay_small_and_say_what_they_are_for() -> None:
     for room in {path.parent for path in FILES} - {PACKAGE}:
         name = room.relative_to(PACKAGE).as_posix()
         assert len(list(room.glob("*.py"))) - 1 <= MOST_FILES, name
-        told = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""
-        assert len(told.partition("\n")[0].split()) > 3, name
+        assert len(told_by(room).split()) > 3, name
 
 
 def test_every_room_has_its_rule() -> None:
@@ -199,6 +228,12 @@ def test_pure_rooms_know_no_clock_no_input_and_no_random_numbers() -> None:
             assert not forbidden & {name.split(".")[0] for name in imports(path)}, path
 
 
+def test_peers_know_no_clock_no_socket_and_no_engine() -> None:
+    forbidden = {"random", "time", "datetime", "socket", "asyncio", "simpy", "numba"}
+    for path in (PACKAGE / "peers").rglob("*.py"):
+        assert not forbidden & {name.split(".")[0] for name in imports(path)}, path
+
+
 def test_files_and_functions_stay_small() -> None:
     for path in FILES:
         text = path.read_text(encoding="utf-8")
@@ -208,3 +243,7 @@ def test_files_and_functions_stay_small() -> None:
                 docstring = node.body[0] if ast.get_docstring(node) else None
                 start = docstring.end_lineno if docstring else node.lineno
                 assert node.end_lineno - (start or 0) <= 60, f"{path}: {node.name}"
+
+
+if __name__ == "__main__":
+    print(map_of_rooms())

@@ -1,1 +1,1 @@
-"""What is simulated: scenarios, workloads, random streams, distributions, responses."""
+"""What is simulated: scenarios, every key with its range, workloads, and the plan of integers that engines run."""
