@@ -161,6 +161,18 @@ def test_a_destination_that_is_gone_is_tried_again_once_others_have_mail() -> No
         }
 
 
+def test_a_connection_that_is_gone_when_it_is_asked_for_costs_nobody_anything() -> None:
+    """What waits is tried on a new connection, at once."""
+    player = PlayedSender(scenario(2, workload={"messages": 3}, client={"reset_before_reuse": True}))
+    serve = limited(10)
+    sessions = player.play(
+        b"220 x\r\n", lambda octets: b"421 idle\r\n" if octets.startswith(b"RSET") else serve(octets), sessions=10
+    )
+    assert [session.transactions for session in sessions] == [1, 1, 1]
+    assert player.now == 0
+    assert {(row.ledger, row.attempts) for row in player.rows()} == {("delivered", 1)}
+
+
 def test_a_sender_that_asks_before_it_reuses_and_pauses_does_so() -> None:
     client = {"reset_before_reuse": True, "pause_ms": 20.0}
     found = pair(scenario(2, workload={"messages": 3}, client=client)).delivered.output

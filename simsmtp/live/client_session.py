@@ -38,14 +38,6 @@ class ClientSession:
 
     Attributes
     ----------
-    heard : list of ReplyRecord
-        The replies to the last flight, in order of the commands.
-    offered : Capabilities
-        What the server's EHLO reply holds.
-    is_closed : bool
-        The session is of no more use.
-    is_over : bool
-        The sender means to send no further transaction on it.
     fault : str
         Why it ended, if that was neither QUIT nor a 421.
     has_greeted : bool
@@ -54,14 +46,12 @@ class ClientSession:
         It ended because it could not be encrypted.
     speaks_no_smtp : bool
         It ended because the server sent what is no reply.
-    needs_reset : bool
-        The last transaction was left open, so RSET comes before the next.
     message : Message or None
         What the current transaction carries.
-    waits, transactions : int
-        Waits for the server and transactions so far.
-    committed : int
-        Recipients that the last transaction committed for the first time.
+    waits : int
+        Waits for the server so far.
+
+    The others are those of `simsmtp.peers.driver.Session`.
     """
 
     def __init__(
@@ -142,18 +132,7 @@ class ClientSession:
         self.transactions += 1
 
     def exchange(self, flight: Sequence[Command], *, command_ns: int = 0, stops: Stops | None = None) -> Steps:
-        """Write one flight and wait for its replies, which are in `heard` afterwards.
-
-        Parameters
-        ----------
-        flight : sequence of Command
-            The command group.
-        command_ns : int
-            The client's own time to write one command.
-        stops : callable, optional
-            Before each RCPT the client reads what is readable, and writes no more of them after a reply for which
-            this is true. Without it, it reads only when all is written.
-        """
+        """Write one flight and wait for its replies; see `simsmtp.peers.driver.Session.exchange`."""
         yield from self._exchange([*self._encoder.encode(flight, self.message)], command_ns, stops)
 
     def probe(self) -> Steps:

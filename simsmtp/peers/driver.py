@@ -76,7 +76,18 @@ class Session(Protocol):
         ...
 
     def exchange(self, flight: Sequence[Command], *, command_ns: int = 0, stops: Stops | None = None) -> Steps:
-        """Write one flight and wait for its replies, which are in `heard` afterwards."""
+        """Write one flight and wait for its replies, which are in `heard` afterwards.
+
+        Parameters
+        ----------
+        flight : sequence of Command
+            The command group.
+        command_ns : int
+            The client's own time to write one command.
+        stops : callable, optional
+            Before each RCPT the client reads what is readable, and writes no more of them after a reply for which
+            this is true. Without it, it reads only when all is written.
+        """
         ...
 
     def probe(self) -> Steps:

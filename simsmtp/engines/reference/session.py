@@ -43,20 +43,12 @@ class Session:
 
     Attributes
     ----------
-    heard : list of ReplyRecord
-        The replies to the last flight, in order of the commands; skipped commands have none.
-    is_closed : bool
-        One of the two has hung up.
-    is_over : bool
-        The sender means to send no further transaction on it.
     message : Message or None
         What the current transaction carries.
-    needs_reset : bool
-        The last transaction was left open, so RSET comes before the next.
-    waits, transactions : int
-        Waits and transactions so far.
-    committed : int
-        Recipients that the last transaction committed for the first time.
+    waits : int
+        Waits for the server so far.
+
+    The others are those of `simsmtp.peers.driver.Session`.
     """
 
     def __init__(
@@ -151,18 +143,7 @@ class Session:
         self.transactions += 1
 
     def exchange(self, flight: Sequence[Command], *, command_ns: int = 0, stops: Stops | None = None) -> Steps:
-        """Write one flight and wait for its replies, which are in `heard` afterwards.
-
-        Parameters
-        ----------
-        flight : sequence of Command
-            The command group.
-        command_ns : int
-            The client's own time to write one command.
-        stops : callable, optional
-            Before each RCPT the client reads what is readable, and writes no more of them after a reply for which
-            this is true. Without it, it reads only when all is written.
-        """
+        """Write one flight and wait for its replies; see `simsmtp.peers.driver.Session.exchange`."""
         self._begin_flight(stops)
         bits_per_s = self.plan.path.bits_per_s
         services = () if self._receiver.is_contended else self._draws.constant_service
