@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsmtp.capacity.percentile_support import supported_objectives
 from simsmtp.capacity.search_keys import messages_per_s, with_value
-from simsmtp.errors import InputError
+from simsmtp.errors import InputError, texts_in
 from simsmtp.experiment.capacity_table import RATE, CapacityTable
 from simsmtp.experiment.experiment import Experiment
 from simsmtp.experiment.experiment_file import load_experiment
@@ -98,8 +98,8 @@ def prepare_capacity(path: str | Path | Experiment, options: CapacityOptions = D
         experiment = with_strategy(experiment, names)
     if options.full:
         experiment = _full(experiment, table)
-    key = "--slo" if options.objectives else "capacity.objectives"
-    wanted = supported_objectives(experiment, options.objectives or table.objectives, key)
+    own = texts_in(options.objectives or (), "objectives", "objectives in a list, such as ['delay p(99) < 60 s']")
+    wanted = supported_objectives(experiment, own or table.objectives, "--slo" if own else "capacity.objectives")
     experiment = overridden(experiment, options)
     if experiment.replications < 2:
         raise InputError(

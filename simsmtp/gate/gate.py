@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp.capacity.capacity import Capacity
 from simsmtp.capacity.recorded_answers import RecordedAnswers, answers_of, capacity_folder, read_answers
-from simsmtp.errors import InputError
+from simsmtp.errors import InputError, texts_in
 from simsmtp.experiment.experiment import Experiment
 from simsmtp.gate.baseline import kind_of, load_baseline
 from simsmtp.gate.compare_rows import Comparison, Margins, compare_rows, read_margins
@@ -98,7 +98,8 @@ def compare(
         anything given cannot be used. Nothing was run then.
     """
     worker_count(workers, are_ours=False)
-    rule = checked(Rule(margin, None if responses is None else list(responses), level))
+    named = None if responses is None else texts_in(responses, "responses", "responses in a list, or None for all")
+    rule = checked(Rule(margin, named, level))
     if (answers := _compared_capacity(base, new, rule)) is not None:
         return answers
     options = RunOptions(

@@ -128,6 +128,8 @@ def results_folder(output: str | Path | None, name: str) -> Path:
     InputError
         If there can be no such folder.
     """
+    if not isinstance(output, str | os.PathLike | None):
+        raise InputError("should be a path", key="output", given=output, allowed="a folder, or a new name")
     folder = Path("results") / name if output is None else Path(output)
     try:
         # Of a folder that is to be made, the nearest one that is there.
