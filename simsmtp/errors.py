@@ -8,7 +8,8 @@ broken promise of the program itself.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
 
 from simsmtp.shown import shown
 
@@ -95,6 +96,29 @@ class InputError(SimsmtpError):
             given=self.given,
             allowed=self.allowed,
         )
+
+
+def texts_in(given: object, key: str, allowed: str) -> list[str]:
+    """Return texts and paths that were given in a list or the like, as texts.
+
+    Parameters
+    ----------
+    given : object
+        One text alone is refused: Python takes it for a list of its characters.
+    key : str
+        The argument.
+    allowed : str
+        What may be in the list, with an example.
+
+    Raises
+    ------
+    InputError
+        If it is no list, or holds something else.
+    """
+    texts = list(given) if isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping) else None
+    if texts is None or not all(isinstance(one, str | PathLike) for one in texts):
+        raise InputError("should be a list of texts", key=key, given=given if texts is None else texts, allowed=allowed)
+    return [str(one) for one in texts]
 
 
 def closest(word: str, known: Sequence[str]) -> str | None:

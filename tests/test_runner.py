@@ -16,6 +16,7 @@ from simsmtp.rows.responses import COLUMNS
 from simsmtp.running.chunks import ATTEMPTS, Chunk, Pace, own_code, run_chunk
 from simsmtp.running.execution import execute_tasks
 from simsmtp.running.pilot import estimate
+from simsmtp.running.run_options import RunOptions
 from simsmtp.running.runner import StudyInterrupted, prepare, run
 from simsmtp.running.tasks import Task
 from simsmtp.store.address import code_hash
@@ -158,13 +159,13 @@ def test_an_experiment_built_in_python_runs_too(here: Path, engine: FakeEngine) 
 
 def test_an_estimate_counts_what_is_stored_and_writes_nothing(here: Path, engine: FakeEngine) -> None:
     path = written(here, TINY)
-    found = estimate(prepare(path, workers=1))
+    found = estimate(prepare(path, RunOptions(workers=1)))
     assert (found.points, found.replications, found.stored, found.missing) == (4, 3, 0, 12)
     assert found.seconds > 0
     assert [file.name for file in here.iterdir()] == ["study.toml"]
     run_tiny(here)
     before = {file: file.read_bytes() for file in STORE.parent.iterdir()}
-    assert estimate(prepare(path, workers=1, replications=5))[2:4] == (12, 8)
+    assert estimate(prepare(path, RunOptions(workers=1, replications=5)))[2:4] == (12, 8)
     assert {file: file.read_bytes() for file in STORE.parent.iterdir()} == before
 
 

@@ -11,7 +11,7 @@ import pytest
 from study_files import FakeEngine, cli, document, engine, here, own_registry, written
 
 import simsmtp
-from simsmtp.capacity.capacity import prepare_capacity
+from simsmtp.capacity.capacity import plan_capacity, prepare_capacity
 from simsmtp.errors import InputError
 from simsmtp.experiment.experiment import Experiment
 from simsmtp.experiment.experiment_file import load_case, load_experiment
@@ -26,6 +26,7 @@ from simsmtp.experiment.size_limits import (
 from simsmtp.model.plan import Plan
 from simsmtp.running import run_options
 from simsmtp.running.pilot import estimate
+from simsmtp.running.run_options import RunOptions
 from simsmtp.running.runner import missing_tasks, prepare, run
 
 __all__ = ["engine", "here", "own_registry"]
@@ -90,21 +91,21 @@ def test_too_many_factors_are_refused() -> None:
 def test_a_billion_replications_are_refused_and_half_a_million_are_planned(tmp_path: Path, replications: int) -> None:
     path = written(tmp_path, STUDY)
     with pytest.raises(InputError, match="too many replications") as caught:
-        prepare(path, replications=replications)
+        prepare(path, RunOptions(replications=replications))
     assert (caught.value.key, caught.value.given) == ("study.replications", replications)
     assert f"{MOST_REPLICATIONS:,}" in str(caught.value)
     text = STUDY.replace("= 2", f"= {replications}") + '[capacity]\nobjectives = ["false_ndr == 0"]\n'
     for refuse in (run, prepare_capacity):
         with pytest.raises(InputError, match="too many replications"):
             refuse(written(tmp_path, text))
-    assert len(missing_tasks(prepare(path, replications=500_000, output=tmp_path / "out"))) == 500_000
+    assert len(missing_tasks(prepare(path, RunOptions(replications=500_000, output=tmp_path / "out")))) == 500_000
 
 
 def test_replications_are_counted_over_all_points(tmp_path: Path) -> None:
     path = written(tmp_path, STUDY + f'[factors]\n"client.budget" = {[*range(1, 101)]}\n')
     with pytest.raises(InputError, match="up to 500,000 of 100 design points"):
-        prepare(path, replications=500_001)
-    assert prepare(path, replications=1000).experiment.replications == 1000
+        prepare(path, RunOptions(replications=500_001))
+    assert prepare(path, RunOptions(replications=1000)).experiment.replications == 1000
 
 
 def test_too_many_settings_and_destinations_are_refused(tmp_path: Path) -> None:
@@ -141,7 +142,7 @@ def test_a_text_of_a_few_megabytes_is_answered_soon(tmp_path: Path, text: str, w
 ])  # fmt: skip
 def test_a_dry_run_looks_at_a_part_of_a_replication_that_takes_hours(scenario: dict[str, Any], tmp_path: Path) -> None:
     experiment = Experiment.from_dict({"study": {"name": "t", "title": "T", "replications": 2}, "scenario": scenario})
-    assert estimate(prepare(experiment, workers=1, engine="reference", output=tmp_path)).seconds > 60
+    assert estimate(prepare(experiment, RunOptions(workers=1, engine="reference", output=tmp_path))).seconds > 60
 
 
 def test_a_dry_run_of_a_long_trace_looks_at_a_part_of_it(tmp_path: Path) -> None:
@@ -149,7 +150,7 @@ def test_a_dry_run_of_a_long_trace_looks_at_a_part_of_it(tmp_path: Path) -> None
     work = {"trace": str(rows), "trace_recipient_factor": 1000}
     experiment = Experiment.from_dict({"study": {"name": "t", "title": "T"}, "scenario": {"workload": work}})
     begun = time.perf_counter()
-    found = estimate(prepare(experiment, workers=1, engine="reference", output=tmp_path / "out"))
+    found = estimate(prepare(experiment, RunOptions(workers=1, engine="reference", output=tmp_path / "out")))
     assert found.seconds > 3 * (time.perf_counter() - begun)
 
 
@@ -166,7 +167,7 @@ def test_a_dry_run_of_a_part_estimates_what_the_whole_takes(
 
     monkeypatch.setattr("simsmtp.engines.run_replication", takes_time)
     path = written(here, STUDY + "[scenario.workload]\nmessages = 1200\nrecipients_per_message = 250\n")
-    found = estimate(prepare(path, workers=1))
+    found = estimate(prepare(path, RunOptions(workers=1)))
     assert set(asked) == {120}
     assert found.seconds == pytest.approx(2 * 10 * 0.01, rel=0.5)
 
@@ -178,7 +179,7 @@ def test_numbers_of_workers_that_make_no_sense_are_refused(tmp_path: Path, worke
     for refuse in (
         lambda: run(experiment, workers=workers),
         lambda: run(experiment, workers=workers, executor="serial"),
-        lambda: prepare_capacity(plan, workers=workers),
+        lambda: plan_capacity(plan, workers=workers),
         lambda: simsmtp.compare(tmp_path, tmp_path, workers=workers),
     ):
         with pytest.raises(InputError, match="workers: not a usable number"):
@@ -191,11 +192,11 @@ def test_more_workers_than_processors_are_allowed_and_said(
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     run_options._say_shared.cache_clear()
     path = written(here, STUDY)
-    assert prepare(path, workers=40).workers == 40
-    assert prepare(path, workers=40).workers == 40
+    assert prepare(path, RunOptions(workers=40)).workers == 40
+    assert prepare(path, RunOptions(workers=40)).workers == 40
     assert capsys.readouterr().err == "simsmtp: up to 40 workers share 2 processors\n"
-    assert prepare(path, workers=2).workers == 2
-    assert prepare(path, workers=41, executor="serial").workers == 41
+    assert prepare(path, RunOptions(workers=2)).workers == 2
+    assert prepare(path, RunOptions(workers=41, executor="serial")).workers == 41
     assert prepare(path).workers == 2
     assert capsys.readouterr().err == ""
 
@@ -205,7 +206,7 @@ def test_an_estimate_does_not_count_workers_that_share_a_processor(
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     path = written(here, STUDY)
-    two, forty = (estimate(prepare(path, replications=100_000, workers=count)).seconds for count in (2, 40))
+    two, forty = (estimate(prepare(path, RunOptions(replications=100_000, workers=count))).seconds for count in (2, 40))
     assert forty > two / 5
 
 
@@ -232,7 +233,7 @@ def test_a_folder_that_cannot_be_is_refused_before_anything_runs(here: Path, out
     path = written(here, STUDY + '[capacity]\nobjectives = ["false_ndr == 0"]\n')
     (here / "file").write_text("")
     (here / "loop").symlink_to("loop")
-    for refuse in (prepare, prepare_capacity):
+    for refuse in (run, plan_capacity):
         with pytest.raises(InputError, match="output"):
             refuse(path, output=output)
 

@@ -10,6 +10,7 @@ import struct
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,13 @@ from study_files import TINY, FakeEngine, engine, here, own_registry, written
 import simsmtp
 from simsmtp import Scenario
 from simsmtp.__main__ import _exit_code
-from simsmtp.capacity.evaluator import Evaluator, RunSettings
+from simsmtp.capacity.evaluator import Evaluator
 from simsmtp.errors import InputError
 from simsmtp.gate.baseline import load_baseline
 from simsmtp.report.report import write_report
 from simsmtp.rows.responses import RESPONSES
+from simsmtp.running.run_options import RunOptions
+from simsmtp.running.runner import prepare
 from simsmtp.store import stored_rows
 from simsmtp.store.failures import DamagedError
 from simsmtp.store.store import Row, Store
@@ -252,14 +255,15 @@ def test_the_commands_end_with_2_and_repair_mends(
 
 
 def test_a_search_does_not_use_damaged_rows_and_repairs_them(here: Path, engine: FakeEngine) -> None:
-    settings = RunSettings(FOLDER, "auto", 1, (), False)
-    with Evaluator("plan", settings, 3) as evaluator:
+    path, options = written(here, TINY), RunOptions(output=FOLDER, workers=1, progress=False)
+    prepared = prepare(path, options)
+    with Evaluator(prepared, 3) as evaluator:
         (whole,) = evaluator.rows([Scenario()], 3, 7)
     change("UPDATE replication SET lost = 9 WHERE replication = 1")
     wrong = r"design point rate \(rate=3\): the row of replication 1 is damaged"
-    with Evaluator("plan", settings, 3) as evaluator, pytest.raises(DamagedError, match=wrong):
+    with Evaluator(prepared, 3) as evaluator, pytest.raises(DamagedError, match=wrong):
         evaluator.rows([Scenario()], 3, 7, ["design point rate (rate=3)"])
-    with Evaluator("plan", settings._replace(repair=True), 3) as evaluator:
+    with Evaluator(prepare(path, replace(options, repair=True)), 3) as evaluator:
         (found,) = evaluator.rows([Scenario()], 3, 7)
     assert found.equals(whole)
     assert (evaluator.computed, evaluator.reused) == (1, 2)

@@ -27,6 +27,7 @@ from simsmtp import Experiment, Scenario
 from simsmtp.engines import run_replication
 from simsmtp.model.plan import plan_of
 from simsmtp.rows.responses import RESPONSES
+from simsmtp.running.run_options import RunOptions
 from simsmtp.running.runner import execute, prepare
 from simsmtp.store.store import STORE, Row, Store
 from simsmtp.study.study import Study
@@ -73,9 +74,8 @@ def measure(rows: int, folder: Path) -> list[dict[str, float]]:
 def used(held: int, folder: Path) -> dict[str, float]:
     """Measure what a study of that many stored rows does, in seconds."""
     began = time.perf_counter()
-    study = execute(
-        prepare(Experiment.from_dict(EXPERIMENT), replications=held // POINTS, output=folder), progress=False
-    )
+    options = RunOptions(replications=held // POINTS, output=folder, progress=False)
+    study = execute(prepare(Experiment.from_dict(EXPERIMENT), options))
     if (study.computed, study.reused) != (0, held):
         raise SystemExit(f"{held} rows were stored, {study.reused} found")
     seconds = {"resume_s": time.perf_counter() - began}

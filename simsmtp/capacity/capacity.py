@@ -5,24 +5,22 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from simsmtp.capacity.capacity_search import CapacitySearch
 from simsmtp.capacity.evaluator import Evaluator
-from simsmtp.capacity.plan import CapacityPlan, prepare_capacity
+from simsmtp.capacity.plan import CapacityOptions, CapacityPlan, prepare_capacity
 from simsmtp.capacity.result_tables import cost_of, late_percentile, percentile_table
 from simsmtp.capacity.results import CapacityResults, Finding, Look
 from simsmtp.capacity.search_keys import rate_on_grid
 from simsmtp.experiment.capacity_table import RATE
+from simsmtp.experiment.experiment import Experiment
 from simsmtp.model.plan import plan_of
+from simsmtp.running.option_keywords import with_keywords
 from simsmtp.running.tasks import Tasks
 from simsmtp.shown import html_text
 from simsmtp.theory.asymptotic_bounds import bounds_of
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Capacity", "Finding", "Look", "plan_capacity", "prepare_capacity", "run_capacity"]
 
@@ -54,9 +52,18 @@ class Capacity(CapacityResults):
         return f"<h3>{html_text(found['title'])}</h3>{capacity_answer(found)}{capacity_tables(found)}"
 
 
-def plan_capacity(path: str | Path, **options: Any) -> Capacity:
-    """Answer a capacity plan; parameters, value and errors as `prepare_capacity` and `run_capacity`."""
-    return run_capacity(prepare_capacity(path, **options))
+@with_keywords(CapacityOptions)
+def plan_capacity(path: str | Path | Experiment, options: CapacityOptions) -> Capacity:
+    """Answer a capacity plan; value and errors as of `prepare_capacity` and `run_capacity`.
+
+    Parameters
+    ----------
+    path : str, Path or Experiment
+        An experiment file with a table ``[capacity]``, or an experiment built in Python.
+    **options
+        As of `simsmtp.capacity.plan.CapacityOptions`.
+    """
+    return run_capacity(prepare_capacity(path, options))
 
 
 def run_capacity(plan: CapacityPlan) -> Capacity:
@@ -70,7 +77,7 @@ def run_capacity(plan: CapacityPlan) -> Capacity:
     """
     began, started = time.perf_counter(), datetime.now(UTC)
     bounds = bounds_of(plan.scenario)  # what cannot be answered is found before hours of replications
-    evaluator = Evaluator(plan.experiment.name, plan.settings, _expected(plan))
+    evaluator = Evaluator(plan.prepared, _expected(plan))
     first = Tasks({1: plan.scenario}, 1, lambda *_: np.empty(0, dtype=np.int64))
     evaluator.check_determinism(first, plan.experiment.seed, "the plan as written")  # before anything is written
     with evaluator:

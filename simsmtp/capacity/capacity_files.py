@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 def write_capacity(capacity: CapacityResults, *, figure: bool, command: str | None) -> list[Path]:
     """Write the files of a plan; parameters and value as `Capacity.write`."""
-    folder = capacity.plan.settings.folder
+    folder = capacity.plan.prepared.folder
     document = document_of_capacity(capacity)
     digest = digest_of_looks(capacity)
     contents = {

@@ -5,15 +5,13 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from simsmtp.errors import UnfinishedError
 from simsmtp.progress import progress_bar
 from simsmtp.rows.responses import COLUMNS
 from simsmtp.running.determinism import DeterminismCheck
-from simsmtp.running.execution import common_of, execute_tasks
-from simsmtp.running.runner import StudyInterrupted
+from simsmtp.running.runner import PreparedRun, StudyInterrupted, store_tasks
 from simsmtp.running.tasks import Tasks
 from simsmtp.shown import shown
 from simsmtp.store.repair import repair
@@ -22,25 +20,11 @@ from simsmtp.store.stored_rows import every_row
 from simsmtp.study.engine_tally import EngineTally
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import TracebackType
 
     from pandas import DataFrame
 
     from simsmtp.model.scenario import Scenario
-    from simsmtp.running.user_strategies import Travelling
-
-
-class RunSettings(NamedTuple):
-    """How replications are run."""
-
-    folder: Path
-    engine: str
-    workers: int
-    strategies: tuple[Travelling, ...]
-    progress: bool | str | None
-    repair: bool = False
-    determinism_check: bool = True
 
 
 class Evaluator:
@@ -50,26 +34,24 @@ class Evaluator:
 
     Parameters
     ----------
-    name : str
-        Shown with the progress.
-    settings : RunSettings
-        Folder, engine, processes, progress.
+    prepared : PreparedRun
+        Folder, engine, processes, progress, and the name that is shown with it.
     expected : int
         About how many replications will be asked for, for the estimate of the time left.
     """
 
-    def __init__(self, name: str, settings: RunSettings, expected: int) -> None:
+    def __init__(self, prepared: PreparedRun, expected: int) -> None:
         self.computed = self.reused = 0
         self.ran = EngineTally()
         self._engine_of: dict[tuple[int, int], str] = {}
-        self._settings = settings
-        self._determinism = DeterminismCheck(settings.workers, is_here=settings.workers == 1)
-        self._bar = progress_bar(name, expected, settings.progress)
+        self._prepared, self._options = prepared, prepared.options
+        self._determinism = DeterminismCheck(prepared.workers, is_here=prepared.executor.runs_here(prepared.workers))
+        self._bar = progress_bar(prepared.experiment.name, expected, self._options.progress)
         self._advance: Callable[[int], Any] = lambda _: None
 
     def __enter__(self) -> Self:
-        path = self._settings.folder / STORE
-        if self._settings.repair:
+        path = self._prepared.folder / STORE
+        if self._options.repair:
             repair(path)
         self._store = Store(path)
         try:
@@ -124,7 +106,7 @@ class Evaluator:
 
     def say(self, text: str) -> None:
         """Tell what was found on standard error, above the progress bar."""
-        if self._settings.progress or (self._settings.progress is None and sys.stderr.isatty()):
+        if self._options.progress or (self._options.progress is None and sys.stderr.isatty()):
             from tqdm import tqdm  # noqa: PLC0415
 
             tqdm.write(shown(text), file=sys.stderr)
@@ -142,28 +124,16 @@ class Evaluator:
         InputError
             If it does not.
         """
-        own = self._settings.strategies
-        if self._settings.determinism_check and own and tasks:
-            common = common_of(tasks, seed=seed, engine=self._settings.engine, strategies=own)
-            self._determinism.check(tasks, common, lambda _: place)
+        if self._options.determinism_check and self._prepared.strategies and tasks:
+            self._determinism.check(tasks, self._prepared.common(tasks, seed), lambda _: place)
 
     def _compute(self, tasks: Tasks, seed: int) -> None:
-        workers = max(1, min(self._settings.workers, len(tasks)))
-        engine, own = self._settings.engine, self._settings.strategies
-        chunks = execute_tasks(tasks, seed=seed, engine=engine, strategies=own, workers=workers, ran=self.ran)
-        with closing(chunks):
-            try:
-                self.check_determinism(tasks, seed, "a plan of this search")
-                for rows in chunks:
-                    self._store.add(rows)
-                    self._advance(len(rows))
-            except UnfinishedError as error:
-                total = self.reused + self.computed
-                finished = total - tasks.unfinished(self._store.finished)
-                raise UnfinishedError(f"{error}; {finished} of {total} replications are stored") from None
-            except KeyboardInterrupt:  # perhaps between storing and counting, so the store is asked
-                total = self.reused + self.computed
-                raise StudyInterrupted(total - tasks.unfinished(self._store.finished), total) from None
+        total = self.reused + self.computed
+        try:
+            self.check_determinism(tasks, seed, "a plan of this search")
+        except KeyboardInterrupt:
+            raise StudyInterrupted(total - len(tasks), total) from None
+        store_tasks(self._prepared, tasks, seed, self._store, total, self.ran, self._advance)
 
 
 def _table(rows: Sequence[Row]) -> DataFrame:

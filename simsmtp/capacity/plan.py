@@ -3,25 +3,51 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simsmtp.capacity.evaluator import RunSettings
 from simsmtp.capacity.percentile_support import supported_objectives
 from simsmtp.capacity.search_keys import messages_per_s, with_value
-from simsmtp.errors import InputError
+from simsmtp.errors import InputError, texts_in
 from simsmtp.experiment.capacity_table import RATE, CapacityTable
 from simsmtp.experiment.experiment import Experiment
 from simsmtp.experiment.experiment_file import load_experiment
 from simsmtp.experiment.scenario_keys import changed
-from simsmtp.running.execution import check_engine
-from simsmtp.running.run_options import check_plans, check_replications, results_folder, worker_count
-from simsmtp.running.user_strategies import find_strategies, travelling, with_strategy
+from simsmtp.running.run_options import CommonOptions
+from simsmtp.running.runner import PreparedRun, overridden, prepared_run
+from simsmtp.running.user_strategies import find_strategies, with_strategy
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario
     from simsmtp.statistics.objectives import Objective
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapacityOptions(CommonOptions):
+    """How a capacity plan is answered.
+
+    Parameters
+    ----------
+    replications : int, optional
+        The most that any question gets, in place of the experiment's own.
+    strategies : iterable of str or Path
+        Registered names, or Python files that register strategies: the client uses the one that they name together,
+        or the one of them that the plan names.
+    determinism_check : bool
+        With a strategy of the user's own, run the first replication of every plan again, as for a study.
+    objectives : sequence of str
+        In place of the file's.
+    full : bool
+        Apply ``[capacity.full]``; results then go to ``results/<name>-full``.
+    """
+
+    objectives: Sequence[str] = ()
+    full: bool = False
+
+
+DEFAULTS = CapacityOptions()
 
 
 class CapacityPlan(NamedTuple):
@@ -29,23 +55,25 @@ class CapacityPlan(NamedTuple):
 
     Attributes
     ----------
-    experiment : Experiment
-        With the replications and seed that will be used; its scenario is the plan as written.
+    prepared : PreparedRun
+        The plan as written, with the replications and seed that will be used, and how it is run.
     table : CapacityTable
         Its ``[capacity]``.
     objectives : tuple of Objective
         What has to be met.
-    settings : RunSettings
-        Where and how to run.
     full : bool
         ``--full`` was given.
     """
 
-    experiment: Experiment
+    prepared: PreparedRun
     table: CapacityTable
     objectives: tuple[Objective, ...]
-    settings: RunSettings
     full: bool
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment as it will be run."""
+        return self.prepared.experiment
 
     @property
     def scenario(self) -> Scenario:
@@ -53,37 +81,8 @@ class CapacityPlan(NamedTuple):
         return self.experiment.scenario
 
 
-def prepare_capacity(
-    path: str | Path | Experiment,
-    *,
-    objectives: Sequence[str] = (),
-    settings: Sequence[str] = (),
-    strategies: Iterable[str | Path] = (),
-    replications: int | None = None,
-    seed: int | None = None,
-    full: bool = False,
-    workers: int | None = None,
-    engine: str = "auto",
-    output: str | Path | None = None,
-    repair: bool = False,
-    progress: bool | str | None = None,
-    determinism_check: bool = True,
-) -> CapacityPlan:
+def prepare_capacity(path: str | Path | Experiment, options: CapacityOptions = DEFAULTS) -> CapacityPlan:
     """Check everything a capacity plan is given, and write nothing.
-
-    Parameters
-    ----------
-    path : str, Path or Experiment
-        An experiment file with a table ``[capacity]``, or an experiment built in Python.
-    objectives : sequence of str
-        In place of the file's.
-    settings, replications, seed, workers, engine, output, repair, progress, determinism_check
-        As of `simsmtp.run`; replications are the most that any question gets.
-    strategies : iterable of str or Path
-        Registered names, or Python files that register strategies: the client uses the one that they name together,
-        or the one of them that the plan names.
-    full : bool
-        Apply ``[capacity.full]``; results then go to ``results/<name>-full``.
 
     Raises
     ------
@@ -92,31 +91,22 @@ def prepare_capacity(
     InputError
         For whatever cannot be used, down to the bounds of every search.
     """
-    names = find_strategies(strategies)
-    experiment = path if isinstance(path, Experiment) else load_experiment(path, settings)
+    names = find_strategies(options.strategies)
+    experiment = path if isinstance(path, Experiment) else load_experiment(path, options.settings)
     table = _table(experiment)
     if names:
         experiment = with_strategy(experiment, names)
-    if full:
+    if options.full:
         experiment = _full(experiment, table)
-    key = "--slo" if objectives else "capacity.objectives"
-    wanted = supported_objectives(experiment, objectives or table.objectives, key)
-    experiment = dataclasses.replace(
-        experiment, seed=experiment.seed if seed is None else seed,
-        replications=experiment.replications if replications is None else replications,
-    )  # fmt: skip
+    own = texts_in(options.objectives or (), "objectives", "objectives in a list, such as ['delay p(99) < 60 s']")
+    wanted = supported_objectives(experiment, own or table.objectives, "--slo" if own else "capacity.objectives")
+    experiment = overridden(experiment, options)
     if experiment.replications < 2:
         raise InputError(
             "an interval needs two", key="replications", given=experiment.replications, allowed="2 or more"
         )
-    folder = results_folder(output, experiment.name + ("-full" if full else ""))
-    workers = worker_count(workers)
-    check_replications(experiment)
-    check_plans(experiment)
-    check_engine(experiment, engine)
-    known = travelling([experiment.scenario.client.strategy])
-    how = RunSettings(folder, engine, workers, known, progress, repair=repair, determinism_check=determinism_check)
-    plan = CapacityPlan(experiment, table, wanted, how, full)
+    prepared = prepared_run(experiment, options, suffix="-full" if options.full else "")
+    plan = CapacityPlan(prepared, table, wanted, options.full)
     _check_searches(plan)
     return plan
 

@@ -111,4 +111,4 @@ def answers_of(capacity: CapacityResults) -> RecordedAnswers:
 
     summary = summary_of(capacity).to_csv(index=False, lineterminator="\n")
     document = json.loads(json.dumps(document_of_capacity(capacity)))
-    return RecordedAnswers(str(capacity.plan.settings.folder), document, digest_of_looks(capacity), summary)
+    return RecordedAnswers(str(capacity.plan.prepared.folder), document, digest_of_looks(capacity), summary)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
+
+from simsmtp.cli import options
 
 _HELP = """Find out what a plan can carry: the largest arrival rate that meets the objectives, the smallest batch size
 and number of connections that do, where it is tight, what sways it, what it costs.
@@ -39,57 +42,30 @@ _CODES = {"met": 0, "missed": 3, "undecided": 4}
 @click.option("--slo", "objectives", multiple=True, metavar="OBJECTIVE",
               help="An objective, in place of those in the file: 'delay p(99) < 60 s', 'false_ndr == 0'. "
                    "May be repeated.")  # fmt: skip
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
-              help="Change a key of the file, such as client.batch_size=50 or capacity.tolerance=0.1. "
+@options.settings(help="Change a key of the file, such as client.batch_size=50 or capacity.tolerance=0.1. "
                    "May be repeated.")  # fmt: skip
-@click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
-              help="A Python file that registers the counting strategy to use; of several, the one that "
+@options.strategies(help="A Python file that registers the counting strategy to use; of several, the one that "
                    "client.strategy names. May be repeated.")  # fmt: skip
-@click.option("--no-determinism-check", is_flag=True,
-              help="Do not repeat the first replication of each plan with a strategy of your own.")  # fmt: skip
-@click.option("--replications", type=click.IntRange(2), metavar="N", help="The most that any question gets.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Key of all random draws.")
+@options.determinism_check(help="Do not repeat the first replication of each plan with a strategy of your own.")
+@options.replications(type=click.IntRange(2), help="The most that any question gets.")
+@options.seed()
 @click.option("--full", is_flag=True, help="The full size: apply [capacity.full] of the file.")
-@click.option("--workers", type=click.IntRange(1), metavar="N",
-              help="Processes; by default one per processor. Answers do not depend on it.")  # fmt: skip
-@click.option("--engine", default="auto", show_default=True, metavar="NAME",
-              help="What to simulate with: reference, compiled (extra 'fast': the same bits, faster), or auto for the "
-                   "compiled one where that repays loading it.")  # fmt: skip
-@click.option("--output", type=click.Path(path_type=Path), metavar="DIR",
-              help="Folder of the results; by default results/NAME, with --full results/NAME-full.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the tables.")
-@click.option("--repair", is_flag=True,
-              help="If the stored replications are damaged, keep what is whole and compute the rest anew.")  # fmt: skip
-@click.option("--no-figure", is_flag=True, help="Leave the figure out.")
+@options.workers(help="Processes; by default one per processor. Answers do not depend on it.")
+@options.engine()
+@options.output(help="Folder of the results; by default results/NAME, with --full results/NAME-full.")
+@options.as_json(help="Print one JSON document in place of the tables.")
+@options.repair()
+@options.no_figure()
 @click.pass_context
-def capacity(
-    ctx: click.Context,
-    plan: Path,
-    objectives: tuple[str, ...],
-    settings: tuple[str, ...],
-    strategies: tuple[str, ...],
-    no_determinism_check: bool,
-    replications: int | None,
-    seed: int | None,
-    full: bool,
-    workers: int | None,
-    engine: str,
-    output: Path | None,
-    as_json: bool,
-    repair: bool,
-    no_figure: bool,
-) -> None:
+def capacity(ctx: click.Context, /, plan: Path, *, as_json: bool, no_figure: bool, **named: Any) -> None:
     """Parse, call, print."""
     from simsmtp.capacity.capacity import prepare_capacity, run_capacity  # noqa: PLC0415
+    from simsmtp.capacity.plan import CapacityOptions  # noqa: PLC0415
     from simsmtp.cli.printing.console import say  # noqa: PLC0415
     from simsmtp.statistics.objectives import PercentileSupportError  # noqa: PLC0415
 
     try:
-        prepared = prepare_capacity(
-            plan, objectives=objectives, settings=settings, strategies=strategies, replications=replications,
-            seed=seed, full=full, workers=workers, engine=engine, output=output, repair=repair, progress=True,
-            determinism_check=not no_determinism_check,
-        )  # fmt: skip
+        prepared = prepare_capacity(plan, CapacityOptions(**named, progress=True))
     except PercentileSupportError as error:
         say(f"simsmtp: {error}", to_stderr=True)
         ctx.exit(4)

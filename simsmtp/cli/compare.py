@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+
+from simsmtp.cli import options
 
 if TYPE_CHECKING:
     from simsmtp.gate.capacity_comparison import CapacityComparison
@@ -47,14 +49,11 @@ Exit codes: 0 ok; 1 a replication failed; 2 bad input, other scenarios or anothe
 @click.option("--response", "responses", multiple=True, metavar="NAME",
               help="Compare this response; by default all. May be repeated.")  # fmt: skip
 @click.option("--level", type=float, default=0.95, show_default=True, help="Confidence level of the intervals.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
-              help="Change a key of an experiment file, as with 'simsmtp run'.")  # fmt: skip
-@click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
-              help="A Python file that registers counting strategies, as with 'simsmtp run'.")  # fmt: skip
-@click.option("--no-determinism-check", is_flag=True,
-              help="Do not repeat first replications with a strategy of your own, as with 'simsmtp run'.")  # fmt: skip
-@click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; by default one per processor.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the table.")
+@options.settings(help="Change a key of an experiment file, as with 'simsmtp run'.")
+@options.strategies(help="A Python file that registers counting strategies, as with 'simsmtp run'.")
+@options.determinism_check(help="Do not repeat first replications with a strategy of your own, as with 'simsmtp run'.")
+@options.workers(help="Processes; by default one per processor.")
+@options.as_json()
 @click.option("--to", "kind", type=click.Choice(_FORMATS), help="Write the comparison in this format.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Where to; by default standard output. gha makes FILE-smaller and FILE-bigger, pytest-benchmark "
@@ -62,18 +61,16 @@ Exit codes: 0 ok; 1 a replication failed; 2 bad input, other scenarios or anothe
 @click.pass_context
 def compare(
     ctx: click.Context,
+    /,
     base: Path,
     new: Path,
+    *,
     margins: tuple[str, ...],
     responses: tuple[str, ...],
-    level: float,
-    settings: tuple[str, ...],
-    strategies: tuple[str, ...],
-    no_determinism_check: bool,
-    workers: int | None,
     as_json: bool,
     kind: str | None,
     output: Path | None,
+    **named: Any,
 ) -> None:
     """Parse, call, print."""
     from simsmtp.gate.gate import compare as compared  # noqa: PLC0415
@@ -81,9 +78,7 @@ def compare(
 
     _check_output(kind, output, as_json)
     try:
-        found = compared(base, new, margin=read_margins(margins), responses=responses or None, level=level,
-                         settings=settings, strategies=strategies, workers=workers,
-                         determinism_check=not no_determinism_check)  # fmt: skip
+        found = compared(base, new, margin=read_margins(margins), responses=responses or None, **named)
     except NoBaselineError as error:
         no_baseline(ctx, error)
     if kind is not None:

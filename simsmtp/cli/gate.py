@@ -12,7 +12,7 @@ from simsmtp.gate.recorded_results import RecordedResults, recorded_experiment, 
 
 if TYPE_CHECKING:
     from simsmtp.gate.comparison import Comparison
-    from simsmtp.running.runner import Plan
+    from simsmtp.running.runner import PreparedRun
     from simsmtp.study.study import Study
 
 
@@ -30,11 +30,11 @@ class Gate(NamedTuple):
     baseline: RecordedResults | None
     target: Path | None
 
-    def compared(self, plan: Plan, study: Study) -> Comparison | None:
+    def compared(self, prepared: PreparedRun, study: Study) -> Comparison | None:
         """Compare what was run; where that is inconclusive, run more."""
         if self.baseline is None or study.failures:
             return None
-        return gated(self.baseline, plan, Rule(), study=study, progress=True)
+        return gated(self.baseline, prepared, Rule(), study=study)
 
     def close(self, study: Study, found: Comparison | None) -> int:
         """Write the new baseline unless the old one was not met; return the exit code."""
@@ -47,11 +47,11 @@ class Gate(NamedTuple):
         return code
 
 
-def prepare_gate(plan: Plan, baseline: Path | None, target: Path | None) -> Gate:
+def prepare_gate(prepared: PreparedRun, baseline: Path | None, target: Path | None) -> Gate:
     """Read the baseline and check that it fits and that a new one can be written; nothing is run or written."""
     if target is not None:
         require_writable(target)
     known = None if baseline is None else load_baseline(baseline)
     if known is not None:
-        require_same(known, recorded_experiment(plan.experiment))
+        require_same(known, recorded_experiment(prepared.experiment))
     return Gate(known, target)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from simsmtp.cli import options
 from simsmtp.cli.printing.console import say
 from simsmtp.model.numbers import counted
 from simsmtp.shown import shown
 
 if TYPE_CHECKING:
     from simsmtp.cli.gate import Gate
-    from simsmtp.running.runner import Plan
+    from simsmtp.running.runner import PreparedRun
     from simsmtp.running.sequential_run import PreciseStudy
     from simsmtp.statistics.sequential import Precision
     from simsmtp.study.study import Study
@@ -49,41 +50,33 @@ baseline; 130 Ctrl-C.
 
 @click.command(help=_HELP)
 @click.argument("experiment", type=click.Path(path_type=Path))
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
-              help="Change a key of the file: a full path (study.seed=3), a scenario key "
+@options.settings(help="Change a key of the file: a full path (study.seed=3), a scenario key "
                    "(client.batch_size=50), or a factor and its levels ('network.rtt_ms=[10, 50]'). "
                    "The value is TOML, or else text. May be repeated.")  # fmt: skip
-@click.option("--replications", type=click.IntRange(1), metavar="N", help="Replications of every design point.")
+@options.replications(type=click.IntRange(1), help="Replications of every design point.")
 @click.option("--precision", "precisions", multiple=True, metavar="'RESPONSE ±WIDTH'",
               help="Run until the 95 % interval of every mean is that narrow: 'delivered_per_s ±5%', "
                    "'false_ndr_rate ±0.01'. May be repeated.")  # fmt: skip
 @click.option("--budget", type=click.IntRange(2), metavar="N",
               help="With --precision, most replications of every design point; by default 1000.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Key of all random draws.")
-@click.option("--workers", type=click.IntRange(1), metavar="N",
-              help="Processes; by default one per processor. Results do not depend on it.")  # fmt: skip
-@click.option("--engine", default="auto", show_default=True, metavar="NAME",
-              help="What to simulate with: reference, compiled (extra 'fast': the same bits, faster), or auto for the "
-                   "compiled one where that repays loading it.")  # fmt: skip
+@options.seed()
+@options.workers()
+@options.engine()
 @click.option("--executor", default="local", show_default=True, metavar="NAME",
               help="Where to simulate: local (processes), serial (this process), dask (extra 'cluster').")  # fmt: skip
 @click.option("--scheduler", metavar="ADDRESS",
               help="With --executor dask, the scheduler, such as tcp://10.0.0.1:8786; by default one is started "
                    "on this machine.")  # fmt: skip
-@click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
-              help="A Python file that registers counting strategies; each becomes one more line in the "
+@options.strategies(help="A Python file that registers counting strategies; each becomes one more line in the "
                    "figure. May be repeated.")  # fmt: skip
-@click.option("--no-determinism-check", is_flag=True,
-              help="Do not repeat the first replication of every design point with a strategy of your own. What "
-                   "differs only in a later replication is not noticed.")  # fmt: skip
-@click.option("--output", type=click.Path(path_type=Path), metavar="DIR",
-              help="Folder of the results; by default results/NAME, with the name of the study.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the table.")
+@options.determinism_check(help="Do not repeat the first replication of every design point with a strategy of your "
+                                "own. What differs only in a later replication is not noticed.")  # fmt: skip
+@options.output(help="Folder of the results; by default results/NAME, with the name of the study.")
+@options.as_json()
 @click.option("--dry-run", is_flag=True,
               help="Say what would be computed and how long that may take; write nothing.")  # fmt: skip
-@click.option("--repair", is_flag=True,
-              help="If the stored replications are damaged, keep what is whole and compute the rest anew.")  # fmt: skip
-@click.option("--no-figure", is_flag=True, help="Leave the figure out.")
+@options.repair()
+@options.no_figure()
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="PATH",
               help="Compare with this baseline afterwards, as 'simsmtp compare' does.")  # fmt: skip
 @click.option("--write-baseline", type=click.Path(path_type=Path), metavar="FILE",
@@ -91,54 +84,44 @@ baseline; 130 Ctrl-C.
 @click.pass_context
 def run(
     ctx: click.Context,
+    /,
     experiment: Path,
-    settings: tuple[str, ...],
+    *,
     replications: int | None,
     precisions: tuple[str, ...],
     budget: int | None,
-    seed: int | None,
-    workers: int | None,
-    engine: str,
-    executor: str,
-    scheduler: str | None,
-    strategies: tuple[str, ...],
-    no_determinism_check: bool,
-    output: Path | None,
     as_json: bool,
     dry_run: bool,
-    repair: bool,
     no_figure: bool,
     baseline: Path | None,
     write_baseline: Path | None,
+    **named: Any,
 ) -> None:
     """Parse, call, print."""
+    from simsmtp.running.run_options import RunOptions  # noqa: PLC0415
     from simsmtp.running.runner import prepare  # noqa: PLC0415
 
     if (budget is not None and not precisions) or (replications is not None and precisions):
         raise click.UsageError("--budget belongs to --precision, and --replications does not", ctx)
-    if repair and dry_run:
+    if named["repair"] and dry_run:
         raise click.UsageError("--repair writes, and --dry-run does not", ctx)
     wanted, most = _wanted(precisions), (budget or 1000) if precisions else replications
-    plan = prepare(
-        experiment, replications=most, seed=seed, workers=workers, engine=engine,
-        output=output, settings=settings, strategies=strategies, executor=executor, scheduler=scheduler,
-        repair=repair, determinism_check=not no_determinism_check,
-    )  # fmt: skip
+    prepared = prepare(experiment, RunOptions(**named, replications=most, progress=True))
     if not no_figure:
         from simsmtp.experiment.figure_check import check_figure  # noqa: PLC0415
 
-        check_figure(plan.experiment)
+        check_figure(prepared.experiment)
     if dry_run:
-        _print_estimate(plan, as_json)
+        _print_estimate(prepared, as_json)
         return
-    gate = _gate(ctx, plan, baseline, write_baseline) if baseline or write_baseline else None
-    study = _executed(plan, wanted)
+    gate = _gate(ctx, prepared, baseline, write_baseline) if baseline or write_baseline else None
+    study = _executed(prepared, wanted)
     from simsmtp.store.provenance import command_line  # noqa: PLC0415
 
     written = study.write(figure=not no_figure, command=command_line())
-    if plan.experiment.horizon == "steady-state":
+    if prepared.experiment.horizon == "steady-state":
         written += _without_warmup(study)
-    compared = gate.compared(plan, study) if gate else None
+    compared = gate.compared(prepared, study) if gate else None
     if as_json:
         from simsmtp.cli.printing.documents import document_of  # noqa: PLC0415
 
@@ -186,13 +169,13 @@ def _print_without_theory(study: Study) -> None:
         )
 
 
-def _gate(ctx: click.Context, plan: Plan, baseline: Path | None, target: Path | None) -> Gate:
+def _gate(ctx: click.Context, prepared: PreparedRun, baseline: Path | None, target: Path | None) -> Gate:
     from simsmtp.cli.compare import no_baseline  # noqa: PLC0415
     from simsmtp.cli.gate import prepare_gate  # noqa: PLC0415
     from simsmtp.gate.recorded_results import NoBaselineError  # noqa: PLC0415
 
     try:
-        return prepare_gate(plan, baseline, target)
+        return prepare_gate(prepared, baseline, target)
     except NoBaselineError as error:
         no_baseline(ctx, error)
 
@@ -215,14 +198,14 @@ def _wanted(precisions: tuple[str, ...]) -> list[Precision]:
     return [parse_precision(one) for one in precisions]
 
 
-def _executed(plan: Plan, wanted: list[Precision]) -> Study:
+def _executed(prepared: PreparedRun, wanted: list[Precision]) -> Study:
     if not wanted:
         from simsmtp.running.runner import execute  # noqa: PLC0415
 
-        return execute(plan, progress=True)
+        return execute(prepared)
     from simsmtp.running.sequential_run import run_until  # noqa: PLC0415
 
-    return run_until(wanted, plan, progress=True)
+    return run_until(wanted, prepared)
 
 
 def _precise(study: Study) -> PreciseStudy:
@@ -238,19 +221,18 @@ def _print_precision(study: PreciseStudy) -> int:
     return 0 if study.reached else 4
 
 
-def _print_estimate(plan: object, as_json: bool) -> None:
+def _print_estimate(prepared: PreparedRun, as_json: bool) -> None:
     from simsmtp.model.numbers import seconds_text  # noqa: PLC0415
     from simsmtp.running.pilot import estimate  # noqa: PLC0415
-    from simsmtp.running.runner import Plan  # noqa: PLC0415
 
-    assert isinstance(plan, Plan)
-    found = estimate(plan)
+    found = estimate(prepared)
     if as_json:
-        print(json.dumps({"name": plan.experiment.name, "folder": str(plan.folder), **found._asdict()}, indent=1))
+        print(
+            json.dumps({"name": prepared.experiment.name, "folder": str(prepared.folder), **found._asdict()}, indent=1)
+        )
         return
-    say(f"{plan.experiment.name}: {shown(plan.experiment.title)}")
+    say(f"{prepared.experiment.name}: {shown(prepared.experiment.title)}")
     print(f"  {counted(found.points, 'design point')}, {counted(found.replications, 'replication')} of each")
-    say(f"  {counted(found.stored, 'replication')} stored in {plan.folder}, {found.missing:,} to compute")
-    print(
-        f"  about {seconds_text(found.seconds)} with {counted(plan.workers, 'worker')}: an estimate from a short pilot"
-    )
+    say(f"  {counted(found.stored, 'replication')} stored in {prepared.folder}, {found.missing:,} to compute")
+    workers = counted(prepared.workers, "worker")
+    print(f"  about {seconds_text(found.seconds)} with {workers}: an estimate from a short pilot")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simsmtp.cli import options
 from simsmtp.cli.seconds import Seconds
 from simsmtp.errors import InputError
 
@@ -47,18 +48,14 @@ _WRONG = ("false_ndr", "contradictory_ndr", "duplicate", "lost", "missed_ndr")
 @click.command(help=_HELP)
 @click.argument("given", metavar="[NAME=]HOST:PORT... [FILE]", nargs=-1, required=True)
 @click.option("--preset", metavar="NAME", help="Client preset, as client.preset.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, as with 'simsmtp run'.")
-@click.option("--point", type=click.IntRange(1), default=1, show_default=True, metavar="N",
-              help="Design point of an experiment, from 1.")  # fmt: skip
-@click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
-              help="A Python file that registers counting strategies.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N",
-              help="Key of all random draws; by default the experiment's own.")  # fmt: skip
-@click.option("--replication", type=click.IntRange(0), default=0, show_default=True, metavar="N",
-              help="Replication, from 0.")  # fmt: skip
+@options.settings()
+@options.point()
+@options.strategies()
+@options.seed(help="Key of all random draws; by default the experiment's own.")
+@options.replication()
 @click.option("--rows", type=click.Path(path_type=Path), metavar="FILE.csv", help="Write one row per recipient.")
 @click.option("--dialogue", "shows_dialogue", is_flag=True, help="Show what is said, line by line, as it is said.")
-@click.option("--json", "as_json", is_flag=True, help="Print ledger, responses, rows and dialogue as one document.")
+@options.as_json(help="Print ledger, responses, rows and dialogue as one document.")
 @click.option("--timeout", "timeout_s", type=Seconds(), default=300.0, show_default=True, metavar="SECONDS",
               help="Longest wait for a reply.")  # fmt: skip
 @click.option("--tls-ca", type=click.Path(path_type=Path), metavar="FILE.pem",

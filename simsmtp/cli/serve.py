@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from simsmtp.cli import options
 from simsmtp.cli.seconds import Seconds
 
 if TYPE_CHECKING:
@@ -40,14 +41,12 @@ place cannot be listened at.
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--listen", required=True, metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
 @click.option("--preset", metavar="NAME", help="Server preset, as server.preset.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, as with 'simsmtp run'.")
-@click.option("--point", type=click.IntRange(1), default=1, show_default=True, metavar="N",
-              help="Design point of an experiment, from 1.")  # fmt: skip
+@options.settings()
+@options.point()
 @click.option("--destination", metavar="NAME", help="Be this one of the destinations that FILE lists.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N",
-              help="Key of the draws that decide which texts are refused.")  # fmt: skip
+@options.seed(help="Key of the draws that decide which texts are refused.")
 @click.option("--rows", type=click.Path(path_type=Path), metavar="FILE.csv", help="Write one row per RCPT command.")
-@click.option("--json", "as_json", is_flag=True, help="At the end, print the account as one JSON document.")
+@options.as_json(help="At the end, print the account as one JSON document.")
 @click.option("--sessions", type=click.IntRange(1), metavar="N", help="End after so many sessions.")
 @click.option("--seconds", type=Seconds(), metavar="N", help="End after so many seconds.")
 @click.option("--timeout", "timeout_s", type=Seconds(), default=300.0, show_default=True, metavar="SECONDS",

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from simsmtp.cli import options
+
 _HELP = """Show what the peers of a scenario say, when, and what the sender concludes.
 
 FILE is an experiment or a scenario file. C: lines are the client's, S: lines the server's; the time before a group
@@ -23,16 +25,12 @@ Examples:
 
 @click.command(help=_HELP)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, as with 'simsmtp run'.")
-@click.option("--point", type=click.IntRange(1), default=1, show_default=True, metavar="N",
-              help="Design point of an experiment, from 1.")  # fmt: skip
-@click.option("--strategy", "strategies", multiple=True, metavar="FILE.py",
-              help="A Python file that registers counting strategies.")  # fmt: skip
-@click.option("--no-determinism-check", is_flag=True, help="Do not run it twice with a strategy of your own.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N",
-              help="Key of all random draws; by default the experiment's own.")  # fmt: skip
-@click.option("--replication", type=click.IntRange(0), default=0, show_default=True, metavar="N",
-              help="Replication, from 0.")  # fmt: skip
+@options.settings()
+@options.point()
+@options.strategies()
+@options.determinism_check(help="Do not run it twice with a strategy of your own.")
+@options.seed(help="Key of all random draws; by default the experiment's own.")
+@options.replication()
 @click.option("--recipients", type=click.IntRange(0), default=2, show_default=True, metavar="N",
               help="Lines shown of recipients that fare alike in a row; 0 shows every recipient.")  # fmt: skip
 @click.option("--connections", type=click.IntRange(0), default=10, show_default=True, metavar="N",
@@ -42,13 +40,13 @@ Examples:
                    "do in the model; acknowledgements and lost segments are not shown.")  # fmt: skip
 @click.option("--ndr", type=click.Path(path_type=Path), metavar="DIR",
               help="Also write the NDRs into a folder, as messages a bounce parser reads.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print the dialogue as one JSON document.")
+@options.as_json(help="Print the dialogue as one JSON document.")
 def trace(
     file: Path,
     settings: tuple[str, ...],
     point: int,
     strategies: tuple[str, ...],
-    no_determinism_check: bool,
+    determinism_check: bool,
     seed: int | None,
     replication: int,
     recipients: int,
@@ -81,7 +79,7 @@ def trace(
     workload, plan = scenario.workload, plan_of(scenario)
     output = run_here(
         run_replication, plan, seed=key, replication=replication, recipients=ndr is not None, dialogue=True,
-        check=not no_determinism_check,
+        check=determinism_check,
     )  # fmt: skip
     addresses = AddressBook(workload.address_chars, workload.domains)
     if pcap is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from simsmtp.errors import InputError
+from simsmtp.errors import InputError, texts_in
 from simsmtp.experiment.capacity_table import SETTABLE as CAPACITY_SETTABLE
 from simsmtp.experiment.capacity_table import read_capacity
 from simsmtp.experiment.design import Levels
@@ -32,8 +32,12 @@ _SETTABLE = {
 }
 
 
-def prepared(tables: Mapping[str, Any], places: SourceMap, settings: Sequence[str]) -> tuple[dict[str, Any], SourceMap]:
+def prepared(tables: object, places: SourceMap, settings: Sequence[str]) -> tuple[dict[str, Any], SourceMap]:
     """Return the tables with factors and points flat and the settings applied, and where all that was written."""
+    if not isinstance(tables, Mapping):
+        allowed = "a dict of tables, such as {'study': {'name': 'window', 'title': 'Window'}}"
+        raise InputError("should be a dict", key="tables", given=tables, allowed=allowed)
+    changes = texts_in(settings, "settings", "KEY=VALUE in a list, such as ['client.batch_size=50']")
     try:
         beside = traces_beside(tables, places.file)
         if places.file is None:
@@ -41,7 +45,7 @@ def prepared(tables: Mapping[str, Any], places: SourceMap, settings: Sequence[st
         known = {name: _checked_table(name, table) for name, table in beside.items()}
     except InputError as error:
         raise places.locate(error) from None
-    given = apply_settings(known, settings, _SETTABLE)
+    given = apply_settings(known, changes, _SETTABLE)
     return known, SourceMap(places.file, places.text, given)
 
 

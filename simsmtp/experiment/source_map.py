@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 from simsmtp.errors import InputError
@@ -42,8 +42,11 @@ class SourceMap:
         return error.at(file=self.file, line=line_of(self.text, key), key=key)
 
 
-def read_toml(path: str | Path) -> tuple[dict[str, Any], SourceMap]:
-    """Read a TOML file; what cannot be read or parsed is an `InputError`."""
+def read_toml(path: object) -> tuple[dict[str, Any], SourceMap]:
+    """Read a TOML file; what cannot be read or parsed, or is no path, is an `InputError`."""
+    if not isinstance(path, str | PathLike):
+        allowed = "an experiment file; Experiment.from_dict makes an experiment of a dict"
+        raise InputError("should be a path", key="path", given=path, allowed=allowed)
     file = str(path)
-    text = read_text(path, allowed="a TOML file", most=MOST_OCTETS)
+    text = read_text(file, allowed="a TOML file", most=MOST_OCTETS)
     return parse_toml(text, file), SourceMap(file, text)

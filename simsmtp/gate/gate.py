@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp.capacity.capacity import Capacity
 from simsmtp.capacity.recorded_answers import RecordedAnswers, answers_of, capacity_folder, read_answers
-from simsmtp.errors import InputError
+from simsmtp.errors import InputError, texts_in
 from simsmtp.experiment.experiment import Experiment
 from simsmtp.gate.baseline import kind_of, load_baseline
 from simsmtp.gate.compare_rows import Comparison, Margins, compare_rows, read_margins
@@ -25,8 +25,8 @@ from simsmtp.gate.recorded_results import (
 from simsmtp.gate.shared_part import caveats_of
 from simsmtp.gate.verdicts import INCONCLUSIVE
 from simsmtp.rows.responses import COLUMNS
-from simsmtp.running.run_options import worker_count
-from simsmtp.running.runner import Plan, execute, prepare
+from simsmtp.running.run_options import RunOptions, worker_count
+from simsmtp.running.runner import PreparedRun, execute, prepare
 from simsmtp.running.user_strategies import find_strategies
 from simsmtp.statistics.intervals import check_level
 from simsmtp.statistics.pooled_percentiles import pooled_note
@@ -98,24 +98,21 @@ def compare(
         anything given cannot be used. Nothing was run then.
     """
     worker_count(workers, are_ours=False)
-    rule = checked(Rule(margin, None if responses is None else list(responses), level))
+    named = None if responses is None else texts_in(responses, "responses", "responses in a list, or None for all")
+    rule = checked(Rule(margin, named, level))
     if (answers := _compared_capacity(base, new, rule)) is not None:
         return answers
-    names = find_strategies(strategies)
-
-    def plan_of(experiment: str | Path | Experiment) -> Plan:
-        given = () if isinstance(experiment, Experiment) else settings
-        return prepare(
-            experiment, settings=given, strategies=names, workers=workers, determinism_check=determinism_check
-        )
-
-    known = _recorded(base, plan_of, progress)
+    options = RunOptions(
+        settings=settings, strategies=find_strategies(strategies), workers=workers, progress=progress,
+        determinism_check=determinism_check,
+    )  # fmt: skip
+    known = _recorded(base, options)
     if isinstance(new, Experiment) or (isinstance(new, str | Path) and _is_experiment(new)):
-        return gated(known, plan_of(new), rule, progress=progress)
+        return gated(known, _prepared(new, options), rule)
     if isinstance(new, str | Path) and not os.path.exists(new):  # noqa: PTH110 - false for too long a name
         raise InputError("there is no such file", file=str(new), allowed="results or an experiment file")
     try:
-        return judged(known, _recorded(new, plan_of, progress), rule)
+        return judged(known, _recorded(new, options), rule)
     except NoBaselineError as error:  # the other side lacks results, which is a mistake, not a first run
         raise InputError(error.message, file=error.file, allowed=error.allowed) from None
 
@@ -134,7 +131,12 @@ def _is_experiment(path: str | Path) -> bool:
     return os.path.isfile(path) and kind_of(Path(path)) == "experiment"  # noqa: PTH113 - false for too long a name
 
 
-def _recorded(side: Side, plan_of: object, progress: bool | str | None) -> RecordedResults:
+def _prepared(side: str | Path | Experiment, options: RunOptions) -> PreparedRun:
+    """Check a side that is run; settings change those that are files."""
+    return prepare(side, dataclasses.replace(options, settings=()) if isinstance(side, Experiment) else options)
+
+
+def _recorded(side: Side, options: RunOptions) -> RecordedResults:
     if isinstance(side, RecordedResults):
         return side
     if isinstance(side, Study):
@@ -142,8 +144,7 @@ def _recorded(side: Side, plan_of: object, progress: bool | str | None) -> Recor
     if not isinstance(side, str | Path | Experiment):
         raise InputError("cannot be compared", key="compare", given=type(side).__name__, allowed=_KINDS)
     if isinstance(side, Experiment) or _is_experiment(side):
-        assert callable(plan_of)
-        return recorded_study(execute(plan_of(side), progress=progress))
+        return recorded_study(execute(_prepared(side, options)))
     return load_baseline(side)
 
 
@@ -190,42 +191,34 @@ def _answered(side: object) -> RecordedAnswers | None:
     return answers_of(side) if isinstance(side, Capacity) else None
 
 
-def gated(
-    base: RecordedResults, plan: Plan, rule: Rule, *, study: Study | None = None, progress: bool | str | None = None
-) -> Comparison:
-    """Run what is planned and compare it; where that is inconclusive, run all that the baseline can be paired with.
+def gated(base: RecordedResults, prepared: PreparedRun, rule: Rule, *, study: Study | None = None) -> Comparison:
+    """Run what is prepared and compare it; where that is inconclusive, run all that the baseline can be paired with.
 
     Parameters
     ----------
     base : RecordedResults
         The baseline.
-    plan : Plan
+    prepared : PreparedRun
         Of the experiment.
     rule : Rule
         How to compare.
     study : Study, optional
-        Results of the plan, if it was run already.
-    progress : bool or str, optional
-        As of `simsmtp.run`.
+        Its results, if it was run already.
     """
-    require_same(base, recorded_experiment(plan.experiment))
-    most, first = base.replications, plan.experiment.replications
+    require_same(base, recorded_experiment(prepared.experiment))
+    most, first = base.replications, prepared.experiment.replications
     if study is not None:
         first = study.experiment.replications
     first = most if base.means_only else min(first, most)
     looks = 1 if first == most else 2
     if study is None or study.experiment.replications < first:
-        study = execute(_with(plan, first), progress=progress)
+        study = execute(prepared.with_replications(first))
     found = judged(base, recorded_study(study), rule, looks=looks, some=True)
     if found.verdict != INCONCLUSIVE or looks == 1:
         return found
-    more = recorded_study(execute(_with(plan, most), progress=progress))
+    more = recorded_study(execute(prepared.with_replications(most)))
     note = f"inconclusive with {first} replications: {most - first} more were run, each look with half the error"
     return judged(base, more, rule, looks=looks, notes=(note,))
-
-
-def _with(plan: Plan, replications: int) -> Plan:
-    return plan._replace(experiment=dataclasses.replace(plan.experiment, replications=replications))
 
 
 def judged(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp.engines import expected_recipients
 from simsmtp.model.plan import plan_of
-from simsmtp.running.chunks import Chunk, own_code, run_chunk
-from simsmtp.running.runner import Plan, missing_tasks
+from simsmtp.running.chunks import run_chunk
+from simsmtp.running.runner import PreparedRun, missing_tasks
 from simsmtp.store.address import canonical
 
 if TYPE_CHECKING:
@@ -42,19 +42,19 @@ class Estimate(NamedTuple):
     seconds: float
 
 
-def estimate(plan: Plan) -> Estimate:
+def estimate(prepared: PreparedRun) -> Estimate:
     """Run a spread of the missing replications for about two seconds, keep none, and extrapolate.
 
     Parameters
     ----------
-    plan : Plan
+    prepared : PreparedRun
         From :func:`simsmtp.running.runner.prepare`.
     """
-    tasks = missing_tasks(plan)
-    points, replications = len(plan.experiment.points), plan.experiment.replications
-    distinct = len({canonical(point.scenario) for point in plan.experiment.points})
-    workers = min(plan.workers, len(tasks), os.cpu_count() or 1) or 1  # more share the processors
-    common = Chunk((), plan.experiment.seed, plan.engine, plan.strategies, os.getpid(), own_code(), tasks.recipients())
+    tasks = missing_tasks(prepared)
+    points, replications = len(prepared.experiment.points), prepared.experiment.replications
+    distinct = len({canonical(point.scenario) for point in prepared.experiment.points})
+    workers = min(prepared.workers, len(tasks), os.cpu_count() or 1) or 1  # more share the processors
+    common = prepared.common(tasks)
     seconds, looked = 0.0, 0
     began = time.perf_counter()
     # A stride that is prime to most counts visits unlike design points early.

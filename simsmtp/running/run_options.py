@@ -1,8 +1,10 @@
-"""What a run is asked for, checked before anything is written: its size, workers, traces, and where results go."""
+"""What a run is asked for, and the checks before anything is written: size, workers, traces, where results go."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +16,68 @@ from simsmtp.progress import note
 
 if TYPE_CHECKING:
     from simsmtp.experiment.experiment import Experiment
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommonOptions:
+    """How replications are run: what a study and a capacity plan have in common.
+
+    Parameters
+    ----------
+    replications : int, optional
+        In place of the experiment's own.
+    seed : int, optional
+        In place of the experiment's own.
+    workers : int, optional
+        Processes; by default one per processor. Results do not depend on it.
+    engine : str
+        ``"auto"`` or the name of an engine.
+    output : str or Path, optional
+        Folder of the results; by default ``results/<name>`` in the current directory.
+    settings : sequence of str
+        ``key=value`` changes of the experiment file, as ``--set`` gives them.
+    strategies : iterable of str or Path
+        Further counting strategies: names that are registered, or Python files that register some.
+    repair : bool
+        If the store is damaged, keep the rows that are whole and compute the others anew. The damaged file is kept
+        under another name.
+    progress : bool or str, optional
+        True or False; ``"auto"`` picks a notebook's progress bar in a notebook. By default a bar is shown
+        on a terminal and in a notebook.
+    determinism_check : bool
+        With a strategy of the user's own, run the first replication of every design point again, in two processes
+        beside the study: twice in one, and once in another with another hash seed.
+    """
+
+    replications: int | None = None
+    seed: int | None = None
+    workers: int | None = None
+    engine: str = "auto"
+    output: str | Path | None = None
+    settings: Sequence[str] = ()
+    strategies: Iterable[str | Path] = ()
+    repair: bool = False
+    progress: bool | str | None = None
+    determinism_check: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(CommonOptions):
+    """How a study is run.
+
+    Parameters
+    ----------
+    executor : str
+        ``"local"``, ``"serial"`` or ``"dask"``: where replications run. Results do not depend on it.
+    scheduler : str, optional
+        Address of the Dask scheduler; without one, ``"dask"`` makes a cluster of `workers` on this machine.
+    """
+
+    executor: str = "local"
+    scheduler: str | None = None
+
+
+DEFAULTS = RunOptions()
 
 
 def check_replications(experiment: Experiment) -> None:
@@ -64,6 +128,8 @@ def results_folder(output: str | Path | None, name: str) -> Path:
     InputError
         If there can be no such folder.
     """
+    if not isinstance(output, str | os.PathLike | None):
+        raise InputError("should be a path", key="output", given=output, allowed="a folder, or a new name")
     folder = Path("results") / name if output is None else Path(output)
     try:
         # Of a folder that is to be made, the nearest one that is there.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from simsmtp.errors import InputError
 from simsmtp.model.numbers import number_text, percent_text
-from simsmtp.running.runner import Plan, execute, prepare
+from simsmtp.running.run_options import RunOptions
+from simsmtp.running.runner import PreparedRun, execute, prepare
 from simsmtp.study.engine_tally import EngineTally
 from simsmtp.study.study import Study
 
@@ -101,7 +101,6 @@ def run_to_precision(
     absolute: float | None = None,
     budget: int,
     level: float = 0.95,
-    progress: bool | str | None = None,
     **options: Any,
 ) -> PreciseStudy:
     """Run replications of every design point until the mean of a response is precise enough.
@@ -122,11 +121,8 @@ def run_to_precision(
         Most replications of a design point.
     level : float
         Confidence level of the interval of each mean.
-    progress : bool or str, optional
-        As of :func:`simsmtp.running.runner.run`.
     **options
-        ``seed``, ``workers``, ``engine``, ``output``, ``settings``, ``strategies``, as of
-        :func:`simsmtp.running.runner.run`.
+        As of `simsmtp.run`, without ``replications``.
 
     Returns
     -------
@@ -143,22 +139,20 @@ def run_to_precision(
     from simsmtp.statistics.sequential import Precision, checked  # noqa: PLC0415 - numpy and SciPy cost a second
 
     precision = checked(Precision(response, relative, absolute, level))
-    plan = prepare(path_or_experiment, replications=budget, **options)
-    return run_until([precision], plan, progress=progress)
+    return run_until([precision], prepare(path_or_experiment, RunOptions(replications=budget, **options)))
 
 
-def run_until(precisions: Sequence[Precision], plan: Plan, *, progress: bool | str | None = None) -> PreciseStudy:
-    """Run a plan until all precisions are reached; its number of replications is the budget."""
+def run_until(precisions: Sequence[Precision], prepared: PreparedRun) -> PreciseStudy:
+    """Run what was prepared until all precisions are reached; its number of replications is the budget."""
     if not precisions:
         raise InputError("is required", key="precision", allowed="at least one")
-    budget = plan.experiment.replications
+    budget = prepared.experiment.replications
     if budget < 2:
         raise InputError("an interval needs two replications", key="budget", given=budget, allowed="2 or more")
     done: list[Study] = []
     count = min(_FIRST, budget)
     while count:
-        experiment = dataclasses.replace(plan.experiment, replications=count)
-        done.append(execute(plan._replace(experiment=experiment), progress=progress))
+        done.append(execute(prepared.with_replications(count)))
         decisions = _decisions(done[-1], precisions)
         count = _next_count(decisions, count, budget)
     return _together(done, tuple(precisions), decisions, budget)

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsmtp.errors import InputError
+from simsmtp.errors import InputError, texts_in
 from simsmtp.experiment.factors import Factor, Level
 from simsmtp.experiment.scenario_keys import changed
 from simsmtp.files import read_text
@@ -127,11 +127,10 @@ def _line_in(file: str, error: BaseException) -> int | None:
 def find_strategies(given: Iterable[str | Path]) -> list[str]:
     """Return strategy names: a registered name stands for itself, everything else is a file to load."""
     names: list[str] = []
-    for one in given:
-        text = str(one)
+    for text in texts_in(given, "strategies", "names and Python files in a list, such as ['my_strategy.py']"):
         if text not in strategies() and re.fullmatch(r"[\w-]*", text) and not Path(text).exists():
             find_strategy(text)  # which says what there is
-        names += [text] if text in strategies() else load_strategies(one)
+        names += [text] if text in strategies() else load_strategies(text)
     return list(dict.fromkeys(names))
 
 

@@ -45,7 +45,7 @@ def print_capacity(capacity: Capacity, written: Sequence[Path]) -> None:
     console.print(f"{counted(capacity.computed, 'replication')} computed, {capacity.reused:,} reused, in "
                   f"{seconds_text(capacity.duration_s)}", soft_wrap=True)  # fmt: skip
     console.print(capacity.ran.text(capacity.engines), soft_wrap=True)
-    console.print(f"{capacity.plan.settings.folder}: {', '.join(path.name for path in written)}", soft_wrap=True)
+    console.print(f"{capacity.plan.prepared.folder}: {', '.join(path.name for path in written)}", soft_wrap=True)
 
 
 def _tables(capacity: Capacity) -> list[Table]:
