@@ -107,7 +107,7 @@ class Evaluator:
     def say(self, text: str) -> None:
         """Tell what was found on standard error, above the progress bar."""
         if self._options.progress or (self._options.progress is None and sys.stderr.isatty()):
-            from tqdm import tqdm  # noqa: PLC0415
+            from tqdm import tqdm
 
             tqdm.write(shown(text), file=sys.stderr)
 
@@ -137,7 +137,7 @@ class Evaluator:
 
 
 def _table(rows: Sequence[Row]) -> DataFrame:
-    import pandas as pd  # noqa: PLC0415 - costs half a second
+    import pandas as pd
 
     for row in rows:
         if row.error is not None:

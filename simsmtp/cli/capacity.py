@@ -59,10 +59,10 @@ _CODES = {"met": 0, "missed": 3, "undecided": 4}
 @click.pass_context
 def capacity(ctx: click.Context, /, plan: Path, *, as_json: bool, no_figure: bool, **named: Any) -> None:
     """Parse, call, print."""
-    from simsmtp.capacity.capacity import prepare_capacity, run_capacity  # noqa: PLC0415
-    from simsmtp.capacity.plan import CapacityOptions  # noqa: PLC0415
-    from simsmtp.cli.printing.console import say  # noqa: PLC0415
-    from simsmtp.statistics.objectives import PercentileSupportError  # noqa: PLC0415
+    from simsmtp.capacity.capacity import prepare_capacity, run_capacity
+    from simsmtp.capacity.plan import CapacityOptions
+    from simsmtp.cli.printing.console import say
+    from simsmtp.statistics.objectives import PercentileSupportError
 
     try:
         prepared = prepare_capacity(plan, CapacityOptions(**named, progress=True))
@@ -70,15 +70,15 @@ def capacity(ctx: click.Context, /, plan: Path, *, as_json: bool, no_figure: boo
         say(f"simsmtp: {error}", to_stderr=True)
         ctx.exit(4)
     found = run_capacity(prepared)
-    from simsmtp.store.provenance import command_line  # noqa: PLC0415
+    from simsmtp.store.provenance import command_line
 
     written = found.write(figure=not no_figure, command=command_line())
     if as_json:
-        from simsmtp.capacity.capacity_files import document_of_capacity  # noqa: PLC0415
+        from simsmtp.capacity.capacity_files import document_of_capacity
 
         print(json.dumps(document_of_capacity(found), indent=1, allow_nan=False))
     else:
-        from simsmtp.cli.printing.capacity_tables import print_capacity  # noqa: PLC0415
+        from simsmtp.cli.printing.capacity_tables import print_capacity
 
         print_capacity(found, written)
     ctx.exit(_CODES[found.verdict])

@@ -123,14 +123,14 @@ def lab(
     **levels: Any,
 ) -> None:
     """Parse, call, print."""
-    from simsmtp.errors import InputError  # noqa: PLC0415
-    from simsmtp.lab.ends import why_not  # noqa: PLC0415
-    from simsmtp.lab.journal import Journal  # noqa: PLC0415
-    from simsmtp.lab.schedule import Job, Lab, measure_all  # noqa: PLC0415
-    from simsmtp.lab.sessions import need_programs  # noqa: PLC0415
-    from simsmtp.lab.settings import Medium, settings  # noqa: PLC0415
-    from simsmtp.mailers.programs import Programs  # noqa: PLC0415
-    from simsmtp.progress import progress_bar  # noqa: PLC0415
+    from simsmtp.errors import InputError
+    from simsmtp.lab.ends import why_not
+    from simsmtp.lab.journal import Journal
+    from simsmtp.lab.schedule import Job, Lab, measure_all
+    from simsmtp.lab.sessions import need_programs
+    from simsmtp.lab.settings import Medium, settings
+    from simsmtp.mailers.programs import Programs
+    from simsmtp.progress import progress_bar
 
     if reason := why_not():
         raise InputError(reason, key="lab")
@@ -169,11 +169,11 @@ def _print(output: Path, found: Sequence[dict[str, Any]], measured: int, *, as_j
     if as_json:
         print(json.dumps({"file": str(output), "measured": measured, "settings": found}, indent=1))
         return
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
 
-    from simsmtp.cli.printing.console import PlainConsole  # noqa: PLC0415
-    from simsmtp.model.numbers import number_text  # noqa: PLC0415
+    from simsmtp.cli.printing.console import PlainConsole
+    from simsmtp.model.numbers import number_text
 
     console = PlainConsole(160)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
@@ -193,6 +193,6 @@ def _print(output: Path, found: Sequence[dict[str, Any]], measured: int, *, as_j
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    from simsmtp.model.numbers import number_text  # noqa: PLC0415
+    from simsmtp.model.numbers import number_text
 
     return number_text(value, 6) if isinstance(value, float) else str(value)

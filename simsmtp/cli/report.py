@@ -30,8 +30,8 @@ Exit codes: 0 written; 2 bad input, and nothing was written.
 @click.option("--json", "as_json", is_flag=True, help="Print the path in a JSON document.")
 def report(folder: Path, output: Path | None, as_json: bool) -> None:
     """Parse, call, print."""
-    from simsmtp.cli.printing.console import say  # noqa: PLC0415
-    from simsmtp.report.report import write_report  # noqa: PLC0415
+    from simsmtp.cli.printing.console import say
+    from simsmtp.report.report import write_report
 
     path = write_report(folder, output).as_posix()
     if as_json:

@@ -44,9 +44,9 @@ def tornado_figure(table: DataFrame, response: str, title: str = "") -> Figure:
     InputError
         If the table does not hold the response.
     """
-    import matplotlib as mpl  # noqa: PLC0415 - importing matplotlib is paid for only where something is drawn
+    import matplotlib as mpl
 
-    from simsmtp.figures.canvas import new_figure  # noqa: PLC0415
+    from simsmtp.figures.canvas import new_figure
 
     rows = _rows_of(table, response)
     factors = list(dict.fromkeys(rows["factor"]))[:_MOST]
@@ -111,7 +111,7 @@ def _room(rows: DataFrame, base: float) -> tuple[float, float]:
 
 
 def _tornado_legend(drawn: Figure, base: float) -> None:
-    from matplotlib.patches import Patch  # noqa: PLC0415
+    from matplotlib.patches import Patch
 
     handles = [
         Patch(facecolor=_BELOW, alpha=0.85, label="level below the base"),
@@ -138,9 +138,9 @@ def sobol_figure(table: DataFrame, response: str, title: str = "") -> Figure:
     InputError
         If the table does not hold the response.
     """
-    import matplotlib as mpl  # noqa: PLC0415
+    import matplotlib as mpl
 
-    from simsmtp.figures.canvas import new_figure  # noqa: PLC0415
+    from simsmtp.figures.canvas import new_figure
 
     rows = _rows_of(table, response).head(_MOST)
     with mpl.rc_context(RC):

@@ -84,13 +84,13 @@ class Comparison:
 
     def to_markdown(self, limit: int = 40) -> str:
         """Return a summary for people; `limit` rows at most."""
-        from simsmtp.gate.comparison_views import markdown_of  # noqa: PLC0415
+        from simsmtp.gate.comparison_views import markdown_of
 
         return markdown_of(self, limit)
 
     def to_dict(self) -> dict[str, Any]:
         """Return verdict, exit code and every row that is not identical, fit for JSON."""
-        from simsmtp.gate.comparison_views import dict_of  # noqa: PLC0415
+        from simsmtp.gate.comparison_views import dict_of
 
         return dict_of(self)
 
@@ -99,6 +99,6 @@ class Comparison:
         return f"<Comparison {self.name!r}: {self.verdict}; {counts}>"
 
     def _repr_html_(self) -> str:
-        from simsmtp.gate.comparison_views import html_of  # noqa: PLC0415
+        from simsmtp.gate.comparison_views import html_of
 
         return html_of(self)

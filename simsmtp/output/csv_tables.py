@@ -61,7 +61,7 @@ def read_csv_texts(path: Path) -> DataFrame:
 
 def csv_texts(text: str) -> DataFrame:
     """Return what `csv_of` made a text of, all of it as texts; a `ValueError` if it is no table."""
-    import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
+    import pandas as pd
 
     table = pd.read_csv(io.StringIO(text), dtype="str", keep_default_na=False)
     for name, column in table.items():

@@ -121,7 +121,7 @@ def _value(value: Any) -> str:
 
 
 def _inputs(record: _Record) -> str:
-    from simsmtp.model.scenario import Scenario  # noqa: PLC0415 - pydantic is paid for only where it is used
+    from simsmtp.model.scenario import Scenario
 
     scenario = Scenario.from_dict(record.tables.get("scenario", {}))
     given = record.tables.get("scenario", {})

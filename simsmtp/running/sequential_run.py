@@ -136,7 +136,7 @@ def run_to_precision(
     StudyInterrupted
         On Ctrl-C; running again goes on from there.
     """
-    from simsmtp.statistics.sequential import Precision, checked  # noqa: PLC0415 - numpy and SciPy cost a second
+    from simsmtp.statistics.sequential import Precision, checked
 
     precision = checked(Precision(response, relative, absolute, level))
     return run_until([precision], prepare(path_or_experiment, RunOptions(replications=budget, **options)))
@@ -159,7 +159,7 @@ def run_until(precisions: Sequence[Precision], prepared: PreparedRun) -> Precise
 
 
 def _decisions(study: Study, precisions: Sequence[Precision]) -> dict[tuple[int, str], Decision]:
-    from simsmtp.statistics.sequential import decide  # noqa: PLC0415
+    from simsmtp.statistics.sequential import decide
 
     return {
         (point.number, one.response): decide(study.values(point.number, one.response), one)

@@ -117,6 +117,6 @@ def _with_ends(found: Interval, method: str, resampled: Bootstrap | None, level:
 
 
 def _t_p_value(found: Interval) -> float:
-    from scipy.special import stdtr  # noqa: PLC0415 - importing scipy is paid for only where it is used
+    from scipy.special import stdtr
 
     return float(2 * stdtr(found.n - 1, -abs(found.mean) * np.sqrt(found.n) / found.sd))

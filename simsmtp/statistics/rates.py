@@ -86,7 +86,7 @@ def clopper_pearson(events: int, n: int, level: float = 0.95) -> tuple[float, fl
     InputError
         If `events` is not within 0 to `n`, or `level` not between 0 and 1.
     """
-    from scipy.special import betaincinv  # noqa: PLC0415 - importing scipy is paid for only where it is used
+    from scipy.special import betaincinv
 
     _check(events, n, level)
     tail = (1 - level) / 2
@@ -97,7 +97,7 @@ def clopper_pearson(events: int, n: int, level: float = 0.95) -> tuple[float, fl
 
 def wilson(events: int, n: int, level: float = 0.95) -> tuple[float, float]:
     """Return the ends of the score interval of Wilson (1927); parameters and errors as `clopper_pearson`."""
-    from scipy.special import ndtri  # noqa: PLC0415
+    from scipy.special import ndtri
 
     _check(events, n, level)
     if n == 0:
