@@ -35,7 +35,9 @@ table { border-collapse: collapse; font-size: .875rem; min-width: 100%; }
 th, td { padding: .3rem .6rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { position: sticky; top: 0; background: var(--card); font-weight: 600; min-width: 5.5rem; overflow-wrap: normal; }
 td { white-space: nowrap; }
-td.long { white-space: normal; min-width: 14rem; }
+td.long, .draft td { white-space: normal; }
+td.long { min-width: 14rem; }
+.draft { overflow-x: auto; }
 td { font-variant-numeric: tabular-nums; }
 .n { text-align: right; }
 td small { display: block; }
