@@ -15,7 +15,8 @@ from simsmtp.engines import run_replication
 from simsmtp.errors import UnfinishedError
 from simsmtp.experiment.design import DesignPoint
 from simsmtp.experiment.study_and_figure import Figure
-from simsmtp.figures.study_figure import plot_study, save_figure
+from simsmtp.figures.canvas import save_figure
+from simsmtp.figures.study_figure import plot_study
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.strategies.closed_forms import UNLIMITED, message_totals

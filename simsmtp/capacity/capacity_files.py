@@ -171,7 +171,7 @@ def _drawn(bounds: Any) -> list[Bound]:
 def _images(capacity: CapacityResults) -> dict[str, bytes]:
     if capacity.curve.empty and capacity.tornado.empty:
         return {}
-    from simsmtp.figures.study_figure import save_figure  # noqa: PLC0415 - matplotlib costs a second
+    from simsmtp.figures.canvas import save_figure  # noqa: PLC0415 - matplotlib costs a second
 
     with TemporaryDirectory() as scratch:
         return {path.name: path.read_bytes() for path in save_figure(figure_of(capacity), scratch, "capacity")}

@@ -60,7 +60,7 @@ def _drawn(images: Callable[[], dict[str, bytes]], written: Iterable[str]) -> di
 
 
 def _images(study: Study) -> dict[str, bytes]:
-    from simsmtp.figures.study_figure import save_figure  # noqa: PLC0415 - matplotlib costs a second
+    from simsmtp.figures.canvas import save_figure  # noqa: PLC0415 - matplotlib costs a second
 
     with TemporaryDirectory() as scratch:
         return {path.name: path.read_bytes() for path in save_figure(study.plot(), scratch, study.name)}
