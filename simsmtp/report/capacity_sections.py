@@ -41,7 +41,6 @@ _COST = {
     "currency": "currency",
 }
 _CURVE = {"messages_per_s": "messages/s", "offered_per_s": "recipients offered/s"}
-_LOOKED = {"n": "replications", "verdict": "verdict"}
 _SWAYS = {"factor": "factor", "base_level": "as written", "level": "instead", "mean": "mean", "difference": "change",
           "n": "replications"}  # fmt: skip
 _ENDS = ("_low", "_high")
