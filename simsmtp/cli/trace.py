@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 import click
@@ -66,6 +65,7 @@ def trace(
     from simsmtp.engines.repeated import run_here  # noqa: PLC0415
     from simsmtp.experiment.experiment_file import load_case  # noqa: PLC0415
     from simsmtp.model.plan import plan_of  # noqa: PLC0415
+    from simsmtp.output.json_values import plain  # noqa: PLC0415
     from simsmtp.output.writable import require_writable  # noqa: PLC0415
     from simsmtp.protocol.wire import AddressBook  # noqa: PLC0415
     from simsmtp.running.user_strategies import load_strategies  # noqa: PLC0415
@@ -89,10 +89,7 @@ def trace(
     if ndr is not None:
         write_ndrs(ndr, output, plan, addresses)
     if as_json:
-        responses = {
-            name: None if isinstance(value, float) and math.isnan(value) else value
-            for name, value in output.responses.items()
-        }
+        responses = plain(output.responses)
         rows = [row._asdict() for row in output.dialogue]
         print(json.dumps({"scenario": scenario.to_dict(), "dialogue": rows, "responses": responses}, indent=1))
         return

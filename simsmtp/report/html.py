@@ -6,26 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from simsmtp.model import numbers
+from simsmtp.model.numbers import number_text
 from simsmtp.shown import html_text, shown
 
 Cell = tuple[str, Any]
 _LONG = 36
-NOTHING = "\u2013"
 _NOT_MADE = ["link", "image", "autolink", "reference", "html_inline", "html_block", "entity"]
-
-
-def number_text(value: float) -> str:
-    """Return a number with four significant digits, thousands apart, or a dash for nan.
-
-    Examples
-    --------
-    >>> number_text(1234567.8), number_text(0.123456)
-    ('1,234,568', '0.1235')
-    """
-    if math.isnan(value):
-        return NOTHING
-    return numbers.number_text(value)
 
 
 def interval_text(low: float, high: float) -> str:
