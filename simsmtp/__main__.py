@@ -14,7 +14,7 @@ _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOMEM, er
 
 def main() -> None:
     """Run the command line and exit: 0 ok, 1 crash or unfinished work, 2 bad input, 130 Ctrl-C."""
-    from simsmtp.cli.printing.streams import guard_streams, output_failure  # noqa: PLC0415
+    from simsmtp.cli.printing.streams import guard_streams, output_failure
 
     try:
         guard_streams()
@@ -28,16 +28,16 @@ def main() -> None:
 
 def _exit_code() -> int:
     if sys.argv[1:] == ["--version"]:  # without click: a version number need not cost a tenth of a second
-        from simsmtp._version import __version__  # noqa: PLC0415
+        from simsmtp._version import __version__
 
         print(f"simsmtp {__version__}")  # noqa: T201
         return 0
-    import warnings  # noqa: PLC0415
+    import warnings
 
-    import click  # noqa: PLC0415
+    import click
 
-    from simsmtp.cli import simsmtp  # noqa: PLC0415
-    from simsmtp.errors import InputError, UnfinishedError  # noqa: PLC0415
+    from simsmtp.cli import simsmtp
+    from simsmtp.errors import InputError, UnfinishedError
 
     warnings.formatwarning = lambda message, *_, **__: f"simsmtp: {message}\n"
     try:
@@ -80,8 +80,8 @@ def _without_blamed(command: Callable[..., int | None]) -> int:
     try:
         return command(standalone_mode=False, prog_name="simsmtp") or 0
     except Exception as error:
-        from simsmtp.errors import UnfinishedError  # noqa: PLC0415
-        from simsmtp.strategies.own_code import is_blamed, told  # noqa: PLC0415
+        from simsmtp.errors import UnfinishedError
+        from simsmtp.strategies.own_code import is_blamed, told
 
         if is_blamed(error):
             raise UnfinishedError(told(error)) from None
@@ -89,7 +89,7 @@ def _without_blamed(command: Callable[..., int | None]) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    from simsmtp.shown import shown  # noqa: PLC0415
+    from simsmtp.shown import shown
 
     print(f"simsmtp: {shown(message, keep=_LAYOUT)}", file=sys.stderr)  # noqa: T201
     return code

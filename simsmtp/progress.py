@@ -46,16 +46,16 @@ def progress_bar(
 
 def note(text: str) -> None:
     """Write a line on standard error, above the bar if there is one."""
-    from tqdm import tqdm  # noqa: PLC0415
+    from tqdm import tqdm
 
     tqdm.write(f"simsmtp: {shown(text)}", file=sys.stderr)
 
 
 def _bar_type(notebook: bool) -> Any:
     if notebook:
-        from tqdm.auto import tqdm as drawn  # noqa: PLC0415
+        from tqdm.auto import tqdm as drawn
 
         return drawn
-    from tqdm import tqdm  # noqa: PLC0415
+    from tqdm import tqdm
 
     return tqdm

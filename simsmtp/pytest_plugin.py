@@ -40,12 +40,12 @@ def simsmtp_study(tmp_path: Path) -> Callable[..., Study]:
         strategies: Iterable[str | Path] = (),
         **options: Any,
     ) -> Study:
-        import simsmtp  # noqa: PLC0415 - pytest loads this plugin at every start
+        import simsmtp
 
         calls.append(tmp_path / f"simsmtp-{len(calls) + 1}")
         given = {"workers": 1, "progress": False, "output": calls[-1], **options}
         if isinstance(experiment, Mapping):
-            from simsmtp.running.user_strategies import find_strategies  # noqa: PLC0415
+            from simsmtp.running.user_strategies import find_strategies
 
             strategies = find_strategies(strategies)
             return simsmtp.run(simsmtp.Experiment.from_dict(experiment, settings), strategies=strategies, **given)

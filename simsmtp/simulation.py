@@ -77,9 +77,9 @@ class Result:
         InputError
             If `level` is not between 0 and 1.
         """
-        import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
+        import pandas as pd
 
-        from simsmtp.statistics.summary import summarise  # noqa: PLC0415
+        from simsmtp.statistics.summary import summarise
 
         found = summarise(self.replications.assign(point=0), [], COLUMNS, level)
         row = {}
@@ -95,7 +95,7 @@ class Result:
         Unless `simulate` was told to keep them, the replications are run once more: the same seed gives
         the same rows. The table lies in memory; `write_recipients` does without it.
         """
-        import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
+        import pandas as pd
 
         if self._recipients is None:
             kept = RowSpool()
@@ -123,7 +123,7 @@ class Result:
         InputError
             If the file cannot be written, which is found out before anything is run.
         """
-        from simsmtp.output.recipient_files import write_recipients  # noqa: PLC0415
+        from simsmtp.output.recipient_files import write_recipients
 
         rows = self._run_again() if self._recipients is None else self._recipients
         return write_recipients(path, _recipient_tables(rows))
@@ -137,7 +137,7 @@ class Result:
 
         See `simsmtp.figures.result_views.result_figure` for how to read it.
         """
-        from simsmtp.figures.result_views import result_figure  # noqa: PLC0415
+        from simsmtp.figures.result_views import result_figure
 
         return result_figure(self.replications, self.recipients(), self._title())
 
@@ -154,8 +154,8 @@ class Result:
         return f"<Result: {self._title()} · {delivered}, false-NDR rate {number_text(rate)}>"
 
     def _repr_html_(self) -> str:
-        from simsmtp.figures.result_views import result_table  # noqa: PLC0415
-        from simsmtp.statistics.pooled_percentiles import pooled_note  # noqa: PLC0415
+        from simsmtp.figures.result_views import result_table
+        from simsmtp.statistics.pooled_percentiles import pooled_note
 
         note = pooled_note(len(self.scenario.destinations))
         return result_table(self.replications, " · ".join(text for text in (self._title(), note) if text))
@@ -238,7 +238,7 @@ def _run(
 
 
 def _replication_table(responses: list[Responses]) -> DataFrame:
-    import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
+    import pandas as pd
 
     rows = [{"replication": i, **one} for i, one in enumerate(responses)]
     return pd.DataFrame(rows)[["replication", *COLUMNS]]

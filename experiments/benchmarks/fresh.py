@@ -36,9 +36,9 @@ def child(task: dict[str, Any]) -> dict[str, Any]:
     """Do what the task says: a replication, after one that loads the engine if `warm`, a file of rows, or a study."""
     sys.path.insert(0, str(ROOT))
     begin = time.perf_counter()
-    import simsmtp  # noqa: PLC0415 - the import is part of what is timed
-    from simsmtp.engines import run_replication  # noqa: PLC0415
-    from simsmtp.model.plan import plan_of  # noqa: PLC0415
+    import simsmtp
+    from simsmtp.engines import run_replication
+    from simsmtp.model.plan import plan_of
 
     if "study" in task:
         simsmtp.run(progress=False, engine="compiled", **task["study"])

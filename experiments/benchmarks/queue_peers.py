@@ -86,7 +86,7 @@ def in_simpy(given: Draws) -> float:
 
 def in_salabim(given: Draws) -> float:
     """Return the mean wait in salabim: a component per customer, a `Resource` of servers."""
-    import salabim  # noqa: PLC0415 - optional
+    import salabim
 
     salabim.yieldless(False)
     env = salabim.Environment(trace=False, yieldless=False)
@@ -115,7 +115,7 @@ def in_salabim(given: Draws) -> float:
 
 def in_ciw(given: Draws) -> float:
     """Return the mean wait in Ciw: a network of one node, fed by two sequences."""
-    import ciw  # noqa: PLC0415 - optional
+    import ciw
 
     network = ciw.create_network(
         arrival_distributions=[ciw.dists.Sequential([*given.gaps, 1e15])],

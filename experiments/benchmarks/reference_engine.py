@@ -194,7 +194,7 @@ def _line(row: pd.Series) -> str:
 
 def draw(table: pd.DataFrame, path: Path) -> None:
     """Draw how cost grows with recipients."""
-    import matplotlib as mpl  # noqa: PLC0415 - settings for this figure alone
+    import matplotlib as mpl
 
     growth = table[table["growth"]]
     with mpl.rc_context(RC):

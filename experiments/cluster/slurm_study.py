@@ -34,7 +34,7 @@ def main() -> None:
     options = parser.parse_args()
     if missing := _missing(options.interface, script=options.script):
         parser.exit(2, f"slurm_study.py: {missing}\n")
-    from dask_jobqueue import SLURMCluster  # noqa: PLC0415 - may not be there
+    from dask_jobqueue import SLURMCluster
 
     with SLURMCluster(
         queue=options.queue, cores=options.workers, processes=options.workers, memory=options.memory,
@@ -61,7 +61,7 @@ def _missing(interface: str | None, *, script: bool) -> str:
     if find_spec("dask_jobqueue") is None:
         return "dask-jobqueue is not installed; pip install '.[fast,cluster]' dask-jobqueue"
     if interface is not None:
-        from distributed.utils import get_ip_interface  # noqa: PLC0415 - dask-jobqueue brings it
+        from distributed.utils import get_ip_interface
 
         try:
             get_ip_interface(interface)

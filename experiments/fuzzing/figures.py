@@ -63,7 +63,7 @@ def main() -> None:
 
 def _watch(target: str, paths: Iterable[Path]) -> coverage.Coverage:
     """Run inputs under coverage."""
-    from fuzz_targets import TARGETS  # noqa: PLC0415
+    from fuzz_targets import TARGETS
 
     watched = coverage.Coverage(
         branch=True, data_file=None, config_file=False, include=[str(ROOT / "simsmtp" / one) for one in READERS[target]]

@@ -79,11 +79,11 @@ def options(target: str, work: Path, seconds: int) -> list[str]:
 
 def fuzz(target: str, arguments: list[str]) -> None:
     """Fuzz; does not return."""
-    import atheris  # noqa: PLC0415
+    import atheris
 
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
     with atheris.instrument_imports(include=["simsmtp", "email"]):
-        from fuzz_targets import TARGETS  # noqa: PLC0415
+        from fuzz_targets import TARGETS
     atheris.Setup([sys.argv[0], *arguments], TARGETS[target])
     atheris.Fuzz()
 
@@ -118,7 +118,7 @@ def measure(target: str, work: Path, seconds: int) -> int:
 
 def change(work: Path, seconds: int) -> int:
     """Change experiments and settings until the time is over; note what it came to; return 1 for a fault."""
-    import coverage  # noqa: PLC0415 - the other targets do without
+    import coverage
 
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
     files = [str(ROOT / "simsmtp" / one) for one in READERS]
@@ -127,7 +127,7 @@ def change(work: Path, seconds: int) -> int:
     begun, spent = time.monotonic(), time.process_time()
     work.mkdir(parents=True, exist_ok=True)
     with watched.collect():
-        from experiment_texts import broken, setting, tried  # noqa: PLC0415
+        from experiment_texts import broken, setting, tried
 
         seed = int(begun * 1e6)
         while time.monotonic() - begun < seconds:

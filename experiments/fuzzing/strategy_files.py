@@ -43,7 +43,7 @@ def inside(arguments: argparse.Namespace) -> None:
     """Print one line for each file."""
     resource.setrlimit(resource.RLIMIT_AS, (MOST_OCTETS, MOST_OCTETS))
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-    from strategy_texts import checked  # noqa: PLC0415 - after the limit
+    from strategy_texts import checked
 
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(arguments.first, arguments.first + arguments.files):

@@ -64,7 +64,7 @@ class Aiosmtplib(_Library):
 
     def submit(self, sender: str, recipients: Sequence[str], text: str) -> set[str]:
         """Send; what it raises or returns names the refused."""
-        import aiosmtplib  # noqa: PLC0415 - an optional package
+        import aiosmtplib
 
         async def send() -> set[str]:
             client = aiosmtplib.SMTP(

@@ -47,7 +47,7 @@ def fit(groups: Sequence[Group], *, on_step: Callable[[int], object] = lambda _:
     InputError
         Sessions with several receivers.
     """
-    from scipy.optimize import least_squares  # noqa: PLC0415 - paid for only here
+    from scipy.optimize import least_squares
 
     receivers = sorted({group.setting.receiver for group in groups})
     if len(receivers) > 1:

@@ -35,20 +35,20 @@ class Capacity(CapacityResults):
 
     def write(self, *, figure: bool = True, command: str | None = None) -> list[Path]:
         """Write ``capacity.json``, ``summary.csv``, provenance and the figure into the plan's folder; return paths."""
-        from simsmtp.capacity.capacity_files import write_capacity  # noqa: PLC0415
+        from simsmtp.capacity.capacity_files import write_capacity
 
         return write_capacity(self, figure=figure, command=command)
 
     def answer(self) -> str:
         """Return the answer as one paragraph."""
-        from simsmtp.capacity.answer_text import answer  # noqa: PLC0415
+        from simsmtp.capacity.answer_text import answer
 
         return answer(self)
 
     def _repr_html_(self) -> str:
         """Return the answer, what it assumes and its tables, as notebooks show it."""
-        from simsmtp.capacity.capacity_files import document_of_capacity  # noqa: PLC0415
-        from simsmtp.report.capacity_sections import capacity_answer, capacity_tables  # noqa: PLC0415
+        from simsmtp.capacity.capacity_files import document_of_capacity
+        from simsmtp.report.capacity_sections import capacity_answer, capacity_tables
 
         found = document_of_capacity(self)
         return f"<h3>{html_text(found['title'])}</h3>{capacity_answer(found)}{capacity_tables(found)}"

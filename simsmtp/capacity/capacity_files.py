@@ -119,9 +119,9 @@ def document_of_capacity(capacity: CapacityResults) -> dict[str, Any]:
 
 def summary_of(capacity: CapacityResults) -> DataFrame:
     """Return mean and interval of every response for everything that was run, stage by stage."""
-    import pandas as pd  # noqa: PLC0415 - costs half a second
+    import pandas as pd
 
-    from simsmtp.statistics.summary import summarise  # noqa: PLC0415
+    from simsmtp.statistics.summary import summarise
 
     columns = ["stage", "values", "seed", "verdict"]
     parts = [
@@ -135,7 +135,7 @@ def summary_of(capacity: CapacityResults) -> DataFrame:
 
 def figure_of(capacity: CapacityResults) -> Figure:
     """Draw saturation curve and tornado."""
-    from simsmtp.figures.capacity_figure import Ceiling, Line, capacity_figure  # noqa: PLC0415 - matplotlib is slow
+    from simsmtp.figures.capacity_figure import Ceiling, Line, capacity_figure
 
     scenario, objectives = capacity.plan.scenario, capacity.plan.objectives
     ceiling = next((one for one in objectives if one.response == capacity.late and one.is_ceiling), None)
@@ -169,7 +169,7 @@ def _drawn(bounds: Any) -> list[Bound]:
 def _images(capacity: CapacityResults) -> dict[str, bytes]:
     if capacity.curve.empty and capacity.tornado.empty:
         return {}
-    from simsmtp.figures.canvas import figure_files  # noqa: PLC0415 - matplotlib costs a second
+    from simsmtp.figures.canvas import figure_files
 
     return figure_files(figure_of(capacity), "capacity")
 

@@ -125,7 +125,7 @@ class Evaluator:
     def say(self, text: str) -> None:
         """Tell what was found on standard error, above the progress bar."""
         if self._settings.progress or (self._settings.progress is None and sys.stderr.isatty()):
-            from tqdm import tqdm  # noqa: PLC0415
+            from tqdm import tqdm
 
             tqdm.write(shown(text), file=sys.stderr)
 
@@ -167,7 +167,7 @@ class Evaluator:
 
 
 def _table(rows: Sequence[Row]) -> DataFrame:
-    import pandas as pd  # noqa: PLC0415 - costs half a second
+    import pandas as pd
 
     for row in rows:
         if row.error is not None:

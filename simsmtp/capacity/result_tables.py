@@ -57,7 +57,7 @@ def curve_table(
 
     The responses are ``delivered_per_s``, ``delay_p50_s`` and the column `late`.
     """
-    import pandas as pd  # noqa: PLC0415 - costs half a second
+    import pandas as pd
 
     responses = list(dict.fromkeys(["delivered_per_s", "delay_p50_s", late]))
     rows = []
@@ -78,7 +78,7 @@ def percentile_table(written: DataFrame, at_edge: DataFrame | None, messages: in
     do not record; one with fewer than 5 messages beyond it gets a remark. Columns ``percentile``, ``column``, ``plan``,
     ``plan_low``, ``plan_high``, ``edge``, ``edge_low``, ``edge_high``, ``note``; refused ones hold nan.
     """
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     recipients = float(written["recipients"].mean())
     rows = []
@@ -113,9 +113,9 @@ def tornado_table(
     looks: Sequence[Look], written: DataFrame, scenario: Scenario, response: str, level: float
 ) -> DataFrame:
     """Return what each factor does by itself, see `simsmtp.statistics.sensitivity.tornado`; empty without looks."""
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
-    from simsmtp.statistics.sensitivity import tornado  # noqa: PLC0415 - SciPy costs a second
+    from simsmtp.statistics.sensitivity import tornado
 
     factors = list(dict.fromkeys(key for look in looks for key in look.changes))
     if not factors:

@@ -107,12 +107,12 @@ def audit(
     Exit codes: 0 unaffected; 2 bad input; 3 affected, or worse than the baseline; 4 inconclusive;
     5 there is no baseline.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
-    from simsmtp.audit import verdicts  # noqa: PLC0415
-    from simsmtp.audit.custom_sender import CustomSender  # noqa: PLC0415
-    from simsmtp.audit.journal import Journal  # noqa: PLC0415
-    from simsmtp.audit.table import LEGEND, markdown  # noqa: PLC0415
-    from simsmtp.live.endpoint import endpoint_in  # noqa: PLC0415
-    from simsmtp.output.writable import require_writable  # noqa: PLC0415
+    from simsmtp.audit import verdicts
+    from simsmtp.audit.custom_sender import CustomSender
+    from simsmtp.audit.journal import Journal
+    from simsmtp.audit.table import LEGEND, markdown
+    from simsmtp.live.endpoint import endpoint_in
+    from simsmtp.output.writable import require_writable
 
     if baseline and not baseline.exists():
         say(
@@ -154,15 +154,15 @@ def audit(
 
 
 def _write(path: Path, key: str, text: str) -> None:
-    from simsmtp.files import replace_file, write_errors  # noqa: PLC0415
+    from simsmtp.files import replace_file, write_errors
 
     with write_errors(path, key):
         replace_file(path, text)
 
 
 def _cells(quick: bool, replies: Sequence[int], numbers: Sequence[int]) -> list[Cell]:
-    from simsmtp.audit.cells import matrix  # noqa: PLC0415
-    from simsmtp.errors import InputError  # noqa: PLC0415
+    from simsmtp.audit.cells import matrix
+    from simsmtp.errors import InputError
 
     cells = matrix(quick=quick)
     for key, given, of in (("--reply", replies, lambda cell: int(cell.reply.split()[0])),
@@ -178,14 +178,14 @@ def _cells(quick: bool, replies: Sequence[int], numbers: Sequence[int]) -> list[
 
 
 def _refuse(given: Sequence[str], option: str, allowed: str) -> None:
-    from simsmtp.errors import InputError  # noqa: PLC0415
+    from simsmtp.errors import InputError
 
     if given:
         raise InputError("means your own server", key=option, given=given[0], allowed=allowed)
 
 
 def _words(command: str | None) -> list[str]:
-    from simsmtp.errors import InputError  # noqa: PLC0415
+    from simsmtp.errors import InputError
 
     try:
         return shlex.split(command or "")
@@ -195,9 +195,9 @@ def _words(command: str | None) -> list[str]:
 
 def _senders(names: Sequence[str], programs: Path | None) -> Senders:
     """Return how to make those named, or all that are there; who is not is said."""
-    from simsmtp.audit.matrix import SENDERS, sender_named  # noqa: PLC0415
-    from simsmtp.errors import InputError  # noqa: PLC0415
-    from simsmtp.mailers.programs import Programs  # noqa: PLC0415
+    from simsmtp.audit.matrix import SENDERS, sender_named
+    from simsmtp.errors import InputError
+    from simsmtp.mailers.programs import Programs
 
     found = Programs(programs)
     chosen: Senders = {}
@@ -214,8 +214,8 @@ def _senders(names: Sequence[str], programs: Path | None) -> Senders:
 
 
 def _run(chosen: Senders, cells: Sequence[Cell], kept: Journal, manner: Manner) -> None:
-    from simsmtp.audit.matrix import run_matrix  # noqa: PLC0415
-    from simsmtp.progress import progress_bar  # noqa: PLC0415
+    from simsmtp.audit.matrix import run_matrix
+    from simsmtp.progress import progress_bar
 
     todo = {name: [cell for cell in cells if not kept.has(name, cell.name)] for name in chosen}
     total = sum(map(len, todo.values()))
@@ -232,8 +232,8 @@ def _run(chosen: Senders, cells: Sequence[Cell], kept: Journal, manner: Manner) 
 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:
-    from simsmtp.audit.judgement import MEANINGS, Verdict  # noqa: PLC0415
-    from simsmtp.cli.printing.console import PlainConsole, new_table  # noqa: PLC0415
+    from simsmtp.audit.judgement import MEANINGS, Verdict
+    from simsmtp.cli.printing.console import PlainConsole, new_table
 
     console = PlainConsole(180)
     numbers = ("delivered", "false_ndr", "queued", "lost", "duplicate", "transactions", "rcpt_commands")

@@ -34,14 +34,14 @@ def calibrate(measured: Path, output: Path, max_rtt: float | None, as_json: bool
     \b
     Exit codes: 0 written; 2 bad input, and nothing was written.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
-    from simsmtp.calibration.fit import fit, steps  # noqa: PLC0415
-    from simsmtp.calibration.measured import read_measured  # noqa: PLC0415
-    from simsmtp.calibration.parameters import write_calibration  # noqa: PLC0415
-    from simsmtp.calibration.settings import keys_text  # noqa: PLC0415
-    from simsmtp.cli.printing.console import say  # noqa: PLC0415
-    from simsmtp.errors import InputError  # noqa: PLC0415
-    from simsmtp.output.writable import require_writable  # noqa: PLC0415
-    from simsmtp.progress import progress_bar  # noqa: PLC0415
+    from simsmtp.calibration.fit import fit, steps
+    from simsmtp.calibration.measured import read_measured
+    from simsmtp.calibration.parameters import write_calibration
+    from simsmtp.calibration.settings import keys_text
+    from simsmtp.cli.printing.console import say
+    from simsmtp.errors import InputError
+    from simsmtp.output.writable import require_writable
+    from simsmtp.progress import progress_bar
 
     require_writable(output, "--output", may_be_made=True)
     groups = read_measured(measured)

@@ -80,9 +80,9 @@ def capacity(
     no_figure: bool,
 ) -> None:
     """Parse, call, print."""
-    from simsmtp.capacity.capacity import prepare_capacity, run_capacity  # noqa: PLC0415
-    from simsmtp.cli.printing.console import say  # noqa: PLC0415
-    from simsmtp.statistics.objectives import PercentileSupportError  # noqa: PLC0415
+    from simsmtp.capacity.capacity import prepare_capacity, run_capacity
+    from simsmtp.cli.printing.console import say
+    from simsmtp.statistics.objectives import PercentileSupportError
 
     try:
         prepared = prepare_capacity(
@@ -94,15 +94,15 @@ def capacity(
         say(f"simsmtp: {error}", to_stderr=True)
         ctx.exit(4)
     found = run_capacity(prepared)
-    from simsmtp.store.provenance import command_line  # noqa: PLC0415
+    from simsmtp.store.provenance import command_line
 
     written = found.write(figure=not no_figure, command=command_line())
     if as_json:
-        from simsmtp.capacity.capacity_files import document_of_capacity  # noqa: PLC0415
+        from simsmtp.capacity.capacity_files import document_of_capacity
 
         print(json.dumps(document_of_capacity(found), indent=1, allow_nan=False))
     else:
-        from simsmtp.cli.printing.capacity_tables import print_capacity  # noqa: PLC0415
+        from simsmtp.cli.printing.capacity_tables import print_capacity
 
         print_capacity(found, written)
     ctx.exit(_CODES[found.verdict])

@@ -76,8 +76,8 @@ def compare(
     output: Path | None,
 ) -> None:
     """Parse, call, print."""
-    from simsmtp.gate.gate import compare as compared  # noqa: PLC0415
-    from simsmtp.gate.recorded_results import NoBaselineError  # noqa: PLC0415
+    from simsmtp.gate.gate import compare as compared
+    from simsmtp.gate.recorded_results import NoBaselineError
 
     _check_output(kind, output, as_json)
     try:
@@ -97,7 +97,7 @@ def compare(
 
 def no_baseline(ctx: click.Context, error: Exception) -> NoReturn:
     """Say that there is no baseline and exit with code 5."""
-    from simsmtp.cli.printing.console import say  # noqa: PLC0415
+    from simsmtp.cli.printing.console import say
 
     say(f"simsmtp: {error}", to_stderr=True)
     ctx.exit(5)
@@ -105,8 +105,8 @@ def no_baseline(ctx: click.Context, error: Exception) -> NoReturn:
 
 def read_margins(given: Sequence[str]) -> float | Mapping[str, float]:
     """Return what ``--margin`` says: one share for all, shares by response, or both."""
-    from simsmtp.errors import InputError  # noqa: PLC0415
-    from simsmtp.rows.responses import COLUMNS  # noqa: PLC0415
+    from simsmtp.errors import InputError
+    from simsmtp.rows.responses import COLUMNS
 
     margins = dict.fromkeys(COLUMNS, 0.05)
     for one in sorted(given, key=lambda text: "=" in text):
@@ -119,8 +119,8 @@ def read_margins(given: Sequence[str]) -> float | Mapping[str, float]:
 
 
 def _check_output(kind: str | None, output: Path | None, as_json: bool) -> None:
-    from simsmtp.errors import InputError  # noqa: PLC0415
-    from simsmtp.output.writable import require_writable  # noqa: PLC0415
+    from simsmtp.errors import InputError
+    from simsmtp.output.writable import require_writable
 
     if kind in {"gha", "pytest-benchmark"} and output is None:
         raise InputError("makes two files", key="--to", given=kind, allowed="it with --output FILE")
@@ -133,8 +133,8 @@ def _check_output(kind: str | None, output: Path | None, as_json: bool) -> None:
 
 
 def _write(found: Comparison | CapacityComparison, kind: str, output: Path | None) -> None:
-    from simsmtp.files import replace_file, write_errors  # noqa: PLC0415
-    from simsmtp.gate.ci_formats import export  # noqa: PLC0415
+    from simsmtp.files import replace_file, write_errors
+    from simsmtp.gate.ci_formats import export
 
     for suffix, text in export(found, kind).items():
         if output is None:
@@ -148,11 +148,11 @@ def _write(found: Comparison | CapacityComparison, kind: str, output: Path | Non
 
 def print_comparison(found: Comparison | CapacityComparison) -> None:
     """Print the verdict, then what changed, the gravest first; of capacity plans every answer."""
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
 
-    from simsmtp.cli.printing.console import PlainConsole  # noqa: PLC0415
-    from simsmtp.shown import shown  # noqa: PLC0415
+    from simsmtp.cli.printing.console import PlainConsole
+    from simsmtp.shown import shown
 
     console, view = PlainConsole(160), found.view()
     console.print(f"{shown(view.name)}: {view.headline}", style="bold", soft_wrap=True)

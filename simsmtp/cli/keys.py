@@ -30,7 +30,7 @@ def keys(words: tuple[str, ...], as_json: bool) -> None:
       simsmtp keys server
       simsmtp keys rtt connections --json
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
-    from simsmtp.experiment.key_list import distribution_text, list_keys  # noqa: PLC0415
+    from simsmtp.experiment.key_list import distribution_text, list_keys
 
     found = list_keys(words)
     if as_json:

@@ -88,14 +88,14 @@ def lab(
       simsmtp lab -o measured.jsonl --design around --batch 50,5,100 --size 1000,100000 --cache on,off
       simsmtp lab -o exim.jsonl --receiver exim --programs unpacked --rtt 2,20,100
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
-    from simsmtp.errors import InputError  # noqa: PLC0415
-    from simsmtp.lab.ends import why_not  # noqa: PLC0415
-    from simsmtp.lab.journal import Journal  # noqa: PLC0415
-    from simsmtp.lab.schedule import Job, Lab, measure_all  # noqa: PLC0415
-    from simsmtp.lab.sessions import need_programs  # noqa: PLC0415
-    from simsmtp.lab.settings import Medium, settings  # noqa: PLC0415
-    from simsmtp.mailers.programs import Programs  # noqa: PLC0415
-    from simsmtp.progress import progress_bar  # noqa: PLC0415
+    from simsmtp.errors import InputError
+    from simsmtp.lab.ends import why_not
+    from simsmtp.lab.journal import Journal
+    from simsmtp.lab.schedule import Job, Lab, measure_all
+    from simsmtp.lab.sessions import need_programs
+    from simsmtp.lab.settings import Medium, settings
+    from simsmtp.mailers.programs import Programs
+    from simsmtp.progress import progress_bar
 
     if reason := why_not():
         raise InputError(reason, key="lab")
@@ -134,8 +134,8 @@ def _print(output: Path, found: Sequence[dict[str, Any]], measured: int, *, as_j
     if as_json:
         print(json.dumps({"file": str(output), "measured": measured, "settings": found}, indent=1))
         return
-    from simsmtp.cli.printing.console import PlainConsole, new_table  # noqa: PLC0415
-    from simsmtp.model.numbers import number_text  # noqa: PLC0415
+    from simsmtp.cli.printing.console import PlainConsole, new_table
+    from simsmtp.model.numbers import number_text
 
     console = PlainConsole(160)
     settings = ("rtt_ms", "N", "batch", "limit", "size", "cache", "pipelining")
@@ -153,6 +153,6 @@ def _print(output: Path, found: Sequence[dict[str, Any]], measured: int, *, as_j
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    from simsmtp.model.numbers import number_text  # noqa: PLC0415
+    from simsmtp.model.numbers import number_text
 
     return number_text(value, 6) if isinstance(value, float) else str(value)

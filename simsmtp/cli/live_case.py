@@ -24,10 +24,10 @@ _TERMINAL_S, _FILE_S = 0.1, 10.0
 
 def case_of(file: Path | None, settings: Sequence[str], point: int) -> tuple[Scenario, int]:
     """Return the scenario of a file, or the default one, with the settings applied, and its seed."""
-    from simsmtp.experiment.experiment_file import load_case  # noqa: PLC0415
-    from simsmtp.experiment.settings import parse_setting  # noqa: PLC0415
-    from simsmtp.model.scenario import Scenario  # noqa: PLC0415
-    from simsmtp.model.table_merge import set_keys  # noqa: PLC0415
+    from simsmtp.experiment.experiment_file import load_case
+    from simsmtp.experiment.settings import parse_setting
+    from simsmtp.model.scenario import Scenario
+    from simsmtp.model.table_merge import set_keys
 
     if file is not None:
         return load_case(file, settings, point=point)
@@ -64,7 +64,7 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[objec
     UnfinishedError
         It cannot be written: what the rows tell has happened, and is not kept.
     """
-    from simsmtp.files import replacing  # noqa: PLC0415
+    from simsmtp.files import replacing
 
     try:
         with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
@@ -164,8 +164,8 @@ class LiveCounter:
 @contextlib.contextmanager
 def on_signals(stop: Callable[[], object]) -> Iterator[None]:
     """Call `stop` at Ctrl-C or SIGTERM while the body runs, if the system can; needs a running loop."""
-    import asyncio  # noqa: PLC0415
-    import signal  # noqa: PLC0415
+    import asyncio
+    import signal
 
     loop = asyncio.get_running_loop()
     wanted = (signal.SIGINT, signal.SIGTERM)

@@ -18,8 +18,8 @@ def presets(names: tuple[str, ...], as_json: bool) -> None:
       [scenario.client]
       preset = "windows-2003-rtm"
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
-    from simsmtp import presets as known  # noqa: PLC0415
-    from simsmtp.errors import InputError  # noqa: PLC0415
+    from simsmtp import presets as known
+    from simsmtp.errors import InputError
 
     found = [*known.clients().values(), *known.servers().values()]
     for name in names:

@@ -30,8 +30,8 @@ def report(folder: Path, output: Path | None, as_json: bool) -> None:
     \b
     Exit codes: 0 written; 2 bad input, and nothing was written.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
-    from simsmtp.cli.printing.console import say  # noqa: PLC0415
-    from simsmtp.report.report import write_report  # noqa: PLC0415
+    from simsmtp.cli.printing.console import say
+    from simsmtp.report.report import write_report
 
     path = write_report(folder, output).as_posix()
     if as_json:

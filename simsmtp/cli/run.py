@@ -112,7 +112,7 @@ def run(
     write_baseline: Path | None,
 ) -> None:
     """Parse, call, print."""
-    from simsmtp.running.runner import prepare  # noqa: PLC0415
+    from simsmtp.running.runner import prepare
 
     if (budget is not None and not precisions) or (replications is not None and precisions):
         raise click.UsageError("--budget belongs to --precision, and --replications does not", ctx)
@@ -125,7 +125,7 @@ def run(
         repair=repair, determinism_check=not no_determinism_check,
     )  # fmt: skip
     if not no_figure:
-        from simsmtp.experiment.figure_check import check_figure  # noqa: PLC0415
+        from simsmtp.experiment.figure_check import check_figure
 
         check_figure(plan.experiment)
     if dry_run:
@@ -133,24 +133,24 @@ def run(
         return
     gate = _gate(ctx, plan, baseline, write_baseline) if baseline or write_baseline else None
     study = _executed(plan, wanted)
-    from simsmtp.store.provenance import command_line  # noqa: PLC0415
+    from simsmtp.store.provenance import command_line
 
     written = study.write(figure=not no_figure, command=command_line())
     if plan.experiment.horizon == "steady-state":
         written += _without_warmup(study)
     compared = gate.compared(plan, study) if gate else None
     if as_json:
-        from simsmtp.cli.printing.documents import document_of  # noqa: PLC0415
+        from simsmtp.cli.printing.documents import document_of
 
         extra = {"comparison": compared.to_dict()} if compared else {}
         extra |= {"precision": _precise(study).document()} if precisions else {}
         print(json.dumps(document_of(study) | extra, indent=1, allow_nan=False))
     else:
-        from simsmtp.cli.printing.study_tables import print_study  # noqa: PLC0415
+        from simsmtp.cli.printing.study_tables import print_study
 
         print_study(study, written)
         if compared:
-            from simsmtp.cli.compare import print_comparison  # noqa: PLC0415
+            from simsmtp.cli.compare import print_comparison
 
             print_comparison(compared)
     if not no_figure:
@@ -187,9 +187,9 @@ def _print_without_theory(study: Study) -> None:
 
 
 def _gate(ctx: click.Context, plan: Plan, baseline: Path | None, target: Path | None) -> Gate:
-    from simsmtp.cli.compare import no_baseline  # noqa: PLC0415
-    from simsmtp.cli.gate import prepare_gate  # noqa: PLC0415
-    from simsmtp.gate.recorded_results import NoBaselineError  # noqa: PLC0415
+    from simsmtp.cli.compare import no_baseline
+    from simsmtp.cli.gate import prepare_gate
+    from simsmtp.gate.recorded_results import NoBaselineError
 
     try:
         return prepare_gate(plan, baseline, target)
@@ -199,7 +199,7 @@ def _gate(ctx: click.Context, plan: Plan, baseline: Path | None, target: Path | 
 
 def _without_warmup(study: Study) -> list[Path]:
     """Cut the warm-up off, say where on standard error, and return the files written."""
-    from simsmtp.running.steady_state import write_steady  # noqa: PLC0415
+    from simsmtp.running.steady_state import write_steady
 
     files, notes = write_steady(study)
     for note in notes:
@@ -210,23 +210,23 @@ def _without_warmup(study: Study) -> list[Path]:
 def _wanted(precisions: tuple[str, ...]) -> list[Precision]:
     if not precisions:
         return []
-    from simsmtp.statistics.sequential import parse_precision  # noqa: PLC0415
+    from simsmtp.statistics.sequential import parse_precision
 
     return [parse_precision(one) for one in precisions]
 
 
 def _executed(plan: Plan, wanted: list[Precision]) -> Study:
     if not wanted:
-        from simsmtp.running.runner import execute  # noqa: PLC0415
+        from simsmtp.running.runner import execute
 
         return execute(plan, progress=True)
-    from simsmtp.running.sequential_run import run_until  # noqa: PLC0415
+    from simsmtp.running.sequential_run import run_until
 
     return run_until(wanted, plan, progress=True)
 
 
 def _precise(study: Study) -> PreciseStudy:
-    from simsmtp.running.sequential_run import PreciseStudy  # noqa: PLC0415
+    from simsmtp.running.sequential_run import PreciseStudy
 
     assert isinstance(study, PreciseStudy)
     return study
@@ -239,9 +239,9 @@ def _print_precision(study: PreciseStudy) -> int:
 
 
 def _print_estimate(plan: object, as_json: bool) -> None:
-    from simsmtp.model.numbers import seconds_text  # noqa: PLC0415
-    from simsmtp.running.pilot import estimate  # noqa: PLC0415
-    from simsmtp.running.runner import Plan  # noqa: PLC0415
+    from simsmtp.model.numbers import seconds_text
+    from simsmtp.running.pilot import estimate
+    from simsmtp.running.runner import Plan
 
     assert isinstance(plan, Plan)
     found = estimate(plan)

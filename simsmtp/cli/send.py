@@ -83,15 +83,15 @@ def send(
     quiet: bool,
 ) -> None:
     """Parse, call, print."""
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from simsmtp.cli.live_case import LiveCounter, case_of, write_rows  # noqa: PLC0415
-    from simsmtp.live.asyncio_client import Delivery  # noqa: PLC0415
-    from simsmtp.live.certificates import client_context  # noqa: PLC0415
-    from simsmtp.live.sender_task import How  # noqa: PLC0415
-    from simsmtp.output.writable import require_writable  # noqa: PLC0415
-    from simsmtp.rows.records import RecipientRow  # noqa: PLC0415
-    from simsmtp.running.user_strategies import load_strategies  # noqa: PLC0415
+    from simsmtp.cli.live_case import LiveCounter, case_of, write_rows
+    from simsmtp.live.asyncio_client import Delivery
+    from simsmtp.live.certificates import client_context
+    from simsmtp.live.sender_task import How
+    from simsmtp.output.writable import require_writable
+    from simsmtp.rows.records import RecipientRow
+    from simsmtp.running.user_strategies import load_strategies
 
     where, file = _places_and_file(given, allow_remote)
     for path in strategies:
@@ -124,7 +124,7 @@ def send(
 
 async def _until_stopped(delivery: Delivery) -> Delivered:
     """Run; Ctrl-C ends it in order, and what is not finished stays queued."""
-    from simsmtp.cli.live_case import on_signals  # noqa: PLC0415
+    from simsmtp.cli.live_case import on_signals
 
     with on_signals(delivery.interrupt):
         return await delivery.run()
@@ -132,7 +132,7 @@ async def _until_stopped(delivery: Delivery) -> Delivered:
 
 def _places_and_file(given: tuple[str, ...], allow_remote: str | None) -> tuple[dict[str, Endpoint], Path | None]:
     """Tell servers, by the names of their destinations, from the file behind them, if there is one."""
-    from simsmtp.live.endpoint import endpoint_in  # noqa: PLC0415
+    from simsmtp.live.endpoint import endpoint_in
 
     places: dict[str, Endpoint] = {}
     *others, last = given
@@ -175,7 +175,7 @@ def _verdict(scenario: Scenario, delivered: Delivered) -> str:
 def _print(scenario: Scenario, delivered: Delivered, *, as_json: bool) -> None:
     output = delivered.output
     if as_json:
-        from simsmtp.output.json_values import plain  # noqa: PLC0415
+        from simsmtp.output.json_values import plain
 
         document = {
             "verdict": _verdict(scenario, delivered),
@@ -188,8 +188,8 @@ def _print(scenario: Scenario, delivered: Delivered, *, as_json: bool) -> None:
         }
         print(json.dumps(document, indent=1))
         return
-    from simsmtp.cli.printing.console import say  # noqa: PLC0415
-    from simsmtp.dialogue.transcript import ledger_lines  # noqa: PLC0415
+    from simsmtp.cli.printing.console import say
+    from simsmtp.dialogue.transcript import ledger_lines
 
     print(_verdict(scenario, delivered))
     for line in ledger_lines(output):

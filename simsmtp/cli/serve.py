@@ -78,13 +78,13 @@ def serve(
     quiet: bool,
 ) -> None:
     """Parse, call, print."""
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from simsmtp.cli.live_case import LiveCounter, RowFile, case_of, only_destination  # noqa: PLC0415
-    from simsmtp.live.asyncio_server import Listener, Terms  # noqa: PLC0415
-    from simsmtp.live.certificates import server_context  # noqa: PLC0415
-    from simsmtp.live.endpoint import endpoint_in  # noqa: PLC0415
-    from simsmtp.live.served import ServedRow  # noqa: PLC0415
+    from simsmtp.cli.live_case import LiveCounter, RowFile, case_of, only_destination
+    from simsmtp.live.asyncio_server import Listener, Terms
+    from simsmtp.live.certificates import server_context
+    from simsmtp.live.endpoint import endpoint_in
+    from simsmtp.live.served import ServedRow
 
     place = endpoint_in(listen, key="--listen", allow_remote=allow_remote)
     wanted = (*([f"server.preset={preset}"] if preset else []), *settings)
@@ -120,10 +120,10 @@ class Until(NamedTuple):
 
 async def _serve(listener: Listener, counter: LiveCounter, rows: RowFile | None, until: Until) -> None:
     """Serve until so many sessions are over, so much time has passed, or a signal comes."""
-    import asyncio  # noqa: PLC0415
-    import contextlib  # noqa: PLC0415
+    import asyncio
+    import contextlib
 
-    from simsmtp.cli.live_case import on_signals  # noqa: PLC0415
+    from simsmtp.cli.live_case import on_signals
 
     is_over = asyncio.Event()
     async with listener:
@@ -152,7 +152,7 @@ def _state(listener: Listener) -> str:
 
 
 def _print(served: Served, *, as_json: bool) -> None:
-    from simsmtp.cli.printing.console import say  # noqa: PLC0415
+    from simsmtp.cli.printing.console import say
 
     summary = served.summary()
     if as_json:

@@ -57,18 +57,18 @@ def trace(
     as_json: bool,
 ) -> None:
     """Parse, call, print."""
-    from simsmtp.cli.printing.console import say  # noqa: PLC0415
-    from simsmtp.dialogue.ndr import write_ndrs  # noqa: PLC0415
-    from simsmtp.dialogue.pcap import write_pcap  # noqa: PLC0415
-    from simsmtp.dialogue.transcript import Style, transcript  # noqa: PLC0415
-    from simsmtp.engines import run_replication  # noqa: PLC0415
-    from simsmtp.engines.repeated import run_here  # noqa: PLC0415
-    from simsmtp.experiment.experiment_file import load_case  # noqa: PLC0415
-    from simsmtp.model.plan import plan_of  # noqa: PLC0415
-    from simsmtp.output.json_values import plain  # noqa: PLC0415
-    from simsmtp.output.writable import require_writable  # noqa: PLC0415
-    from simsmtp.protocol.wire import AddressBook  # noqa: PLC0415
-    from simsmtp.running.user_strategies import load_strategies  # noqa: PLC0415
+    from simsmtp.cli.printing.console import say
+    from simsmtp.dialogue.ndr import write_ndrs
+    from simsmtp.dialogue.pcap import write_pcap
+    from simsmtp.dialogue.transcript import Style, transcript
+    from simsmtp.engines import run_replication
+    from simsmtp.engines.repeated import run_here
+    from simsmtp.experiment.experiment_file import load_case
+    from simsmtp.model.plan import plan_of
+    from simsmtp.output.json_values import plain
+    from simsmtp.output.writable import require_writable
+    from simsmtp.protocol.wire import AddressBook
+    from simsmtp.running.user_strategies import load_strategies
 
     if pcap is not None:
         require_writable(pcap, "--pcap")

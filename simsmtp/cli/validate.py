@@ -42,12 +42,12 @@ def validate(measured: Path, calibration_file: Path, replications: int, figure: 
     \b
     Exit codes: 0 done, however large the errors are; 2 bad input.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
-    from simsmtp.calibration.measured import read_measured  # noqa: PLC0415
-    from simsmtp.calibration.parameters import read_calibration  # noqa: PLC0415
-    from simsmtp.calibration.predict import predict  # noqa: PLC0415
-    from simsmtp.cli.printing.console import say  # noqa: PLC0415
-    from simsmtp.output.writable import require_writable  # noqa: PLC0415
-    from simsmtp.progress import progress_bar  # noqa: PLC0415
+    from simsmtp.calibration.measured import read_measured
+    from simsmtp.calibration.parameters import read_calibration
+    from simsmtp.calibration.predict import predict
+    from simsmtp.cli.printing.console import say
+    from simsmtp.output.writable import require_writable
+    from simsmtp.progress import progress_bar
 
     if figure is not None:
         for ending in (".png", ".svg"):
@@ -65,8 +65,8 @@ def validate(measured: Path, calibration_file: Path, replications: int, figure: 
         found = predict(groups, calibration.parameters, replications=replications, on_setting=advance)
     document = document_of(found, calibration.rtt_ms)
     if figure is not None:
-        from simsmtp.figures.canvas import save_figure  # noqa: PLC0415
-        from simsmtp.figures.pairs_figure import pairs_figure  # noqa: PLC0415
+        from simsmtp.figures.canvas import save_figure
+        from simsmtp.figures.pairs_figure import pairs_figure
 
         drawn = save_figure(pairs_figure(document["rows"]), figure.parent, figure.name)
     if as_json:
@@ -79,7 +79,7 @@ def validate(measured: Path, calibration_file: Path, replications: int, figure: 
 
 def document_of(found: Sequence[Prediction], fitted_ms: Sequence[float]) -> dict[str, Any]:
     """Return what `validate` found as plain values; errors and shares are fractions, times are in seconds."""
-    from simsmtp.calibration.predict import quality  # noqa: PLC0415
+    from simsmtp.calibration.predict import quality
 
     unseen = [one for one in found if one.group.setting.rtt_ms not in fitted_ms]
     return {
@@ -120,10 +120,10 @@ def _ranged(name: str, low_middle_high: tuple[float, float, float]) -> dict[str,
 
 
 def _print(document: dict[str, Any]) -> None:
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
 
-    from simsmtp.cli.printing.console import PlainConsole  # noqa: PLC0415
+    from simsmtp.cli.printing.console import PlainConsole
 
     columns = ("RTT ms", "N", "batch", "limit", "octets", "reuse", "pipelining", "measured s", "predicted s",
                "error", "covered", "pipe")  # fmt: skip

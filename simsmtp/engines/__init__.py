@@ -109,7 +109,7 @@ def _run(plan: Plan, seed: int, replication: int, choice: Choice, *, recipients:
             if choice.was_asked:
                 lack = str(error) or "no more is to be had"
     if not lack:
-        from simsmtp.engines.reference import run  # noqa: PLC0415 - simpy is paid for only where it runs
+        from simsmtp.engines.reference import run
 
         try:
             return run(plan, seed=seed, replication=replication, recipients=recipients, dialogue=dialogue)

@@ -73,19 +73,19 @@ def loop_on_disk(*, has_tcp: bool) -> bool:
 
 
 def _import_module() -> ModuleType:
-    from simsmtp.engines.compiled import replication  # noqa: PLC0415 - needs the extra
+    from simsmtp.engines.compiled import replication
 
     return replication
 
 
 def _load(has_tcp: bool) -> None:
-    from simsmtp.engines.compiled.kernels import kernel  # noqa: PLC0415 - needs the extra
+    from simsmtp.engines.compiled.kernels import kernel
 
     kernel(has_tcp=has_tcp)
 
 
 def _is_on_disk(has_tcp: bool) -> bool:
-    from simsmtp.engines.compiled.kernels import is_compiled  # noqa: PLC0415 - needs the extra
+    from simsmtp.engines.compiled.kernels import is_compiled
 
     return is_compiled(has_tcp=has_tcp)
 
@@ -117,7 +117,7 @@ def _raise(problem: str) -> None:
 def _lack_of_room(has_tcp: bool) -> str:
     """Look for a limit on address space before compiling: LLVM ends the process when it gets no memory."""
     with suppress(ImportError, OSError, ValueError):  # no such limits on this system
-        import resource  # noqa: PLC0415
+        import resource
 
         most = resource.getrlimit(resource.RLIMIT_AS)[0]
         used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()

@@ -24,8 +24,8 @@ def check_figure(experiment: Experiment) -> None:
             key="figure",
             allowed=f"a line or a panel for {' and '.join(left)}, or --no-figure",
         )
-    from simsmtp.figures.axes import x_axis  # noqa: PLC0415 - numpy costs a tenth of a second
-    from simsmtp.figures.labels import plain_level  # noqa: PLC0415
+    from simsmtp.figures.axes import x_axis
+    from simsmtp.figures.labels import plain_level
 
     try:
         x_axis([plain_level(point.factors[figure.x]) for point in experiment.points], figure.x_scale, figure.x)

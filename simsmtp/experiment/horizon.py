@@ -17,7 +17,7 @@ def check_horizon(horizon: str, points: Iterable[DesignPoint], places: SourceMap
     """Raise an `InputError` if a study of steady state has too few messages, or messages that arrive all at once."""
     if horizon != "steady-state":
         return
-    from simsmtp.statistics.warmup import BATCH, FEWEST_BATCHES  # noqa: PLC0415 - only studies of steady state pay
+    from simsmtp.statistics.warmup import BATCH, FEWEST_BATCHES
 
     fewest = BATCH * FEWEST_BATCHES
     for point in points:

@@ -149,7 +149,7 @@ def sampled_levels(design: Design) -> tuple[dict[str, Level], ...]:
 
 
 def _unit_sample(design: Design) -> NDArray[np.float64]:
-    from scipy.stats import qmc  # noqa: PLC0415 - importing scipy is paid for only where it is used
+    from scipy.stats import qmc
 
     kind = qmc.LatinHypercube if design.kind == "latin-hypercube" else qmc.Sobol
     word = "rng" if "rng" in inspect.signature(kind).parameters else "seed"  # renamed in SciPy 1.15

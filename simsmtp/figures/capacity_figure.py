@@ -83,9 +83,9 @@ def capacity_figure(
     pooled : str
         That percentiles are pooled over destinations, where they are.
     """
-    import matplotlib as mpl  # noqa: PLC0415 - importing matplotlib is paid for only where something is drawn
+    import matplotlib as mpl
 
-    from simsmtp.figures.canvas import new_figure  # noqa: PLC0415
+    from simsmtp.figures.canvas import new_figure
 
     columns = 2 * (not curve.empty) + (not tornado.empty)
     with mpl.rc_context(RC):
@@ -128,7 +128,7 @@ def _label(axes: Axes, height: float, text: str) -> None:
 
 
 def _delays(axes: Axes, given: DataFrame, late: str, ceiling: Ceiling | None, unit: Unit, pooled: str) -> None:
-    from simsmtp.figures.panels import _log_ticks  # noqa: PLC0415
+    from simsmtp.figures.panels import _log_ticks
 
     curve = given.assign(**{str(one): given[one] / unit.factor for one in given if str(one).startswith("delay_")})
     styles = line_styles(3, 0.0, joined=True)
@@ -159,7 +159,7 @@ def _with_bars(axes: Axes, curve: DataFrame, response: str, style: LineStyle, la
 
 def _rates(axes: Axes, curve: DataFrame, written: float | None, largest: float | None) -> None:
     """Mark the plan and the largest rate, and label a logarithmic axis in plain numbers."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator  # noqa: PLC0415
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))

@@ -110,7 +110,7 @@ def tidy(table: DataFrame, figure: FigureSpec) -> DataFrame:
     InputError
         If the x factor, ``response`` or ``mean`` is missing.
     """
-    import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
+    import pandas as pd
 
     require_columns(table, (figure.x, "response", "mean"))
     shown = table[table["response"].isin(list(figure.y))]

@@ -25,9 +25,9 @@ def pairs_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         One per setting, as `simsmtp validate --json` has them: ``receiver rate_mbit loss rtt_ms calibrated``;
         ``measured_s`` and ``predicted_s`` with ``_low_s`` and ``_high_s``; ``error`` and ``pipe_error`` as fractions.
     """
-    import matplotlib as mpl  # noqa: PLC0415 - importing matplotlib is paid for only where something is drawn
+    import matplotlib as mpl
 
-    from simsmtp.figures.canvas import new_figure  # noqa: PLC0415
+    from simsmtp.figures.canvas import new_figure
 
     with mpl.rc_context(RC):
         figure = new_figure(7.2, 3.8)

@@ -77,7 +77,7 @@ def scale_y(axes: Axes, rows: DataFrame, response: str, scale: str) -> None:
 
 def _log_ticks(axes: Axes, scale: str) -> None:
     """Label 1, 2 and 5 of each decade, or 1 alone of many, as plain numbers: readers should not take powers."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, SymmetricalLogLocator  # noqa: PLC0415
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, SymmetricalLogLocator
 
     low, high = axes.get_ylim()
     many = scale == "log" and high > _MANY_FOLD * low
@@ -182,6 +182,6 @@ def _draw_theory(axes: Axes, layout: Layout, theory: DataFrame | None, place: tu
 
 def _aside(axes: Axes, step_pt: float) -> Transform:
     """Return the data's transform with a step aside on paper: equally wide on every scale."""
-    from matplotlib.transforms import ScaledTranslation  # noqa: PLC0415 - only where something is drawn
+    from matplotlib.transforms import ScaledTranslation
 
     return axes.transData + ScaledTranslation(step_pt / 72, 0, axes.figure.dpi_scale_trans)

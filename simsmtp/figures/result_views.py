@@ -93,9 +93,9 @@ def result_figure(replications: DataFrame, recipients: DataFrame, title: str) ->
     matplotlib.figure.Figure
         Built without pyplot.
     """
-    import matplotlib as mpl  # noqa: PLC0415 - importing matplotlib is paid for only where something is drawn
+    import matplotlib as mpl
 
-    from simsmtp.figures.canvas import new_figure  # noqa: PLC0415
+    from simsmtp.figures.canvas import new_figure
 
     with mpl.rc_context(RC):
         drawn = new_figure(8.2, 3.2)
@@ -126,7 +126,7 @@ def _draw_ledger(axes: Axes, replications: DataFrame) -> None:
 
 
 def _draw_delays(axes: Axes, recipients: DataFrame) -> None:
-    from matplotlib.ticker import FuncFormatter, NullFormatter  # noqa: PLC0415
+    from matplotlib.ticker import FuncFormatter, NullFormatter
 
     valid = recipients[recipients["valid"]]
     last = float(valid["delay_s"].max())

@@ -71,9 +71,9 @@ def plot_study(
         If `summary` lacks a factor or has nothing to draw, several of its points share one place in the
         figure, or a level has no place on the x scale.
     """
-    import matplotlib as mpl  # noqa: PLC0415 - importing matplotlib is paid for only where something is drawn
+    import matplotlib as mpl
 
-    from simsmtp.figures.canvas import new_figure  # noqa: PLC0415
+    from simsmtp.figures.canvas import new_figure
 
     layout, rows = lay_out(summary, figure)
     marked = {plain_level(panel): mark for panel, mark in marks.items()}
@@ -131,7 +131,7 @@ def _note(rows: DataFrame, summary: DataFrame, level: float) -> str:
 
 
 def _legend(drawn: Figure, layout: Layout, note: str, *, theory: bool) -> None:
-    from matplotlib.lines import Line2D  # noqa: PLC0415
+    from matplotlib.lines import Line2D
 
     factor = layout.figure.line
     handles = [

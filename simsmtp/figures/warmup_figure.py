@@ -29,9 +29,9 @@ def warmup_figure(series: ArrayLike, warmup: Warmup, title: str = "") -> Figure:
     title : str
         Above it.
     """
-    import matplotlib as mpl  # noqa: PLC0415 - importing matplotlib is paid for only where something is drawn
+    import matplotlib as mpl
 
-    from simsmtp.figures.canvas import new_figure  # noqa: PLC0415
+    from simsmtp.figures.canvas import new_figure
 
     given = np.asarray(series, dtype=np.float64).ravel()
     with mpl.rc_context(RC):

@@ -120,7 +120,7 @@ def load_baseline(path: str | Path, **options: Any) -> RecordedResults:
     InputError
         If it is something else, is malformed, or has another schema.
     """
-    from simsmtp.gate import read_results as stored  # noqa: PLC0415 - it needs this module's reader
+    from simsmtp.gate import read_results as stored
 
     found = Path(path)
     if not os.path.exists(found):  # noqa: PTH110 - false for a name that is too long to be one
@@ -130,7 +130,7 @@ def load_baseline(path: str | Path, **options: Any) -> RecordedResults:
         return stored.from_folder(found)
     kind = kind_of(found)
     if kind == "experiment":
-        from simsmtp.running.runner import run  # noqa: PLC0415
+        from simsmtp.running.runner import run
 
         return recorded_study(run(path, **options))
     read = {"baseline": read_baseline, "store": stored.from_store, "summary": stored.from_summary}
@@ -186,7 +186,7 @@ def _notes(path: Path, lines: list[str]) -> list[dict[str, Any]]:
 
 
 def _rows(path: Path, lines: list[str], skipped: int) -> DataFrame:
-    import pandas as pd  # noqa: PLC0415 - costs half a second
+    import pandas as pd
 
     names = lines[skipped].split(",") if len(lines) > skipped else []
     if names != ["point", "replication", *COLUMNS]:

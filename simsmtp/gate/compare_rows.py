@@ -189,7 +189,7 @@ def _table(
     points: DataFrame, factors: Sequence[str], keys: Sequence[tuple[int, str]], cells: Sequence[Cell],
     failed: Mapping[int, int],
 ) -> DataFrame:  # fmt: skip
-    import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
+    import pandas as pd
 
     rows = [[*key, *cell] for key, cell in zip(keys, cells, strict=True)]
     nothing = [float("nan")] * 6

@@ -85,13 +85,13 @@ class Comparison(Viewed):
 
     def view(self) -> View:
         """Return what there is to show, the gravest rows first."""
-        from simsmtp.gate.comparison_views import view_of  # noqa: PLC0415
+        from simsmtp.gate.comparison_views import view_of
 
         return view_of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return verdict, exit code and every row that is not identical, fit for JSON."""
-        from simsmtp.gate.comparison_views import dict_of  # noqa: PLC0415
+        from simsmtp.gate.comparison_views import dict_of
 
         return dict_of(self)
 

@@ -176,7 +176,7 @@ def _compared_capacity(base: object, new: object, rule: Rule) -> CapacityCompari
     known, found = sides
     assert known is not None
     assert found is not None
-    from simsmtp.gate.compare_capacity import compare_capacity  # noqa: PLC0415
+    from simsmtp.gate.compare_capacity import compare_capacity
 
     return compare_capacity(known, found, margins.pop())
 
@@ -259,7 +259,7 @@ def judged(
 
 
 def _renumbered(rows: DataFrame, numbers: Sequence[tuple[int, int]]) -> DataFrame:
-    import pandas as pd  # noqa: PLC0415 - costs half a second
+    import pandas as pd
 
     of_point = dict(iter(rows.groupby("point")))
     return pd.concat([of_point[old].assign(point=new) for old, new in numbers if old in of_point])

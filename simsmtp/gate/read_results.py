@@ -59,7 +59,7 @@ def _experiment(folder: Path) -> Experiment | None:
 
     A trace that has gone, or a strategy of the user's own, keeps a record from being read.
     """
-    from simsmtp.experiment.experiment import Experiment  # noqa: PLC0415 - it is read for few comparisons
+    from simsmtp.experiment.experiment import Experiment
 
     try:
         return Experiment.from_dict(parse_json(read_text(folder / "experiment.json", allowed="a study's record")))
@@ -131,7 +131,7 @@ def _of_study(found: dict[str, int], folder: Path) -> tuple[dict[str, int], dict
 
 
 def _rows(store: Store, scenarios: Sequence[tuple[int, str]]) -> tuple[DataFrame, int]:
-    import pandas as pd  # noqa: PLC0415 - costs half a second
+    import pandas as pd
 
     found = [list(store.rows(one, place=place)) for one, place in scenarios]
     table = pd.DataFrame(
@@ -147,7 +147,7 @@ def _factors(flat: Flat, varied: Sequence[str]) -> dict[str, Any]:
 
 def from_summary(path: Path) -> RecordedResults:
     """Read the means of a ``summary.csv``; which scenarios they are of is known by the record beside it."""
-    from simsmtp.output.csv_tables import read_summary  # noqa: PLC0415
+    from simsmtp.output.csv_tables import read_summary
 
     if is_capacity_summary(path):
         raise _no_study(path)
@@ -185,7 +185,7 @@ def _wide(table: DataFrame, values: str = "mean") -> DataFrame:
 
 def means_of(recorded: RecordedResults, replications: int, of: str = "mean") -> DataFrame:
     """Return the means (or ``sd``) over the first replications in the form of a summary's rows."""
-    from simsmtp.statistics.summary import summarise  # noqa: PLC0415 - SciPy costs a second
+    from simsmtp.statistics.summary import summarise
 
     if recorded.means_only:
         given, allowed = recorded.replications, replications

@@ -135,7 +135,7 @@ def shared_keys(scenarios: Sequence[Flat]) -> tuple[Flat, tuple[str, ...]]:
 
 def recorded_experiment(experiment: Experiment) -> RecordedResults:
     """Return an experiment as results of which there are none yet."""
-    import pandas as pd  # noqa: PLC0415 - costs half a second
+    import pandas as pd
 
     scenarios = [flat_scenario(canonical(point.scenario)) for point in experiment.points]
     points = tuple(
@@ -150,7 +150,7 @@ def recorded_experiment(experiment: Experiment) -> RecordedResults:
 
 def recorded_study(study: Study) -> RecordedResults:
     """Return the results of a study."""
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace
 
     rows = study.rows[["point", "replication", *COLUMNS, "error"]]
     return replace(recorded_experiment(study.experiment), rows=rows, replications=study.experiment.replications)

@@ -78,7 +78,7 @@ def _finished(rows: DataFrame) -> Index:
 
 def _spreads(base: RecordedResults, new: RecordedResults, pairs: Mapping[int, int]) -> list[tuple[str, str]]:
     """Tell where means may be equal and the rows behind them are not."""
-    from simsmtp.gate.read_results import means_of  # noqa: PLC0415 - SciPy costs a second
+    from simsmtp.gate.read_results import means_of
 
     replications = base.replications if base.means_only else new.replications
     a, b = (means_of(side, replications, of="sd").set_index("point") for side in (base, new))

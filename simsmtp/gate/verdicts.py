@@ -140,7 +140,7 @@ def _p_values(n: int, mean: float, sd: float) -> tuple[float, float]:
         return _NAN, _NAN
     if sd == 0:  # a t interval of no width promises too much: equal pairs count as tosses of a coin
         return (0.5**n, 1.0) if mean > 0 else (1.0, 0.5**n) if mean < 0 else (1.0, 1.0)
-    from scipy.special import stdtr  # noqa: PLC0415 - importing scipy is paid for only where it is used
+    from scipy.special import stdtr
 
     t = mean / (sd / np.sqrt(n))
     return float(stdtr(n - 1, -t)), float(stdtr(n - 1, t))

@@ -63,6 +63,6 @@ def _tcp(network: Network, server: Server) -> TcpPlan:
 
 def made_up(dist: Literal["exponential", "geometric"], mean: float) -> Sampler:
     """Return the sampler of a distribution that is known by its mean; a mean of 0 is always 0."""
-    from simsmtp.randomness.distribution_table import Distribution  # noqa: PLC0415 - only here
+    from simsmtp.randomness.distribution_table import Distribution
 
     return sampler_of(Distribution(dist=dist, mean=mean)) if mean else sampler_of(0)

@@ -70,7 +70,7 @@ def read_summary(path: Path) -> DataFrame:
     InputError
         If it is no summary, was changed after it was written, or cannot be read.
     """
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     require_as_noted(path)
     try:
@@ -90,7 +90,7 @@ def read_summary(path: Path) -> DataFrame:
 
 def csv_texts(text: str) -> DataFrame:
     """Return what `csv_of` made a text of, all of it as texts; a `ValueError` if it is no table."""
-    import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
+    import pandas as pd
 
     table = pd.read_csv(io.StringIO(text), dtype="str", keep_default_na=False)
     for name, column in table.items():

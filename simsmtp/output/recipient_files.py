@@ -78,8 +78,8 @@ def _lines_into(file: TextIO) -> Write:
 @contextmanager
 def _parquet(path: Path) -> Iterator[Write]:
     """Yield what writes a table as a row group."""
-    import pyarrow as pa  # noqa: PLC0415 - an extra
-    from pyarrow.parquet import ParquetWriter  # noqa: PLC0415
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetWriter
 
     writers: list[ParquetWriter] = []
 

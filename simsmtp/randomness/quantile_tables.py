@@ -51,14 +51,14 @@ def _table(values: Quantiles) -> tuple[float, ...]:
 
 
 def _normal_quantiles(logits: Quantiles) -> Quantiles:
-    from scipy.special import expit, ndtri  # noqa: PLC0415
+    from scipy.special import expit, ndtri
 
     quantiles: Quantiles = -np.sign(logits) * ndtri(expit(-np.abs(logits)))
     return quantiles
 
 
 def _log_gamma_quantiles(shape: float, logits: Quantiles) -> Quantiles:
-    from scipy.special import expit, gammainccinv, gammaincinv, gammaln, log_expit  # noqa: PLC0415
+    from scipy.special import expit, gammainccinv, gammaincinv, gammaln, log_expit
 
     upper = gammainccinv(shape, expit(-logits))
     quantiles = np.where(logits <= 0, gammaincinv(shape, expit(logits)), upper)

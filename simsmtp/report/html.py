@@ -87,7 +87,7 @@ def markdown_html(text: str) -> str:
 
     HTML in it is shown as text; links and images are not made.
     """
-    from markdown_it import MarkdownIt  # noqa: PLC0415 - costs a tenth of a second
+    from markdown_it import MarkdownIt
 
     reader = MarkdownIt("commonmark", {"html": False}).enable("table").disable(_NOT_MADE)
     tokens = reader.parse(shown(text, keep="\n"))

@@ -152,7 +152,7 @@ def read_means(path: Path) -> Means:
 
 
 def _csv(path: Path) -> DataFrame:
-    import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
+    import pandas as pd
 
     require_as_noted(path)
     try:
@@ -163,7 +163,7 @@ def _csv(path: Path) -> DataFrame:
 
 def _levels(cells: list[str]) -> Series[Any]:
     """Return levels, numbers as numbers: a factor may have both, such as 50 and unlimited."""
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     return pd.Series([_level(cell) for cell in cells], dtype="object")
 

@@ -124,7 +124,7 @@ def _value(value: Any) -> str:
 
 
 def _inputs(given: Mapping[str, Any]) -> str:
-    from simsmtp.model.scenario import Scenario  # noqa: PLC0415 - pydantic is paid for only where it is used
+    from simsmtp.model.scenario import Scenario
 
     scenario = Scenario.from_dict(given)
     lines = []

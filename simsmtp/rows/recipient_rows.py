@@ -111,7 +111,7 @@ class RecipientRows(Sequence[RecipientRow]):
             yield RecipientRow._make((*head, name, valid, entry, accepted, ndr, attempts, arrival_s, delay, origin))
 
     def _frame(self, records: Batch) -> DataFrame:
-        import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
+        import pandas as pd
 
         names = {"destination": self.destinations, "ledger": list(LEDGER_NAMES)}
         columns: dict[str, Any] = {}

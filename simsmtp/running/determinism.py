@@ -100,7 +100,7 @@ class DeterminismCheck:
 
     def _in_pools(self, chunks: list[Chunk]) -> Iterator[list[Row]]:
         """Yield the rows of three runs of each chunk; none of one whose process died."""
-        from joblib.externals.loky.process_executor import BrokenProcessPool  # noqa: PLC0415 - slow to import
+        from joblib.externals.loky.process_executor import BrokenProcessPool
 
         done = 0
         while done < len(chunks):
@@ -115,7 +115,7 @@ class DeterminismCheck:
                 yield []
 
     def _submitted(self, chunks: list[Chunk]) -> list[list[Any]]:
-        from joblib.externals.loky import ProcessPoolExecutor  # noqa: PLC0415 - slow to import
+        from joblib.externals.loky import ProcessPoolExecutor
 
         if not self._pools:
             self._pools = [ProcessPoolExecutor(self._workers, env={"PYTHONHASHSEED": one}) for one in _HASH_SEEDS]

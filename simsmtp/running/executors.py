@@ -60,7 +60,7 @@ def executor_of(name: str = "local", scheduler: str | None = None) -> Executor:
     if find_spec("distributed") is None:
         raise InputError("Dask is not installed", key="executor", given=name, allowed="pip install 'simsmtp[cluster]'")
     if scheduler is not None:
-        from simsmtp.running.dask_pool import check_scheduler  # noqa: PLC0415 - needs the extra
+        from simsmtp.running.dask_pool import check_scheduler
 
         check_scheduler(scheduler)
     return Executor(name, scheduler)
@@ -80,7 +80,7 @@ def started(executor: Executor, workers: int, *, threads: bool = False) -> Itera
         Replications leave the interpreter to others while they run, so local workers may be threads.
     """
     if executor.name == "dask":
-        from simsmtp.running.dask_pool import connected  # noqa: PLC0415 - needs the extra
+        from simsmtp.running.dask_pool import connected
 
         with connected(executor.scheduler, workers) as dask_map:
             yield dask_map

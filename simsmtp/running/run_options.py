@@ -87,7 +87,7 @@ def check_plans(experiment: Experiment) -> None:
     InputError
         For a malformed trace with its line, and for whatever else no engine could run.
     """
-    from simsmtp.model.plan import plan_of  # noqa: PLC0415 - the experiment can be looked at without
+    from simsmtp.model.plan import plan_of
 
     seen = set()
     for point in experiment.points:

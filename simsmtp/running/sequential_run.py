@@ -139,7 +139,7 @@ def run_to_precision(
     StudyInterrupted
         On Ctrl-C; running again goes on from there.
     """
-    from simsmtp.statistics.sequential import Precision, checked  # noqa: PLC0415 - numpy and SciPy cost a second
+    from simsmtp.statistics.sequential import Precision, checked
 
     precision = checked(Precision(response, relative, absolute, level))
     plan = prepare(path_or_experiment, replications=budget, **options)
@@ -164,7 +164,7 @@ def run_until(precisions: Sequence[Precision], plan: Plan, *, progress: bool | s
 
 
 def _decisions(study: Study, precisions: Sequence[Precision]) -> dict[tuple[int, str], Decision]:
-    from simsmtp.statistics.sequential import decide  # noqa: PLC0415
+    from simsmtp.statistics.sequential import decide
 
     return {
         (point.number, one.response): decide(study.values(point.number, one.response), one)

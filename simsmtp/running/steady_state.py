@@ -60,7 +60,7 @@ def steady_points(study: Study) -> Iterator[SteadyPoint]:
     InputError
         If a point has fewer than 50 messages, as a short trace may.
     """
-    from simsmtp.statistics.warmup import delay_series, mser5, steady_state  # noqa: PLC0415 - pandas costs a second
+    from simsmtp.statistics.warmup import delay_series, mser5, steady_state
 
     for point in study.points:
         recipients = _recipients(study, point)
@@ -75,7 +75,7 @@ def steady_points(study: Study) -> Iterator[SteadyPoint]:
 
 
 def _recipients(study: Study, point: DesignPoint) -> DataFrame | None:
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     good = [row.replication for row in study.results[point.number] if row.error is None]
     if not good:
@@ -109,10 +109,10 @@ def write_steady(study: Study, folder: str | Path | None = None) -> tuple[list[P
     notes : list of str
         What to tell the user: the cut of each point, with a warning where it passes half the run.
     """
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
-    from simsmtp.statistics.summary import summarise  # noqa: PLC0415
-    from simsmtp.statistics.warmup import RESPONSES  # noqa: PLC0415
+    from simsmtp.statistics.summary import summarise
+    from simsmtp.statistics.warmup import RESPONSES
 
     folder = Path(folder or study.folder)
     found = list(steady_points(study))
@@ -133,8 +133,8 @@ def write_steady(study: Study, folder: str | Path | None = None) -> tuple[list[P
 
 
 def _images(study: Study, latest: SteadyPoint) -> dict[str, bytes]:
-    from simsmtp.figures.canvas import figure_files  # noqa: PLC0415 - matplotlib costs a second
-    from simsmtp.figures.warmup_figure import warmup_figure  # noqa: PLC0415
+    from simsmtp.figures.canvas import figure_files
+    from simsmtp.figures.warmup_figure import warmup_figure
 
     where = _place(latest.point)
     figure = warmup_figure(latest.series, latest.warmup, f"{study.experiment.title}{f' · {where}' if where else ''}")

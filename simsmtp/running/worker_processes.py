@@ -13,7 +13,7 @@ from simsmtp.running.chunks import ATTEMPTS, Chunk, Stored, died, run_chunk
 
 def in_processes(chunks: Iterator[Chunk], workers: int) -> Iterator[list[Stored]]:
     """Run chunks in worker processes; when one dies, those under way are run again, each alone."""
-    from joblib.externals.loky.process_executor import TerminatedWorkerError  # noqa: PLC0415 - slow to import
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     done = False
     while not done:
@@ -47,7 +47,7 @@ def _alone(chunk: Chunk, workers: int, terminated: type[Exception]) -> list[Stor
 
 
 def _parallel(numbered: Iterator[tuple[int, Chunk]], workers: int) -> Iterator[tuple[int, list[Stored]]]:
-    from joblib import Parallel, delayed  # noqa: PLC0415 - slow to import
+    from joblib import Parallel, delayed
 
     pool: Any = Parallel(workers, backend="loky", return_as="generator_unordered", batch_size=1, max_nbytes=None)
     with without_interrupts():
@@ -61,7 +61,7 @@ def without_interrupts() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    from joblib.externals.loky.backend import resource_tracker as own_tracker  # noqa: PLC0415 - slow to import
+    from joblib.externals.loky.backend import resource_tracker as own_tracker
 
     for tracker in (resource_tracker, own_tracker):  # these let Ctrl-C through again when they start
         tracker.ensure_running()

@@ -65,7 +65,7 @@ def against_best(
         If a column is missing, `better` is unknown, there are not two levels, the levels were run in different
         blocks, or several rows of a replication share a level and the blocks do not tell them apart.
     """
-    import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
+    import pandas as pd
 
     check_level(level)
     sign = 1.0 if _direction(response, better) == "higher" else -1.0

@@ -31,7 +31,7 @@ class Bootstrap(NamedTuple):
 
     def interval(self, level: float) -> tuple[float, float]:
         """Return the ends of the BCa interval at that confidence level."""
-        from scipy.special import ndtr, ndtri  # noqa: PLC0415 - importing scipy is paid for only where it is used
+        from scipy.special import ndtr, ndtri
 
         z = self.bias + ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
         low, high = np.quantile(self.means, ndtr(self.bias + z / (1 - self.acceleration * z)))
@@ -39,7 +39,7 @@ class Bootstrap(NamedTuple):
 
     def p_value(self) -> float:
         """Return the two-sided p-value of a mean of zero: the level at which the interval just meets zero."""
-        from scipy.special import ndtr, ndtri  # noqa: PLC0415
+        from scipy.special import ndtr, ndtri
 
         w = float(ndtri(_share_below(self.means, 0.0))) - self.bias
         below = float(ndtr(w / (1 + self.acceleration * w) - self.bias))
@@ -61,7 +61,7 @@ def bootstrap(values: Floats, resamples: int = _RESAMPLES) -> Bootstrap:
     Bootstrap
         The acceleration is the jackknife's, which for a mean has a closed form.
     """
-    from scipy.special import ndtri  # noqa: PLC0415
+    from scipy.special import ndtri
 
     means = np.sort(values[_picks(len(values), resamples)].mean(axis=1))
     off = values - values.mean()

@@ -99,7 +99,7 @@ def half_width(n: NDArray[np.int64], sd: Floats, level: float) -> Floats:
     ndarray of float
         Nan where `n` is below 2.
     """
-    from scipy.special import stdtrit  # noqa: PLC0415 - importing scipy is paid for only where it is used
+    from scipy.special import stdtrit
 
     enough = np.maximum(n, 2)
     half: Floats = stdtrit(enough - 1.0, (1 + level) / 2) * sd / np.sqrt(enough)

@@ -44,7 +44,7 @@ def simultaneous(
     InputError
         As `paired_difference`.
     """
-    import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
+    import pandas as pd
 
     check_level(level)
     each = 1 - (1 - level) / max(len(pairs), 1)

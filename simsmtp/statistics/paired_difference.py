@@ -101,7 +101,7 @@ def _differences(base: ArrayLike, new: ArrayLike) -> Floats:
 
 
 def _fitting(differences: Floats) -> str:
-    import pandas as pd  # noqa: PLC0415 - costs half a second
+    import pandas as pd
 
     enough = BOOTSTRAP_FROM <= len(differences) < BOOTSTRAP_BELOW
     return "t and bca" if enough and abs(float(pd.DataFrame(differences).skew().iloc[0])) > SKEWED else "t"
@@ -119,6 +119,6 @@ def _with_ends(found: Interval, method: str, resampled: Bootstrap | None, level:
 
 
 def _t_p_value(found: Interval) -> float:
-    from scipy.special import stdtr  # noqa: PLC0415 - importing scipy is paid for only where it is used
+    from scipy.special import stdtr
 
     return float(2 * stdtr(found.n - 1, -abs(found.mean) * np.sqrt(found.n) / found.sd))

@@ -81,7 +81,7 @@ def clopper_pearson(events: int, n: int, level: float = 0.95) -> tuple[float, fl
     InputError
         If `events` is not within 0 to `n`, or `level` not between 0 and 1.
     """
-    from scipy.special import betaincinv  # noqa: PLC0415 - importing scipy is paid for only where it is used
+    from scipy.special import betaincinv
 
     _check(events, n, level)
     tail = (1 - level) / 2
@@ -95,7 +95,7 @@ def wilson(events: int, n: int, level: float = 0.95) -> tuple[float, float]:
 
     It is shorter, and covers at its level on average only.
     """
-    from scipy.stats import binomtest  # noqa: PLC0415 - costs two seconds
+    from scipy.stats import binomtest
 
     _check(events, n, level)
     if n == 0:

@@ -61,7 +61,7 @@ def tornado(
     InputError
         If a column is missing, the base was not run, or no factor was varied by itself.
     """
-    import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
+    import pandas as pd
 
     check_level(level)
     require_columns(rows, ["replication", *factors, *responses])
@@ -164,7 +164,7 @@ def sobol(
 
 def _indices(model: Callable[[Floats], Floats], inputs: int, n: int, seed: int, level: float) -> tuple[Any, Any]:
     """Return the indices of a model over the unit cube, and their bootstrap intervals."""
-    from scipy import stats  # noqa: PLC0415 - importing scipy is paid for only where it is used
+    from scipy import stats
 
     word = "rng" if "rng" in inspect.signature(stats.sobol_indices).parameters else "random_state"
     found = stats.sobol_indices(
@@ -176,7 +176,7 @@ def _indices(model: Callable[[Floats], Floats], inputs: int, n: int, seed: int, 
 
 
 def _points(unit: Floats, spans: Mapping[str, Any]) -> DataFrame:
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     return pd.DataFrame({name: _placed(u, span) for u, (name, span) in zip(unit, spans.items(), strict=True)})
 
@@ -200,7 +200,7 @@ def _evaluated(evaluate: Callable[[DataFrame], ArrayLike], points: DataFrame, re
 
 
 def _table(found: tuple[Any, Any], names: Sequence[str], responses: Sequence[str]) -> DataFrame:
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     indices, intervals = found
     columns = {"first": indices.first_order, "first_low": intervals.first_order.confidence_interval.low,

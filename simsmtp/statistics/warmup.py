@@ -139,7 +139,7 @@ def steady_state(recipients: DataFrame, cut: int) -> DataFrame:
     InputError
         If the cut leaves no message of a replication.
     """
-    import pandas as pd  # noqa: PLC0415 - importing pandas is paid for only where it is used
+    import pandas as pd
 
     messages = _messages(recipients)
     left = messages.groupby("replication")["rank"].max() + 1 - cut

@@ -93,7 +93,7 @@ class Study:
     @cached_property
     def rows(self) -> DataFrame:
         """One row per replication: ``point``, factors, ``replication``, responses, ``error``; all in memory."""
-        import pandas as pd  # noqa: PLC0415 - costs half a second
+        import pandas as pd
 
         columns = ["point", *self.experiment.columns, "replication", *COLUMNS, "error"]
         table = pd.DataFrame(
@@ -135,7 +135,7 @@ class Study:
 
     def values(self, point: int, response: str) -> NDArray[np.float64]:
         """Return the values of a response at a design point, one per replication, nan for one that failed."""
-        from simsmtp.study.summary_in_parts import values_of  # noqa: PLC0415 - numpy costs a tenth of a second
+        from simsmtp.study.summary_in_parts import values_of
 
         return values_of(self.results[point], [response])[:, 0]
 
@@ -153,7 +153,7 @@ class Study:
 
     @cached_property
     def _summary(self) -> DataFrame:
-        from simsmtp.study.summary_in_parts import summarised  # noqa: PLC0415 - SciPy costs a second
+        from simsmtp.study.summary_in_parts import summarised
 
         return summarised(self.points, self.results, self.experiment.columns)
 
@@ -168,7 +168,7 @@ class Study:
         figure = self.experiment.figure
         if figure is None:
             raise InputError("is required to plot", key="figure", allowed="a table [figure] with x and y")
-        from simsmtp.figures.study_figure import plot_study  # noqa: PLC0415 - matplotlib costs a second
+        from simsmtp.figures.study_figure import plot_study
 
         theory = self._theory() if figure.theory else None
         title, marks = self.experiment.title, self._marks()
@@ -177,7 +177,7 @@ class Study:
         return plot_study(self.summary(), figure, title=title, marks=marks, theory=theory)
 
     def _theory(self) -> DataFrame | None:
-        from simsmtp.theory.closed_form_lines import theory_of  # noqa: PLC0415
+        from simsmtp.theory.closed_form_lines import theory_of
 
         closed_forms = theory_of(self.points, self.experiment.columns)
         return None if closed_forms.empty else closed_forms
@@ -186,7 +186,7 @@ class Study:
         """Return for how many design points the figure has no theory line, by the reason; empty if none was asked."""
         if self.experiment.figure is None or not self.experiment.figure.theory:
             return {}
-        from simsmtp.theory.closed_form_lines import points_without  # noqa: PLC0415
+        from simsmtp.theory.closed_form_lines import points_without
 
         return points_without(self.points)
 
@@ -219,7 +219,7 @@ class Study:
             The files written: ``summary.csv``, ``provenance.json``, ``experiment.json``, ``<name>.png`` and
             ``.svg``.
         """
-        from simsmtp.study.study_files import write_study  # noqa: PLC0415
+        from simsmtp.study.study_files import write_study
 
         return write_study(self, Path(folder or self.folder), figure=figure, command=command)
 
@@ -234,7 +234,7 @@ class Study:
         return f"<Study {self.name!r}: {size}{failed}>"
 
     def _repr_html_(self) -> str:
-        from simsmtp.study.study_files import html_of  # noqa: PLC0415
+        from simsmtp.study.study_files import html_of
 
         return html_of(self)
 

@@ -59,14 +59,14 @@ def _drawn(images: Callable[[], dict[str, bytes]], written: Iterable[str]) -> di
 
 
 def _images(study: Study) -> dict[str, bytes]:
-    from simsmtp.figures.canvas import figure_files  # noqa: PLC0415 - matplotlib costs a second
+    from simsmtp.figures.canvas import figure_files
 
     return figure_files(study.plot(), study.name)
 
 
 def html_of(study: Study) -> str:
     """Return title and table for a notebook: mean and half-width of the interval of each response."""
-    from simsmtp.figures.labels import factor_label, response_label  # noqa: PLC0415 - numpy costs a tenth of a second
+    from simsmtp.figures.labels import factor_label, response_label
 
     shown = [name for name in COLUMNS if name in study.experiment.responses]
     names = [*map(factor_label, study.experiment.columns), *map(response_label, shown)]
@@ -84,7 +84,7 @@ def html_of(study: Study) -> str:
 
 
 def _html_rows(study: Study, shown: Sequence[str]) -> Iterator[str]:
-    from simsmtp.figures.labels import level_text  # noqa: PLC0415
+    from simsmtp.figures.labels import level_text
 
     columns = ["point", "response", "n", "mean", "low", "high"]
     means = {(point, name): _mean_text(*rest) for point, name, *rest in study.summary()[columns].to_numpy().tolist()}

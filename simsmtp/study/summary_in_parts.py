@@ -44,7 +44,7 @@ def summarised(points: Sequence[DesignPoint], results: Results, factors: Sequenc
     DataFrame
         As of `simsmtp.statistics.summary.summarise`, to the last bit whatever the parts.
     """
-    import pandas as pd  # noqa: PLC0415 - costs half a second
+    import pandas as pd
 
     parts = [
         summarise(_frame(some, results, factors, names), factors, names) for some, names in _parts(points, results)
@@ -84,7 +84,7 @@ def _by_response(some: list[DesignPoint], rows: int) -> Iterator[tuple[Sequence[
 
 
 def _frame(points: Sequence[DesignPoint], results: Results, factors: Sequence[str], names: Sequence[str]) -> DataFrame:
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     rows = [results[point.number] for point in points]
     counts = [len(one) for one in rows]

@@ -36,7 +36,7 @@ def theory_of(points: Sequence[DesignPoint], columns: Sequence[str]) -> DataFram
         Columns ``point``, the factors, ``response`` and ``mean``: nan at a point without a closed form, where a line
         has to break; empty if no point has one.
     """
-    import pandas as pd  # noqa: PLC0415 - a second that only figures pay
+    import pandas as pd
 
     found = [(point, closed_form(point.scenario)) for point in points]
     if all(totals is None for _, totals in found):

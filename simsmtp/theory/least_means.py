@@ -37,7 +37,7 @@ def parts_at(recipients: int, share: float) -> list[tuple[int, float]]:
     """Return (recipients at a destination, probability), the low end of each step of a binomial distribution."""
     if share >= 1:
         return [(recipients, 1.0)]
-    from scipy.stats import binom  # noqa: PLC0415 - a second that only destinations pay
+    from scipy.stats import binom
 
     steps = np.maximum(binom.ppf(np.arange(_SHARES) / _SHARES, recipients, share), 0).astype(int)
     numbers, times = np.unique(steps, return_counts=True)

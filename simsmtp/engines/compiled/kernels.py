@@ -54,7 +54,7 @@ def is_compiled(*, has_tcp: bool = False) -> bool:
 @cache
 def kernel(*, has_tcp: bool = False) -> Advance:
     """Return the event loop, compiled unless it lies on disk."""
-    from simsmtp.engines.compiled.advance import advance_from  # noqa: PLC0415 - `is_compiled` needs no compiler
+    from simsmtp.engines.compiled.advance import advance_from
 
     name = "the fast engine for the profile tcp" if has_tcp else "the fast engine"
     return advance_from(kernel_folder(has_tcp=has_tcp), name, has_tcp=has_tcp)
