@@ -21,7 +21,7 @@ from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.registry import register_strategy
 from simsmtp.strategies.tally import Tally
 from simsmtp.theory.asymptotic_bounds import bounds_of, left_out
-from simsmtp.theory.bound_keys import ASKED, NO_WORK, ONLY_SLOWS
+from simsmtp.theory.key_effects import EFFECTS, ONLY_SLOWS
 
 __all__ = ["queue"]
 
@@ -223,10 +223,8 @@ def test_a_strategy_of_the_users_own_may_do_less_than_any_closed_form() -> None:
 
 
 def test_every_key_is_said_to_take_part_in_the_bounds_or_not_to() -> None:
-    keys = {one.key for one in list_keys()}
-    groups = (ASKED, NO_WORK, frozenset(ONLY_SLOWS))
-    assert set().union(*groups) == keys
-    assert sum(map(len, groups)) == len(keys)
+    assert set(EFFECTS) == {one.key for one in list_keys()}
+    assert {key for key, (bounds, _) in EFFECTS.items() if bounds == "slows"} == set(ONLY_SLOWS)
 
 
 _OFFERED = {"recipients_per_message": 250, "arrivals": {"dist": "poisson", "rate_per_s": 3.0}}

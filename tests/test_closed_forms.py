@@ -14,17 +14,18 @@ import simsmtp
 from simsmtp.engines import run_replication
 from simsmtp.errors import UnfinishedError
 from simsmtp.experiment.design import DesignPoint
-from simsmtp.experiment.key_list import list_keys
 from simsmtp.experiment.study_and_figure import Figure
-from simsmtp.figures.study_figure import plot_study, save_figure
+from simsmtp.figures.canvas import save_figure
+from simsmtp.figures.study_figure import plot_study
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.strategies.closed_forms import UNLIMITED, message_totals
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.registry import BUILT_IN, register_strategy
 from simsmtp.strategies.tally import Tally
-from simsmtp.theory.closed_form_domain import RULES, TAKEN, WITHOUT_EFFECT, why_no_closed_form
+from simsmtp.theory.closed_form_domain import RULES, why_no_closed_form
 from simsmtp.theory.closed_form_lines import RESPONSES, closed_form, theory_of
+from simsmtp.theory.key_effects import EFFECTS
 
 clients = st.fixed_dictionaries(
     {
@@ -133,10 +134,7 @@ def test_no_closed_form_is_claimed_outside_its_domain_and_the_key_is_named(key: 
 
 
 def test_every_key_is_said_to_matter_to_closed_forms_or_not_to() -> None:
-    keys = {one.key for one in list_keys()}
-    groups = (frozenset(RULES), TAKEN, WITHOUT_EFFECT)
-    assert set().union(*groups) == keys
-    assert sum(map(len, groups)) == len(keys)
+    assert {key for key, (_, forms) in EFFECTS.items() if forms == "rule"} == set(RULES)
 
 
 # Values of keys that the forms do not ask, in several tables at once.

@@ -60,6 +60,7 @@ HOMES = {
     "llvmlite": {"engines/compiled/"},
     "platformdirs": {"engines/compiled/"},
     "matplotlib": {"figures/"},
+    "markdown_it": {"report/"},
     "sqlite3": {"store/"},
     "joblib": {"running/"},
     "click": {"cli/", "__main__.py"},

@@ -24,17 +24,16 @@ from simsmtp.cli.printing.documents import document_of
 from simsmtp.cli.printing.study_tables import print_study
 from simsmtp.experiment.capacity_table import RATE
 from simsmtp.figures.labels import level_text
-from simsmtp.gate.comparison_views import change_text, number
+from simsmtp.gate.comparison_views import change_text
 from simsmtp.model.numbers import number_text, percent_text, seconds_text, signed_text
 from simsmtp.report.capacity_sections import capacity_tables
-from simsmtp.report.html import number_text as report_number
 from simsmtp.report.report import write_report
 from simsmtp.statistics.judgements import judge
 from simsmtp.statistics.objectives import parse_objective
 from simsmtp.theory.asymptotic_bounds import recipients_per_message
 
 __all__ = ["engine", "here", "queue"]
-WRITERS = [number_text, report_number, number, level_text, lambda value: number_text(value, 2)]
+WRITERS = [number_text, level_text, lambda value: number_text(value, 2)]
 
 
 @given(st.floats(-1e14, 1e14).filter(lambda value: abs(value) >= 1e-6 or value == 0), st.sampled_from(WRITERS))

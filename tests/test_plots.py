@@ -15,9 +15,10 @@ from matplotlib.container import ErrorbarContainer
 
 from simsmtp.errors import InputError
 from simsmtp.figures.axes import x_axis
+from simsmtp.figures.canvas import save_figure
 from simsmtp.figures.labels import factor_label, level_label, plain_level, response_label
 from simsmtp.figures.line_styles import line_styles
-from simsmtp.figures.study_figure import plot_study, save_figure
+from simsmtp.figures.study_figure import plot_study
 from simsmtp.rows.responses import COLUMNS
 from simsmtp.strategies.registry import strategies
 

@@ -33,7 +33,6 @@ def test_the_replication_is_the_unit() -> None:
     found = share_showing_any([0, 0, 149, 0, NAN, 1])
     assert (found.n, found.events, found.share) == (5, 2, 0.4)
     assert (found.low, found.high) == clopper_pearson(2, 5)
-    assert share_showing_any([0, 5], method="wilson")[3:] == wilson(1, 2)
 
 
 def test_nothing_known_without_replications() -> None:
@@ -54,8 +53,3 @@ def test_bad_input(events: int, n: int, level: float) -> None:
     for interval in (clopper_pearson, wilson):
         with pytest.raises(InputError):
             interval(events, n, level)
-
-
-def test_unknown_method() -> None:
-    with pytest.raises(InputError, match="did you mean 'wilson'"):
-        share_showing_any([1], method="wilsen")

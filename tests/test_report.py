@@ -282,12 +282,20 @@ def test_levels_are_numbers_where_they_look_like_it(bare: Path) -> None:
 
 def test_markdown_is_rendered_and_html_in_it_is_not() -> None:
     text = "# A `b`\n\nOne **two** *three* <i>\n- x\n  y\n- z\n\n| a | b |\n|---|---|\n| `c` | d \\| e |\n\n> said"
-    found = markdown_html(text)
+    found = markdown_html(text).replace("\n", "")
     for part in (
-        "<h3>A <code>b</code></h3>", "<b>two</b> <i>three</i> &lt;i&gt;", "<li>x   y</li><li>z</li>",
-        "<td><code>c</code></td><td>d | e</td>", "<blockquote>said</blockquote>",
+        "<h3>A <code>b</code></h3>", "<strong>two</strong> <em>three</em> &lt;i&gt;", "<li>xy</li><li>z</li>",
+        "<td><code>c</code></td><td>d | e</td>", "<blockquote><p>said</p></blockquote>",
     ):  # fmt: skip
         assert part in found
+
+
+@pytest.mark.parametrize("text", [
+    "[a](javascript:b)", "<javascript:b>", "![a](http://b/c)", "[a]\n\n[a]: http://b", "<script>", "<a href=b>",
+    "&#8238;", "\u202e",
+])  # fmt: skip
+def test_markdown_makes_no_links_and_no_hidden_characters(text: str) -> None:
+    assert not re.search(r"<(a|img|script)\b|\u202e", markdown_html(text))
 
 
 def test_the_command(bare: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tornado and Sobol indices: closed forms, pairs, and figures that hold what they should."""
+"""Tornado and Sobol indices: closed forms and pairs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from simsmtp.errors import InputError
-from simsmtp.figures.sensitivity_figures import sobol_figure, tornado_figure
 from simsmtp.statistics.sensitivity import Span, sobol, tornado
 
 PI = math.pi
@@ -108,15 +107,3 @@ def test_tornado_needs_a_base_and_something_varied() -> None:
         tornado(rows()[:8], ["rtt", "batch"], ["speed"])
     with pytest.raises(InputError, match="did you mean 'speed'"):
         tornado(rows(), ["rtt"], ["sped"])
-
-
-def test_figures() -> None:
-    drawn = tornado_figure(tornado(rows(), ["rtt", "batch"], ["speed"]), "speed", "Title")
-    axes = drawn.axes[0]
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["rtt", "batch"]
-    assert len(axes.patches) == 4
-    assert {text.get_text() for text in axes.texts} == {"10", "200", "25", "400"}
-    table = sobol(ishigami, dict.fromkeys("abc", Span(-PI, PI)), 64)
-    assert sobol_figure(table, "response").axes[0].get_xlabel() == "share of the variance of response"
-    with pytest.raises(InputError, match="no such response"):
-        sobol_figure(table, "speed")

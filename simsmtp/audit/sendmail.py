@@ -7,10 +7,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from simsmtp.errors import InputError
 from simsmtp.live.endpoint import Endpoint
 from simsmtp.mailers.namespaces import in_own_namespaces
-from simsmtp.mailers.programs import Programs, need_root, run
+from simsmtp.mailers.programs import Programs, need_root, not_installed, run
 
 _CONFIGURATION = """OSTYPE(`linux')dnl
 FEATURE(`nocanonify')dnl
@@ -98,12 +97,7 @@ class Sendmail:
             for pattern in patterns:
                 if (path := next(iter(sorted(root.glob(pattern))), None)) is not None:
                     return str(path)
-        raise InputError(
-            "the program is not installed",
-            key="audit",
-            given="sendmail",
-            allowed=f"Debian package {package}, installed, or unpacked in a folder that --programs names",
-        )
+        raise not_installed("sendmail", package)
 
     def _run(self, *arguments: str, text: str = "", okay: Sequence[int] = (0,)) -> str:
         command = [str(self._work / "sendmail"), "-C", str(self._work / "lab.cf"), *arguments]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from simsmtp._version import __version__
@@ -19,6 +16,7 @@ from simsmtp.experiment.experiment_record import experiment_json
 from simsmtp.experiment.factors import label_of
 from simsmtp.output.csv_tables import csv_of
 from simsmtp.output.file_hashes import PROVENANCE
+from simsmtp.output.json_values import plain
 from simsmtp.rows.responses import COLUMNS
 from simsmtp.statistics.objectives import delay_unit
 from simsmtp.statistics.pooled_percentiles import pooled_mark, pooled_note
@@ -115,8 +113,8 @@ def document_of_capacity(capacity: CapacityResults) -> dict[str, Any]:
         "code": code_hash(),
         "scenario": scenario.to_dict(),
     }
-    cleaned: dict[str, Any] = _clean(found)
-    return cleaned
+    document: dict[str, Any] = plain(found)
+    return document
 
 
 def summary_of(capacity: CapacityResults) -> DataFrame:
@@ -171,10 +169,9 @@ def _drawn(bounds: Any) -> list[Bound]:
 def _images(capacity: CapacityResults) -> dict[str, bytes]:
     if capacity.curve.empty and capacity.tornado.empty:
         return {}
-    from simsmtp.figures.study_figure import save_figure
+    from simsmtp.figures.canvas import figure_files
 
-    with TemporaryDirectory() as scratch:
-        return {path.name: path.read_bytes() for path in save_figure(figure_of(capacity), scratch, "capacity")}
+    return figure_files(figure_of(capacity), "capacity")
 
 
 def _values_text(look: Look) -> str:
@@ -218,13 +215,3 @@ def _bound(capacity: CapacityResults, bound: Bound) -> dict[str, Any]:
         "utilisation": utilisation(scenario, bound),
         "headroom": headroom(scenario, bound),
     }
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _clean(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_clean(one) for one in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from simsmtp.capacity.results import Finding
     from simsmtp.model.scenario import Scenario
 
-_SOUGHT = {
+SOUGHT = {
     RATE: "largest arrival rate",
     BATCH: "smallest batch size",
     CONNECTIONS: "smallest number of connections",
@@ -22,7 +22,7 @@ _SOUGHT = {
 
 def finding_text(scenario: Scenario, finding: Finding) -> str:
     """Return what a search found."""
-    what = _SOUGHT[finding.key]
+    what = SOUGHT[finding.key]
     if finding.edge.passes is None:
         return _none_text(scenario, finding, what.split(" ", 1)[1])
     if finding.value is None:

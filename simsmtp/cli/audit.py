@@ -24,31 +24,6 @@ if TYPE_CHECKING:
 
 _GIVEN_S, _ASKED_S = 120.0, 600.0
 
-_HELP = """Run real mail programs as senders against a server with a recipient limit, and file every recipient.
-
-Each SENDER gets one message per cell of a matrix: over-limit reply, kind of limit, recipients around the limit,
-pipelining or not. Delivered once, twice or never; an NDR that really came back; still queued: the ledger says. Batch
-caps of the programs are lifted, for at their defaults they may never meet the limit. Without SENDER every program
-that is there is tried.
-
-\b
-  postfix  exim  sendmail  opensmtpd        from Debian packages, installed or unpacked below --programs; as root
-  smtplib  aiosmtplib  nodemailer           libraries: what they tell their caller is judged
-
-Your own server: --listen HOST:PORT says what to relay there, and judges what arrives; only the cells that tell most
-are asked for, unless --reply or --recipients names others.
-
-\b
-Examples:
-  simsmtp audit smtplib --quick
-  simsmtp audit postfix --baseline audit.json --junit audit.xml
-  simsmtp audit --listen 127.0.0.1:2525 --reply 552 --recipients 250
-  simsmtp audit --listen 127.0.0.1:2525 --send ./submit.sh --baseline audit.json
-
-\b
-Exit codes: 0 unaffected; 2 bad input; 3 affected, or worse than the baseline; 4 inconclusive; 5 there is no baseline.
-"""
-
 
 class Manner(NamedTuple):
     """How to go through the cells."""
@@ -59,7 +34,7 @@ class Manner(NamedTuple):
     quiet: bool
 
 
-@click.command(help=_HELP)
+@click.command()
 @click.argument("senders", nargs=-1, metavar="[SENDER]...")
 @click.option("--quick", is_flag=True, help="Only the cells that tell most.")
 @click.option("--reply", "replies", multiple=True, type=int, metavar="CODE",
@@ -107,7 +82,31 @@ def audit(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Parse, call, print."""
+    """Run real mail programs as senders against a server with a recipient limit, and file every recipient.
+
+    Each SENDER gets one message per cell of a matrix: over-limit reply, kind of limit, recipients around the limit,
+    pipelining or not. Delivered once, twice or never; an NDR that really came back; still queued: the ledger says.
+    Batch caps of the programs are lifted, for at their defaults they may never meet the limit. Without SENDER every
+    program that is there is tried.
+
+    \b
+      postfix  exim  sendmail  opensmtpd        from Debian packages, installed or unpacked below --programs; as root
+      smtplib  aiosmtplib  nodemailer           libraries: what they tell their caller is judged
+
+    Your own server: --listen HOST:PORT says what to relay there, and judges what arrives; only the cells that tell
+    most are asked for, unless --reply or --recipients names others.
+
+    \b
+    Examples:
+      simsmtp audit smtplib --quick
+      simsmtp audit postfix --baseline audit.json --junit audit.xml
+      simsmtp audit --listen 127.0.0.1:2525 --reply 552 --recipients 250
+      simsmtp audit --listen 127.0.0.1:2525 --send ./submit.sh --baseline audit.json
+
+    \b
+    Exit codes: 0 unaffected; 2 bad input; 3 affected, or worse than the baseline; 4 inconclusive;
+    5 there is no baseline.
+    """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.audit import verdicts
     from simsmtp.audit.custom_sender import CustomSender
     from simsmtp.audit.journal import Journal
@@ -233,17 +232,14 @@ def _run(chosen: Senders, cells: Sequence[Cell], kept: Journal, manner: Manner) 
 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     from simsmtp.audit.judgement import MEANINGS, Verdict
-    from simsmtp.cli.printing.console import PlainConsole
+    from simsmtp.cli.printing.console import PlainConsole, new_table
 
     console = PlainConsole(180)
     numbers = ("delivered", "false_ndr", "queued", "lost", "duplicate", "transactions", "rcpt_commands")
-    table = Table("sender", "reply", "N", "limit", "pipelining", box=SIMPLE_HEAD, pad_edge=False)
-    for name in (*numbers, "verdict"):
-        table.add_column(name.replace("_", " "), justify="left" if name == "verdict" else "right")
+    heads = ("sender", "reply", "N", "limit", "pipelining")
+    table = new_table(heads, (name.replace("_", " ") for name in numbers))
+    table.add_column("verdict")
     for row in rows:
         how = "yes" if row["pipelining"] else "no"
         first = (f"{row['sender']} {row['version']}", row["reply"], str(row["recipients"]), row["kind"], how)

@@ -9,25 +9,8 @@ import click
 
 from simsmtp.model.numbers import number_text, percent_text
 
-_HELP = """Fit the times of a sender, a receiver and the path between them to measured sessions.
 
-MEASURED.jsonl holds one session a line: N, batch, limit, size, cache, pipelining, rtt_ms, duration_s, and where known
-bytes_up, server_segments, codes and receiver, as 'simsmtp lab' writes them. Sessions at small round-trip times tell
-most, because there the time is the programs' own. How far the result carries is what 'simsmtp validate' says. The
-file also holds the result as keys of a scenario, to be pasted into an experiment. One of these keys, server.wake_ms,
-is not fitted: its value was chosen by looking at sessions of Postfix at 100 Mbit/s.
-
-\b
-Examples:
-  simsmtp calibrate measured.jsonl -o calibration.toml --max-rtt 20
-  simsmtp validate measured.jsonl --calibration calibration.toml
-
-\b
-Exit codes: 0 written; 2 bad input, and nothing was written.
-"""
-
-
-@click.command(help=_HELP)
+@click.command()
 @click.argument("measured", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE",
               help="The calibration file to write (TOML).")  # fmt: skip
@@ -35,7 +18,22 @@ Exit codes: 0 written; 2 bad input, and nothing was written.
               help="Use only sessions up to this round-trip time.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the table.")
 def calibrate(measured: Path, output: Path, max_rtt: float | None, as_json: bool) -> None:
-    """Parse, call, print."""
+    """Fit the times of a sender, a receiver and the path between them to measured sessions.
+
+    MEASURED.jsonl holds one session a line: N, batch, limit, size, cache, pipelining, rtt_ms, duration_s, and where
+    known bytes_up, server_segments, codes and receiver, as 'simsmtp lab' writes them. Sessions at small round-trip
+    times tell most, because there the time is the programs' own. How far the result carries is what 'simsmtp validate'
+    says. The file also holds the result as keys of a scenario, to be pasted into an experiment. One of these keys,
+    server.wake_ms, is not fitted: its value was chosen by looking at sessions of Postfix at 100 Mbit/s.
+
+    \b
+    Examples:
+      simsmtp calibrate measured.jsonl -o calibration.toml --max-rtt 20
+      simsmtp validate measured.jsonl --calibration calibration.toml
+
+    \b
+    Exit codes: 0 written; 2 bad input, and nothing was written.
+    """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.calibration.fit import fit, steps
     from simsmtp.calibration.measured import read_measured
     from simsmtp.calibration.parameters import write_calibration

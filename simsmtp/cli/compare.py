@@ -147,26 +147,17 @@ def print_comparison(found: Comparison | CapacityComparison) -> None:
     from rich.table import Table
 
     from simsmtp.cli.printing.console import PlainConsole
-    from simsmtp.gate.capacity_comparison import HEADS, CapacityComparison
-    from simsmtp.gate.comparison_views import COLUMNS, cells_of, explanation, headline
     from simsmtp.shown import shown
 
-    console = PlainConsole(160)
-    if isinstance(found, CapacityComparison):
-        heads, words, said = list(HEADS), found.explanation, found.headline
-        rows = [] if found.same else [one.cells() for one in found.rows]
-    else:
-        heads = [*(shown(name.rpartition(".")[2]) for name in found.factors), *COLUMNS]
-        words, said = explanation(found), headline(found)
-        rows = [cells_of(row, found.factors) for row in found.worst_first().to_dict("records")]
-    console.print(f"{shown(found.name)}: {said}", style="bold", soft_wrap=True)
-    if rows:
-        table = Table(*heads, box=SIMPLE_HEAD, pad_edge=False)
-        for row in rows[:_MOST_ROWS]:
+    console, view = PlainConsole(160), found.view()
+    console.print(f"{shown(view.name)}: {view.headline}", style="bold", soft_wrap=True)
+    if view.rows:
+        table = Table(*(shown(name.rpartition(".")[2]) for name in view.heads), box=SIMPLE_HEAD, pad_edge=False)
+        for _, row in view.rows[:_MOST_ROWS]:
             table.add_row(*row)
         console.print(table)
-        if len(rows) > _MOST_ROWS:
-            console.print(f"… and {len(rows) - _MOST_ROWS} more: --json or --to markdown", soft_wrap=True)
-        console.print(words)
-    for note in found.notes:
+        if len(view.rows) > _MOST_ROWS:
+            console.print(f"… and {len(view.rows) - _MOST_ROWS} more: --json or --to markdown", soft_wrap=True)
+        console.print(view.explanation)
+    for note in view.notes:
         console.print(f"- {note}", soft_wrap=True)

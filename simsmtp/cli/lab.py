@@ -13,85 +13,34 @@ import click
 if TYPE_CHECKING:
     from simsmtp.lab.settings import Setting
 
-_HELP = """Measure sessions of a real Postfix that sends to a real receiver, over real TCP, on a line with a delay.
 
-Sender and receiver run on this machine, each in a network namespace of its own, started from their packages in a
-temporary folder and gone afterwards; nothing reaches any network. Needs root, Linux and Postfix, for Exim its package
-or its unpacked files (--programs).
+def _levels(name: str, each: click.ParamType[Any], default: str, meaning: str) -> Callable[[Any], Any]:
+    """Return an option that takes values divided by commas, each once, that a type of click's converts."""
 
-Options with LIST take values divided by commas. Every combination is measured; with --design around only the first
-value of each, changed in one option at a time. What FILE already holds is not measured again: start it again after an
-interruption, or with more repeats. Round trips below 30 ms are measured one at a time, others --lanes at a time.
-Queues are in the temporary folder: on a busy disk, TMPDIR=/dev/shm leaves its delays out.
+    def read(ctx: click.Context, param: click.Parameter, value: str) -> list[Any]:
+        found = [each.convert(one.strip(), param, ctx) for one in value.split(",")]
+        if any(one != one for one in found):  # noqa: PLR0124 - nan is in every range
+            raise click.BadParameter(f"{value!r} holds what is no number", ctx, param)
+        return list(dict.fromkeys(found))
 
-\b
-Examples:
-  simsmtp lab -o measured.jsonl
-  simsmtp lab -o measured.jsonl --design around --batch 50,5,100 --size 1000,100000 --cache on,off
-  simsmtp lab -o exim.jsonl --receiver exim --programs unpacked --rtt 2,20,100
-"""
+    return click.option(name, metavar="LIST", callback=read, default=default, show_default=True, help=meaning)
 
 
-def _values(read: Callable[[str], Any], allowed: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
-    """Return a callback that reads values divided by commas, each once, with a function that raises ValueError."""
-
-    def read_all(ctx: click.Context, param: click.Parameter, value: str) -> list[Any]:
-        try:
-            return list(dict.fromkeys(read(one.strip()) for one in value.split(",")))
-        except ValueError:
-            raise click.BadParameter(f"{value!r} is no list of {allowed}", ctx, param) from None
-
-    return read_all
+_WHOLE, _SWITCH = click.IntRange(1, 10_000_000), click.Choice(["on", "off"])
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 10_000_000:
-        raise ValueError
-    return value
-
-
-def _milliseconds(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 10_000:
-        raise ValueError
-    return value
-
-
-def _on_off(text: str) -> str:
-    if text not in {"on", "off"}:
-        raise ValueError
-    return text
-
-
-_WHOLE, _SWITCH = "whole numbers from 1", "'on' and 'off'"
-
-
-def _levels(name: str, read: Callable[[str], Any], allowed: str, default: str, meaning: str) -> Callable[[Any], Any]:
-    """Return an option that takes a list of levels."""
-    return click.option(
-        name, metavar="LIST", callback=_values(read, allowed), default=default, show_default=True, help=meaning
-    )
-
-
-@click.command(help=_HELP)
+@click.command()
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.jsonl",
               help="Rows are appended here, one JSON object a line.")  # fmt: skip
 @click.option("--receiver", type=click.Choice(["postfix", "exim"]), default="postfix", show_default=True,
               help="Who receives.")  # fmt: skip
-@_levels(
-    "--rtt",
-    _milliseconds,
-    "milliseconds from 0 to 10000",
-    "2,20,40,100,200",
-    "Round trips of the line in milliseconds.",
-)
-@_levels("--recipients", _positive, _WHOLE, "200", "Recipients of the one message.")
-@_levels("--batch", _positive, _WHOLE, "50", "Recipients in a transaction, at most.")
-@_levels("--limit", _positive, _WHOLE, "100", "Recipient limit of the receiver.")
-@_levels("--size", _positive, _WHOLE, "1000", "Octets of text in the message.")
-@_levels("--cache", _on_off, _SWITCH, "on", "Use a connection again.")
-@_levels("--pipelining", _on_off, _SWITCH, "on", "Let the sender pipeline.")
+@_levels("--rtt", click.FloatRange(0, 10_000), "2,20,40,100,200", "Round trips of the line in milliseconds.")
+@_levels("--recipients", _WHOLE, "200", "Recipients of the one message.")
+@_levels("--batch", _WHOLE, "50", "Recipients in a transaction, at most.")
+@_levels("--limit", _WHOLE, "100", "Recipient limit of the receiver.")
+@_levels("--size", _WHOLE, "1000", "Octets of text in the message.")
+@_levels("--cache", _SWITCH, "on", "Use a connection again.")
+@_levels("--pipelining", _SWITCH, "on", "Let the sender pipeline.")
 @click.option("--design", type=click.Choice(["product", "around"]), default="product", show_default=True,
               help="Which combinations.")  # fmt: skip
 @click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Sessions of each setting.")
@@ -122,7 +71,23 @@ def lab(
     quiet: bool,
     **levels: Any,
 ) -> None:
-    """Parse, call, print."""
+    """Measure sessions of a real Postfix that sends to a real receiver, over real TCP, on a line with a delay.
+
+    Sender and receiver run on this machine, each in a network namespace of its own, started from their packages in a
+    temporary folder and gone afterwards; nothing reaches any network. Needs root, Linux and Postfix, for Exim its
+    package or its unpacked files (--programs).
+
+    Options with LIST take values divided by commas. Every combination is measured; with --design around only the first
+    value of each, changed in one option at a time. What FILE already holds is not measured again: start it again after
+    an interruption, or with more repeats. Round trips below 30 ms are measured one at a time, others --lanes at a
+    time. Queues are in the temporary folder: on a busy disk, TMPDIR=/dev/shm leaves its delays out.
+
+    \b
+    Examples:
+      simsmtp lab -o measured.jsonl
+      simsmtp lab -o measured.jsonl --design around --batch 50,5,100 --size 1000,100000 --cache on,off
+      simsmtp lab -o exim.jsonl --receiver exim --programs unpacked --rtt 2,20,100
+    """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.errors import InputError
     from simsmtp.lab.ends import why_not
     from simsmtp.lab.journal import Journal
@@ -169,18 +134,13 @@ def _print(output: Path, found: Sequence[dict[str, Any]], measured: int, *, as_j
     if as_json:
         print(json.dumps({"file": str(output), "measured": measured, "settings": found}, indent=1))
         return
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    from simsmtp.cli.printing.console import PlainConsole
+    from simsmtp.cli.printing.console import PlainConsole, new_table
     from simsmtp.model.numbers import number_text
 
     console = PlainConsole(160)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     settings = ("rtt_ms", "N", "batch", "limit", "size", "cache", "pipelining")
     counts = ("repeats", "sent", "deferred", "bounced", "connections", "client_turns")
-    for name in (*settings, *counts, "median_s"):
-        table.add_column(name.replace("_", " "), justify="right")
+    table = new_table((), (name.replace("_", " ") for name in (*settings, *counts, "median_s")))
     table.add_column("lowest to highest", no_wrap=True)
     for one in found:
         span = f"{number_text(one['low_s'])} to {number_text(one['high_s'])}"

@@ -7,29 +7,29 @@ from pathlib import Path
 
 import click
 
-_HELP = """Write one HTML file of what a results folder holds: the answer at a glance, figures, sortable tables,
-method, provenance, how to reproduce it, a STRESS-DES draft, and what the responses mean.
 
-The file needs nothing else: it can be sent by mail and read on a phone. summary.csv has to be in the folder; what else
-is missing is said in the report.
-
-\b
-Examples:
-  simsmtp report results/kb822105
-  simsmtp report results/kb822105 --output /tmp/kb822105.html
-
-\b
-Exit codes: 0 written; 2 bad input, and nothing was written.
-"""
-
-
-@click.command(help=_HELP)
+@click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE",
               help="The file to write; by default report.html in the folder.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the path in a JSON document.")
 def report(folder: Path, output: Path | None, as_json: bool) -> None:
-    """Parse, call, print."""
+    """Write one HTML file of what a results folder holds.
+
+    It has the answer at a glance, figures, sortable tables, method, provenance, how to reproduce it, a STRESS-DES
+    draft, and what the responses mean.
+
+    The file needs nothing else: it can be sent by mail and read on a phone. summary.csv has to be in the folder; what
+    else is missing is said in the report.
+
+    \b
+    Examples:
+      simsmtp report results/kb822105
+      simsmtp report results/kb822105 --output /tmp/kb822105.html
+
+    \b
+    Exit codes: 0 written; 2 bad input, and nothing was written.
+    """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.cli.printing.console import say
     from simsmtp.report.report import write_report
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -173,13 +172,15 @@ def _verdict(scenario: Scenario, delivered: Delivered) -> str:
 def _print(scenario: Scenario, delivered: Delivered, *, as_json: bool) -> None:
     output = delivered.output
     if as_json:
+        from simsmtp.output.json_values import plain
+
         document = {
             "verdict": _verdict(scenario, delivered),
             "exit_code": _INTERRUPTED if delivered.was_interrupted else _exit_code(output),
             "scenario": scenario.to_dict(),
-            "responses": _finite(output.responses),
+            "responses": plain(output.responses),
             "faults": delivered.faults,
-            "recipients": [_finite(row._asdict()) for row in output.recipients],
+            "recipients": [plain(row._asdict()) for row in output.recipients],
             "dialogue": [row._asdict() for row in output.dialogue],
         }
         print(json.dumps(document, indent=1))
@@ -197,7 +198,3 @@ def _print(scenario: Scenario, delivered: Delivered, *, as_json: bool) -> None:
     )
     for fault in dict.fromkeys(delivered.faults):
         say(f"{delivered.faults.count(fault)} connections ended otherwise than by QUIT or 421: {fault}")
-
-
-def _finite(values: Any) -> dict[str, Any]:
-    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}

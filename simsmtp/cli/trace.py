@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 import click
@@ -64,6 +63,7 @@ def trace(
     from simsmtp.engines.repeated import run_here
     from simsmtp.experiment.experiment_file import load_case
     from simsmtp.model.plan import plan_of
+    from simsmtp.output.json_values import plain
     from simsmtp.output.writable import require_writable
     from simsmtp.protocol.wire import AddressBook
     from simsmtp.running.user_strategies import load_strategies
@@ -87,10 +87,7 @@ def trace(
     if ndr is not None:
         write_ndrs(ndr, output, plan, addresses)
     if as_json:
-        responses = {
-            name: None if isinstance(value, float) and math.isnan(value) else value
-            for name, value in output.responses.items()
-        }
+        responses = plain(output.responses)
         rows = [row._asdict() for row in output.dialogue]
         print(json.dumps({"scenario": scenario.to_dict(), "dialogue": rows, "responses": responses}, indent=1))
         return

@@ -14,26 +14,11 @@ from simsmtp.model.numbers import number_text, percent_text
 if TYPE_CHECKING:
     from simsmtp.calibration.predict import Prediction
 
-_HELP = """Predict measured sessions and say how far the predictions err.
-
-For every setting in MEASURED.jsonl the median of its repeats is held against the median of simulated sessions under
-the profile tcp, with the range of both beside it, how much of the measured range the simulated one covers, and what
-delay and bandwidth alone (profile pipe) would have erred.
-
-\b
-Examples:
-  simsmtp validate measured.jsonl --calibration calibration.toml
-  simsmtp validate measured.jsonl --calibration calibration.toml --figure pairs --json
-
-\b
-Exit codes: 0 done, however large the errors are; 2 bad input.
-"""
-
 
 _WIDTH = 130
 
 
-@click.command(help=_HELP)
+@click.command()
 @click.argument("measured", type=click.Path(path_type=Path))
 @click.option("--calibration", "calibration_file", type=click.Path(path_type=Path), required=True, metavar="FILE",
               help="From 'simsmtp calibrate'.")  # fmt: skip
@@ -43,7 +28,20 @@ _WIDTH = 130
               help="Also draw the pairs, as PATH.png and PATH.svg.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of the table.")
 def validate(measured: Path, calibration_file: Path, replications: int, figure: Path | None, as_json: bool) -> None:
-    """Parse, call, print."""
+    """Predict measured sessions and say how far the predictions err.
+
+    For every setting in MEASURED.jsonl the median of its repeats is held against the median of simulated sessions
+    under the profile tcp, with the range of both beside it, how much of the measured range the simulated one covers,
+    and what delay and bandwidth alone (profile pipe) would have erred.
+
+    \b
+    Examples:
+      simsmtp validate measured.jsonl --calibration calibration.toml
+      simsmtp validate measured.jsonl --calibration calibration.toml --figure pairs --json
+
+    \b
+    Exit codes: 0 done, however large the errors are; 2 bad input.
+    """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.calibration.measured import read_measured
     from simsmtp.calibration.parameters import read_calibration
     from simsmtp.calibration.predict import predict

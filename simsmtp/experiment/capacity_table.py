@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from simsmtp.errors import InputError
 from simsmtp.experiment.scenario_keys import flat, require_known
+from simsmtp.experiment.study_and_figure import Texts
 from simsmtp.model.scenario import Table
 from simsmtp.model.validation_errors import as_input_errors
 
@@ -17,11 +18,6 @@ SEARCHABLE = (RATE, BATCH, CONNECTIONS)
 SETTABLE = ("tolerance", "level", "first_look", "curve_points", "objectives")
 
 
-def _text_alone(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-_Texts = Annotated[tuple[str, ...], BeforeValidator(_text_alone), Field(strict=False)]
 _Price = Annotated[float, Field(ge=0)]
 _Above = Annotated[float, Field(gt=0)]
 
@@ -40,7 +36,7 @@ class PriceTable(Table):
 class CapacityTable(Table):
     """``[capacity]``: what a plan has to meet, and what to find out."""
 
-    objectives: _Texts = ()
+    objectives: Texts = ()
     """Objectives, such as ``delay p(99) < 60 s``; ``--slo`` replaces them."""
     tolerance: Annotated[float, Field(ge=0.001, le=1)] = 0.05
     """Searches end when the value that fails is at most this share above the one that passes."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from simsmtp.errors import InputError
 from simsmtp.experiment.factors import Label, Level, label_of
 from simsmtp.experiment.scenario_keys import changed, is_scenario_key, value_at
 
 if TYPE_CHECKING:
-    from simsmtp.experiment.factors import Factor
-    from simsmtp.experiment.source_map import SourceMap
+    from simsmtp.experiment.experiment import Experiment  # for annotations: an experiment asks for its points
     from simsmtp.model.scenario import Scenario
 
 Levels = Mapping[str, Level]
@@ -38,24 +37,7 @@ class DesignPoint:
     scenario: Scenario
 
 
-class DesignParts(Protocol):
-    """What the points of an experiment are made of; see `simsmtp.experiment.experiment.Experiment`."""
-
-    @property
-    def scenario(self) -> Scenario: ...  # noqa: D102 - as of an experiment
-    @property
-    def factors(self) -> tuple[Factor, ...]: ...  # noqa: D102
-    @property
-    def sampled(self) -> tuple[Levels, ...]: ...  # noqa: D102
-    @property
-    def listed(self) -> tuple[Levels, ...]: ...  # noqa: D102
-    @property
-    def columns(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def places(self) -> SourceMap: ...  # noqa: D102
-
-
-def design_points(design: DesignParts) -> list[DesignPoint]:
+def design_points(design: Experiment) -> list[DesignPoint]:
     """Return the points of an experiment: the full factorial crossed with the sampled points, then the listed ones.
 
     Points that repeat an earlier one are left out.
@@ -84,7 +66,7 @@ def design_points(design: DesignParts) -> list[DesignPoint]:
     return list(seen.values())
 
 
-def _rows(design: DesignParts) -> Iterator[Levels]:
+def _rows(design: Experiment) -> Iterator[Levels]:
     names = [factor.name for factor in design.factors]
     if names or design.sampled or not design.listed:
         for levels in itertools.product(*(factor.levels for factor in design.factors)):
@@ -93,7 +75,7 @@ def _rows(design: DesignParts) -> Iterator[Levels]:
     yield from design.listed
 
 
-def _base_label(design: DesignParts, column: str) -> Label:
+def _base_label(design: Experiment, column: str) -> Label:
     """Return the level that a point has in a column that it does not set."""
     if is_scenario_key(column):
         return label_of(value_at(design.scenario, column))
@@ -104,7 +86,7 @@ def _base_label(design: DesignParts, column: str) -> Label:
     return "base"
 
 
-def _scenario(design: DesignParts, levels: Levels) -> Scenario:
+def _scenario(design: Experiment, levels: Levels) -> Scenario:
     changes = {key: value for level in levels.values() for key, value in level.changes.items()}
     try:
         return changed(design.scenario, changes)
@@ -112,7 +94,7 @@ def _scenario(design: DesignParts, levels: Levels) -> Scenario:
         raise _at_its_factor(design, levels, error) from None
 
 
-def _at_its_factor(design: DesignParts, levels: Levels, error: InputError) -> InputError:
+def _at_its_factor(design: Experiment, levels: Levels, error: InputError) -> InputError:
     """Blame the factor that set the key complained of, else one that set a key of the same table."""
     key = error.key or ""
     table = key.partition(".")[0]

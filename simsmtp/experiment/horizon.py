@@ -9,7 +9,7 @@ from simsmtp.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from simsmtp.experiment.design import DesignPoint
+    from simsmtp.experiment.design import DesignPoint  # for annotations: an experiment checks its points
     from simsmtp.experiment.source_map import SourceMap
 
 

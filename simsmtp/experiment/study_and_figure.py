@@ -27,7 +27,7 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-_Names = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(strict=False)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(strict=False)]
 _Scale = Literal["linear", "log", "category"]
 
 
@@ -46,7 +46,7 @@ class StudyTable(Table):
     """Key of all random draws."""
     horizon: Literal["terminating", "steady-state"] = "terminating"
     """A replication has an end of its own, or stands for a long run: then its warm-up is cut off."""
-    responses: _Names = ()
+    responses: Texts = ()
     """Responses shown in tables on the terminal; none listed shows all."""
 
 
@@ -55,7 +55,7 @@ class Figure(Table):
 
     x: str
     """Factor on the x axis."""
-    y: _Names
+    y: Texts
     """Responses, one row of panels each."""
     line: str | None = None
     """Factor with one line per level."""

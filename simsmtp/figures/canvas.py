@@ -47,34 +47,26 @@ def _show_plainly(figure: Figure) -> None:
             one.set_text(plain)
 
 
-def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
-    """Write a figure as ``name.png`` (200 dots an inch) and ``name.svg``.
+def figure_files(figure: Figure, name: str) -> dict[str, bytes]:
+    """Return a figure as the contents of ``name.png`` (200 dots an inch) and ``name.svg``.
 
-    Neither file holds a date, a version or a random identifier: an equal figure gives equal bytes.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        What to write.
-    folder : str or Path
-        Where; made if missing.
-    name : str
-        File name without ending.
-
-    Returns
-    -------
-    tuple of Path
-        The two files.
-
-    Raises
-    ------
-    InputError
-        If the folder or a file cannot be written.
+    Neither holds a date, a version or a random identifier: an equal figure gives equal bytes.
     """
     _show_plainly(figure)
     png, svg = io.BytesIO(), io.BytesIO()
     with mpl.rc_context({**RC, "svg.hashsalt": "simsmtp", "svg.fonttype": "path"}):
         figure.savefig(png, format="png", dpi=_DPI, metadata={"Software": None})
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    written = replace_files(Path(folder), {f"{name}.png": png.getvalue(), f"{name}.svg": svg.getvalue()})
-    return written[0], written[1]
+    return {f"{name}.png": png.getvalue(), f"{name}.svg": svg.getvalue()}
+
+
+def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
+    """Write the `figure_files` of a figure into a folder, which is made if missing, and return their paths.
+
+    Raises
+    ------
+    InputError
+        If the folder or a file cannot be written.
+    """
+    png, svg = replace_files(Path(folder), figure_files(figure, name))
+    return png, svg

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from simsmtp.figures.labels import factor_name, level_text, response_label
+from simsmtp.figures.labels import factor_name, level_text, of_destination, response_label
 from simsmtp.figures.line_styles import COLOURS, RC, THEORY, LineStyle, line_styles
 from simsmtp.model.numbers import percent_text
 from simsmtp.shown import shown
@@ -228,9 +228,8 @@ def _level(tornado: DataFrame, factor: str) -> object:
 
 def _factor(factor: str, base: object, destinations: Sequence[str]) -> str:
     """Return how a factor is called, with the destination it belongs to and its level as written."""
-    parts = factor.split(".")
-    inner = factor_name(".".join(parts[2:]) if parts[0] == "destinations" else factor)
-    where = f" of {shown(destinations[int(parts[1])])}" if parts[0] == "destinations" else ""
+    key, name = of_destination(factor, destinations)
+    inner, where = factor_name(key), f" of {shown(name)}" if name else ""
     mean = "mean " if isinstance(base, str) and np.isfinite(_number(base)) else ""
     written = f"{mean}{level_text(_number(base))}" if mean else level_text(base)
     return fill(f"{inner.name}{where}", 22) + "\n" + f"({written}{' ' + inner.suffix if inner.suffix else ''})"

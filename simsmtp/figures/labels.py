@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -84,6 +84,22 @@ def factor_name(factor: str) -> FactorName:
         if last.endswith(ending):
             return FactorName(last.removesuffix(ending).replace("_", " "), unit, "", unit)
     return FactorName(last.replace("_", " "))
+
+
+def of_destination(factor: str, names: Sequence[str]) -> tuple[str, str]:
+    """Return the key of a factor within its destination, and the name of that; the factor and "" of all others.
+
+    Examples
+    --------
+    >>> of_destination("destinations.1.network.rtt_ms", ["near", "far"]), of_destination("client.budget", [])
+    (('network.rtt_ms', 'far'), ('client.budget', ''))
+    """
+    table, _, rest = factor.partition(".")
+    number, _, key = rest.partition(".")
+    if table != "destinations":
+        return factor, ""
+    is_known = number.isdigit() and int(number) < len(names)
+    return key, names[int(number)] if is_known else f"destination {number}"
 
 
 def factor_label(factor: str) -> str:

@@ -11,7 +11,7 @@ from simsmtp.errors import InputError
 from simsmtp.figures.axes import XAxis, x_axis
 from simsmtp.figures.labels import plain_level
 from simsmtp.figures.line_styles import LineStyle, line_styles
-from simsmtp.statistics.summary import STATISTICS
+from simsmtp.statistics.summary import STATISTICS, require_columns
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -112,9 +112,7 @@ def tidy(table: DataFrame, figure: FigureSpec) -> DataFrame:
     """
     import pandas as pd
 
-    for column in (figure.x, "response", "mean"):
-        if column not in table:
-            raise InputError("no such column", key=column, allowed=[str(name) for name in table.columns])
+    require_columns(table, (figure.x, "response", "mean"))
     shown = table[table["response"].isin(list(figure.y))]
     columns: dict[str, object] = {"response": shown["response"].to_numpy()}
     for name, factor in (("x", figure.x), ("line", figure.line), ("panel", figure.panel)):

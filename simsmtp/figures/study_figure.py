@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
@@ -96,13 +95,6 @@ def plot_study(
         _legend(drawn, layout, _note(rows, summary, level), theory=theory is not None)
         drawn.suptitle(fill(title, int(drawn.get_figwidth() * _TITLE_CHARS_PER_INCH)), fontsize=11)
     return drawn
-
-
-def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
-    """Write a figure as .png and .svg, see `simsmtp.figures.canvas.save_figure`."""
-    from simsmtp.figures import canvas
-
-    return canvas.save_figure(figure, folder, name)
 
 
 def _grid(drawn: Figure, layout: Layout) -> Any:

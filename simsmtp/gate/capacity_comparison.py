@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any, NamedTuple
 
 from simsmtp.gate.comparison import EXIT_CODES, gravest
 from simsmtp.gate.verdicts import CHANGED, IDENTICAL, OK
+from simsmtp.gate.views import View, Viewed
 from simsmtp.model.numbers import counted, percent_text
 
-HEADS = ("answer", "base", "new", "verdict")
+_HEADS = ("answer", "base", "new", "verdict")
 
 
 class AnswerRow(NamedTuple):
@@ -38,7 +38,7 @@ class AnswerRow(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False)
-class CapacityComparison:
+class CapacityComparison(Viewed):
     """What became of the answers of a capacity plan.
 
     Attributes
@@ -73,9 +73,7 @@ class CapacityComparison:
         """0 ok, 3 regression, 4 inconclusive."""
         return EXIT_CODES.get(self.verdict, 0)
 
-    @property
-    def headline(self) -> str:
-        """The verdict in one line."""
+    def _headline(self) -> str:
         if self.same:
             return f"{IDENTICAL}: the same plan, the same answers, and the same rows to the last bit"
         found: dict[str, int] = {}
@@ -84,23 +82,17 @@ class CapacityComparison:
         counts = ", ".join(f"{count} {verdict}" for verdict, count in found.items())
         return f"{self.verdict}: {counts} (of {counted(len(self.rows), 'answer')}); the plans are not the same"
 
-    @property
-    def explanation(self) -> str:
-        """How the verdicts are meant, in one paragraph."""
+    def _explanation(self) -> str:
         return (
             "REGRESSION: an objective that the base met is missed, or a searched value is worse by more than "
             f"{percent_text(self.margin)}. INCONCLUSIVE: the replications or searches do not tell, or the plans were "
             "not asked the same. CHANGED: neither direction is better by itself."
         ).replace("CHANGED", CHANGED)
 
-    def to_markdown(self, limit: int = 40) -> str:
-        """Return verdict, table and notes as Markdown."""
-        lines = [f"### {self.name or 'comparison'}: {self.headline}", ""]
-        if not self.same:
-            cells = [HEADS, ["---"] * len(HEADS), *(one.cells() for one in self.rows[:limit])]
-            lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
-            lines += ["", self.explanation, ""]
-        return "\n".join([*lines, *(f"- {note}" for note in self.notes)]).rstrip() + "\n"
+    def view(self) -> View:
+        """Return what there is to show: every answer, unless all is the same."""
+        rows = [] if self.same else [(one.verdict, one.cells()) for one in self.rows]
+        return View(self.name, self.verdict, self._headline(), _HEADS, rows, self._explanation(), self.notes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return verdict, exit code, answers and notes as plain values."""
@@ -114,11 +106,4 @@ class CapacityComparison:
         }
 
     def __repr__(self) -> str:
-        return f"<CapacityComparison {self.name!r}: {self.headline}>"
-
-    def _repr_html_(self) -> str:
-        heads = "".join(f"<th>{one}</th>" for one in HEADS)
-        body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in one.cells())}</tr>" for one in self.rows)
-        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
-        table = "" if self.same else f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
-        return f"<p><b>{escape(self.name)}</b> {escape(self.headline)}</p>{table}<ul>{notes}</ul>"
+        return f"<CapacityComparison {self.name!r}: {self._headline()}>"

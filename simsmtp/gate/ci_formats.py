@@ -12,9 +12,10 @@ import numpy as np
 
 from simsmtp.errors import InputError
 from simsmtp.gate.capacity_comparison import CapacityComparison
-from simsmtp.gate.comparison_views import change_text, headline, plain
+from simsmtp.gate.comparison_views import change_text, headline
 from simsmtp.gate.verdicts import FAILED, INCONCLUSIVE, REGRESSION
 from simsmtp.model.numbers import number_text
+from simsmtp.output.json_values import plain
 from simsmtp.rows.responses import BY_NAME
 from simsmtp.shown import shown
 from simsmtp.statistics.intervals import Interval, mean_interval

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from simsmtp.capacity.finding_text import SOUGHT
 from simsmtp.capacity.recorded_answers import RecordedAnswers
 from simsmtp.errors import InputError
 from simsmtp.experiment.capacity_table import RATE
@@ -21,11 +22,6 @@ from simsmtp.statistics.objectives import parse_objective
 _ASIDE = {"title", "simsmtp", "code"}
 _MOST_KEYS = 12
 _OF_A_DESTINATION = re.compile(r"^destinations\.\d+\.")
-_SOUGHT = {
-    RATE: "largest arrival rate",
-    "client.batch_size": "smallest batch size",
-    "client.connections": "smallest number of connections",
-}
 
 
 def compare_capacity(base: RecordedAnswers, new: RecordedAnswers, margin: float = 0.05) -> CapacityComparison:
@@ -101,7 +97,7 @@ def _searches(base: RecordedAnswers, new: RecordedAnswers, margin: float) -> Ite
     sides = [{_text(one, "search"): one for one in _list(side.document["searches"])} for side in (base, new)]
     for key in dict.fromkeys([*sides[0], *sides[1]]):
         was, now = (side.get(key) for side in sides)
-        what, told = _SOUGHT.get(key, key), [_found(one) for one in (was, now)]
+        what, told = SOUGHT.get(key, key), [_found(one) for one in (was, now)]
         if was is None or now is None:
             yield AnswerRow(what, told[0], told[1], INCONCLUSIVE, "only one of the plans was searched for it")
         elif was.get("unit") != now.get("unit"):

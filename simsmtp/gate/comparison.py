@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simsmtp.gate.verdicts import CHANGED, FAILED, IDENTICAL, INCONCLUSIVE, OK, REGRESSION
+from simsmtp.gate.views import View, Viewed
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -25,7 +26,7 @@ def gravest(verdicts: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison:
+class Comparison(Viewed):
     """What became of every response at every design point.
 
     Attributes
@@ -82,11 +83,11 @@ class Comparison:
         rank = rows["verdict"].map(_ORDER.index)
         return rows.iloc[np.argsort(rank.to_numpy(), kind="stable")]
 
-    def to_markdown(self, limit: int = 40) -> str:
-        """Return a summary for people; `limit` rows at most."""
-        from simsmtp.gate.comparison_views import markdown_of
+    def view(self) -> View:
+        """Return what there is to show, the gravest rows first."""
+        from simsmtp.gate.comparison_views import view_of
 
-        return markdown_of(self, limit)
+        return view_of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return verdict, exit code and every row that is not identical, fit for JSON."""
@@ -97,8 +98,3 @@ class Comparison:
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {verdict}" for verdict, count in self.counts.items())
         return f"<Comparison {self.name!r}: {self.verdict}; {counts}>"
-
-    def _repr_html_(self) -> str:
-        from simsmtp.gate.comparison_views import html_of
-
-        return html_of(self)

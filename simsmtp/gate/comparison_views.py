@@ -1,4 +1,4 @@
-"""Comparisons for people and programs: Markdown, HTML, plain dictionaries."""
+"""Comparisons for people and programs: what to show of them, and plain dictionaries."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from simsmtp.gate.verdicts import CHANGED, IDENTICAL, INCONCLUSIVE, OK, REGRESSION
+from simsmtp.gate.verdicts import IDENTICAL, INCONCLUSIVE
+from simsmtp.gate.views import View
 from simsmtp.model.numbers import counted, number_text, percent_text, signed_text
-from simsmtp.shown import html_text, markdown_text, shown
+from simsmtp.output.json_values import plain
+from simsmtp.shown import shown
 
 if TYPE_CHECKING:
     from simsmtp.gate.comparison import Comparison  # for annotations: a comparison shows itself
 
-COLUMNS = ("response", "base", "new", "change", "allowed", "verdict")
-_COLOURS = {OK: "#2e7d32", IDENTICAL: "#2e7d32", CHANGED: "#555", INCONCLUSIVE: "#b26a00"}
+_COLUMNS = ("response", "base", "new", "change", "allowed", "verdict")
 
 
 def headline(found: Comparison) -> str:
@@ -55,13 +56,13 @@ def _next_step(found: Comparison) -> str:
     return f" Next: with the code of the base, {step}, and compare again; or allow more (--margin)."
 
 
-def cells_of(row: Mapping[Any, Any], factors: tuple[str, ...]) -> list[str]:
+def _cells(row: Mapping[Any, Any], factors: tuple[str, ...]) -> list[str]:
     """Return one row of a comparison as texts: factors, then the columns of the table."""
     sign = "" if row["relative"] else " absolute"
     allowed = f"{_change(row['margin'], row['relative'])}{sign}".lstrip("+")
     verdict = row["verdict"] + (f": {row['reason']}" if row["reason"] else "")
-    values = [row["response"], number(row["base_mean"]), number(row["new_mean"]), change_text(row), allowed, verdict]
-    return [shown(row[name]) for name in factors] + values
+    means = [number_text(row[name]) for name in ("base_mean", "new_mean")]
+    return [*(shown(row[name]) for name in factors), row["response"], *means, change_text(row), allowed, verdict]
 
 
 def change_text(row: Mapping[Any, Any]) -> str:
@@ -84,49 +85,11 @@ def _change(value: float, relative: bool) -> str:
     return percent_text(value, signed=True) if relative else signed_text(value)
 
 
-def number(value: float) -> str:
-    """Return a mean with four digits, counts in full."""
-    return number_text(value)
-
-
-def markdown_of(found: Comparison, limit: int = 40) -> str:
-    """Return verdict, table and notes as Markdown."""
-    lines = [f"### {markdown_text(found.name or 'comparison')}: {headline(found)}", ""]
-    rows = found.worst_first().to_dict("records")
-    if rows:
-        heads = [*found.factors, *COLUMNS]
-        lines += [_row(heads), _row(["---"] * len(heads))]
-        lines += [_row(cells_of(row, found.factors)) for row in rows[:limit]]
-        lines += ["", *([f"… and {len(rows) - limit} more.", ""] if len(rows) > limit else []), explanation(found), ""]
-    lines += [f"- {markdown_text(note)}" for note in found.notes]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(map(markdown_text, cells)) + " |"
-
-
-def html_of(found: Comparison, limit: int = 60) -> str:
-    """Return verdict and table for a notebook."""
-    colour = _COLOURS.get(found.verdict, "#b3261e")
-    title = f"<b>{html_text(found.name)}</b> " if found.name else ""
-    head = f'<p>{title}<b style="color: {colour}">{html_text(headline(found))}</b></p>'
-    rows = found.worst_first().to_dict("records")[:limit]
-    if not rows:
-        return head
-    heads = "".join(f"<th>{html_text(name)}</th>" for name in (*found.factors, *COLUMNS))
-    body = "".join(_html_row(cells_of(row, found.factors), row["verdict"]) for row in rows)
-    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
-    notes = "".join(f"<li>{html_text(note)}</li>" for note in found.notes)
-    notes = f"<ul>{notes}</ul>" if notes else ""
-    return f"{head}{table}<p><small>{html_text(explanation(found))}</small></p>{notes}"
-
-
-def _html_row(cells: list[str], verdict: str) -> str:
-    *others, last = (html_text(cell) for cell in cells)
-    weight = "bold" if verdict == REGRESSION else "normal"
-    style = f"color: {_COLOURS.get(verdict, '#b3261e')}; font-weight: {weight}; text-align: left"
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in others) + f'<td style="{style}">{last}</td></tr>'
+def view_of(found: Comparison) -> View:
+    """Return what there is to show of a comparison, the gravest rows first."""
+    rows = [(row["verdict"], _cells(row, found.factors)) for row in found.worst_first().to_dict("records")]
+    heads = (*found.factors, *_COLUMNS)
+    return View(found.name, found.verdict, headline(found), heads, rows, explanation(found), found.notes)
 
 
 def dict_of(found: Comparison) -> dict[str, Any]:
@@ -149,11 +112,3 @@ def dict_of(found: Comparison) -> dict[str, Any]:
         "notes": [*found.notes, *(text for _, text in found.caveats)],
         "rows": rows,
     }
-
-
-def plain(value: Any) -> Any:
-    """Return a value as Python's own type, nan and infinities as None, zero without a minus."""
-    given = value.item() if hasattr(value, "item") else value
-    if isinstance(given, float):
-        return given + 0.0 if math.isfinite(given) else None
-    return given

@@ -24,7 +24,6 @@ from simsmtp.gate.recorded_results import (
     recorded_experiment,
     shared_keys,
 )
-from simsmtp.output.file_hashes import require_as_noted
 from simsmtp.rows.responses import COLUMNS
 from simsmtp.store.address import canonical
 from simsmtp.store.store import ALL, STORE, ScenarioRow, Store
@@ -148,26 +147,11 @@ def _factors(flat: Flat, varied: Sequence[str]) -> dict[str, Any]:
 
 def from_summary(path: Path) -> RecordedResults:
     """Read the means of a ``summary.csv``; which scenarios they are of is known by the record beside it."""
-    import pandas as pd
-
-    from simsmtp.output.csv_tables import read_csv_texts
+    from simsmtp.output.csv_tables import read_summary
 
     if is_capacity_summary(path):
         raise _no_study(path)
-    require_as_noted(path)
-    try:
-        # As text: float() gives back the very bits that were written, whatever the version of pandas.
-        table = read_csv_texts(path)
-        for name in ("mean", "sd"):
-            table[name] = [float(cell or "nan") for cell in table[name]]
-        table = table.astype({"point": "int64", "n": "int64"})
-    except KeyError as error:
-        raise InputError(f"malformed summary: no column {error}", file=str(path)) from None
-    except OverflowError:
-        raise InputError("malformed summary: too large a number of a point or of replications",
-                         file=str(path)) from None  # fmt: skip
-    except (ValueError, pd.errors.ParserError) as error:
-        raise InputError(f"malformed summary: {error}", file=str(path)) from None
+    table = read_summary(path)
     factors = list(table.columns[1 : list(table.columns).index("response")])
     points = table.drop_duplicates("point")
     experiment = _experiment(path.parent) if path.name == "summary.csv" else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from simsmtp.statistics.intervals import Floats, mean_interval
+from simsmtp.statistics.paired import holm
 
 if TYPE_CHECKING:
     from simsmtp.rows.responses import Response
@@ -169,13 +170,13 @@ def with_alarms(cells: Sequence[Cell], alarm: float) -> list[Cell]:
     alarm : float
         Probability of one false alarm or more, over all cells that were tested.
     """
-    tested = sorted((index for index, cell in enumerate(cells) if not np.isnan(cell.p)), key=lambda i: cells[i].p)
-    raised = list(cells)
-    rejected = True
-    for rank, index in enumerate(tested):
-        rejected = rejected and cells[index].p * (len(tested) - rank) <= alarm
-        if rejected:
-            raised[index] = cells[index]._replace(verdict=REGRESSION)
-        elif cells[index].p <= alarm:
-            raised[index] = cells[index]._replace(reason=f"worse if it were alone, not among {len(tested)} tests")
-    return raised
+    p_values = np.array([cell.p for cell in cells])
+    tests = int((~np.isnan(p_values)).sum())
+    return [
+        cell._replace(verdict=REGRESSION)
+        if adjusted <= alarm
+        else cell._replace(reason=f"worse if it were alone, not among {tests} tests")
+        if cell.p <= alarm
+        else cell
+        for cell, adjusted in zip(cells, holm(p_values), strict=True)
+    ]

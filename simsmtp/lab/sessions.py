@@ -33,8 +33,7 @@ def need_programs(found: Programs, receiver: str) -> None:
         try:
             found.program(*names, package=package)
         except InputError as error:
-            allowed = f"Debian package {package}, installed, or unpacked in a folder that --programs names"
-            raise InputError(error.message, key="lab", given=error.given, allowed=allowed) from None
+            raise InputError(error.message, key="lab", given=error.given, allowed=error.allowed) from None
 
 
 class StoppedError(SimsmtpError):
@@ -57,7 +56,6 @@ class Pair:
         seed: int = 0,
         timeout_s: float = 600.0,
         alone: Lock | None = None,
-        keep: Path | None = None,
     ) -> dict[str, Any]:
         """Run one session and return its row.
 
@@ -73,8 +71,6 @@ class Pair:
             Longest duration.
         alone : Lock, optional
             Held while the session runs, but not while a connection waits to be closed.
-        keep : Path, optional
-            Where to leave the capture.
 
         Raises
         ------
@@ -83,7 +79,7 @@ class Pair:
         StoppedError
             If it is given up.
         """
-        capture = keep or self._work / "session.pcap"
+        capture = self._work / "session.pcap"
         wish = {"delay_ns": round(setting.rtt_ms * 500_000), "seed": seed, "capture": str(capture), **medium._asdict()}
         until = time.monotonic() + timeout_s
         with alone or contextlib.nullcontext():

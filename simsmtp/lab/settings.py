@@ -90,8 +90,5 @@ def settings(levels: dict[str, Sequence[Any]], design: str) -> list[Setting]:
     combined = [dict(zip(names, values, strict=True)) for values in product(*(levels[name] for name in names))]
     if design == "around":
         combined = [one for one in combined if sum(one[name] != levels[name][0] for name in names) <= 1]
-        combined.sort(key=lambda one: [levels[name].index(one[name]) for name in names], reverse=False)
-        combined.sort(
-            key=lambda one: next((place for place, name in enumerate(names) if one[name] != levels[name][0]), -1)
-        )
+        combined.sort(key=lambda one: next((i for i, name in enumerate(names) if one[name] != levels[name][0]), -1))
     return [Setting(**one, rtt_ms=rtt_ms) for rtt_ms in levels["rtt_ms"] for one in combined]

@@ -46,12 +46,13 @@ class Programs(NamedTuple):
         for name in names:
             if path := shutil.which(name, path=os.pathsep.join(places)):
                 return path
-        raise InputError(
-            "the program is not installed",
-            key="audit",
-            given=names[0],
-            allowed=f"Debian package {package}, installed, or unpacked in a folder that --programs names",
-        )
+        raise not_installed(names[0], package)
+
+
+def not_installed(program: str, package: str) -> InputError:
+    """Return the complaint that a program is not there, with its Debian package."""
+    allowed = f"Debian package {package}, installed, or unpacked in a folder that --programs names"
+    return InputError("the program is not installed", key="audit", given=program, allowed=allowed)
 
 
 def run(

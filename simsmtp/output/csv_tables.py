@@ -8,13 +8,16 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from simsmtp.errors import InputError
 from simsmtp.files import read_text
+from simsmtp.output.file_hashes import require_as_noted
 from simsmtp.shown import cell, from_cell
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 _MOST_OCTETS = 2**28
+_STATISTICS = ("mean", "sd", "low", "high")
 
 
 def csv_of(table: DataFrame) -> bytes:
@@ -57,6 +60,32 @@ def read_csv_texts(path: Path) -> DataFrame:
         If it is no table.
     """
     return csv_texts(read_text(path, allowed="a table, as simsmtp wrote it", most=_MOST_OCTETS))
+
+
+def read_summary(path: Path) -> DataFrame:
+    """Return the table of a ``summary.csv``, numbers as such in its own columns and texts in those of factors.
+
+    Raises
+    ------
+    InputError
+        If it is no summary, was changed after it was written, or cannot be read.
+    """
+    import pandas as pd
+
+    require_as_noted(path)
+    try:
+        # As text: float() gives back the very bits that were written, whatever the version of pandas.
+        table = read_csv_texts(path)
+        if missing := [name for name in ("point", "response", "n", *_STATISTICS) if name not in table]:
+            raise InputError(f"malformed summary: no column {missing[0]!r}", file=str(path))
+        for name in _STATISTICS:
+            table[name] = [float(cell or "nan") for cell in table[name]]
+        return table.astype({"point": "int64", "n": "int64"})
+    except OverflowError:
+        raise InputError("malformed summary: too large a number of a point or of replications",
+                         file=str(path)) from None  # fmt: skip
+    except (ValueError, pd.errors.ParserError) as error:
+        raise InputError(f"malformed summary: {error}", file=str(path)) from None
 
 
 def csv_texts(text: str) -> DataFrame:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from simsmtp.errors import InputError
 from simsmtp.files import why_not_replaceable
-
-if TYPE_CHECKING:
-    pass
 
 
 def require_writable(path: Path, key: str, *, is_folder: bool = False, may_be_made: bool = False) -> None:

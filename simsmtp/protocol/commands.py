@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import IntEnum
 
 LONE_DOT_OCTETS = 3
@@ -33,15 +32,6 @@ def ends_group(verb: Verb) -> bool:
     start a group.
     """
     return verb in (Verb.CONNECT, Verb.EHLO, Verb.STARTTLS, Verb.DATA, Verb.NOOP, Verb.QUIT)
-
-
-def is_group(verbs: Sequence[Verb]) -> bool:
-    """Tell whether the verbs, in this order, may be sent as one command group."""
-    if not verbs:
-        return False
-    only_last = not any(ends_group(verb) for verb in verbs[:-1])
-    text_only_first = Verb.TEXT not in verbs[1:]
-    return only_last and text_only_first
 
 
 def command_octets(verb: Verb, address_chars: int, *, orcpt: bool = False) -> int:

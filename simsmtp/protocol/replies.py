@@ -49,11 +49,6 @@ def status_text(status: int) -> str:
     return f"{status // _CLASS}.{status % _CLASS // _SUBJECT}.{status % _SUBJECT}"
 
 
-def reply_text(reply: Reply) -> str:
-    """Return the code with its enhanced status code, if it has one."""
-    return f"{reply.code} {status_text(reply.status)}".rstrip()
-
-
 def parse_reply(text: int | str, *, key: str | None = None) -> Reply:
     """Read ``552``, ``"552"``, ``"452 4.5.3"`` or a whole reply line.
 

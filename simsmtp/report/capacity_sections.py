@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simsmtp.errors import InputError
-from simsmtp.figures.labels import factor_name, response_label
-from simsmtp.report.html import NOTHING, Cell, interval_text, list_html, number_text, table_html
+from simsmtp.figures.labels import factor_name, of_destination, response_label
+from simsmtp.model.numbers import NOTHING, number_text
+from simsmtp.report.html import Cell, interval_text, list_html, table_html
 from simsmtp.rows.responses import BY_NAME
 from simsmtp.shown import html_text
 from simsmtp.statistics.objectives import Unit, delay_unit, parse_objective
@@ -41,7 +42,6 @@ _COST = {
     "currency": "currency",
 }
 _CURVE = {"messages_per_s": "messages/s", "offered_per_s": "recipients offered/s"}
-_LOOKED = {"n": "replications", "verdict": "verdict"}
 _SWAYS = {"factor": "factor", "base_level": "as written", "level": "instead", "mean": "mean", "difference": "change",
           "n": "replications"}  # fmt: skip
 _ENDS = ("_low", "_high")
@@ -58,7 +58,7 @@ def capacity_answer(found: Mapping[str, Any]) -> str:
 def capacity_tables(found: Mapping[str, Any]) -> str:
     """Return objectives, searches, percentiles, bounds, curve and tornado as tables."""
     curve, tornado = _rows(found.get("curve")), _rows(found.get("tornado"))
-    unit, pooled = _unit(found), f", {mark}" if (mark := pooled_mark(_destinations(found))) else ""
+    unit, pooled = _unit(found), f", {mark}" if (mark := pooled_mark(len(_destinations(found)))) else ""
     percentiles = _in_unit(_rows(found.get("percentiles")), unit, ("plan", "edge"))
     curve = _in_unit(curve, unit, [name for name in (curve[0] if curve else ()) if name.startswith("delay_")])
     parts = [
@@ -104,10 +104,10 @@ def _in_unit(rows: Rows, unit: Unit, names: Sequence[str]) -> Rows:
              for key, value in one.items()} for one in rows]  # fmt: skip
 
 
-def _destinations(found: Mapping[str, Any]) -> int:
+def _destinations(found: Mapping[str, Any]) -> list[str]:
     scenario = found.get("scenario")
     listed = scenario.get("destinations") if isinstance(scenario, Mapping) else None
-    return len(listed) if isinstance(listed, list) else 0
+    return [str(one.get("name")) for one in _rows(listed)]
 
 
 def _sways(tornado: Rows) -> str:
@@ -120,21 +120,9 @@ def _sways(tornado: Rows) -> str:
 
 def _with_names(tornado: Rows, found: Mapping[str, Any]) -> Rows:
     """Return the rows with factors as figures call them, and their destination by its name."""
-    scenario = found.get("scenario")
-    named = scenario.get("destinations") if isinstance(scenario, Mapping) else None
-    return [{**one, "factor": _factor(str(one.get("factor")), named)} for one in tornado]
-
-
-def _factor(factor: str, destinations: Any) -> str:
-    table, _, rest = factor.partition(".")
-    number, _, inner = rest.partition(".")
-    if table != "destinations":
-        return factor_name(factor).name
-    try:
-        where = destinations[int(number)]["name"]
-    except (TypeError, ValueError, LookupError):
-        where = f"destination {number}"
-    return f"{factor_name(inner).name} of {where}"
+    split = [of_destination(str(one.get("factor")), _destinations(found)) for one in tornado]
+    named = [f"{factor_name(key).name}{f' of {where}' if where else ''}" for key, where in split]
+    return [{**one, "factor": name} for one, name in zip(tornado, named, strict=True)]
 
 
 def _table(records: Rows, heads: Heads) -> str:

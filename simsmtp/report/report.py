@@ -48,18 +48,11 @@ def write_report(folder: str | Path, output: str | Path | None = None) -> Path:
 
 def report_html(record: Record) -> str:
     """Return the report of a results folder as HTML."""
-    if record.capacity:
-        sections = [
-            ("glance", "The answer at a glance", capacity_answer(record.capacity)),
-            ("figures", "Figures", parts.figures(record)),
-            ("plan", "The plan in numbers", capacity_tables(record.capacity)),
-        ]
-    else:
-        sections = [
-            ("glance", "The answer at a glance", parts.glance(record)),
-            ("figures", "Figures", parts.figures(record)),
-        ]
-    sections += [
+    plan = record.capacity
+    sections = [
+        ("glance", "The answer at a glance", capacity_answer(plan) if plan else parts.glance(record)),
+        ("figures", "Figures", parts.figures(record)),
+        ("plan", "The plan in numbers", capacity_tables(plan) if plan else ""),
         ("results", "Results", parts.results(record)),
         ("method", "Method", parts.method(record)),
         ("provenance", "Provenance", parts.provenance(record)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsmtp.errors import InputError
 from simsmtp.files import parse_json, read_text
-from simsmtp.output.csv_tables import read_csv_texts
+from simsmtp.output.csv_tables import read_csv_texts, read_summary
 from simsmtp.output.file_hashes import require_as_noted
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 SUMMARY = "summary.csv"
 _MOST_OCTETS = 2**28
-_STATISTICS = ("n", "mean", "sd", "low", "high")
 _FIGURES = (".svg", ".png")
 _NOTED = ("command", "seed", "simsmtp", "code")
 _TABLES = ("study", "scenario", "factors", "design", "figure")
@@ -142,20 +141,11 @@ def read_record(folder: str | Path) -> Record:
 
 def read_means(path: Path) -> Means:
     """Read a summary; numbers are numbers, levels are what they were."""
-    table = _csv(path)
-    missing = [name for name in ("point", "response", *_STATISTICS) if name not in table]
-    if missing:
-        raise InputError(f"malformed summary: no column {missing[0]!r}", file=str(path))
+    table = read_summary(path)
     if table.empty:
         raise InputError("malformed summary: no row", file=str(path))
     columns = list(table.columns)
     factors = tuple(columns[1 : columns.index("response")])
-    try:
-        for name in _STATISTICS:
-            table[name] = [float(cell or "nan") for cell in table[name]]
-        table["point"] = [int(cell) for cell in table["point"]]
-    except ValueError as error:
-        raise InputError(f"malformed summary: {error}", file=str(path)) from None
     for name in factors:
         table[name] = _levels(list(table[name]))
     return Means(table, factors)

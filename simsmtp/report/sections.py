@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.figures.labels import factor_label, factor_name, level_text, plain_level, response_label
-from simsmtp.model.numbers import counted
+from simsmtp.model.numbers import NOTHING, counted, number_text
 from simsmtp.report.at_a_glance import grouping, range_table, responses_at_a_glance, sentences
 from simsmtp.report.html import (
-    NOTHING,
     Cell,
     interval_text,
     list_html,
     markdown_html,
-    number_text,
     pairs_html,
     table_html,
 )

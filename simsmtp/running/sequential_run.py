@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from simsmtp.errors import InputError
 from simsmtp.model.numbers import number_text, percent_text
+from simsmtp.output.json_values import plain
 from simsmtp.running.run_options import RunOptions
 from simsmtp.running.runner import PreparedRun, execute, prepare
 from simsmtp.study.engine_tally import EngineTally
@@ -68,9 +68,8 @@ class PreciseStudy(Study):
             {"point": point, **one._asdict(), "response": response, "reached": one.enough is not None}
             for (point, response), one in self.decisions.items()
         ]
-        plain = [{k: None if isinstance(v, float) and math.isnan(v) else v for k, v in one.items()} for one in means]
         wanted = [one._asdict() for one in self.precisions]
-        return {"asked": wanted, "budget": self.budget, "reached": self.reached, "means": plain}
+        return {"asked": wanted, "budget": self.budget, "reached": self.reached, "means": plain(means)}
 
     def _place(self, point: int, response: str) -> str:
         levels = self.points[point - 1].factors.items()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp import engines
@@ -134,13 +133,12 @@ def write_steady(study: Study, folder: str | Path | None = None) -> tuple[list[P
 
 
 def _images(study: Study, latest: SteadyPoint) -> dict[str, bytes]:
-    from simsmtp.figures.canvas import save_figure
+    from simsmtp.figures.canvas import figure_files
     from simsmtp.figures.warmup_figure import warmup_figure
 
     where = _place(latest.point)
     figure = warmup_figure(latest.series, latest.warmup, f"{study.experiment.title}{f' · {where}' if where else ''}")
-    with TemporaryDirectory() as scratch:
-        return {path.name: path.read_bytes() for path in save_figure(figure, scratch, "warmup")}
+    return figure_files(figure, "warmup")
 
 
 def _notes(found: list[SteadyPoint]) -> list[str]:

@@ -11,6 +11,7 @@ from simsmtp.errors import InputError
 from simsmtp.rows.responses import BY_NAME
 from simsmtp.statistics.intervals import Floats, check_level
 from simsmtp.statistics.paired_difference import paired_difference
+from simsmtp.statistics.summary import require_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,9 +90,7 @@ def _direction(response: str, better: str) -> str:
 
 def _complete(rows: DataFrame, factor: str, response: str, blocks: Sequence[str]) -> DataFrame:
     """Return replications by levels, averaged over the blocks, without incomplete replications."""
-    for column in ("replication", factor, response, *blocks):
-        if column not in rows:
-            raise InputError("no such column", key=column, allowed=[str(name) for name in rows.columns])
+    require_columns(rows, ("replication", factor, response, *blocks))
     good = rows[rows["error"].isna()] if "error" in rows else rows
     unit = ["replication", factor, *blocks]
     if good.duplicated(unit).any():

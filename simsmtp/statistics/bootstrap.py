@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -68,16 +67,6 @@ def bootstrap(values: Floats, resamples: int = _RESAMPLES) -> Bootstrap:
     off = values - values.mean()
     acceleration = float((off**3).sum() / (6 * (off**2).sum() ** 1.5))
     return Bootstrap(means, float(ndtri(_share_below(means, float(values.mean())))), acceleration)
-
-
-def skewness(values: Floats) -> float:
-    """Return the adjusted Fisher-Pearson skewness of at least three values; 0 if all are equal."""
-    n, off = len(values), values - values.mean()
-    variance = float((off**2).mean())
-    if n < 3 or variance == 0 or values.min() == values.max():
-        return 0.0
-    third = float((off**3).mean())
-    return float(third / variance**1.5 * math.sqrt(n * (n - 1)) / (n - 2))
 
 
 @lru_cache(maxsize=4)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simsmtp.errors import InputError
-from simsmtp.statistics.bootstrap import Bootstrap, bootstrap, skewness
+from simsmtp.statistics.bootstrap import Bootstrap, bootstrap
 from simsmtp.statistics.intervals import Floats, Interval, mean_interval
 
 METHODS = ("auto", "t", "bca")
@@ -101,8 +101,10 @@ def _differences(base: ArrayLike, new: ArrayLike) -> Floats:
 
 
 def _fitting(differences: Floats) -> str:
+    import pandas as pd
+
     enough = BOOTSTRAP_FROM <= len(differences) < BOOTSTRAP_BELOW
-    return "t and bca" if enough and abs(skewness(differences)) > SKEWED else "t"
+    return "t and bca" if enough and abs(float(pd.DataFrame(differences).skew().iloc[0])) > SKEWED else "t"
 
 
 def _with_ends(found: Interval, method: str, resampled: Bootstrap | None, level: float) -> Difference:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from simsmtp.errors import InputError
 from simsmtp.statistics.intervals import Floats, check_level
 from simsmtp.statistics.paired_difference import paired_difference
+from simsmtp.statistics.summary import require_columns
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -24,22 +25,6 @@ class Span(NamedTuple):
     low: float
     high: float
     scale: str = "linear"
-
-
-class SpanLike(Protocol):
-    """A `Span`, or a range of ``[design.ranges]``."""
-
-    @property
-    def low(self) -> float:
-        """Least value."""
-
-    @property
-    def high(self) -> float:
-        """Greatest value."""
-
-    @property
-    def scale(self) -> str:
-        """``"linear"`` or ``"log"``."""
 
 
 def tornado(
@@ -79,7 +64,7 @@ def tornado(
     import pandas as pd
 
     check_level(level)
-    _require(rows, ["replication", *factors, *responses])
+    require_columns(rows, ["replication", *factors, *responses])
     good = rows[rows["error"].isna()] if "error" in rows else rows
     at = {factor: (base or {}).get(factor, good[factor].mode().iloc[0]) for factor in factors}
     off = sum((good[factor] != at[factor]).astype(int) for factor in factors)
@@ -123,7 +108,7 @@ def _by_swing(table: DataFrame) -> DataFrame:
 
 def sobol(
     evaluate: Callable[[DataFrame], ArrayLike],
-    spans: Mapping[str, SpanLike],
+    spans: Mapping[str, Any],
     n: int,
     *,
     responses: Sequence[str] = ("response",),
@@ -141,7 +126,7 @@ def sobol(
         DataFrame with one column per input, one row per point → array of shape (points,) or (points, responses).
         For a random model give means over enough replications: noise counts as interaction.
     spans : mapping
-        Input → `Span`, or anything with ``low``, ``high``, ``scale``.
+        Input → `Span`, or anything with ``low``, ``high``, ``scale``, such as a range of ``[design.ranges]``.
     n : int
         Base sample size, a power of two.
     responses : sequence of str
@@ -190,13 +175,13 @@ def _indices(model: Callable[[Floats], Floats], inputs: int, n: int, seed: int, 
         return found, found.bootstrap(confidence_level=level)
 
 
-def _points(unit: Floats, spans: Mapping[str, SpanLike]) -> DataFrame:
+def _points(unit: Floats, spans: Mapping[str, Any]) -> DataFrame:
     import pandas as pd
 
     return pd.DataFrame({name: _placed(u, span) for u, (name, span) in zip(unit, spans.items(), strict=True)})
 
 
-def _placed(u: Floats, span: SpanLike) -> Floats:
+def _placed(u: Floats, span: Span) -> Floats:
     if span.scale == "log":
         found: Floats = span.low * (span.high / span.low) ** u
         return found
@@ -234,15 +219,9 @@ def _table(found: tuple[Any, Any], names: Sequence[str], responses: Sequence[str
     return table.iloc[order].reset_index(drop=True)
 
 
-def _check_span(name: str, span: SpanLike) -> None:
+def _check_span(name: str, span: Span) -> None:
     if span.scale not in {"linear", "log"}:
         raise InputError("unknown scale", key=name, given=span.scale, allowed=("linear", "log"))
     if not span.low < span.high or (span.scale == "log" and span.low <= 0):
         given = f"{span.low} to {span.high}"
         raise InputError("not a range", key=name, given=given, allowed="low < high, above 0 on a log scale")
-
-
-def _require(rows: DataFrame, columns: Sequence[str]) -> None:
-    for column in columns:
-        if column not in rows:
-            raise InputError("no such column", key=column, allowed=[str(name) for name in rows.columns])

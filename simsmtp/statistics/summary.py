@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,7 +47,7 @@ def summarise(rows: DataFrame, factors: Sequence[str], responses: Sequence[str],
         If a column is missing or `level` is not between 0 and 1.
     """
     check_level(level)
-    _require(rows, ["point", *factors, *responses])
+    require_columns(rows, ["point", *factors, *responses])
     points = rows.drop_duplicates("point").sort_values("point")[["point", *factors]]
     good = rows[rows["error"].isna()] if "error" in rows else rows
     table = points.iloc[np.repeat(np.arange(len(points)), len(responses))].reset_index(drop=True)
@@ -85,7 +85,8 @@ def _statistics(good: DataFrame, points: Series[Any], responses: Sequence[str], 
     return {name: column.ravel() for name, column in columns.items()}
 
 
-def _require(rows: DataFrame, columns: Sequence[str]) -> None:
+def require_columns(rows: DataFrame, columns: Iterable[str]) -> None:
+    """Raise an `InputError` if a table lacks one of the columns."""
     for column in columns:
         if column not in rows:
             raise InputError("no such column", key=column, allowed=[str(name) for name in rows.columns])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.errors import InputError, UnfinishedError
@@ -60,10 +59,9 @@ def _drawn(images: Callable[[], dict[str, bytes]], written: Iterable[str]) -> di
 
 
 def _images(study: Study) -> dict[str, bytes]:
-    from simsmtp.figures.study_figure import save_figure
+    from simsmtp.figures.canvas import figure_files
 
-    with TemporaryDirectory() as scratch:
-        return {path.name: path.read_bytes() for path in save_figure(study.plot(), scratch, study.name)}
+    return figure_files(study.plot(), study.name)
 
 
 def html_of(study: Study) -> str:

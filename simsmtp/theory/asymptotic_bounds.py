@@ -10,7 +10,7 @@ r, S and T are the work that every message costs for certain, see `simsmtp.theor
 together are bounded by ``client.connections_total`` over the sum of their connection-seconds. Above a bound the queue
 grows. Below it nothing is promised where `Bound.weak` says what was left out.
 
-`ASKED` and `ONLY_SLOWS` name every key of a scenario: a test holds that none is forgotten.
+What they make of each key of a scenario is in `simsmtp.theory.key_effects`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.replies import parse_reply
 from simsmtp.randomness.distributions import count
 from simsmtp.strategies.window import UNBOUNDED
-from simsmtp.theory.bound_keys import slowed_by
 from simsmtp.theory.closed_form_domain import View
+from simsmtp.theory.key_effects import slowed_by
 from simsmtp.theory.least_means import least_mean, messages_of
 from simsmtp.theory.service_demand import (
     Case,

@@ -1,7 +1,6 @@
-"""Where the closed forms hold: for every key of a scenario, whether they ask it, take it or do not depend on it.
+"""Where the closed forms hold: a rule for each key of a scenario that may put them out of their domain.
 
-`RULES` are the conditions, `TAKEN` the keys that the forms take as they are, `WITHOUT_EFFECT` those that move times or
-octets and no count. A test holds that every key of ``simsmtp keys`` is in exactly one of the three.
+What they make of the other keys is in `simsmtp.theory.key_effects`.
 """
 
 from __future__ import annotations
@@ -113,38 +112,6 @@ RULES: dict[str, Rule] = {
     "horizon_s": Rule(lambda v: v.horizon_s is None, whole=True),
 }
 """Key → condition under which the forms hold."""
-
-TAKEN = frozenset({
-    "client.budget", "client.batch_size", "client.pipelining", "client.window_recipients", "client.stop_on_overflow",
-    "server.recipient_limit", "server.pipelining",
-})  # fmt: skip
-"""Keys whose values the forms take."""
-
-WITHOUT_EFFECT = frozenset({
-    # What is sent where all mailboxes are valid and the limit counts transactions.
-    "workload.message_bytes", "workload.domains", "workload.address_chars", "workload.arrivals",
-    "client.sorts_by_domain", "client.orcpt",
-    # Of a trace, of resends, of destinations: nothing where there are none.
-    "workload.trace_format", "workload.trace_messages", "workload.trace_recipient_factor", "workload.trace_speedup",
-    "workload.resends", "workload.resend_after_s", "destinations.N.weight", "destinations.N.connections",
-    # Presets stand for other keys.
-    "client.preset", "server.preset",
-    # Nothing is deferred, nothing learned, and one connection is within every total.
-    "client.retry_initial_s", "client.retry_factor", "client.retry_max_s", "client.expiry_s",
-    "client.sizing_forget_s", "client.connections_total",
-    # Times: they move no count.
-    "client.command_ms", "client.pause_ms", "network.profile", "network.rtt_ms", "network.bandwidth_mbit",
-    "network.tls_round_trips", "network.mss", "network.initial_window", "network.restart_after_idle", "network.nagle",
-    "network.delayed_ack_ms", "network.quick_acks", "network.loss", "server.workers", "server.read_buffer_bytes",
-    "server.wake_ms", "server.connect_service_ms", "server.ehlo_service_ms", "server.mail_service_ms",
-    "server.rcpt_service_ms", "server.refusal_ms", "server.data_service_ms", "server.text_service_ms",
-    # Reads are those of replies_per_read where a strategy looks at them.
-    "server.reply_buffer_bytes",
-    # Errors change nothing without an error limit; somebody is always accepted; chunking is the client's to use.
-    "server.overshoot_limit", "server.error_sleep_ms", "server.data_without_recipients", "server.data_failure_reply",
-    "server.chunking", "server.advertise_limits",
-})  # fmt: skip
-"""Keys that change no count where the rules hold."""
 
 
 def why_no_closed_form(scenario: Scenario) -> list[str]:

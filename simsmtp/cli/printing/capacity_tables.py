@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
 from simsmtp.capacity.answer_text import above_offered, answers, assumptions
 from simsmtp.capacity.bound_text import headroom, headroom_text, utilisation
-from simsmtp.cli.printing.console import PlainConsole
+from simsmtp.cli.printing.console import PlainConsole, new_table
+from simsmtp.figures.labels import of_destination
 from simsmtp.model.numbers import counted, number_text, percent_text, seconds_text, signed_text
 from simsmtp.shown import shown
 from simsmtp.statistics.objectives import delay_unit
 from simsmtp.statistics.pooled_percentiles import pooled_mark
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from simsmtp.capacity.capacity import Capacity
 
 _MOST_BOUNDS = 8
@@ -61,7 +61,7 @@ def _percentiles(capacity: Capacity) -> Table:
     edge = bool(capacity.percentiles["edge"].notna().any())
     unit = delay_unit(capacity.plan.objectives)
     title = f"Delay from arrival to acceptance ({unit.name}){_pooled(capacity)}"
-    table = _table(title, ["percentile"], ["as written"] + ["largest rate"] * edge)
+    table = new_table(["percentile"], ["as written"] + ["largest rate"] * edge, title)
     table.add_column("what it rests on", overflow="fold")
     for row in capacity.percentiles.to_dict("records"):
         cells = [_with_ends(row, name, unit.factor) for name in ("plan", *(["edge"] if edge else []))]
@@ -70,8 +70,8 @@ def _percentiles(capacity: Capacity) -> Table:
 
 
 def _bounds(capacity: Capacity) -> Table:
-    table = _table("Long-run bounds on the arrival rate, the tightest first", ["resource"],
-                   ["messages/s", "recipients/s", "in use", "headroom"])  # fmt: skip
+    table = new_table(["resource"], ["messages/s", "recipients/s", "in use", "headroom"],
+                      "Long-run bounds on the arrival rate, the tightest first")  # fmt: skip
     table.add_column("formula", overflow="fold")
     for bound in capacity.bounds[:_MOST_BOUNDS]:
         busy = utilisation(capacity.plan.scenario, bound)
@@ -90,7 +90,7 @@ def _curve(capacity: Capacity) -> Table:
     unit = delay_unit(capacity.plan.objectives)
     title = (f"Saturation curve: recipients offered and delivered a second, delays ({unit.name}){_pooled(capacity)}, "
              "n replications")  # fmt: skip
-    table = _table(title, [], ["messages/s", "offered", "delivered", "median", f"p({late[7:9]})", "n", "objectives"])
+    table = new_table([], ["messages/s", "offered", "delivered", "median", f"p({late[7:9]})", "n", "objectives"], title)
     for row in capacity.curve.to_dict("records"):
         delays = [_with_ends(row, name, unit.factor) for name in ("delay_p50_s", late)]
         cells = [_with_ends(row, "delivered_per_s"), *delays]
@@ -103,7 +103,7 @@ def _tornado(capacity: Capacity) -> Table:
     first = capacity.tornado.iloc[0]
     base = number_text(first["base_mean"])
     title = f"What sways {first['response']}: changes from {base} as written, paired by replication"
-    table = _table(title, ["factor"], ["as written", "instead", "change", "n"])
+    table = new_table(["factor"], ["as written", "instead", "change", "n"], title)
     for row in capacity.tornado.to_dict("records"):
         middle, low, high = (signed_text(row[name], 3) for name in ("difference", "low", "high"))
         change = f"{middle} ({low} … {high})"
@@ -116,10 +116,8 @@ def _tornado(capacity: Capacity) -> Table:
 
 def _named(capacity: Capacity, factor: str) -> str:
     """Return a factor with the name of its destination in place of the number."""
-    parts = factor.split(".")
-    if parts[0] != "destinations":
-        return factor
-    return f"{capacity.plan.scenario.destinations[int(parts[1])].name}: {'.'.join(parts[2:])}"
+    key, where = of_destination(factor, [one.name for one in capacity.plan.scenario.destinations])
+    return f"{where}: {key}" if where else key
 
 
 def _pooled(capacity: Capacity) -> str:
@@ -132,13 +130,3 @@ def _with_ends(row: Mapping[Any, Any], name: str, factor: float = 1.0) -> str:
     if math.isnan(mean):
         return "-"
     return number_text(mean, 3) + ("" if math.isnan(low) else f" ({number_text(low, 3)} … {number_text(high, 3)})")
-
-
-def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
-    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False,
-                  padding=(0, 1, 0, 0))  # fmt: skip
-    for name in left:
-        table.add_column(name, no_wrap=True)
-    for name in right:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table

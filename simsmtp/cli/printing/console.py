@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from simsmtp.shown import shown
@@ -38,3 +41,14 @@ class PlainConsole(Console):
     def render_str(self, text: str, **options: Any) -> Text:
         """Return a text, a cell or a title of a table as it is rendered."""
         return super().render_str(shown(text, keep="\n"), **options)
+
+
+def new_table(left: Iterable[str], right: Iterable[str], title: str | None = None) -> Table:
+    """Return an empty table with columns of texts, and of numbers, which are set to the right."""
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False,
+                  padding=(0, 1, 0, 0))  # fmt: skip
+    for name in left:
+        table.add_column(shown(name), no_wrap=True)
+    for name in right:
+        table.add_column(shown(name), justify="right", no_wrap=True)
+    return table

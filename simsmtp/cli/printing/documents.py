@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
+from simsmtp.output.json_values import plain
 from simsmtp.statistics.pooled_percentiles import pooled_note
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ def document_of(study: Study) -> dict[str, Any]:
     """
     responses: dict[int, dict[str, Any]] = {point.number: {} for point in study.points}
     for row in study.summary().to_dict("records"):
-        statistics = {name: _plain(row[name]) for name in ("n", "mean", "low", "high")}
-        responses[row["point"]][row["response"]] = statistics
+        responses[row["point"]][row["response"]] = plain({name: row[name] for name in ("n", "mean", "low", "high")})
     pooled = pooled_note(study.destinations)
     return {
         "name": study.name,
@@ -40,8 +39,3 @@ def document_of(study: Study) -> dict[str, Any]:
         "reused": study.reused,
         "duration_s": round(study.duration_s, 3),
     }
-
-
-def _plain(value: Any) -> int | float | None:
-    number = value.item() if hasattr(value, "item") else value
-    return number if isinstance(number, int) or math.isfinite(number) else None

@@ -7,10 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
-from simsmtp.cli.printing.console import PlainConsole
+from simsmtp.cli.printing.console import PlainConsole, new_table
 from simsmtp.model.numbers import counted, number_text, seconds_text
 from simsmtp.shown import shown
 from simsmtp.statistics.pooled_percentiles import note_for
@@ -60,7 +57,7 @@ def _print_points(console: Console, study: Study, summary: DataFrame) -> None:
     together = max(1, (console.width - sum(widths)) // _CELL)
     wanted = study.experiment.responses
     for begin in range(0, len(wanted), together):
-        table = _table([*columns], wanted[begin : begin + together])
+        table = new_table([*columns], wanted[begin : begin + together])
         for point in points:
             values = [cells[point.number, one] for one in wanted[begin : begin + together]]
             table.add_row(*map(shown, point.factors.values()), *values)
@@ -81,19 +78,13 @@ def _print_pivots(console: Console, study: Study, summary: DataFrame) -> None:
     for response in study.experiment.responses:
         part = summary[summary["response"] == response]
         pivot = part.pivot_table(index=others, columns=axis, values="mean", sort=False, dropna=False)
-        table = _table([name.rpartition(".")[2] for name in others], [shown(level) for level in pivot.columns])
-        table.title = f"{response}, mean by {axis}"
+        table = new_table(
+            [name.rpartition(".")[2] for name in others],
+            [shown(level) for level in pivot.columns],
+            f"{response}, mean by {axis}",
+        )
         for levels, values in zip(pivot.index, pivot.to_numpy(), strict=True):
             named = levels if isinstance(levels, tuple) else (levels,)
             table.add_row(*map(shown, named), *(number_text(value, 3) for value in values))
         console.print(table)
     console.print(f"Every response with its interval: {study.folder / 'summary.csv'}", soft_wrap=True)
-
-
-def _table(left: Sequence[str], right: Sequence[str]) -> Table:
-    table = Table(box=SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
-    for name in left:
-        table.add_column(shown(name), no_wrap=True)
-    for name in right:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
