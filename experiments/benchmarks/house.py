@@ -1,7 +1,8 @@
 """How large the package is, before and after a change: code lines by room, functions, files, circles, repeated lines.
 
-Run it in a clone as ``python experiments/benchmarks/house.py BEFORE [AFTER]``, both anything that git knows, AFTER by
-default HEAD. It prints Markdown. A code line holds something else than a comment or a docstring. Repeated are runs of
+Run it in a clone as ``python experiments/benchmarks/house.py BEFORE [AFTER] [--addition REV]``, each anything that git
+knows, AFTER by default HEAD. It prints Markdown. With --addition it also lists the files that a commit which adds
+something touched, tests aside. A code line holds something else than a comment or a docstring. Repeated are runs of
 six code lines or more that stand in two places, blanks at both ends aside. A circle is a set of files that import each
 other, inside functions too; what only type checkers see is left out.
 """
@@ -122,7 +123,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("before")
     parser.add_argument("after", nargs="?", default="HEAD")
-    revisions = list(vars(parser.parse_args()).values())
+    parser.add_argument("--addition", metavar="REV")
+    given = parser.parse_args()
+    revisions = [given.before, given.after]
     texts = [sources(one) for one in revisions]
     both = [{path: read(text, set(map(module_of, one))) for path, text in one.items()} for one in texts]
     short = [_git("rev-parse", "--short", one).strip() for one in revisions]
@@ -130,6 +133,12 @@ def main() -> None:
     print("|---|--:|--:|")
     for name, *values in rows(*both):
         print(f"| {name} | {' | '.join(str(value) for value in values)} |")
+    if given.addition:
+        subject, *touched = _git("show", "--format=%s", "--name-only", given.addition).split("\n")
+        sources_touched = [name for name in touched if name and not name.startswith("tests/")]
+        print(
+            f"\n{subject} ({given.addition}): {len(sources_touched)} files, tests aside: {', '.join(sources_touched)}"
+        )
 
 
 def rows(before: Mapping[str, File], after: Mapping[str, File]) -> Iterator[tuple[str, object, object]]:
@@ -151,7 +160,7 @@ def rows(before: Mapping[str, File], after: Mapping[str, File]) -> Iterator[tupl
     yield "code lines of a function: median, 90th percentile, longest", *map(_spread, functions)
     yield "files", *(f"{len(one):,}" for one in lengths)
     yield "code lines of a file: median, 90th percentile, longest", *map(_spread, lengths)
-    yield "files in the largest room", *(max(one.values()) for one in held)
+    yield "files in the largest room, `__init__.py` aside", *(max(one.values()) - 1 for one in held)
     yield "import circles (files in them)", *(_told(circles(files)) for files in both)
     yield f"lines in runs of {RUN} or more that stand twice", *(repeated_lines(files) for files in both)
 
