@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain, count, groupby, repeat, starmap
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import chain, count, groupby, repeat
 from typing import NamedTuple
 
 from simsmtp.model.plan import ClientPlan
@@ -21,6 +22,7 @@ from simsmtp.strategies.tally import empty_tally, observe
 from simsmtp.strategies.window import window_in_session
 
 _VERDICTS = tuple(Verdict)
+_RCPT: Callable[[Iterable[int]], Rcpt] = partial(tuple.__new__, Rcpt)  # `Rcpt._make` without its look at the length
 
 
 class Outcome(NamedTuple):
@@ -171,7 +173,7 @@ class Transaction:
             # A plain loop made the whole engine a twentieth slower.
             facts = zip(places, repeat(seen), chain((previous,), repeat(seen)), count(over_rank, step), decisive)
             try:
-                verdicts = [settle(tally, rcpt, knobs) for rcpt in starmap(Rcpt, facts)]
+                verdicts = [settle(tally, rcpt, knobs) for rcpt in map(_RCPT, facts)]
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is the strategy's
                 raise Raised(error) from None  # SimPy makes a copy of what is raised, if that can be copied
             previous = seen
