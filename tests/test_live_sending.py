@@ -233,7 +233,7 @@ def test_a_client_that_never_reads_is_given_up_and_leaves_nothing() -> None:
                 await loop.sock_sendall(client, b"EHLO x\r\n")
                 sending = asyncio.create_task(loop.sock_sendall(client, b"NOOP\r\n" * 2_000_000))
                 async with asyncio.timeout(20):
-                    while not listener.ended:
+                    while not listener.ended or listener._tasks:
                         await asyncio.sleep(0.01)
                 sending.cancel()
                 await asyncio.gather(sending, return_exceptions=True)
