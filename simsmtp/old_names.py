@@ -29,7 +29,6 @@ MODULES = {
     "analysis.verdicts": "gate.verdicts",
     "analysis.warmup": "statistics.warmup",
     "model.responses": "rows.responses",
-    "strategies.seen": "strategies.reply_class",
     "study.capacity": "capacity.capacity",
     "study.capacity_export": "capacity.capacity_files",
     "study.runner": "running.runner",

@@ -140,3 +140,36 @@ def test_a_run_that_cannot_begin_leaves_files_as_they_were(tmp_path: Path) -> No
     assert done.returncode == 2
     assert "cannot listen" in done.stderr
     assert rows.read_text(encoding="utf-8") == "of an earlier run\n"
+
+
+def test_a_resend_that_is_still_due_is_not_finished() -> None:
+    """Nobody is queued then, and all the same the run is not over."""
+    resend = ("workload.resend=failed", "workload.resends=1", "workload.resend_after_s=30", "horizon_s=1")
+    with serving() as (_, place):
+        sent = send(place, "--preset", "windows-2003-rtm", *(f"--set={one}" for one in resend), "--quiet")
+    assert sent.returncode == 4, sent.stderr
+    first = "Not finished: messages or resends were still to come (horizon_s = 1 ended the run)."
+    assert sent.stdout.splitlines()[0] == first
+
+
+def test_who_is_resent_to_and_what_each_destination_got_is_told(tmp_path: Path) -> None:
+    case = tmp_path / "two.toml"
+    case.write_text(
+        """[scenario.workload]
+recipients_per_message = 40
+resend = "failed"
+resend_after_s = 0.1
+[scenario.client]
+strategy = "send-cursor"
+[[scenario.destinations]]
+name = "wide"
+[[scenario.destinations]]
+name = "narrow"
+server.recipient_limit = 5
+"""
+    )
+    named = ["--destination"]
+    with serving(*named, "wide", str(case)) as (_, wide), serving(*named, "narrow", str(case)) as (_, narrow):
+        sent = send(f"wide={wide}", f"narrow={narrow}", str(case), "--quiet")
+    assert re.match(r"Finished: \d+ of \d+ recipients, \d+ of them in resends, have a wrong outcome\.", sent.stdout)
+    assert re.search(r"\n  to narrow: delivered 10, false_ndr \d+\n  to wide: delivered \d+\n", sent.stdout)

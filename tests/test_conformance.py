@@ -19,14 +19,14 @@ from postfix_receiver import PostfixReceiver, why_not
 
 from simsmtp import Scenario
 from simsmtp.engines import run_replication
-from simsmtp.model.plan import plan_of
+from simsmtp.model.plan import LIMIT_KINDS, plan_of
 from simsmtp.rows.records import Output
 
 OVERFLOWS: tuple[Any, ...] = (
     *("new-connection", "same-session", "defer", "bounce"),
     {"452": "same-session", "552": "bounce"},
 )
-KINDS = ("transaction", "domain", "connection", "first-domain-only")
+KINDS = tuple(LIMIT_KINDS)
 REPLIES = (552, "452 4.5.3")
 WINDOWS: tuple[dict[str, Any], ...] = (
     {"pipelining": False},

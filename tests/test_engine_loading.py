@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 
@@ -87,3 +88,15 @@ def test_a_command_says_it_in_one_line_with_the_right_code(tmp_path: Path) -> No
     assert done.returncode == 2
     assert done.stderr.startswith("simsmtp: engine: the compiled engine cannot be imported here (ImportError: planted)")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_all_that_decisions_call_is_compiled_too() -> None:
+    """Else the compiler would refuse the whole engine, and say so in terms of its own."""
+    from simsmtp.engines.compiled.toolchain.jit import DECISIONS
+
+    known = {one.__code__ for one in DECISIONS}
+    for one in DECISIONS:
+        for name in one.__code__.co_names:
+            used = one.__globals__.get(name)
+            is_ours = isinstance(used, FunctionType) and used.__module__.startswith("simsmtp.")
+            assert not is_ours or used.__code__ in known, f"{one.__module__}.{one.__name__}: add {name} to DECISIONS"

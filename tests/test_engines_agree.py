@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from simsmtp.engines import choose_engine, run_replication
 from simsmtp.errors import InputError
 from simsmtp.experiment.experiment_file import load_experiment
-from simsmtp.model.plan import plan_of
+from simsmtp.model.plan import LIMIT_KINDS, plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.strategies.counting import Verdict, by_own_reply
 from simsmtp.strategies.registry import register_strategy
@@ -25,7 +25,7 @@ from first_event import first_event
 EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.toml"))
 MOST_SEGMENTS = 200_000
 OVERFLOWS = ["new-connection", "same-session", "defer", "bounce"]
-KINDS = ["transaction", "domain", "connection", "first-domain-only"]
+KINDS = list(LIMIT_KINDS)
 DELAYS = [0.0, 1.0, 50.0, {"dist": "exponential", "mean": 20.0}, {"dist": "lognormal", "mean": 5.0, "cv": 1.5}]
 COUNTS = [1, 7, 40, 120, 250, {"dist": "geometric", "mean": 12.0}]
 

@@ -10,7 +10,7 @@ from helpers import many
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsmtp.model.plan import ServerPlan, plan_of
+from simsmtp.model.plan import LIMIT_KINDS, ServerPlan, plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.peers.responder import Responder
 from simsmtp.policies.recipients import are_alike, room_left
@@ -20,7 +20,7 @@ from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.states import State, in_sequence, next_state
 
-KINDS = ("transaction", "domain", "connection", "first-domain-only")
+KINDS = tuple(LIMIT_KINDS)
 ASKED = [verb for verb in Verb if verb not in (Verb.CONNECT, Verb.RCPT)]
 NAMES = dict(zip(LimitKind, KINDS, strict=True))
 

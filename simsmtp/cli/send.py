@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +39,8 @@ Examples:
 
 \b
 Exit codes: 0 every recipient has an outcome, right or wrong: the ledger says which; 1 the rows could not be written;
-2 bad input, no connection, or the peer speaks no SMTP; 4 recipients are still queued, because horizon_s ended the run;
+2 bad input, no connection, or the peer speaks no SMTP; 4 horizon_s ended the run while recipients were queued, or
+messages or resends still to come;
 130 Ctrl-C.
 """
 _UNFINISHED, _INTERRUPTED = 4, 130
@@ -116,7 +119,7 @@ def send(
         write_rows(rows, RecipientRow._fields, delivered.output.recipients)
     if delivered.was_interrupted:
         raise click.Abort
-    ctx.exit(_exit_code(delivered.output))
+    ctx.exit(_exit_code(delivered))
 
 
 async def _until_stopped(delivery: Delivery) -> Delivered:
@@ -133,6 +136,8 @@ def _places_and_file(given: tuple[str, ...], allow_remote: str | None) -> tuple[
 
     places: dict[str, Endpoint] = {}
     *others, last = given
+    if not others and Path(last).is_file():
+        raise InputError("no server is named before the file", key="HOST:PORT", given=last, allowed="HOST:PORT FILE")
     is_file = bool(others) and ("=" not in last or Path(last).exists())
     for text in others if is_file else given:
         name, _, place = text.rpartition("=")
@@ -153,20 +158,31 @@ def _state(accounts: Accounts) -> str:
     return f"{counts}; {accounts.transactions} transactions, {accounts.connections} connections"
 
 
-def _exit_code(output: Output) -> int:
-    return _UNFINISHED if output.responses["queued"] else 0
+def _exit_code(delivered: Delivered) -> int:
+    return 0 if delivered.is_finished else _UNFINISHED
 
 
 def _verdict(scenario: Scenario, delivered: Delivered) -> str:
     """Return what came of the run in one sentence."""
     counts = delivered.output.responses
     everybody, queued, wrong = counts["recipients"], counts["queued"], sum(counts[name] for name in _WRONG)
-    if queued:
+    resent = sum(row.resend_of >= 0 for row in delivered.output.recipients)
+    told = f"{everybody:,} recipients" + (f", {resent:,} of them in resends," if resent else "")
+    if not delivered.is_finished:
         why = "interrupted" if delivered.was_interrupted else f"horizon_s = {scenario.horizon_s:g} ended the run"
-        return f"Not finished: {queued:,} of {everybody:,} recipients are still queued ({why})."
+        left = f"{queued:,} of {told} are still queued" if queued else "messages or resends were still to come"
+        return f"Not finished: {left} ({why})."
     if wrong:
-        return f"Finished: {wrong:,} of {everybody:,} recipients have a wrong outcome."
-    return f"Finished: all {everybody:,} recipients have the right outcome."
+        return f"Finished: {wrong:,} of {told} have a wrong outcome."
+    return f"Finished: all {told} have the right outcome."
+
+
+def _ledger_by_destination(output: Output) -> Iterator[str]:
+    """Yield a line for each destination, where there are several."""
+    counts = Counter((row.destination, row.ledger) for row in output.recipients)
+    for name in dict.fromkeys(name for name, _ in sorted(counts) if name):
+        of_it = {entry: number for (where, entry), number in sorted(counts.items()) if where == name}
+        yield f"  to {name}: {', '.join(f'{entry} {number:,}' for entry, number in of_it.items())}"
 
 
 def _print(scenario: Scenario, delivered: Delivered, *, as_json: bool) -> None:
@@ -176,7 +192,7 @@ def _print(scenario: Scenario, delivered: Delivered, *, as_json: bool) -> None:
 
         document = {
             "verdict": _verdict(scenario, delivered),
-            "exit_code": _INTERRUPTED if delivered.was_interrupted else _exit_code(output),
+            "exit_code": _INTERRUPTED if delivered.was_interrupted else _exit_code(delivered),
             "scenario": scenario.to_dict(),
             "responses": plain(output.responses),
             "faults": delivered.faults,
@@ -191,6 +207,8 @@ def _print(scenario: Scenario, delivered: Delivered, *, as_json: bool) -> None:
     print(_verdict(scenario, delivered))
     for line in ledger_lines(output):
         print(line)
+    for line in _ledger_by_destination(output):
+        say(line)
     said = output.responses
     print(
         f"{said['transactions']} transactions, {said['connections']} connections, "

@@ -29,6 +29,7 @@ Only on this machine, unless --allow-remote names the address to listen on.
 Examples:
   simsmtp serve --listen 127.0.0.1:2525
   simsmtp serve --listen 127.0.0.1:2525 --set server.recipient_limit=50 --set 'server.overflow_reply="452 4.5.3"'
+  simsmtp serve --listen 127.0.0.1:2526 --destination small two_destinations.toml
   simsmtp serve --listen 127.0.0.1:0 --preset rfc5321 --rows served.csv --json
 
 \b

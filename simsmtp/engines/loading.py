@@ -18,6 +18,7 @@ from simsmtp.errors import InputError
 if TYPE_CHECKING:
     from types import ModuleType
 
+_FAULTS = ("Untyped global name", "Unknown attribute", "No implementation of function", "Cannot unify")
 COMPILING_OCTETS = 1_500_000_000
 """Address space that the compiler takes at most; it ends the process where it cannot have it."""
 
@@ -104,8 +105,10 @@ def _problem(what: str, act: Callable[[], object]) -> str:
     try:
         act()
     except Exception as error:  # noqa: BLE001 - whatever a version of Numba that was not tried may raise
-        why = " ".join(f"{type(error).__name__}: {error}".split())
-        return f"the compiled engine cannot be {what} here ({why[:300]})"
+        # The compiler heads what it says with every step that led there; the fault stands in a line of its own.
+        said = str(error).splitlines()
+        fault = next((line for line in said if line.startswith(_FAULTS)), " ".join(" ".join(said).split())[:300])
+        return f"the compiled engine cannot be {what} here ({type(error).__name__}: {fault})"
     return ""
 
 

@@ -27,11 +27,22 @@ from simsmtp.strategies.registry import strategy_of
 
 
 class Delivered(NamedTuple):
-    """What came of it: as from an engine, the faults of sessions, and whether it was interrupted."""
+    """What came of it.
+
+    Attributes
+    ----------
+    output : Output
+        As from an engine.
+    faults : list of str
+        How sessions ended that neither side ended in order.
+    was_interrupted, is_finished : bool
+        Somebody ended it before its time; nothing was queued or still to come, resends among it.
+    """
 
     output: Output
     faults: list[str]
     was_interrupted: bool
+    is_finished: bool
 
 
 class Delivery:
@@ -103,13 +114,14 @@ class Delivery:
                     self._raise_failures()
             finally:
                 await self._end_tasks()
+        is_finished = self._sender.is_finished
         output = Output(
             self.accounts.responses(),
             self.accounts.rows.finish(),
             self.dialogue.rows if self.dialogue else [],
             engine="live",
         )
-        return Delivered(output, self.faults, self._was_interrupted)
+        return Delivered(output, self.faults, self._was_interrupted, is_finished)
 
     # -- what the sender asks of a clock --------------------------------------------------------------------
 
@@ -193,11 +205,14 @@ def _places_for(plan: Plan, places: Endpoint | Mapping[str, Endpoint]) -> dict[s
         raise InputError(
             "the scenario has several destinations, and each needs a place of its own",
             key="NAME=HOST:PORT",
-            given=", ".join(given) or "a place without a name",
+            given=", ".join(name or "a place without a name" for name in given),
             allowed=" ".join(f"{name}=HOST:PORT" for name in names),
         )
     if names == [""] and len(given) != 1:
         raise InputError(
-            "the scenario has one destination", key="HOST:PORT", given=", ".join(given), allowed="one place"
+            "the scenario has one destination",
+            key="HOST:PORT",
+            given=", ".join(given),
+            allowed="one place; for several, a FILE behind them that lists destinations",
         )
     return given if names != [""] else {"": next(iter(given.values()))}

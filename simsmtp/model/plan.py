@@ -23,7 +23,7 @@ from simsmtp.strategies.retry import RetrySchedule
 from simsmtp.strategies.sizing import Sizing
 from simsmtp.strategies.window import UNBOUNDED
 
-_LIMIT_KINDS = {
+LIMIT_KINDS = {
     "transaction": LimitKind.TRANSACTION,
     "domain": LimitKind.DOMAIN,
     "connection": LimitKind.CONNECTION,
@@ -258,7 +258,7 @@ def _server(server: Server, *, starttls: bool) -> ServerPlan:
 def _policy(server: Server) -> ReplyPolicy:
     return ReplyPolicy(
         limit=_bound(server.recipient_limit),
-        limit_kind=_LIMIT_KINDS[server.limit_kind],
+        limit_kind=LIMIT_KINDS[server.limit_kind],
         overshoot=_bound(server.overshoot_limit),
         soft_errors=_bound(server.soft_error_limit),
         hard_errors=_bound(server.hard_error_limit),

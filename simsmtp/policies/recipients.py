@@ -33,7 +33,7 @@ def room_left(policy: ReplyPolicy, counters: SessionCounters, in_domain: int) ->
         return policy.limit - in_domain
     if kind == LimitKind.CONNECTION:
         return policy.limit - counters.accepted_on_connection
-    # The first domain is that of all who were accepted.
+    # First domain only: the first domain is that of all who were accepted.
     return policy.limit - counters.accepted if in_domain == counters.accepted else 0
 
 

@@ -87,7 +87,7 @@ def built_in(
     """Make a function a built-in counting strategy; see `BuiltIn`."""
 
     def enter(settle: Function) -> Function:
-        policies = frozenset(split_policies)
+        policies = frozenset(split_policies if split else ())
         ENTRIES.append(BuiltIn(name, settle, look, split, policies, looks_ahead, trusts_itself))
         return settle
 
