@@ -17,31 +17,9 @@ if TYPE_CHECKING:
 
 _FORMATS = ("gha", "bmf", "gobench", "pytest-benchmark", "junit", "markdown")
 _MOST_ROWS = 30
-_HELP = """Compare NEW with BASE, response by response, and say whether it is worse.
-
-Each is a baseline file, a results folder or the store in it, a summary.csv (means only: equal, or not), or an
-experiment file, which is run (its rows are kept in results/NAME, as by 'simsmtp run'). Equal results are OK. Where
-they differ, the change of the mean with its paired interval is held against a margin: OK, REGRESSION, or
-INCONCLUSIVE; then NEW, if it is an experiment, gets more replications, up to as many as BASE holds.
-
-Two folders of 'simsmtp capacity' are compared by their answers: REGRESSION where NEW misses an objective that BASE
-met, or where a searched value is worse by more than the margin.
-
-\b
-Examples:
-  simsmtp run experiments/window.toml --replications 10 --write-baseline baseline.csv
-  simsmtp compare baseline.csv experiments/window.toml
-  simsmtp compare baseline.csv results/window --margin 0.02 --margin makespan_s=0.1
-  simsmtp compare baseline.csv results/window --to junit --output gate.xml
-  simsmtp compare results/newsletter results/newsletter-full
-
-\b
-Exit codes: 0 ok; 1 a replication failed; 2 bad input, other scenarios or another seed; 3 regression;
-4 inconclusive; 5 there is no baseline.
-"""
 
 
-@click.command(help=_HELP)
+@click.command()
 @click.argument("base", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
 @click.option("--margin", "margins", multiple=True, metavar="[RESPONSE=]SHARE",
@@ -72,7 +50,28 @@ def compare(
     output: Path | None,
     **named: Any,
 ) -> None:
-    """Parse, call, print."""
+    """Compare NEW with BASE, response by response, and say whether it is worse.
+
+    Each is a baseline file, a results folder or the store in it, a summary.csv (means only: equal, or not), or an
+    experiment file, which is run (its rows are kept in results/NAME, as by 'simsmtp run'). Equal results are OK. Where
+    they differ, the change of the mean with its paired interval is held against a margin: OK, REGRESSION, or
+    INCONCLUSIVE; then NEW, if it is an experiment, gets more replications, up to as many as BASE holds.
+
+    Two folders of 'simsmtp capacity' are compared by their answers: REGRESSION where NEW misses an objective that BASE
+    met, or where a searched value is worse by more than the margin.
+
+    \b
+    Examples:
+      simsmtp run experiments/window.toml --replications 10 --write-baseline baseline.csv
+      simsmtp compare baseline.csv experiments/window.toml
+      simsmtp compare baseline.csv results/window --margin 0.02 --margin makespan_s=0.1
+      simsmtp compare baseline.csv results/window --to junit --output gate.xml
+      simsmtp compare results/newsletter results/newsletter-full
+
+    \b
+    Exit codes: 0 ok; 1 a replication failed; 2 bad input, other scenarios or another seed; 3 regression;
+    4 inconclusive; 5 there is no baseline.
+    """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.gate.gate import compare as compared
     from simsmtp.gate.recorded_results import NoBaselineError
 

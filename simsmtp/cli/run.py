@@ -21,34 +21,8 @@ if TYPE_CHECKING:
     from simsmtp.statistics.sequential import Precision
     from simsmtp.study.study import Study
 
-_HELP = """Run the experiment in a TOML file, or what is missing of it.
 
-Finished replications are kept in the output folder as they come. Run the same command again to go on after
-Ctrl-C or a crash: only what is missing is computed. The folder then also holds summary.csv, the figure and
-provenance.json. With horizon = "steady-state" in [study] also summary_steady.csv, without the messages of the
-warm-up, and warmup.csv and warmup.png, which show where it was cut.
-
-What is stored is verified when it is read. Damage ends with 2 and names the design point and the replication;
---repair then computes just those anew and keeps the damaged file under another name.
-
-\b
-Examples:
-  simsmtp run experiments/kb822105.toml
-  simsmtp run experiments/kb822105.toml --dry-run
-  simsmtp run experiments/kb822105.toml --set client.batch_size=50 --set 'sender=["corrected", "one-stop"]'
-  simsmtp run experiments/kb822105.toml --set network.rtt_ms=100 --replications 5 --output /tmp/quick
-  simsmtp run experiments/kb822105.toml --strategy my_strategy.py --json > results.json
-  simsmtp run experiments/kb822105.toml --precision 'delivered_per_s ±5%' --budget 200
-
-\b
-Exit codes: 0 all done; 1 some replications failed, the disk is full, another process uses the results, or a
-cluster was lost: what was finished is kept; 2 bad input, damaged results, or a strategy that is not deterministic,
-no result written; 3 worse than the baseline; 4 inconclusive, or the precision asked for was not reached; 5 there is no
-baseline; 130 Ctrl-C.
-"""
-
-
-@click.command(help=_HELP)
+@click.command()
 @click.argument("experiment", type=click.Path(path_type=Path))
 @options.settings(help="Change a key of the file: a full path (study.seed=3), a scenario key "
                    "(client.batch_size=50), or a factor and its levels ('network.rtt_ms=[10, 50]'). "
@@ -97,7 +71,31 @@ def run(
     write_baseline: Path | None,
     **named: Any,
 ) -> None:
-    """Parse, call, print."""
+    """Run the experiment in a TOML file, or what is missing of it.
+
+    Finished replications are kept in the output folder as they come. Run the same command again to go on after
+    Ctrl-C or a crash: only what is missing is computed. The folder then also holds summary.csv, the figure and
+    provenance.json. With horizon = "steady-state" in [study] also summary_steady.csv, without the messages of the
+    warm-up, and warmup.csv and warmup.png, which show where it was cut.
+
+    What is stored is verified when it is read. Damage ends with 2 and names the design point and the replication;
+    --repair then computes just those anew and keeps the damaged file under another name.
+
+    \b
+    Examples:
+      simsmtp run experiments/kb822105.toml
+      simsmtp run experiments/kb822105.toml --dry-run
+      simsmtp run experiments/kb822105.toml --set client.batch_size=50 --set 'sender=["corrected", "one-stop"]'
+      simsmtp run experiments/kb822105.toml --set network.rtt_ms=100 --replications 5 --output /tmp/quick
+      simsmtp run experiments/kb822105.toml --strategy my_strategy.py --json > results.json
+      simsmtp run experiments/kb822105.toml --precision 'delivered_per_s ±5%' --budget 200
+
+    \b
+    Exit codes: 0 all done; 1 some replications failed, the disk is full, another process uses the results, or a
+    cluster was lost: what was finished is kept; 2 bad input, damaged results, or a strategy that is not deterministic,
+    no result written; 3 worse than the baseline; 4 inconclusive, or the precision asked for was not reached; 5 there is no
+    baseline; 130 Ctrl-C.
+    """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.running.run_options import RunOptions
     from simsmtp.running.runner import prepare
 

@@ -21,33 +21,11 @@ if TYPE_CHECKING:
     from simsmtp.peers.accounting import Accounts
     from simsmtp.rows.records import Output
 
-_HELP = """Send a scenario's messages to the SMTP server at HOST:PORT, over real connections.
-
-The same counting strategy, overflow policy, window and sizing as in the simulator decide what becomes of every
-recipient; the ledger says what did. Of FILE, an experiment or a scenario file, [workload] and [client] count; without
-it the defaults. Retries follow client.retry_initial_s and its kin in real time, resends workload.resend_after_s;
-horizon_s ends the run. Where the scenario lists destinations, give each its server by name: NAME=HOST:PORT.
-
-Only servers on this machine, unless --allow-remote names the host: what is sent is real mail.
-
-\b
-Examples:
-  simsmtp serve --listen 127.0.0.1:2525 &
-  simsmtp send 127.0.0.1:2525 --preset windows-2003-rtm
-  simsmtp send 127.0.0.1:2525 --set client.strategy=per-read --set workload.recipients_per_message=250 --dialogue
-  simsmtp send big=127.0.0.1:2525 small=127.0.0.1:2526 two_destinations.toml
-
-\b
-Exit codes: 0 every recipient has an outcome, right or wrong: the ledger says which; 1 the rows could not be written;
-2 bad input, no connection, or the peer speaks no SMTP; 4 horizon_s ended the run while recipients were queued, or
-messages or resends still to come;
-130 Ctrl-C.
-"""
 _UNFINISHED, _INTERRUPTED = 4, 130
 _WRONG = ("false_ndr", "contradictory_ndr", "duplicate", "lost", "missed_ndr")
 
 
-@click.command(help=_HELP)
+@click.command()
 @click.argument("given", metavar="[NAME=]HOST:PORT... [FILE]", nargs=-1, required=True)
 @click.option("--preset", metavar="NAME", help="Client preset, as client.preset.")
 @options.settings()
@@ -82,7 +60,28 @@ def send(
     allow_remote: str | None,
     quiet: bool,
 ) -> None:
-    """Parse, call, print."""
+    """Send a scenario's messages to the SMTP server at HOST:PORT, over real connections.
+
+    The same counting strategy, overflow policy, window and sizing as in the simulator decide what becomes of every
+    recipient; the ledger says what did. Of FILE, an experiment or a scenario file, [workload] and [client] count; without
+    it the defaults. Retries follow client.retry_initial_s and its kin in real time, resends workload.resend_after_s;
+    horizon_s ends the run. Where the scenario lists destinations, give each its server by name: NAME=HOST:PORT.
+
+    Only servers on this machine, unless --allow-remote names the host: what is sent is real mail.
+
+    \b
+    Examples:
+      simsmtp serve --listen 127.0.0.1:2525 &
+      simsmtp send 127.0.0.1:2525 --preset windows-2003-rtm
+      simsmtp send 127.0.0.1:2525 --set client.strategy=per-read --set workload.recipients_per_message=250 --dialogue
+      simsmtp send big=127.0.0.1:2525 small=127.0.0.1:2526 two_destinations.toml
+
+    \b
+    Exit codes: 0 every recipient has an outcome, right or wrong: the ledger says which; 1 the rows could not be written;
+    2 bad input, no connection, or the peer speaks no SMTP; 4 horizon_s ended the run while recipients were queued, or
+    messages or resends still to come;
+    130 Ctrl-C.
+    """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     import asyncio
 
     from simsmtp.cli.live_case import LiveCounter, case_of, write_rows

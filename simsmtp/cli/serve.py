@@ -17,28 +17,8 @@ if TYPE_CHECKING:
     from simsmtp.live.asyncio_server import Listener
     from simsmtp.live.served import Served
 
-_HELP = """Listen for SMTP clients and answer them as a scenario's server would.
 
-Of FILE, an experiment or a scenario file, [server] counts; without it the defaults: 100 recipients per transaction, 552
-beyond. Nothing is delivered anywhere: texts are counted and thrown away. Mailboxes named x and digits are unknown, all
-others exist. Ctrl-C ends it; then it says whom it accepted.
-
-Only on this machine, unless --allow-remote names the address to listen on.
-
-\b
-Examples:
-  simsmtp serve --listen 127.0.0.1:2525
-  simsmtp serve --listen 127.0.0.1:2525 --set server.recipient_limit=50 --set 'server.overflow_reply="452 4.5.3"'
-  simsmtp serve --listen 127.0.0.1:2526 --destination small two_destinations.toml
-  simsmtp serve --listen 127.0.0.1:0 --preset rfc5321 --rows served.csv --json
-
-\b
-Exit codes: 0 ended by --sessions, --seconds, Ctrl-C or SIGTERM; 1 the rows could not be written; 2 bad input, or the
-place cannot be listened at.
-"""
-
-
-@click.command(help=_HELP)
+@click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--listen", required=True, metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
 @click.option("--preset", metavar="NAME", help="Server preset, as server.preset.")
@@ -77,7 +57,25 @@ def serve(
     allow_remote: str | None,
     quiet: bool,
 ) -> None:
-    """Parse, call, print."""
+    """Listen for SMTP clients and answer them as a scenario's server would.
+
+    Of FILE, an experiment or a scenario file, [server] counts; without it the defaults: 100 recipients per transaction, 552
+    beyond. Nothing is delivered anywhere: texts are counted and thrown away. Mailboxes named x and digits are unknown, all
+    others exist. Ctrl-C ends it; then it says whom it accepted.
+
+    Only on this machine, unless --allow-remote names the address to listen on.
+
+    \b
+    Examples:
+      simsmtp serve --listen 127.0.0.1:2525
+      simsmtp serve --listen 127.0.0.1:2525 --set server.recipient_limit=50 --set 'server.overflow_reply="452 4.5.3"'
+      simsmtp serve --listen 127.0.0.1:2526 --destination small two_destinations.toml
+      simsmtp serve --listen 127.0.0.1:0 --preset rfc5321 --rows served.csv --json
+
+    \b
+    Exit codes: 0 ended by --sessions, --seconds, Ctrl-C or SIGTERM; 1 the rows could not be written; 2 bad input, or the
+    place cannot be listened at.
+    """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     import asyncio
 
     from simsmtp.cli.live_case import LiveCounter, RowFile, case_of, only_destination

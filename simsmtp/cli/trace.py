@@ -9,20 +9,8 @@ import click
 
 from simsmtp.cli import options
 
-_HELP = """Show what the peers of a scenario say, when, and what the sender concludes.
 
-FILE is an experiment or a scenario file. C: lines are the client's, S: lines the server's; the time before a group
-or a read is the simulated time in seconds at the client. Replies that arrive at once are one read.
-
-\b
-Examples:
-  simsmtp trace experiments/kb822105.toml --set workload.recipients_per_message=105
-  simsmtp trace experiments/kb822105.toml --point 40 --recipients 5 --connections 3
-  simsmtp trace experiments/kb822105.toml --pcap kb822105.pcap --ndr bounces
-"""
-
-
-@click.command(help=_HELP)
+@click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @options.settings()
 @options.point()
@@ -54,7 +42,17 @@ def trace(
     ndr: Path | None,
     as_json: bool,
 ) -> None:
-    """Parse, call, print."""
+    """Show what the peers of a scenario say, when, and what the sender concludes.
+
+    FILE is an experiment or a scenario file. C: lines are the client's, S: lines the server's; the time before a group
+    or a read is the simulated time in seconds at the client. Replies that arrive at once are one read.
+
+    \b
+    Examples:
+      simsmtp trace experiments/kb822105.toml --set workload.recipients_per_message=105
+      simsmtp trace experiments/kb822105.toml --point 40 --recipients 5 --connections 3
+      simsmtp trace experiments/kb822105.toml --pcap kb822105.pcap --ndr bounces
+    """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.cli.printing.console import say
     from simsmtp.dialogue.ndr import write_ndrs
     from simsmtp.dialogue.pcap import write_pcap
