@@ -36,16 +36,16 @@ _CODES = {"met": 0, "missed": 3, "undecided": 4}
 def capacity(ctx: click.Context, /, plan: Path, *, as_json: bool, no_figure: bool, **named: Any) -> None:
     """Find out what a plan can carry.
 
-    That is the largest arrival rate that meets the objectives, the smallest batch size and number of connections that
-    do, where it is tight, what sways it, what it costs.
+    That is the largest arrival rate that meets the objectives, the smallest batch size and number of connections
+    that do, where it is tight, what sways it, what it costs.
 
-    The plan is an experiment file with a table [capacity]. An objective is a response, an operator and a number with its
-    unit. What counts is the end of the confidence interval, and what a search found is confirmed on fresh seeds. Finished
-    replications are kept: run the same command again to go on after Ctrl-C. The folder then holds capacity.json,
-    summary.csv, provenance.json and the figure capacity.png and .svg.
+    The plan is an experiment file with a table [capacity]. An objective is a response, an operator and a number
+    with its unit. What counts is the end of the confidence interval, and what a search found is confirmed on fresh
+    seeds. Finished replications are kept: run the same command again to go on after Ctrl-C. The folder then holds
+    capacity.json, summary.csv, provenance.json and the figure capacity.png and .svg.
 
-    Where an objective may fail at low rates and hold at high ones ('delivered_per_s > 5'), rates are tried on a grid over
-    the whole range of the search, and what is told is the stretch that meets it.
+    Where an objective may fail at low rates and hold at high ones ('delivered_per_s > 5'), rates are tried on a
+    grid over the whole range of the search, and what is told is the stretch that meets it.
 
     \b
     Examples:
@@ -56,9 +56,10 @@ def capacity(ctx: click.Context, /, plan: Path, *, as_json: bool, no_figure: boo
       simsmtp capacity experiments/relay.toml --set scenario.workload.trace=/var/log/mail.log --json
 
     \b
-    Exit codes: 0 the plan as written meets its objectives; 3 it does not; 4 the replications allowed do not tell, or
-    runs of this size do not carry a percentile that is asked for, and nothing was written; 1 a replication failed, or the
-    disk is full: what was finished is kept; 2 bad input or damaged results, and no answer was written; 130 Ctrl-C.
+    Exit codes: 0 the plan as written meets its objectives; 3 it does not; 4 the replications allowed do not
+    tell, or runs of this size do not carry a percentile that is asked for, and nothing was written; 1 a
+    replication failed, or the disk is full: what was finished is kept; 2 bad input or damaged results, and no
+    answer was written; 130 Ctrl-C.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.capacity.capacity import prepare_capacity, run_capacity
     from simsmtp.capacity.plan import CapacityOptions

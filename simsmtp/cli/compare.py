@@ -53,12 +53,12 @@ def compare(
     """Compare NEW with BASE, response by response, and say whether it is worse.
 
     Each is a baseline file, a results folder or the store in it, a summary.csv (means only: equal, or not), or an
-    experiment file, which is run (its rows are kept in results/NAME, as by 'simsmtp run'). Equal results are OK. Where
-    they differ, the change of the mean with its paired interval is held against a margin: OK, REGRESSION, or
+    experiment file, which is run (its rows are kept in results/NAME, as by 'simsmtp run'). Equal results are OK.
+    Where they differ, the change of the mean with its paired interval is held against a margin: OK, REGRESSION, or
     INCONCLUSIVE; then NEW, if it is an experiment, gets more replications, up to as many as BASE holds.
 
-    Two folders of 'simsmtp capacity' are compared by their answers: REGRESSION where NEW misses an objective that BASE
-    met, or where a searched value is worse by more than the margin.
+    Two folders of 'simsmtp capacity' are compared by their answers: REGRESSION where NEW misses an objective that
+    BASE met, or where a searched value is worse by more than the margin.
 
     \b
     Examples:

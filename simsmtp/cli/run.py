@@ -92,9 +92,9 @@ def run(
 
     \b
     Exit codes: 0 all done; 1 some replications failed, the disk is full, another process uses the results, or a
-    cluster was lost: what was finished is kept; 2 bad input, damaged results, or a strategy that is not deterministic,
-    no result written; 3 worse than the baseline; 4 inconclusive, or the precision asked for was not reached; 5 there is no
-    baseline; 130 Ctrl-C.
+    cluster was lost: what was finished is kept; 2 bad input, damaged results, or a strategy that is not
+    deterministic, no result written; 3 worse than the baseline; 4 inconclusive, or the precision asked for was
+    not reached; 5 there is no baseline; 130 Ctrl-C.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.running.run_options import RunOptions
     from simsmtp.running.runner import prepare

@@ -63,9 +63,10 @@ def send(
     """Send a scenario's messages to the SMTP server at HOST:PORT, over real connections.
 
     The same counting strategy, overflow policy, window and sizing as in the simulator decide what becomes of every
-    recipient; the ledger says what did. Of FILE, an experiment or a scenario file, [workload] and [client] count; without
-    it the defaults. Retries follow client.retry_initial_s and its kin in real time, resends workload.resend_after_s;
-    horizon_s ends the run. Where the scenario lists destinations, give each its server by name: NAME=HOST:PORT.
+    recipient; the ledger says what did. Of FILE, an experiment or a scenario file, [workload] and [client] count;
+    without it the defaults. Retries follow client.retry_initial_s and its kin in real time, resends
+    workload.resend_after_s; horizon_s ends the run. Where the scenario lists destinations, give each its server by
+    name: NAME=HOST:PORT.
 
     Only servers on this machine, unless --allow-remote names the host: what is sent is real mail.
 
@@ -77,10 +78,9 @@ def send(
       simsmtp send big=127.0.0.1:2525 small=127.0.0.1:2526 two_destinations.toml
 
     \b
-    Exit codes: 0 every recipient has an outcome, right or wrong: the ledger says which; 1 the rows could not be written;
-    2 bad input, no connection, or the peer speaks no SMTP; 4 horizon_s ended the run while recipients were queued, or
-    messages or resends still to come;
-    130 Ctrl-C.
+    Exit codes: 0 every recipient has an outcome, right or wrong: the ledger says which; 1 the rows could not be
+    written; 2 bad input, no connection, or the peer speaks no SMTP; 4 horizon_s ended the run while recipients
+    were queued, or messages or resends still to come; 130 Ctrl-C.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     import asyncio
 

@@ -59,9 +59,9 @@ def serve(
 ) -> None:
     """Listen for SMTP clients and answer them as a scenario's server would.
 
-    Of FILE, an experiment or a scenario file, [server] counts; without it the defaults: 100 recipients per transaction, 552
-    beyond. Nothing is delivered anywhere: texts are counted and thrown away. Mailboxes named x and digits are unknown, all
-    others exist. Ctrl-C ends it; then it says whom it accepted.
+    Of FILE, an experiment or a scenario file, [server] counts; without it the defaults: 100 recipients per
+    transaction, 552 beyond. Nothing is delivered anywhere: texts are counted and thrown away. Mailboxes named x and
+    digits are unknown, all others exist. Ctrl-C ends it; then it says whom it accepted.
 
     Only on this machine, unless --allow-remote names the address to listen on.
 
@@ -73,8 +73,8 @@ def serve(
       simsmtp serve --listen 127.0.0.1:0 --preset rfc5321 --rows served.csv --json
 
     \b
-    Exit codes: 0 ended by --sessions, --seconds, Ctrl-C or SIGTERM; 1 the rows could not be written; 2 bad input, or the
-    place cannot be listened at.
+    Exit codes: 0 ended by --sessions, --seconds, Ctrl-C or SIGTERM; 1 the rows could not be written; 2 bad
+    input, or the place cannot be listened at.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     import asyncio
 

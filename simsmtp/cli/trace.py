@@ -44,8 +44,8 @@ def trace(
 ) -> None:
     """Show what the peers of a scenario say, when, and what the sender concludes.
 
-    FILE is an experiment or a scenario file. C: lines are the client's, S: lines the server's; the time before a group
-    or a read is the simulated time in seconds at the client. Replies that arrive at once are one read.
+    FILE is an experiment or a scenario file. C: lines are the client's, S: lines the server's; the time before a
+    group or a read is the simulated time in seconds at the client. Replies that arrive at once are one read.
 
     \b
     Examples:
