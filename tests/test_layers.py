@@ -179,11 +179,9 @@ def test_no_files_import_each_other_in_a_circle() -> None:
 
 
 def test_circles_for_types_only_are_defended_by_a_comment() -> None:
-    """Outside of the rooms that decide: there, an import in such a circle says on its line what it is for."""
+    """An import in such a circle says on its line what it is for."""
     for circle in circles(graph(for_types=True)):
         for path in (path for path in FILES if module_of(path) in circle):
-            if path.relative_to(PACKAGE).parts[0] in DECIDING_ROOMS:
-                continue
             lines = path.read_text(encoding="utf-8").splitlines()
             for node in parsed(path)[1]:
                 if isinstance(node, ast.ImportFrom) and (node.module or "").removeprefix("simsmtp.") in circle:

@@ -16,7 +16,7 @@ from simsmtp.randomness.streams import LARGEST_UNIFORM
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from simsmtp.model.scenario import Client, Network, Scenario, Server, Workload
+    from simsmtp.model.scenario import Client, Network, Scenario, Server, Workload  # what is checked here
     from simsmtp.model.traces import TraceMessage
 
 _MOST_ATTEMPTS = 1_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from simsmtp.rows.recipient_rows import RecipientRows
+    from simsmtp.rows.recipient_rows import RecipientRows  # `Output` holds them; rows are made of what stands here
 
 Responses = dict[str, int | float]
 

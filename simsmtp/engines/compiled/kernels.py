@@ -21,7 +21,7 @@ from simsmtp.engines.sources import DECIDING_ROOMS
 from simsmtp.files import why_untrusted
 
 if TYPE_CHECKING:
-    from simsmtp.engines.compiled.advance import Advance
+    from simsmtp.engines.compiled.advance import Advance  # the kind of what it loads, without the compiler
 
 _PACKAGE = Path(simsmtp.__file__).parent
 
