@@ -68,7 +68,8 @@ def execute_tasks(
     ran = EngineTally() if ran is None else ran
     if not tasks:
         return
-    at_stake = tasks.recipients()
+    common = common_of(tasks, seed=seed, engine=engine, strategies=strategies)
+    at_stake = common.at_stake
     plans = [plan_of(one) for one in _one_per_strategy(tasks.scenarios())]
     choices = [engines.choose_engine(one, engine, at_stake=at_stake) for one in plans]
     if choices[0].engine == "compiled" and executor.name == "local":
@@ -78,7 +79,6 @@ def execute_tasks(
     ran.chose(choices)
     choice = choices[0]
     are_long = choice.engine == "compiled" and at_stake // len(tasks) >= _WORTH_A_THREAD
-    common = common_of(tasks, seed=seed, engine=engine, strategies=strategies)
     obstacle = None if executor.runs_here(workers) else obstacle_to_travel(strategies)
     if obstacle and not are_long:
         _tell_once(f"{obstacle}; this process runs all replications")
