@@ -55,13 +55,15 @@ def test_serve_and_send_agree_on_who_was_accepted(tmp_path: Path) -> None:
     assert lines_in(mine) == 250
 
 
-def test_one_file_says_what_goes_to_which_of_two_servers(tmp_path: Path) -> None:
-    case = tmp_path / "two.toml"
+def two_destinations(folder: Path, *, client: str, workload: str = "") -> Path:
+    """Write a case with a wide destination and a narrow one."""
+    case = folder / "two.toml"
     case.write_text(
-        """[scenario.workload]
+        f"""[scenario.workload]
 recipients_per_message = 40
+{workload}
 [scenario.client]
-strategy = "one-stop"
+{client}
 [[scenario.destinations]]
 name = "wide"
 [[scenario.destinations]]
@@ -69,6 +71,11 @@ name = "narrow"
 server.recipient_limit = 5
 """
     )
+    return case
+
+
+def test_one_file_says_what_goes_to_which_of_two_servers(tmp_path: Path) -> None:
+    case = two_destinations(tmp_path, client='strategy = "one-stop"')
     named = ["--json", "--destination"]
     with serving(*named, "wide", str(case)) as (_, wide), serving(*named, "narrow", str(case)) as (server, narrow):
         sent = send(f"wide={wide}", f"narrow={narrow}", str(case), "--json", "--quiet")
@@ -153,21 +160,8 @@ def test_a_resend_that_is_still_due_is_not_finished() -> None:
 
 
 def test_who_is_resent_to_and_what_each_destination_got_is_told(tmp_path: Path) -> None:
-    case = tmp_path / "two.toml"
-    case.write_text(
-        """[scenario.workload]
-recipients_per_message = 40
-resend = "failed"
-resend_after_s = 0.1
-[scenario.client]
-strategy = "send-cursor"
-[[scenario.destinations]]
-name = "wide"
-[[scenario.destinations]]
-name = "narrow"
-server.recipient_limit = 5
-"""
-    )
+    resend = 'resend = "failed"\nresend_after_s = 0.1'
+    case = two_destinations(tmp_path, client='strategy = "send-cursor"', workload=resend)
     named = ["--destination"]
     with serving(*named, "wide", str(case)) as (_, wide), serving(*named, "narrow", str(case)) as (_, narrow):
         sent = send(f"wide={wide}", f"narrow={narrow}", str(case), "--quiet")

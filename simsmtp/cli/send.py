@@ -165,7 +165,7 @@ def _verdict(scenario: Scenario, delivered: Delivered) -> str:
     """Return what came of the run in one sentence."""
     counts = delivered.output.responses
     everybody, queued, wrong = counts["recipients"], counts["queued"], sum(counts[name] for name in _WRONG)
-    resent = sum(row.resend_of >= 0 for row in delivered.output.recipients)
+    resent = sum(int((rows["resend_of"] >= 0).sum()) for rows in delivered.output.recipients.chunks())
     told = f"{everybody:,} recipients" + (f", {resent:,} of them in resends," if resent else "")
     if not delivered.is_finished:
         why = "interrupted" if delivered.was_interrupted else f"horizon_s = {scenario.horizon_s:g} ended the run"
@@ -178,10 +178,13 @@ def _verdict(scenario: Scenario, delivered: Delivered) -> str:
 
 def _ledger_by_destination(output: Output) -> Iterator[str]:
     """Yield a line for each destination, where there are several."""
-    counts = Counter((row.destination, row.ledger) for row in output.recipients)
-    for name in dict.fromkeys(name for name, _ in sorted(counts) if name):
-        of_it = {entry: number for (where, entry), number in sorted(counts.items()) if where == name}
-        yield f"  to {name}: {', '.join(f'{entry} {number:,}' for entry, number in of_it.items())}"
+    if len(output.recipients.destinations) == 1:
+        return
+    counts: dict[str, Counter[str]] = {}
+    for row in output.recipients:
+        counts.setdefault(row.destination, Counter())[row.ledger] += 1
+    for name, of_it in sorted(counts.items()):
+        yield f"  to {name}: {', '.join(f'{entry} {number:,}' for entry, number in sorted(of_it.items()))}"
 
 
 def _print(scenario: Scenario, delivered: Delivered, *, as_json: bool) -> None:

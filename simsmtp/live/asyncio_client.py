@@ -149,7 +149,7 @@ class Delivery:
         self.accounts.round_trips += session.waits
         if not session.fault:
             return
-        if self.is_mistake(session):
+        if self._is_mistake(session):
             self._refuse(session)
         self.faults.append(session.fault)
         kind = f"{session.destination}: {session.fault.partition(';')[0]}"
@@ -158,7 +158,7 @@ class Delivery:
             to = f" to {session.destination}" if session.destination else ""
             self.how.warn(f"connection {session.number}{to}: {session.fault}")
 
-    def is_mistake(self, session: ClientSession) -> bool:
+    def _is_mistake(self, session: ClientSession) -> bool:
         """Tell whether the user named a wrong place: the first session failed, and nobody has any mail yet."""
         return session.number == 1 and not session.transactions and self.accounts.last_final_ns < 0
 
