@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simsmtp.engines import ENGINES, choose_engine, expected_recipients, run_replication
+from simsmtp.engines import ENGINES, Block, choose_engine, expected_recipients, run_block, run_replication
 from simsmtp.engines.repeated import run_here
 from simsmtp.errors import InputError
 from simsmtp.model.numbers import counted, number_text
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
-from simsmtp.rows.records import Output, Responses
+from simsmtp.rows.records import Output
+from simsmtp.rows.response_rows import one_row
 from simsmtp.rows.responses import COLUMNS
 from simsmtp.rows.row_spool import RowSpool
+from simsmtp.strategies.own_code import kept_alive
+from simsmtp.strategies.registry import strategy_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
     from pandas import DataFrame
 
     from simsmtp.rows.recipient_rows import RecipientRows
@@ -129,7 +133,7 @@ class Result:
         return write_recipients(path, _recipient_tables(rows))
 
     def _run_again(self) -> Iterator[RecipientRows]:
-        outputs = _run(self.scenario, self.seed, len(self.replications), self.engine, recipients=True)
+        outputs = _run(self.scenario, self.seed, len(self.replications), self.engine)
         return (output.recipients for output in outputs)
 
     def plot(self) -> Figure:
@@ -213,35 +217,52 @@ def simulate(
     count = _whole(replications, "replications", 1)
     if engine not in ENGINES:
         raise InputError("unknown engine", key="engine", given=engine, allowed=ENGINES)
-    responses: list[Responses] = []
     engines: Counter[str] = Counter()
-    kept = RowSpool()
-    for output in _run(wanted, seed, count, engine, recipients=recipients, check=determinism_check):
-        responses.append(output.responses)
-        engines[output.engine or engine] += 1
-        kept.add(output.recipients)
-    kept.close()
-    table = _replication_table(responses)
-    return Result(wanted, seed, engine, table, kept if recipients else None, engines=engines)
+    kept = RowSpool() if recipients else None
+    found = []
+    if kept is None:
+        blocks = _blocks(wanted, seed, count, engine, check=determinism_check)
+    else:
+        blocks = _kept_blocks(_run(wanted, seed, count, engine, check=determinism_check), kept)
+    for block in blocks:
+        found.append(block.responses)
+        engines[block.engine or engine] += len(block.responses)
+    return Result(wanted, seed, engine, _replication_table(found), kept, engines=engines)
 
 
-def _run(
-    scenario: Scenario, seed: int, count: int, engine: str, *, recipients: bool, check: bool = False
-) -> Iterator[Output]:
+def _run(scenario: Scenario, seed: int, count: int, engine: str, *, check: bool = False) -> Iterator[Output]:
+    """Run replications with one row per recipient, one by one."""
     plan = plan_of(scenario)
     choice = choose_engine(plan, engine, at_stake=count * expected_recipients(plan.workload))
     for replication in range(count):
         yield run_here(
-            run_replication, plan, seed=seed, replication=replication, engine=choice, recipients=recipients,
+            run_replication, plan, seed=seed, replication=replication, engine=choice, recipients=True,
             check=check and replication == 0,
         )  # fmt: skip
 
 
-def _replication_table(responses: list[Responses]) -> DataFrame:
+def _blocks(scenario: Scenario, seed: int, count: int, engine: str, *, check: bool) -> Iterator[Block]:
+    plan = plan_of(scenario)
+    choice = choose_engine(plan, engine, at_stake=count * expected_recipients(plan.workload))
+    if check and not strategy_of(plan.client.settle).builtin:
+        run_here(run_replication, plan, seed=seed, replication=0, engine=choice, check=True)
+    with kept_alive():
+        yield from run_block(plan, seed=seed, replications=range(count), engine=choice)
+
+
+def _kept_blocks(outputs: Iterable[Output], kept: RowSpool) -> Iterator[Block]:
+    for output in outputs:
+        kept.add(output.recipients)
+        yield Block(one_row(output.responses), output.engine)
+    kept.close()
+
+
+def _replication_table(responses: list[NDArray[np.void]]) -> DataFrame:
     import pandas as pd
 
-    rows = [{"replication": i, **one} for i, one in enumerate(responses)]
-    return pd.DataFrame(rows)[["replication", *COLUMNS]]
+    table = pd.DataFrame(np.concatenate(responses), columns=list(COLUMNS))
+    table.insert(0, "replication", np.arange(len(table)))
+    return table
 
 
 def _mean_text(mean: float) -> str:

@@ -110,7 +110,7 @@ def counted_checks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     checked: list[int] = []
 
     def here(self: object, chunks: list[determinism.Chunk]) -> object:
-        checked.extend(task.replication for chunk in chunks for task in chunk.tasks)
+        checked.extend(task.replication for chunk in chunks for task in chunk.tasks())
         return determinism._here(chunks)
 
     monkeypatch.setattr(determinism.DeterminismCheck, "_in_pools", here)

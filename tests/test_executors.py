@@ -26,7 +26,7 @@ from simsmtp.running.chunks import Chunk, own_code, run_chunk
 from simsmtp.running.execution import execute_tasks
 from simsmtp.running.executors import executor_of
 from simsmtp.running.runner import run
-from simsmtp.running.tasks import Task
+from simsmtp.running.tasks import TaskBlock
 from simsmtp.store.address import code_hash
 
 
@@ -245,7 +245,7 @@ def _without_the_package(home: Path) -> Path:
 @pytest.mark.slow
 def test_nothing_of_a_worker_that_comes_with_other_code_is_stored(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
-    chunk = Chunk((Task(5, Scenario(), 0),), 1, "reference", (), 0, own_code())
+    chunk = Chunk((TaskBlock(5, Scenario(), (0,)),), 1, "reference", (), 0, own_code())
     home = _edited_copy(tmp_path / "home")
     with (
         _cluster(tmp_path, home) as (_, address),

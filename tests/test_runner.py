@@ -18,7 +18,7 @@ from simsmtp.running.execution import execute_tasks
 from simsmtp.running.pilot import estimate
 from simsmtp.running.run_options import RunOptions
 from simsmtp.running.runner import StudyInterrupted, prepare, run
-from simsmtp.running.tasks import Task
+from simsmtp.running.tasks import TaskBlock
 from simsmtp.store.address import code_hash
 from simsmtp.store.store import Row, Store
 
@@ -86,7 +86,10 @@ def test_points_with_the_same_scenario_share_their_rows(here: Path, engine: Fake
     assert len(study.rows) == 24
 
 
-def test_replications_are_run_before_points_so_that_a_part_covers_all(here: Path, engine: FakeEngine) -> None:
+def test_replications_are_run_before_points_so_that_a_part_covers_all(
+    here: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simsmtp.running.chunks._BLOCK_S", 0.0)  # as where each takes longer than packing is worth
     run_tiny(here)
     assert [replication for _, _, replication in engine.calls] == sorted(
         replication for *_, replication in engine.calls
@@ -265,13 +268,15 @@ def test_a_replication_that_kills_its_worker_every_time_is_a_failure_and_the_res
 
 
 def test_a_chunk_runs_its_tasks_in_order(engine: FakeEngine) -> None:
-    tasks = tuple(Task(5, simsmtp.Scenario(), replication) for replication in (2, 0))
-    rows = run_chunk(Chunk(tasks, 1, "auto", (), os.getpid(), own_code()))
-    assert [(number, row.replication) for number, row in rows] == [(5, 2), (5, 0)]
+    blocks = tuple(TaskBlock(5, simsmtp.Scenario(), replications) for replications in ((2,), (0, 3)))
+    rows = run_chunk(Chunk(blocks, 1, "auto", (), os.getpid(), own_code()))
+    assert [(number, row.replication) for number, row in rows] == [(5, 2), (5, 0), (5, 3)]
 
 
 def test_a_chunk_of_other_code_is_refused_before_anything_runs(engine: FakeEngine) -> None:
-    chunk = Chunk((Task(5, simsmtp.Scenario(), 0),), 1, "auto", (), os.getpid(), "simsmtp 0.0.1 with the code hash 12")
+    chunk = Chunk(
+        (TaskBlock(5, simsmtp.Scenario(), (0,)),), 1, "auto", (), os.getpid(), "simsmtp 0.0.1 with the code hash 12"
+    )
     with pytest.raises(UnfinishedError, match="has other code than this run") as caught:
         run_chunk(chunk)
     assert f"{own_code()} there, simsmtp 0.0.1 with the code hash 12 here; all nodes need" in str(caught.value)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import simsmtp.simulation as simulation_module
+from simsmtp import engines
 from simsmtp.engines import Choice
 from simsmtp.errors import InputError
 from simsmtp.model.plan import Plan
@@ -22,7 +23,7 @@ SMALL = {"workload": {"recipients_per_message": 12}, "server": {"recipient_limit
 
 
 def fake_replication(
-    plan: Plan, *, seed: int, replication: int, engine: Choice, recipients: bool, calls: list[Any]
+    plan: Plan, *, seed: int, replication: int, engine: Choice, recipients: bool = False, calls: list[Any]
 ) -> Output:
     calls.append((seed, replication, engine.engine, recipients))
     responses: dict[str, float | int] = dict.fromkeys(COLUMNS, 0)
@@ -36,11 +37,8 @@ def fake_replication(
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     made: list[Any] = []
-    monkeypatch.setattr(
-        simulation_module,
-        "run_replication",
-        lambda plan, **keys: fake_replication(plan, **keys, calls=made),
-    )
+    for one in (engines, simulation_module):
+        monkeypatch.setattr(one, "run_replication", lambda plan, **keys: fake_replication(plan, **keys, calls=made))
     return made
 
 

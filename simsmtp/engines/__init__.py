@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from simsmtp.engines.choice import ENGINES, Choice, choose_engine, expected_recipients, has_tcp
-from simsmtp.engines.loading import CannotLoad, EngineWarning, be_worker, loop_on_disk, ready, warn_once
+from simsmtp.engines.choice import ENGINES, FASTER, Choice, choose_engine, expected_recipients, has_tcp
+from simsmtp.engines.compiled.toolchain.obstacles import StrategyRaised
+from simsmtp.engines.loading import (
+    CannotLoad,
+    EngineWarning,
+    be_worker,
+    compile_beside,
+    loop_on_disk,
+    ready,
+    warn_once,
+)
 from simsmtp.errors import InputError
 from simsmtp.rows.records import Output
+from simsmtp.rows.response_rows import one_row
 from simsmtp.strategies.own_code import blamed
 from simsmtp.strategies.registry import strategy_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from simsmtp.model.plan import Plan
 
 __all__ = [
     "ENGINES",
+    "FASTER",
+    "Block",
     "Choice",
     "EngineWarning",
     "be_worker",
     "choose_engine",
     "expected_recipients",
     "get_ready",
+    "is_faster_at_hand",
+    "run_block",
     "run_replication",
     "tell_obstacle",
 ]
@@ -43,6 +62,18 @@ def get_ready(plan: Plan, engine: str = "auto", *, at_stake: int) -> Choice:
             warn_once(problem)
             return Choice("reference", str(problem))
     return choice
+
+
+def is_faster_at_hand(plan: Plan) -> bool:
+    """Tell whether the compiled engine, which is being compiled beside this process, can take over a plan."""
+    try:
+        if not compile_beside(has_tcp=has_tcp(plan)):
+            return False
+        ready(has_tcp=has_tcp(plan))
+    except CannotLoad as problem:
+        warn_once(problem)
+        return False
+    return True
 
 
 def tell_obstacle(plan: Plan) -> None:
@@ -98,6 +129,67 @@ def run_replication(
         return _run(plan, seed, replication, choice, recipients=recipients, dialogue=dialogue)
 
 
+class Block(NamedTuple):
+    """What replications gave that were run in one go.
+
+    Attributes
+    ----------
+    responses : ndarray of `simsmtp.rows.response_rows.RESPONSE_ROW`
+        One row for each of them, in the order asked for.
+    engine : str
+        That ran them.
+    """
+
+    responses: NDArray[np.void]
+    engine: str
+
+
+def run_block(plan: Plan, *, seed: int, replications: Sequence[int], engine: Choice) -> Iterator[Block]:
+    """Run some replications of a plan, which is packed once for all of them on the compiled engine.
+
+    Parameters
+    ----------
+    plan, seed : Plan, int
+        As for `run_replication`.
+    replications : sequence of int
+        Which.
+    engine : Choice
+        Of `choose_engine`. Where the compiled engine cannot go on, the reference engine runs the next replication; and
+        the compiled one takes over as soon as it is there if the choice says so.
+
+    Yields
+    ------
+    Block
+        The next ones.
+
+    Raises
+    ------
+    Exception
+        What `run_replication` raises, because of the first replication that was not yielded.
+    """
+    done = 0
+    while done < len(replications):
+        if engine.meanwhile and is_faster_at_hand(plan):
+            engine = FASTER
+        if engine.engine == "compiled":
+            for responses in _compiled_block(plan, seed, replications[done:]):
+                done += len(responses)
+                yield Block(responses, "compiled")
+        if done < len(replications):
+            output = run_replication(plan, seed=seed, replication=replications[done], engine=engine)
+            done += 1
+            yield Block(one_row(output.responses), output.engine)
+
+
+def _compiled_block(plan: Plan, seed: int, replications: Sequence[int]) -> Iterator[NDArray[np.void]]:
+    """Yield responses until all are there, or until `run_replication` has to see what is the matter with the next."""
+    try:
+        compiled = ready(has_tcp=has_tcp(plan))
+        yield from compiled.run_block(plan, seed=seed, replications=replications)
+    except (CannotLoad, MemoryError, StrategyRaised):
+        pass
+
+
 def _run(plan: Plan, seed: int, replication: int, choice: Choice, *, recipients: bool, dialogue: bool) -> Output:
     lack = ""
     if choice.engine == "compiled":
@@ -135,6 +227,6 @@ def _compiled(plan: Plan, choice: Choice, *, seed: int, replication: int, recipi
         raise _Instead from problem
     try:
         output: Output = compiled.run(plan, seed=seed, replication=replication, recipients=recipients)
-    except compiled.StrategyRaised as error:  # the reference engine raises the same, or computes with any numbers
+    except StrategyRaised as error:  # the reference engine raises the same, or computes with any numbers
         raise _Instead from error
     return output

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simsmtp.engines.compiled.toolchain.obstacles import NotCompiledError
 from simsmtp.errors import InputError
 
 if TYPE_CHECKING:
     from types import ModuleType
-
-_FAULTS = ("Untyped global name", "Unknown attribute", "No implementation of function", "Cannot unify")
-COMPILING_OCTETS = 1_500_000_000
-"""Address space that the compiler takes at most; it ends the process where it cannot have it."""
 
 
 class EngineWarning(RuntimeWarning):
@@ -65,6 +60,16 @@ def ready(*, has_tcp: bool) -> ModuleType:
     return module
 
 
+def compile_beside(*, has_tcp: bool) -> bool:
+    """See that the loop is being compiled beside this process; return True once `ready` need not wait for it."""
+    imported()
+    from simsmtp.engines.compiled.toolchain import kernels
+
+    if _beside_problem(has_tcp):
+        return True  # `ready` says what it is
+    return kernels.is_at_hand(has_tcp=has_tcp)
+
+
 def loop_on_disk(*, has_tcp: bool) -> bool:
     """Tell whether the loop has been compiled before and lies on disk."""
     try:
@@ -80,50 +85,48 @@ def _import_module() -> ModuleType:
 
 
 def _load(has_tcp: bool) -> None:
-    from simsmtp.engines.compiled.kernels import kernel
+    from simsmtp.engines.compiled.toolchain.kernels import kernel
 
     kernel(has_tcp=has_tcp)
 
 
+def _begin(has_tcp: bool) -> None:
+    from simsmtp.engines.compiled.toolchain.kernels import compile_beside as begin
+
+    begin(has_tcp=has_tcp)
+
+
 def _is_on_disk(has_tcp: bool) -> bool:
-    from simsmtp.engines.compiled.kernels import is_compiled
+    from simsmtp.engines.compiled.toolchain.kernels import is_compiled
 
     return is_compiled(has_tcp=has_tcp)
 
 
 @cache
 def _import_problem() -> str:
-    return _problem("imported", _import_module)
+    return _problem(_import_module)
+
+
+@cache
+def _beside_problem(has_tcp: bool) -> str:
+    return _problem(lambda: _begin(has_tcp))
 
 
 @cache
 def _loop_problem(has_tcp: bool) -> str:
-    return _lack_of_room(has_tcp) or _problem("compiled", lambda: _load(has_tcp))
+    return _problem(lambda: _load(has_tcp))
 
 
-def _problem(what: str, act: Callable[[], object]) -> str:
+def _problem(act: Callable[[], object]) -> str:
     try:
         act()
-    except Exception as error:  # noqa: BLE001 - whatever a version of Numba that was not tried may raise
-        # The compiler heads what it says with every step that led there; the fault stands in a line of its own.
-        said = str(error).splitlines()
-        fault = next((line for line in said if line.startswith(_FAULTS)), " ".join(" ".join(said).split())[:300])
-        return f"the compiled engine cannot be {what} here ({type(error).__name__}: {fault})"
+    except NotCompiledError as error:
+        return f"the compiled engine cannot be {error}"
+    except Exception as error:  # noqa: BLE001 - whatever a version of a library that was not tried may raise
+        return f"the compiled engine cannot be loaded here ({type(error).__name__}: {error})"
     return ""
 
 
 def _raise(problem: str) -> None:
     if problem:
         raise CannotLoad(problem)
-
-
-def _lack_of_room(has_tcp: bool) -> str:
-    """Look for a limit on address space before compiling: LLVM ends the process when it gets no memory."""
-    with suppress(ImportError, OSError, ValueError):  # no such limits on this system
-        import resource
-
-        most = resource.getrlimit(resource.RLIMIT_AS)[0]
-        used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-        if most != resource.RLIM_INFINITY and most - used < COMPILING_OCTETS and not loop_on_disk(has_tcp=has_tcp):
-            return f"the compiled engine cannot be compiled here (it needs more than {most / 2**30:.1f} GiB)"
-    return ""

@@ -34,6 +34,11 @@ def middle_of(bucket: int) -> int:
     return low + ((1 << shift) >> 1)
 
 
+def rank_of(share: float, count: int) -> int:
+    """Return the nearest rank of a percentile among so many values, from 1."""
+    return max(1, math.ceil(share * count))
+
+
 def percentile_ns(counts: Mapping[int, int], share: float) -> float:
     """Return the nearest-rank percentile of a histogram in nanoseconds, nan for an empty one.
 
@@ -53,5 +58,5 @@ def percentiles_ns(counts: Mapping[int, int], shares: Sequence[float]) -> list[f
     ranks = list(accumulate(counts[bucket] for bucket in buckets))
     if not ranks or ranks[-1] == 0:
         return [math.nan] * len(shares)
-    wanted = (max(1, math.ceil(share * ranks[-1])) for share in shares)
+    wanted = (rank_of(share, ranks[-1]) for share in shares)
     return [float(middle_of(buckets[bisect_left(ranks, rank)])) for rank in wanted]

@@ -13,6 +13,8 @@ from simsmtp.rows.records import Responses
 from simsmtp.rows.responses import COLUMNS
 
 _DELAYS = ("delay_p50_s", "delay_p95_s", "delay_p99_s")
+DELAY_SHARES = (0.5, 0.95, 0.99)
+"""Which percentiles of the delay are responses."""
 
 
 class Totals(NamedTuple):
@@ -43,6 +45,21 @@ class Totals(NamedTuple):
     last_final_ns: int
 
 
+def seconds(ns: float) -> float:
+    """Return nanoseconds in seconds."""
+    return ns / 1e9
+
+
+def ratio(part: float, whole: float, otherwise: float) -> float:
+    """Return a part of a whole, and something else where the whole is 0."""
+    return part / whole if whole != 0 else otherwise
+
+
+def makespan_ns(first_connect_ns: int, last_final_ns: int) -> int:
+    """Return the time from the first connect to the last final reply, 0 if there was none."""
+    return max(0, last_final_ns - first_connect_ns) if last_final_ns >= 0 else 0
+
+
 def responses_of(totals: Totals, delays: Mapping[int, int]) -> Responses:
     """Return one value per response column.
 
@@ -60,6 +77,7 @@ def responses_of(totals: Totals, delays: Mapping[int, int]) -> Responses:
     """
     if sum(totals.ledger) != totals.recipients:
         raise ConservationError(f"the ledger holds {sum(totals.ledger)} of {totals.recipients} recipients")
+    once, span_ns = totals.accepted_once, makespan_ns(totals.first_connect_ns, totals.last_final_ns)
     values: Responses = {
         "recipients": totals.recipients,
         **dict(zip(LEDGER_NAMES, totals.ledger, strict=True)),
@@ -68,8 +86,10 @@ def responses_of(totals: Totals, delays: Mapping[int, int]) -> Responses:
         "transactions": totals.transactions,
         "connections": totals.connections,
         "round_trips": totals.round_trips,
-        **_times(totals),
-        **dict(zip(_DELAYS, (ns / 1e9 for ns in percentiles_ns(delays, (0.5, 0.95, 0.99))), strict=True)),
+        "makespan_s": seconds(span_ns),
+        "delivered_per_s": ratio(once, seconds(span_ns), 0.0),
+        "rcpt_per_delivered": ratio(totals.rcpt_commands, once, math.nan),
+        **dict(zip(_DELAYS, map(seconds, percentiles_ns(delays, DELAY_SHARES)), strict=True)),
     }
     return {column: values[column] for column in COLUMNS}
 
@@ -77,15 +97,4 @@ def responses_of(totals: Totals, delays: Mapping[int, int]) -> Responses:
 def _false_ndr_rate(ledger: Sequence[int]) -> float:
     wrong = ledger[Ledger.FALSE_NDR] + ledger[Ledger.CONTRADICTORY_NDR]
     finished = sum(ledger[: Ledger.TRUE_NDR])
-    return wrong / finished if finished else 0.0
-
-
-def _times(totals: Totals) -> Responses:
-    finished = totals.last_final_ns >= 0
-    makespan_ns = max(0, totals.last_final_ns - totals.first_connect_ns) if finished else 0
-    once = totals.accepted_once
-    return {
-        "makespan_s": makespan_ns / 1e9,
-        "delivered_per_s": once / (makespan_ns / 1e9) if makespan_ns else 0.0,
-        "rcpt_per_delivered": totals.rcpt_commands / once if once else math.nan,
-    }
+    return ratio(wrong, finished, 0.0)

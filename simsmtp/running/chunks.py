@@ -18,9 +18,9 @@ from typing import NamedTuple
 from simsmtp import engines
 from simsmtp._version import __version__
 from simsmtp.errors import UnfinishedError
-from simsmtp.model.plan import Plan, plan_of
+from simsmtp.model.plan import plan_of
 from simsmtp.rows.responses import RESPONSES
-from simsmtp.running.tasks import Task
+from simsmtp.running.tasks import Task, TaskBlock, Tasks
 from simsmtp.running.user_strategies import Travelling, register_travelling
 from simsmtp.store.address import code_hash
 from simsmtp.store.store import Row
@@ -28,6 +28,7 @@ from simsmtp.strategies.own_code import kept_alive, told
 
 ATTEMPTS = 3
 _CHUNK_S = 0.25
+_BLOCK_S = 0.008
 _MOST = 2000
 _FAILED = (None,) * len(RESPONSES)
 
@@ -41,7 +42,7 @@ class Chunk(NamedTuple):
 
     Attributes
     ----------
-    tasks : tuple of Task
+    blocks : tuple of TaskBlock
         To run one after the other.
     seed, engine : int, str
         Passed to the engine.
@@ -55,7 +56,7 @@ class Chunk(NamedTuple):
         Recipients of the whole study, for the choice of the engine.
     """
 
-    tasks: tuple[Task, ...]
+    blocks: tuple[TaskBlock, ...]
     seed: int
     engine: str
     strategies: tuple[Travelling, ...]
@@ -65,18 +66,32 @@ class Chunk(NamedTuple):
 
     def alone(self) -> Iterator[Chunk]:
         """Yield each task as a chunk of its own."""
-        for task in self.tasks:
-            yield self._replace(tasks=(task,))
+        for task in self.tasks():
+            yield self.of(task)
+
+    def tasks(self) -> list[Task]:
+        """Return the replications in the order in which they run."""
+        return [task for block in self.blocks for task in block.tasks()]
+
+    def of(self, task: Task) -> Chunk:
+        """Return a chunk of one replication with the rest as it is."""
+        return self._replace(blocks=(TaskBlock(task.scenario_id, task.scenario, (task.replication,)),))
 
 
 @dataclass
 class Pace:
     """Sizes chunks by how long replications took so far.
 
-    A chunk of a quarter second makes the cost of handing it out negligible, and little is lost when one is. Until the
-    first is back, replications travel alone.
+    A chunk of a quarter second makes the cost of handing it out negligible, and little is lost when one is. In it,
+    so many replications of a scenario follow each other that the time it takes to make them ready is negligible, too.
+
+    Parameters
+    ----------
+    expected_s : float
+        What a replication may take, as long as none is back; replications that take long travel alone.
     """
 
+    expected_s: float = _CHUNK_S
     replications: int = 0
     seconds: float = 0.0
 
@@ -85,20 +100,32 @@ class Pace:
         self.replications += len(rows)
         self.seconds += sum(row.duration_s for _, row in rows)
 
+    @property
+    def each_s(self) -> float:
+        """Return about how long a replication takes."""
+        return max(self.seconds / self.replications if self.replications else self.expected_s, 1e-9)
+
     def size(self) -> int:
         """Return how many replications the next chunk takes."""
-        if not self.replications:
-            return 1
-        return min(math.ceil(_CHUNK_S * self.replications / max(self.seconds, 1e-9)), _MOST)
+        return min(math.ceil(_CHUNK_S / self.each_s), _MOST)
+
+    def height(self) -> int:
+        """Return how many of them are of one scenario, if it has so many left."""
+        return min(max(1, math.ceil(_BLOCK_S / self.each_s)), _MOST)
 
 
-def chunks_of(tasks: Sequence[Task], pace: Pace, common: Chunk) -> Iterator[Chunk]:
+def chunks_of(tasks: Tasks, pace: Pace, common: Chunk) -> Iterator[Chunk]:
     """Cut tasks into chunks, each as large as the pace then allows."""
-    begin = 0
-    while begin < len(tasks):
-        end = min(begin + pace.size(), len(tasks))
-        yield common._replace(tasks=tuple(tasks[number] for number in range(begin, end)))
-        begin = end
+    blocks: list[TaskBlock] = []
+    held = 0
+    for block in tasks.blocks(pace.height):
+        blocks.append(block)
+        held += len(block.replications)
+        if held >= pace.size():
+            yield common._replace(blocks=tuple(blocks))
+            blocks, held = [], 0
+    if blocks:
+        yield common._replace(blocks=tuple(blocks))
 
 
 def own_code() -> str:
@@ -115,7 +142,7 @@ def other_code(where: str, there: str, here: str) -> UnfinishedError:
 
 
 def run_chunk(chunk: Chunk) -> list[Stored]:
-    """Run the tasks of a chunk one after the other; called in worker processes too.
+    """Run the tasks of a chunk one after the other; called in worker processes, too.
 
     Raises
     ------
@@ -129,36 +156,34 @@ def run_chunk(chunk: Chunk) -> list[Stored]:
     register_travelling(chunk.strategies)
     # A strategy that ends a worker costs that worker; one that ends this process would leave nobody to say so.
     with kept_alive() if chunk.parent == os.getpid() else nullcontext():
-        cases: dict[int, _Case] = {}
-        return [(task.scenario_id, _run(task, chunk, cases)) for task in chunk.tasks]
+        return [(block.scenario_id, row) for block in chunk.blocks for row in _rows(block, chunk)]
 
 
-class _Case(NamedTuple):
-    """What the replications of a scenario have in common."""
-
-    plan: Plan
-    choice: engines.Choice
-
-
-def _run(task: Task, chunk: Chunk, cases: dict[int, _Case]) -> Row:
-    began, engine = time.perf_counter(), chunk.engine
-    try:
-        if task.scenario_id not in cases:
-            plan = plan_of(task.scenario)
-            cases[task.scenario_id] = _Case(plan, engines.choose_engine(plan, engine, at_stake=chunk.at_stake))
-        plan, choice = cases[task.scenario_id]
-        output = engines.run_replication(plan, seed=chunk.seed, replication=task.replication, engine=choice)
-        given = output.responses
-        values = tuple((int if one.whole else float)(given[one.name]) for one in RESPONSES)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the other replications go on
-        return Row(task.replication, _FAILED, engine, time.perf_counter() - began, told(error))
-    return Row(task.replication, values, output.engine or engine, time.perf_counter() - began, None)
+def _rows(block: TaskBlock, chunk: Chunk) -> Iterator[Row]:
+    """Yield the rows of a scenario's replications; one that fails is a row with its error, and the others go on."""
+    done = 0
+    while done < len(block.replications):
+        began = time.perf_counter()
+        try:
+            plan = plan_of(block.scenario)
+            choice = engines.choose_engine(plan, chunk.engine, at_stake=chunk.at_stake)
+            left = block.replications[done:]
+            for ran in engines.run_block(plan, seed=chunk.seed, replications=left, engine=choice):
+                numbers = block.replications[done : done + len(ran.responses)]
+                each_s = (time.perf_counter() - began) / len(numbers)
+                for number, values in zip(numbers, ran.responses.tolist(), strict=True):
+                    yield Row(number, values, ran.engine or chunk.engine, each_s, None)
+                done += len(numbers)
+                began = time.perf_counter()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the other replications go on
+            yield Row(block.replications[done], _FAILED, chunk.engine, time.perf_counter() - began, told(error))
+            done += 1
 
 
 def died(chunk: Chunk) -> list[Stored]:
     """Return the rows of a chunk that no worker survived."""
     message = f"WorkerDied: the worker process died {ATTEMPTS} times in this replication"
-    return [(task.scenario_id, Row(task.replication, _FAILED, chunk.engine, 0.0, message)) for task in chunk.tasks]
+    return [(task.scenario_id, Row(task.replication, _FAILED, chunk.engine, 0.0, message)) for task in chunk.tasks()]
 
 
 @cache

@@ -153,8 +153,8 @@ def _in_dask(client: Any, slots: int, chunks: Iterator[Chunk]) -> Iterator[list[
             lost = "the Dask scheduler is gone; what was finished is stored, and the same command goes on from there"
             raise UnfinishedError(lost) from None
         except KilledWorker:
-            rows = died(chunk) if len(chunk.tasks) == 1 else []
-            for one in chunk.alone() if len(chunk.tasks) > 1 else ():
+            rows = died(chunk) if len(chunk.tasks()) == 1 else []
+            for one in chunk.alone() if len(chunk.tasks()) > 1 else ():
                 hand_over(one)
         for following in islice(chunks, 1):
             hand_over(following)

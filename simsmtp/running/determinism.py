@@ -81,7 +81,7 @@ class DeterminismCheck:
         if not waiting:
             return
         engines.get_ready(plan_of(firsts[0].scenario), common.engine, at_stake=common.at_stake)
-        chunks = [common._replace(tasks=(task,)) for task in waiting.values()]
+        chunks = [common.of(task) for task in waiting.values()]
         runs = self._in_pools if obstacle_to_travel(common.strategies) is None else _here
         try:
             for key, task, rows in zip(waiting, waiting.values(), runs(chunks), strict=True):

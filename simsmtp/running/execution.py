@@ -8,11 +8,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from simsmtp import engines
+from simsmtp.engines import Choice
 from simsmtp.model.plan import plan_of
 from simsmtp.progress import note
 from simsmtp.running.chunks import Chunk, Pace, Stored, chunks_of, own_code
-from simsmtp.running.executors import LOCAL, Executor, started
-from simsmtp.running.strategy_pickling import obstacle_to_travel
+from simsmtp.running.executors import LOCAL, Executor
+from simsmtp.running.places import Places
 from simsmtp.running.tasks import Tasks
 from simsmtp.running.user_strategies import Travelling
 from simsmtp.study.engine_tally import EngineTally
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from simsmtp.experiment.experiment import Experiment
     from simsmtp.model.scenario import Scenario
 
-_WORTH_A_THREAD = 1_000_000
-"""Recipients of a replication from which on nearly all its time goes by in compiled code, beside other threads."""
+_COSTS_S = {"reference": (5e-4, 1e-5), "compiled": (2e-5, 1e-7)}
+"""Of a replication, and of each of its recipients, within a factor of ten, see `results/performance/`."""
 
 
 def check_engine(experiment: Experiment, engine: str) -> None:
@@ -69,28 +70,27 @@ def execute_tasks(
     if not tasks:
         return
     common = common_of(tasks, seed=seed, engine=engine, strategies=strategies)
-    at_stake = common.at_stake
     plans = [plan_of(one) for one in _one_per_strategy(tasks.scenarios())]
-    choices = [engines.choose_engine(one, engine, at_stake=at_stake) for one in plans]
+    choices = [engines.choose_engine(one, engine, at_stake=common.at_stake) for one in plans]
     if choices[0].engine == "compiled" and executor.name == "local":
-        choices[0] = engines.get_ready(plans[0], engine, at_stake=at_stake)
+        choices[0] = engines.get_ready(plans[0], engine, at_stake=common.at_stake)
     for one in choices:
         _tell_fallback(one)
     ran.chose(choices)
-    choice = choices[0]
-    are_long = choice.engine == "compiled" and at_stake // len(tasks) >= _WORTH_A_THREAD
-    obstacle = None if executor.runs_here(workers) else obstacle_to_travel(strategies)
-    if obstacle and not are_long:
-        _tell_once(f"{obstacle}; this process runs all replications")
-        executor, workers = Executor("serial"), 1
-    with started(executor, workers, threads=are_long) as run:
-        pace = Pace()
-        for rows in run(chunks_of(tasks, pace, common)):
-            pace.saw(rows)
-            ran.saw(rows)
-            if choice.engine == "compiled" and any(row.engine == "reference" for _, row in rows):
-                engines.tell_obstacle(plans[0])
-            yield rows
+    pace = Pace(expected_s(choices[0], common.at_stake / len(tasks)))
+    places = Places(plans[0], choices, executor, workers, ran)
+    for rows in places.run(chunks_of(tasks, pace, common), pace, len(tasks)):
+        pace.saw(rows)
+        ran.saw(rows)
+        if choices[0].engine == "compiled" and any(row.engine == "reference" for _, row in rows):
+            engines.tell_obstacle(plans[0])
+        yield rows
+
+
+def expected_s(choice: Choice, recipients: float) -> float:
+    """Return about how long a replication of so many recipients takes, before any has run."""
+    fixed_s, each_s = _COSTS_S[choice.engine]
+    return fixed_s + each_s * recipients
 
 
 def _one_per_strategy(scenarios: Iterable[Scenario]) -> list[Scenario]:
@@ -102,15 +102,10 @@ def _one_per_strategy(scenarios: Iterable[Scenario]) -> list[Scenario]:
 
 
 @cache
-def _tell_fallback(choice: engines.Choice) -> None:
+def _tell_fallback(choice: Choice) -> None:
     """Say once why the faster engine cannot be had."""
     if choice.is_fallback:
         note(f"{choice.reason}; the reference engine runs it")
-
-
-@cache
-def _tell_once(text: str) -> None:
-    note(text)
 
 
 def common_of(tasks: Tasks, *, seed: int, engine: str, strategies: tuple[Travelling, ...]) -> Chunk:

@@ -61,7 +61,7 @@ def estimate(prepared: PreparedRun) -> Estimate:
     for index in range(min(max(len(tasks), 2), _LOOKS) if tasks else 0):
         task = tasks[index * 61 % len(tasks)]
         small, share = _part_of(task.scenario)
-        ((_, row),) = run_chunk(common._replace(tasks=(task._replace(scenario=small),)))
+        ((_, row),) = run_chunk(common.of(task._replace(scenario=small)))
         if index:  # the first one also pays for imports
             seconds, looked = seconds + row.duration_s / share, looked + 1
         if looked and time.perf_counter() - began > _BUDGET_S:

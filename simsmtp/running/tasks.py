@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, overload
 
 import numpy as np
@@ -28,10 +29,24 @@ class Task(NamedTuple):
     replication: int
 
 
-class Tasks(Sequence[Task]):
-    """The replications of some scenarios that have no result, in eight octets each.
+class TaskBlock(NamedTuple):
+    """Replications of one scenario to run in one go."""
 
-    Replication by replication, so that what an interrupted study holds covers all scenarios.
+    scenario_id: int
+    scenario: Scenario
+    replications: tuple[int, ...]
+
+    def tasks(self) -> Iterator[Task]:
+        """Yield the replications one by one."""
+        for one in self.replications:
+            yield Task(self.scenario_id, self.scenario, one)
+
+
+class Tasks(Sequence[Task]):
+    """The replications of some scenarios that have no result, in an octet each.
+
+    Replication by replication, or some at a time of each scenario, so that what an interrupted study holds covers all
+    scenarios.
 
     Parameters
     ----------
@@ -44,14 +59,14 @@ class Tasks(Sequence[Task]):
     """
 
     def __init__(self, scenarios: Mapping[int, Scenario], replications: int, finished: Finished) -> None:
-        self._scenarios, self._replications = tuple(scenarios.items()), replications
-        left = np.ones((replications, len(scenarios)), dtype=np.bool_)
+        self._scenarios = tuple(scenarios.items())
+        self._left = np.ones((replications, len(scenarios)), dtype=np.bool_)
         for column, one in enumerate(scenarios):
-            left[finished(one, replications), column] = False
-        self._places = np.flatnonzero(left)
+            self._left[finished(one, replications), column] = False
+        self._count = int(np.count_nonzero(self._left))
 
     def __len__(self) -> int:
-        return len(self._places)
+        return self._count
 
     @overload
     def __getitem__(self, place: int) -> Task: ...
@@ -65,19 +80,37 @@ class Tasks(Sequence[Task]):
         replication, column = divmod(int(self._places[place]), len(self._scenarios))
         return Task(*self._scenarios[column], replication)
 
+    @cached_property
+    def _places(self) -> NDArray[np.int64]:
+        return np.flatnonzero(self._left)
+
+    def blocks(self, height: Callable[[], int]) -> Iterator[TaskBlock]:
+        """Yield all of them, `height()` replications at a time of each scenario that has so many left."""
+        begin = 0
+        while begin < len(self._left):
+            end = begin + height()
+            band = self._left[begin:end]
+            for column, (scenario_id, scenario) in enumerate(self._scenarios):
+                found = np.flatnonzero(band[:, column]) + begin
+                if len(found):
+                    yield TaskBlock(scenario_id, scenario, tuple(found.tolist()))
+            begin = end
+
     def unfinished(self, finished: Finished) -> int:
         """Return how many of these tasks still have no result."""
-        return int(np.isin(self._places, Tasks(dict(self._scenarios), self._replications, finished)._places).sum())
+        now = Tasks(dict(self._scenarios), len(self._left), finished)
+        return int(np.count_nonzero(self._left & now._left))
 
     @property
     def asked(self) -> int:
         """Replications of all scenarios, those that have a result included."""
-        return len(self._scenarios) * self._replications
+        return self._left.size
 
     def firsts(self) -> list[Task]:
-        """Return the first task of every scenario that has one here."""
-        _, places = np.unique(self._places % len(self._scenarios), return_index=True)
-        return [self[int(place)] for place in places]
+        """Return the first task of every scenario that has one here, in their order."""
+        has_any, firsts = np.any(self._left, axis=0), np.argmax(self._left, axis=0)
+        found = zip(self._scenarios, has_any.tolist(), firsts.tolist(), strict=True)
+        return [Task(*one, first) for one, has_one, first in found if has_one]
 
     def scenarios(self) -> list[Scenario]:
         """Return the scenarios that have a task here."""
@@ -89,5 +122,5 @@ class Tasks(Sequence[Task]):
         return sum(count * engines.expected_recipients(work) for work, count in works)
 
     def _counts(self) -> Iterator[tuple[Scenario, int]]:
-        counts = np.bincount(self._places % len(self._scenarios), minlength=len(self._scenarios))
+        counts = np.count_nonzero(self._left, axis=0)
         return zip((scenario for _, scenario in self._scenarios), counts.tolist(), strict=True)

@@ -26,11 +26,14 @@ class EngineTally:
         Engine → replications that it finished in this run.
     reasons : dict
         Engine → why it was chosen, fit to end a sentence.
+    places : list of str
+        Where they ran, as far as that was decided here.
     """
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.reasons: dict[str, str] = {}
+        self.places: list[str] = []
 
     def chose(self, choices: Iterable[Choice]) -> None:
         """Note the choices that were made before anything ran."""
@@ -45,6 +48,7 @@ class EngineTally:
         """Take in what ran before."""
         self.counts.update(other.counts)
         self.reasons = other.reasons | self.reasons
+        self.places += other.places
 
     def text(self, engines: Mapping[str, int]) -> str:
         """Return in words who ran what and why.
@@ -61,11 +65,12 @@ class EngineTally:
 
     def _computed(self) -> str:
         whys = {name: self.reasons.get(name) or _UNFORESEEN.get(name, "") for name in self.counts}
+        where = f"; in {', then in '.join(dict.fromkeys(self.places))}" if self.places else ""
         if len(self.counts) == 1:
             (name,) = self.counts
-            return f"engine {name}: {whys[name]}"
+            return f"engine {name}: {whys[name]}{where}"
         each = (f"{name} {count:,} ({whys[name]})" for name, count in sorted(self.counts.items()))
-        return f"engines: {', '.join(each)}"
+        return f"engines: {', '.join(each)}{where}"
 
 
 def _listed(counts: Mapping[str, int]) -> str:

@@ -6,14 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from simsmtp.engines.compiled.draws import (
-    INTERARRIVAL,
-    RECIPIENTS,
-    SIZE,
-    uniform,
-    value_of_message,
-    whole_of_message,
-)
+from simsmtp.engines.compiled.draws import uniform, value_of_message, whole_of_message
 from simsmtp.engines.compiled.storage.accessors import (
     bucket_at,
     class_at,
@@ -28,7 +21,7 @@ from simsmtp.engines.compiled.storage.accessors import (
     trace_at,
 )
 from simsmtp.engines.compiled.storage.heaps import push_job
-from simsmtp.engines.compiled.storage.layout import NDR, NONE, SETTLED, VALID
+from simsmtp.engines.compiled.storage.layout import INTERARRIVAL, NDR, NONE, RECIPIENTS, SETTLED, SIZE, VALID
 from simsmtp.engines.compiled.storage.slot_allocator import give_block, has_block, take_block
 from simsmtp.engines.compiled.toolchain.jit import compiled
 from simsmtp.model.ranges import MOST_RECIPIENTS

@@ -14,14 +14,11 @@ from simsmtp.engines.compiled.storage.accessors import (
     settings_of,
     table_at,
 )
+from simsmtp.engines.compiled.storage.layout import LOSSES, PAUSE_LENGTH, PER_LANE, PER_RUN, VERBS, WAKE
 from simsmtp.engines.compiled.toolchain.jit import compiled, rare
 from simsmtp.protocol.commands import Verb
 from simsmtp.randomness.distributions import CONSTANT, Sampler, count, sample
 from simsmtp.randomness.streams import Purpose, uniform_of_word
-
-RECIPIENTS, SIZE, INTERARRIVAL, PAUSE, PER_RUN = range(5)
-VERBS = len(Verb)
-WAKE, LOSSES, PER_LANE = 1 + VERBS, 2 + VERBS, 3 + VERBS
 
 
 @compiled
@@ -85,7 +82,7 @@ def _drawn_down(w: Any, S: Any) -> Any:
 @compiled
 def pause_of(w: Any, S: Any) -> Any:
     """Return how long the sender pauses after the last transaction."""
-    return int(sample(sampler_at(w, PAUSE), uniform(w, Purpose.PAUSE.value, S.number, S.lane, S.transactions)))
+    return int(sample(sampler_at(w, PAUSE_LENGTH), uniform(w, Purpose.PAUSE.value, S.number, S.lane, S.transactions)))
 
 
 @compiled

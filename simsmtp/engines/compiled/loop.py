@@ -43,7 +43,7 @@ from simsmtp.protocol.commands import Verb
 _PER_EVENT = 8
 """Events that one step may add at most; `start_connections` looks for itself."""
 
-_PER_PAUSE = 1 << 17
+PER_PAUSE = 1 << 17
 """Events between two pauses: some milliseconds where they are short, a second where each is a long flight."""
 
 
@@ -62,7 +62,7 @@ def run(w: Any) -> Any:
         if R.events == 0 or event_at(w, 0).at >= settings_of(w).horizon_ns:
             R.ending = 1
             break
-        if R.handled - R.paused_at >= _PER_PAUSE:
+        if R.handled - R.paused_at >= PER_PAUSE:
             R.paused_at = R.handled
             return PAUSE
         first = event_at(w, 0)

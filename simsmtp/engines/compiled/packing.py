@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simsmtp.engines.compiled.draws import PER_LANE, PER_RUN
-from simsmtp.engines.compiled.sender import RESEND_ALL, RESEND_FAILED
 from simsmtp.engines.compiled.storage.layout import (
     ARRAYS,
+    BUILT_IN,
     CLASSES,
     LANE,
     NEVER_NS,
     NONE,
+    PER_LANE,
+    PER_RUN,
+    RESEND_ALL,
+    RESEND_FAILED,
+    RESEND_NONE,
     ROOMS,
     RUN,
     SAMPLER,
@@ -24,7 +28,6 @@ from simsmtp.engines.compiled.storage.layout import (
     TCP_WORLD,
     WORLD,
 )
-from simsmtp.engines.compiled.transaction import BUILT_IN
 from simsmtp.model.limits import check_recipients
 from simsmtp.model.path_plan import TcpPlan
 from simsmtp.model.plan import DestinationPlan, Plan
@@ -38,9 +41,11 @@ from simsmtp.rows.histogram import bucket_of
 from simsmtp.rows.memory import check_memory
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-_RESEND = {"none": 0, "all": RESEND_ALL, "failed": RESEND_FAILED}
+_RESEND = {"none": RESEND_NONE, "all": RESEND_ALL, "failed": RESEND_FAILED}
 _OF_TCP = (
     "mss", "window", "restart", "delayed_ack_ns", "quick_acks", "nagle_client", "nagle_server", "is_lossy",
     "read_buffer",
@@ -62,13 +67,16 @@ class World:
     has_tcp : bool
         Some path has the profile tcp.
     record : ndarray of `layout.WORLD` or `layout.TCP_WORLD`, shape (1,)
-        What compiled code is given. It is true as long as this object lives.
+        Where everything lies. It is true as long as this object lives.
+    address : int
+        Of the record: what compiled code is given.
     """
 
     def __init__(self, arrays: dict[str, NDArray[np.void]]) -> None:
         self.arrays = arrays
         self.has_tcp = len(arrays["tcp"]) > 1
         self.record = np.zeros(1, TCP_WORLD if self.has_tcp else WORLD)
+        self.address = self.record.ctypes.data
         self.point()
 
     def __getitem__(self, name: str) -> NDArray[np.void]:
@@ -84,8 +92,17 @@ class World:
         for name in ROOMS:
             self.record[f"{name}_room"] = self.arrays[name].shape[-1]
 
+    def begin(self, replications: Sequence[int]) -> None:
+        """Make ready for some replications, as the first of this world or after others."""
+        block = self["block"][0]
+        block["count"], block["done"], block["handled"] = len(replications), 0, 0
+        keys = [key_word("replication", one) for one in replications]
+        self.arrays["keys"] = np.array(keys, np.uint64).view(ARRAYS["keys"])
+        self.arrays["responses"] = np.zeros(len(replications), ARRAYS["responses"])
+        self.point()
 
-def world_of(plan: Plan, *, seed: int, replication: int, rows: bool, settle_address: int = 0) -> World:
+
+def world_of(plan: Plan, *, seed: int, rows: bool, settle_address: int = 0) -> World:
     """Return the arrays of a run that has not begun."""
     lanes = np.array([_lane(plan, one) for one in plan.destinations], LANE)
     samplers, table = _samplers(plan)
@@ -93,8 +110,7 @@ def world_of(plan: Plan, *, seed: int, replication: int, rows: bool, settle_addr
     keep_attempts = rows or any(_constant(lane.server.service[Verb.RCPT]) < 0 for lane in plan.destinations)
     keep_first_seen = bool((lanes["greylist_ns"] > 0).any())
     keep = {"keep_rows": rows, "keep_attempts": keep_attempts, "keep_first_seen": keep_first_seen}
-    key = {"seed": key_word("seed", seed), "replication": key_word("replication", replication)}
-    _fill(settings, keep | key)
+    _fill(settings, keep | {"seed": key_word("seed", seed)})
     run = np.zeros(1, RUN)
     none = ("resume", "resend_due", "session_free", "job_free", "message_free", "finished", "finished_tail")
     _fill(run, dict.fromkeys((*none, "first_connect_ns", "last_final_ns", "highest_bucket"), NONE))
@@ -120,7 +136,8 @@ def world_of(plan: Plan, *, seed: int, replication: int, rows: bool, settle_addr
         "ready": np.zeros((len(lanes), max(_START, 2 * sessions)), ARRAYS["ready"]),
         "in_domain": np.zeros((sessions, domains), ARRAYS["in_domain"]),
     }
-    slots = max(_SLOTS, 64 * sessions)
+    arrays |= {"fresh_run": run.copy(), "fresh_lanes": lanes.copy()}
+    slots, tcp_words = max(_SLOTS, 64 * sessions), SIZE if any(lane.path.tcp for lane in plan.destinations) else 0
     sizes = {
         "ledger": CLASSES,
         "delays": _BUCKETS,
@@ -132,9 +149,14 @@ def world_of(plan: Plan, *, seed: int, replication: int, rows: bool, settle_addr
         "slots": slots,
         "extras": slots if extras else 1,
         "rows": _ROWS if rows else 1,
-        "tcp": sessions * SIZE if any(lane.path.tcp for lane in plan.destinations) else 1,
+        "tcp": sessions * tcp_words or 1,
+        "block": 1,
+        "keys": 1,
+        "responses": 1,
     }
-    return World(arrays | {name: np.zeros(size, ARRAYS[name]) for name, size in sizes.items()})
+    world = World(arrays | {name: np.zeros(size, ARRAYS[name]) for name, size in sizes.items()})
+    world["block"]["tcp_words"] = tcp_words
+    return world
 
 
 def grow(w: World) -> None:

@@ -1,45 +1,85 @@
-"""One replication on the compiled engine: pack the plan, go through the loop, unpack the answer."""
+"""Replications on the compiled engine: pack the plan, go through the loop for each of them, unpack the answers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from simsmtp.engines.compiled.kernels import kernel
 from simsmtp.engines.compiled.packing import World, grow, world_of
-from simsmtp.engines.compiled.storage.layout import DONE, GROW, PAUSE, ROWS
-from simsmtp.engines.compiled.toolchain.user_strategy import (
-    Compiled,
-    NotInDecisionLanguage,
-    StrategyRaised,
-    compile_strategy,
-)
-from simsmtp.engines.compiled.transaction import BUILT_IN
+from simsmtp.engines.compiled.storage.layout import BUILT_IN, DONE, GROW, PAUSE, RAISED, ROWS
+from simsmtp.engines.compiled.toolchain.kernels import kernel
+from simsmtp.engines.compiled.toolchain.obstacles import NotInDecisionLanguage, StrategyRaised
 from simsmtp.model.limits import too_long
-from simsmtp.model.plan import Plan
 from simsmtp.rows.external_sort import RowWriter
-from simsmtp.rows.records import Output, Responses
-from simsmtp.rows.totals import Totals, responses_of
-from simsmtp.strategies.registry import Settle
+from simsmtp.rows.records import Output
+from simsmtp.rows.response_rows import check_conservation, responses_in
 from simsmtp.strategies.version import parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
-    from simsmtp.engines.compiled.advance import Advance
+    from simsmtp.engines.compiled.toolchain.user_strategy import Compiled
+    from simsmtp.model.plan import Plan
+    from simsmtp.strategies.registry import Settle
+
+_AT_ONCE = 4096
+"""Replications whose responses lie in memory before they are handed out."""
 
 
 def run(plan: Plan, *, seed: int, replication: int, recipients: bool = False) -> Output:
     """Run one replication; see `simsmtp.engines.run_replication`."""
+    world, rows = _packed(plan, seed, rows=recipients), RowWriter([one.name for one in plan.destinations])
+    for _ in _blocks(world, [replication], rows):
+        pass
+    return Output(responses_in(world["responses"][0]), rows.finish(), [], "compiled")
+
+
+def run_block(plan: Plan, *, seed: int, replications: Sequence[int]) -> Iterator[NDArray[np.void]]:
+    """Run replications one after the other on the same arrays.
+
+    Yields
+    ------
+    ndarray of `simsmtp.rows.response_rows.RESPONSE_ROW`
+        The responses of the next replications.
+
+    Raises
+    ------
+    StrategyRaised, InputError, MemoryError
+        Because of the first replication that was not yielded.
+    """
+    world, nowhere = _packed(plan, seed, rows=False), RowWriter([])
+    for begin in range(0, len(replications), _AT_ONCE):
+        yield from _blocks(world, replications[begin : begin + _AT_ONCE], nowhere)
+
+
+def _packed(plan: Plan, seed: int, *, rows: bool) -> World:
     address = 0 if plan.client.settle in BUILT_IN else compiled_strategy(plan.client.settle).address
-    world = world_of(plan, seed=seed, replication=replication, rows=recipients, settle_address=address)
-    rows = RowWriter([one.name for one in plan.destinations])
-    for chunk in _chunks(kernel(has_tcp=world.has_tcp), world):
-        rows.extend(chunk)
-    return Output(_responses(world), rows.finish(), [], "compiled")
+    return world_of(plan, seed=seed, rows=rows, settle_address=address)
+
+
+def _blocks(world: World, replications: Sequence[int], rows: RowWriter) -> Iterator[NDArray[np.void]]:
+    """Run to the end; yield responses as they come, and write down the rows of recipients."""
+    world.begin(replications)
+    advance, block, run = kernel(has_tcp=world.has_tcp), world["block"][0], world["run"][0]
+    status, taken = PAUSE, 0
+    while status != DONE:
+        status = advance(world.address)
+        if rows_there := int(run["rows"]):
+            rows.extend(world["rows"][:rows_there])
+            run["rows"] = 0
+        if taken < (done := int(block["done"])):
+            found = world["responses"][taken:done]
+            check_conservation(found)
+            taken = done
+            yield found
+        if status == GROW:
+            grow(world)
+        elif status == RAISED:
+            raise StrategyRaised
+        elif status not in {DONE, ROWS, PAUSE}:
+            raise too_long()
 
 
 _strategies: dict[Settle, tuple[dict[str, object], Compiled | NotInDecisionLanguage]] = {}
@@ -48,55 +88,22 @@ _strategies: dict[Settle, tuple[dict[str, object], Compiled | NotInDecisionLangu
 def compiled_strategy(settle: Settle) -> Compiled:
     """Compile a user's strategy, or find again that it cannot be; anew if something that it uses has changed.
 
-    Value and error as of `compile_strategy`, which takes half a second.
+    Value and error as of `simsmtp.engines.compiled.toolchain.user_strategy.compile_strategy`, which takes half a
+    second.
     """
     uses = parts_of(settle)
     kept = _strategies.get(settle)
     if kept is None or kept[0].keys() != uses.keys() or any(kept[0][name] is not uses[name] for name in uses):
         kept = _strategies[settle] = (uses, _tried(settle))
-    if isinstance(kept[1], NotInDecisionLanguage):
+    if isinstance(kept[1], Exception):
         raise kept[1]
     return kept[1]
 
 
 def _tried(settle: Settle) -> Compiled | NotInDecisionLanguage:
+    from simsmtp.engines.compiled.toolchain.user_strategy import compile_strategy
+
     try:
         return compile_strategy(settle)
     except NotInDecisionLanguage as error:
         return error
-
-
-def _chunks(advance: Advance, world: World) -> Iterator[NDArray[np.void]]:
-    """Run to the end; yield the rows as they come."""
-    run = world["run"][0]
-    while (status := advance(world.record)) != DONE:
-        if status == GROW:
-            grow(world)
-        elif status == ROWS:
-            yield world["rows"][: run["rows"]]
-            run["rows"] = 0
-        elif status != PAUSE:
-            raise too_long()
-    if run["strategy_raised"]:
-        raise StrategyRaised
-    yield world["rows"][: run["rows"]]
-
-
-def _responses(world: World) -> Responses:
-    run = world["run"][0]
-    low, high = int(run["lowest_bucket"]), int(run["highest_bucket"])
-    counts = world["delays"]["recipients"][low : high + 1]
-    places = np.flatnonzero(counts)
-    delays = dict(zip((low + places).tolist(), counts[places].tolist(), strict=True))
-    totals = Totals(
-        int(run["recipients"]),
-        world["ledger"]["recipients"].tolist(),
-        int(run["accepted_once"]),
-        int(run["rcpt_commands"]),
-        int(run["transactions"]),
-        int(run["connected"]),
-        int(run["round_trips"]),
-        int(run["first_connect_ns"]),
-        int(run["last_final_ns"]),
-    )
-    return responses_of(totals, delays)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.draws import VERBS, next_down
+from simsmtp.engines.compiled.draws import next_down
 from simsmtp.engines.compiled.reply_notes import note, note_unnoted
 from simsmtp.engines.compiled.server import ANSWERS
 from simsmtp.engines.compiled.storage.accessors import lane_at, service_at, settings_of, slot_at, spoken_at
+from simsmtp.engines.compiled.storage.layout import VERBS
 from simsmtp.engines.compiled.toolchain.jit import compiled, inlined
 from simsmtp.network.pipe import arrives, departs
 from simsmtp.protocol.answers import Answer

@@ -29,7 +29,7 @@ from simsmtp.engines.compiled.storage.accessors import (
     slot_at,
 )
 from simsmtp.engines.compiled.storage.heaps import keep_queued, pop_job, push_job, schedule, who_of
-from simsmtp.engines.compiled.storage.layout import NDR, NONE, VALID
+from simsmtp.engines.compiled.storage.layout import NDR, NONE, RESEND_ALL, VALID
 from simsmtp.engines.compiled.toolchain.jit import compiled
 from simsmtp.engines.compiled.transaction import begin_transaction, file_outcomes, overflow_of, requeue_all
 from simsmtp.peers.kind import Kind
@@ -39,7 +39,6 @@ from simsmtp.strategies.overflow import keeps_connection
 from simsmtp.strategies.retry import backoff, is_expired, next_attempt
 from simsmtp.strategies.sizing import learn
 
-RESEND_ALL, RESEND_FAILED = 1, 2
 ANYTIME = -1
 
 

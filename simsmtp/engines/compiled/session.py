@@ -10,13 +10,13 @@ from typing import Any
 
 from numba.extending import overload
 
-from simsmtp.engines.compiled.draws import VERBS, next_down, next_up, service_of
+from simsmtp.engines.compiled.draws import next_down, next_up, service_of
 from simsmtp.engines.compiled.octets import octets_of
 from simsmtp.engines.compiled.reply_buffer import flush, hear, hear_again, hear_nothing, skip_ahead, stop_is_readable
 from simsmtp.engines.compiled.server import answer_command, greet, leave_server, remember, repeat_answer
 from simsmtp.engines.compiled.storage.accessors import has_tcp, lane_at, run_of, service_at, session_at, slot_at
 from simsmtp.engines.compiled.storage.heaps import plan_session_event
-from simsmtp.engines.compiled.storage.layout import NONE
+from simsmtp.engines.compiled.storage.layout import NONE, VERBS
 from simsmtp.engines.compiled.tcp_session import fly_by_tcp, send_banner_by_tcp
 from simsmtp.engines.compiled.toolchain.jit import OPTIONS, compiled, inlined
 from simsmtp.engines.compiled.workers import ask_for_worker

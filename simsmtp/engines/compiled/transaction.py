@@ -21,11 +21,10 @@ from simsmtp.engines.compiled.storage.accessors import (
     spoken_at,
     verb_at,
 )
-from simsmtp.engines.compiled.storage.layout import COMPANY, NONE
+from simsmtp.engines.compiled.storage.layout import BUILT_IN, COMPANY, NONE
 from simsmtp.engines.compiled.toolchain.jit import compiled, inlined, rare
 from simsmtp.engines.compiled.toolchain.user_strategy import call_user
 from simsmtp.protocol.commands import Verb
-from simsmtp.strategies import registry as strategies
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.flight import Sizes, Step, next_flight
 from simsmtp.strategies.outcome import is_answered, is_marked_after, is_progress, is_still_marked, nothing_committed
@@ -34,7 +33,6 @@ from simsmtp.strategies.reply_class import ReplyClass, classify_among
 from simsmtp.strategies.tally import empty_tally
 from simsmtp.strategies.window import Window, window_in_session
 
-BUILT_IN = tuple(one.settle for one in strategies.BUILT_IN.values())
 """The strategies by their number in `ask`; any other number is the user's own."""
 
 

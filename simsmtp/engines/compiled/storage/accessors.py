@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import carray, from_dtype, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from simsmtp.engines.compiled.storage.layout import ARRAYS
@@ -42,10 +43,50 @@ def _record_at(name: str) -> Any:
     return at
 
 
+def _address_of(builder: Any, world: Any, kind: Any, name: str) -> Any:
+    """Return where one of the world's arrays begins."""
+    begin = builder.bitcast(world, ir.IntType(8).as_pointer())
+    held = builder.bitcast(builder.gep(begin, [_WORD(kind.offset(name))]), _WORD.as_pointer())
+    return builder.inttoptr(builder.load(held), ir.IntType(8).as_pointer())
+
+
+def clearing(name: str) -> Any:
+    """Return compiled code that sets the first records of an array to 0: ``(world, count)``."""
+    size = ARRAYS[name].itemsize
+
+    @intrinsic
+    def clear(typing_context: Any, world: Any, count: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            octets = builder.mul(values[1], _WORD(size))
+            cgutils.memset(builder, _address_of(builder, values[0], signature.args[0], name), octets, 0)
+            return context.get_dummy_value()
+
+        return types.void(world, types.int64), generate
+
+    return clear
+
+
+def copying(target: str, source: str) -> Any:
+    """Return compiled code that copies the first records of an array over those of another: ``(world, count)``."""
+    size = ARRAYS[target].itemsize
+
+    @intrinsic
+    def copy(typing_context: Any, world: Any, count: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            to, of = (_address_of(builder, values[0], signature.args[0], name) for name in (target, source))
+            cgutils.raw_memcpy(builder, to, of, values[1], _WORD(size))
+            return context.get_dummy_value()
+
+        return types.void(world, types.int64), generate
+
+    return copy
+
+
 settings_at, run_at = _record_at("settings"), _record_at("run")
 lane_at, spoken_at, service_at, verb_at = (_record_at(name) for name in ("lanes", "spoken", "service", "verbs"))
 sampler_record_at, number_at, trace_at = (_record_at(name) for name in ("samplers", "table", "trace"))
-class_at, bucket_at, block_at = (_record_at(name) for name in ("ledger", "delays", "slot_free"))
+class_at, bucket_at, free_at = (_record_at(name) for name in ("ledger", "delays", "slot_free"))
+_block_at, key_at, response_at = (_record_at(name) for name in ("block", "keys", "responses"))
 event_at, ready_entry_at, session_at, wait_at, domain_at = (
     _record_at(name) for name in ("events", "ready", "sessions", "waits", "in_domain")
 )
@@ -79,6 +120,12 @@ def _pointer(typing_context: Any, address: Any) -> Any:
 def settings_of(w: Any) -> Any:
     """Return the record of what was asked for."""
     return settings_at(w, 0)
+
+
+@compiled
+def block_of(w: Any) -> Any:
+    """Return the record of the replications that run in this call."""
+    return _block_at(w, 0)
 
 
 @compiled

@@ -12,20 +12,35 @@ import numpy as np
 
 from simsmtp.model.plan import ClientPlan, ServerPlan
 from simsmtp.policies.reply_policy import ReplyPolicy, SessionCounters
+from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.ledger import Ledger
 from simsmtp.rows.recipient_records import RECORD
+from simsmtp.rows.response_rows import RESPONSE_ROW
+from simsmtp.strategies import registry
 from simsmtp.strategies.tally import Tally
 
 NONE = -1
-DONE, GROW, ROWS, OVERFLOW, PAUSE = range(5)
-"""Why the loop returned: all is done, an array is too small, the rows want to be taken, a time is past 64 bits, or
-Python has not been asked for a while whether somebody pressed Ctrl-C."""
+DONE, GROW, ROWS, OVERFLOW, PAUSE, RAISED = range(6)
+"""Why the loop returned: all is done, an array is too small, the rows want to be taken, a time is past 64 bits, Python
+has not been asked for a while whether somebody pressed Ctrl-C, or a strategy of the user's own raised."""
 
 VALID, SETTLED, NDR, COMPANY = 1, 2, 4, 8
 """Bits of a recipient's `flags`; the last is `has_company` of `simsmtp.strategies.reply_class.classify_among`."""
 
 NEVER_NS = 2**63 - 1
 SLOT_CLASSES = 40
+
+BUILT_IN = tuple(one.settle for one in registry.BUILT_IN.values())
+"""Strategies by their number in the settings; any other one is called through its address."""
+
+RESEND_NONE, RESEND_ALL, RESEND_FAILED = range(3)
+
+RECIPIENTS, SIZE, INTERARRIVAL, PAUSE_LENGTH, PER_RUN = range(5)
+"""Places of the workload's samplers and of the sender's pause; those of each destination follow."""
+
+VERBS = len(Verb)
+WAKE, LOSSES, PER_LANE = 1 + VERBS, 2 + VERBS, 3 + VERBS
+"""Places among a destination's samplers; the first is the delay of its path, then the service of each verb."""
 
 
 def _record(whole: str, floats: str = "", words: str = "") -> np.dtype[np.void]:
@@ -116,7 +131,7 @@ of a trace."""
 TCP_WORD = _record("value")
 """A word of the state of a connection under the profile tcp, see `simsmtp.network.tcp`."""
 
-COUNT, BLOCK, DOMAIN, NUMBER = _record("recipients"), _record("first"), _record("kept"), _record("", floats="value")
+COUNT, FREE, DOMAIN, NUMBER = _record("recipients"), _record("first"), _record("kept"), _record("", floats="value")
 """Recipients of a class or bucket; a free block of slots; a session's count of a domain; a part of a table."""
 
 SLOT = np.dtype([("next", np.int32), ("answer", np.uint8), ("accepted", np.uint8), ("flags", np.uint8)], align=True)
@@ -146,6 +161,13 @@ RUN = _record(
 
 SAMPLER = _record("kind begin length", floats="a b c")
 
+BLOCK = _record("count done to_renew handled tcp_words")
+"""Replications that run in one call: how many, how many are done, whether the arrays are those of a finished one;
+events since Python was asked; words of a connection's state under the profile tcp."""
+
+KEY = _record("", words="replication")
+"""A replication of a block, as a word of the random generator's key."""
+
 
 ARRAYS: dict[str, np.dtype[np.void]] = {
     "settings": SETTINGS,  # 1
@@ -159,7 +181,7 @@ ARRAYS: dict[str, np.dtype[np.void]] = {
     "trace": LINE,  # message
     "ledger": COUNT,  # class
     "delays": COUNT,  # bucket
-    "slot_free": BLOCK,  # size class
+    "slot_free": FREE,  # size class
     "events": EVENT,  # heap
     "ready": READY,  # destination, heap
     "sessions": SESSION,
@@ -171,11 +193,17 @@ ARRAYS: dict[str, np.dtype[np.void]] = {
     "extras": EXTRA,  # slot, or one
     "rows": RECORD,
     "tcp": TCP_WORD,  # session, word; or one
+    "block": BLOCK,  # 1
+    "keys": KEY,  # replication
+    "responses": RESPONSE_ROW,  # replication
+    "fresh_run": RUN,  # 1, as it was packed
+    "fresh_lanes": LANE,  # destination, as it was packed
 }
 """The arrays of a run and what an axis counts."""
 
-ROOMS = ("lanes", "events", "ready", "sessions", "messages", "jobs", "slots", "rows")
-"""The arrays whose length compiled code asks for; that of `ready` is per destination."""
+ROOMS = ("lanes", "events", "ready", "sessions", "in_domain", "messages", "jobs", "slots", "rows")
+"""The arrays whose length compiled code asks for; that of `ready` is per
+destination, that of `in_domain` per session."""
 
 WORLD = _record(" ".join([*ARRAYS, *(f"{name}_room" for name in ROOMS)]))
 """All that compiled code is given: the address of each array, and how long some are."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.storage.accessors import block_at, run_of, slot_at
+from simsmtp.engines.compiled.storage.accessors import free_at, run_of, slot_at
 from simsmtp.engines.compiled.storage.layout import NONE
 from simsmtp.engines.compiled.toolchain.jit import compiled
 
@@ -22,16 +22,16 @@ def size_class(count: Any) -> Any:
 def has_block(w: Any, count: Any) -> Any:
     """Tell whether `take_block` would succeed."""
     power = size_class(count)
-    return block_at(w, power).first >= 0 or run_of(w).slots_used + (1 << power) <= w.slots_room
+    return free_at(w, power).first >= 0 or run_of(w).slots_used + (1 << power) <= w.slots_room
 
 
 @compiled
 def take_block(w: Any, count: Any) -> Any:
     """Return the first slot of a free block."""
     R, power = run_of(w), size_class(count)
-    first = block_at(w, power).first
+    first = free_at(w, power).first
     if first >= 0:
-        block_at(w, power).first = slot_at(w, first).next
+        free_at(w, power).first = slot_at(w, first).next
         return first
     first = R.slots_used
     R.slots_used += 1 << power
@@ -42,8 +42,8 @@ def take_block(w: Any, count: Any) -> Any:
 def give_block(w: Any, first: Any, count: Any) -> None:
     """Give a block back."""
     power = size_class(count)
-    slot_at(w, first).next = block_at(w, power).first
-    block_at(w, power).first = first
+    slot_at(w, first).next = free_at(w, power).first
+    free_at(w, power).first = first
 
 
 @compiled

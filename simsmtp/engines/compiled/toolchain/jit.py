@@ -8,12 +8,12 @@ from typing import Any
 from numba import njit
 from numba.extending import register_jitable
 
-from simsmtp.engines.compiled.toolchain.whole_program import PartCompiler, RarePartCompiler
+from simsmtp.engines.compiled.toolchain.whole_program import PartCompiler, RarePartCompiler, of_plain_types
 from simsmtp.network import pipe, tcp
 from simsmtp.policies import recipients, reply_policy, respond, transactions
 from simsmtp.protocol import commands, ledger, replies, states
 from simsmtp.randomness import distributions, streams
-from simsmtp.rows import histogram
+from simsmtp.rows import histogram, totals
 from simsmtp.strategies import counting, flight, order, outcome, overflow, reply_class, retry, sizing, tally, window
 from simsmtp.strategies.registry import BUILT_IN
 
@@ -110,6 +110,11 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     distributions.interpolated,
     streams.uniform_of_word,
     histogram.bucket_of,
+    histogram.middle_of,
+    histogram.rank_of,
+    totals.seconds,
+    totals.ratio,
+    totals.makespan_ns,
 )
 """Every decision and helper that compiled code calls: the plain functions, compiled from their one source."""
 
@@ -121,14 +126,14 @@ for _decision in DECISIONS:
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a function of this engine when it is first called."""
-    return njit(**OPTIONS)(function)
+    return of_plain_types(njit(**OPTIONS)(function))
 
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile into every caller: for what runs once per RCPT, where a call costs as much as its work."""
-    return njit(**OPTIONS, forceinline=True)(function)
+    return of_plain_types(njit(**OPTIONS, forceinline=True)(function))
 
 
 def rare(function: Callable[..., Any]) -> Any:
     """Compile a function that stays a call: for what seldom runs, or only after a decision that it is needed."""
-    return njit(**OPTIONS | {"pipeline_class": RarePartCompiler})(function)
+    return of_plain_types(njit(**OPTIONS | {"pipeline_class": RarePartCompiler})(function))

@@ -1,42 +1,37 @@
 """Machine code that is kept on disk: found again whole, or compiled anew.
 
-Every file begins with the checksum of the rest. What Numba would keep has none: damaged files of its make every run
-fail, or end it: damaged machine code may be loaded like any other. What is loaded is executed, and a checksum proves
+Every file begins with what it is and with the checksum of the rest. What is loaded is executed, and a checksum proves
 nothing about its author: only files are loaded that nobody but this user and root can have written.
 """
 
 from __future__ import annotations
 
 import hashlib
-import pickle
 import re
 import shutil
 import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-from numba.core.caching import NullCache
-from numba.core.compiler import CompileResult
-from numba.core.serialize import dumps
 
 from simsmtp.files import UntrustedError, read_trusted, replacing, why_untrusted
 from simsmtp.shown import shown
 
+_HEAD = b"simsmtp machine code 1\n"
 _DIGEST = hashlib.sha256().digest_size
 _MOST_FOLDERS = 16
 _VERSION = re.compile("[0-9a-f]{32}")
+_TAKES = "about ten seconds"
 
 
-class KernelCache(NullCache):
-    """What a compiled function asks for its machine code, in place of Numba's own cache.
+class KernelCache:
+    """Where the machine code of one version lies, one file per kind of processor.
 
     Parameters
     ----------
     folder : Path
-        Where the code lies, one file per signature and kind of processor. It is named after all that the code is
-        made of; folders beside it are of other versions, and the oldest of them are removed.
+        It is named after all that the code is made of; folders beside it are of other versions, and the oldest of
+        them are removed.
     name : str
         What the user is told is compiled.
     """
@@ -45,15 +40,9 @@ class KernelCache(NullCache):
         self._folder, self._name = folder, name
         self._obstacle = ""
 
-    @property
-    def cache_path(self) -> str:
-        """Return the folder, for Numba's statistics."""
-        return str(self._folder)
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the code of a signature, or None after saying that it will be compiled; what is damaged is removed."""
-        target_context.refresh()
-        path = self._path(sig, target_context.codegen())
+    def load(self, file: str) -> bytes | None:
+        """Return the code of a file, or None after saying that it will be compiled; what is damaged is removed."""
+        path = self._folder / file
         try:
             found = _found(path)
         except UntrustedError as error:
@@ -62,26 +51,21 @@ class KernelCache(NullCache):
         except OSError:
             self._tell("", ", once for this version")
             return None
-        if (code := _restored(found, target_context)) is None:
+        if (code := _checked(found)) is None:
             with suppress(OSError):
                 path.unlink()
             self._tell(" again", f", for {path} was damaged")
         return code
 
-    def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep the code of a signature, unless that is impossible."""
+    def keep(self, file: str, code: bytes) -> None:
+        """Keep the code of a file, unless that is impossible."""
         if self._obstacle:
             return
-        code = dumps(data._reduce())
         try:
-            _write(self._path(sig, data.codegen), hashlib.sha256(code).digest() + code)
+            _write(self._folder / file, _HEAD + hashlib.sha256(code).digest() + code)
         except OSError as error:
             _say(f"{self._name} could not be kept for the next run: {_reason(error)}")
         _remove_oldest(self._folder.parent)
-
-    def _path(self, signature: Any, codegen: Any) -> Path:
-        key = repr((signature, codegen.magic_tuple()))
-        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.nbc"
 
     def _tell(self, again: str, why: str) -> None:
         """Say what takes so long, and if it will take as long next time."""
@@ -91,13 +75,13 @@ class KernelCache(NullCache):
         self._obstacle = _obstacle(self._folder)
         if self._obstacle:
             why = f", in this run as in every run, for nothing can be kept in {self._folder.parent} ({self._obstacle})"
-        _say(f"compiling {self._name}{again}{why}: ten to twenty seconds")
+        _say(f"compiling {self._name}{again}{why}: {_TAKES}")
 
     def _refuse(self, reason: str) -> None:
         """Say that the folder is left alone, and why."""
         self._obstacle = reason
         why = f"for code is not loaded from {self._folder.parent} ({reason})"
-        _say(f"compiling {self._name}, in this run as in every run, {why}: ten to twenty seconds")
+        _say(f"compiling {self._name}, in this run as in every run, {why}: {_TAKES}")
 
 
 def _found(path: Path) -> bytes:
@@ -106,15 +90,10 @@ def _found(path: Path) -> bytes:
     return read_trusted(path)
 
 
-def _restored(found: bytes, target_context: Any) -> Any:
-    """Return the code of a file, None if it cannot be loaded."""
-    digest, code = found[:_DIGEST], found[_DIGEST:]
-    if hashlib.sha256(code).digest() != digest:
-        return None
-    try:
-        return CompileResult._rebuild(target_context, *pickle.loads(code))  # noqa: S301 - see read_trusted
-    except Exception:  # noqa: BLE001 - whatever keeps it from being loaded, it can be compiled
-        return None
+def _checked(found: bytes) -> bytes | None:
+    """Return the code of a file, None if it is not whole."""
+    head, digest, code = found[: len(_HEAD)], found[len(_HEAD) :][:_DIGEST], found[len(_HEAD) + _DIGEST :]
+    return code if head == _HEAD and hashlib.sha256(code).digest() == digest else None
 
 
 def _obstacle(folder: Path) -> str:

@@ -18,6 +18,8 @@ from llvmlite import ir
 from numba import cfunc, njit, types
 from numba.extending import intrinsic, overload
 
+from simsmtp.engines.compiled.toolchain import jit  # noqa: F401 - what it registers may be called by strategies
+from simsmtp.engines.compiled.toolchain.obstacles import NotInDecisionLanguage
 from simsmtp.engines.compiled.toolchain.overflow_checks import CheckedCompiler
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.tally import Tally
@@ -42,18 +44,6 @@ class Compiled(NamedTuple):
 
     address: int
     keep: object
-
-
-class NotInDecisionLanguage(Exception):  # noqa: N818 - what the strategy is
-    """A strategy that cannot be compiled; says why, and in which line of which file as far as that is known."""
-
-    def __init__(self, reason: str, file: str | None, line: int | None) -> None:
-        super().__init__(reason)
-        self.file, self.line = file, line
-
-
-class StrategyRaised(Exception):  # noqa: N818 - what happened
-    """A compiled strategy raised, or left 64 bits: the reference engine knows what it would have said."""
 
 
 def compile_strategy(settle: Callable[..., Any]) -> Compiled:

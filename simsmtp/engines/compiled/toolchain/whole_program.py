@@ -3,21 +3,71 @@
 Left to itself Numba optimises and emits every function together with all that it calls, and then again in each of
 its callers: the innermost of a chain of eight is compiled eight times. Here a *part* is only lowered; the *whole*
 links its parts, is optimised as one program, so that a function with one caller is no call, and is emitted.
+
+Most of the time goes by in Python: Numba infers types for each combination of types that a function is called with,
+and takes a constant for a type. So functions are typed for whole numbers, whatever constant they are called with, and
+go only through the passes that their language needs.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from llvmlite.binding import Linkage
+from llvmlite.binding import Linkage, parse_assembly
+from numba.core import types
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler import CompilerBase
+from numba.core.compiler_machinery import PassManager
+from numba.core.typed_passes import (
+    IRLegalization,
+    NativeLowering,
+    NoPythonBackend,
+    NopythonTypeInference,
+    PreLowerStripPhis,
+)
+from numba.core.untyped_passes import (
+    DeadBranchPrune,
+    FixupArgs,
+    GenericRewrites,
+    IRProcessing,
+    ReconstructSSA,
+    RewriteSemanticConstants,
+    TranslateByteCode,
+)
+
+_PASSES = (
+    TranslateByteCode,
+    FixupArgs,
+    IRProcessing,
+    RewriteSemanticConstants,
+    DeadBranchPrune,
+    GenericRewrites,
+    ReconstructSSA,
+    NopythonTypeInference,
+    PreLowerStripPhis,
+    IRLegalization,
+    NativeLowering,
+    NoPythonBackend,
+)
+"""Those of `numba.core.compiler.DefaultPassBuilder`, without what no function here has: with blocks, closures, array
+expressions, parallel loops."""
+
+ENTRY = "simsmtp_advance"
+"""Name of the whole in its machine code."""
+
+# Numba keeps count of who uses an array. Arrays of samplers belong to nobody, but the code that would free them names
+# this function of its run time, which is not there where the machine code is loaded without Numba.
+_NEVER_FREED = "define linkonce_odr void @NRT_MemInfo_call_dtor(i8* %0) { ret void }"
 
 
 class _Part(JITCodeLibrary):
     """One function's code as it was lowered."""
 
     is_rare = False
+
+    def _optimize_functions(self, module: Any) -> None:
+        """Leave a function as it is: the whole is optimised."""
+        module.data_layout = self._codegen._data_layout
 
     def finalize(self) -> None:
         """Leave it at that."""
@@ -55,18 +105,20 @@ class _NoEnvironment:
 _NO_ENVIRONMENT = _NoEnvironment()
 
 
-class _Whole(JITCodeLibrary):
+class _Whole(_Part):
     """A function with all that it calls."""
 
-    def finalize(self) -> None:
-        """Link, optimise and emit."""
-        self._raise_if_finalized()
-        _link_parts(self._final_module, self, Linkage.internal)
+    def machine_code(self, name: str) -> bytes:
+        """Link, optimise and emit; the function's name in the code will be `ENTRY`."""
+        module = self._final_module
+        _link_parts(module, self, Linkage.internal)
+        module.link_in(parse_assembly(_NEVER_FREED))
+        module.get_function(name).name = ENTRY
         passes, builder = self._codegen._module_pass_manager(loop_vectorize=False)
-        with self._recorded_timings.record("The whole module", builder):
-            passes.run(self._final_module, builder)
-        self._final_module.verify()
-        self._finalize_final_module()
+        passes.run(module, builder)
+        module.verify()
+        code: bytes = self._codegen._tm.emit_object(module)
+        return code
 
 
 def _link_parts(module: Any, library: Any, linkage: Linkage) -> None:
@@ -106,12 +158,16 @@ class PartCompiler(CompilerBase):
     library_class: type[JITCodeLibrary] = _Part
 
     def define_pipelines(self) -> list[Any]:
-        """Return the usual passes; they will use this library."""
+        """Return the passes; they will use this library."""
         if self.state.library is None:
             codegen, name = self.state.targetctx.codegen(), self.state.func_id.func_qualname
             self.state.library = self.library_class(codegen, name)
-            self.state.library.enable_object_caching()
-        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+        passes = PassManager("part")
+        passes._ENFORCING = False  # looks after each pass whether it left all in order
+        for one in _PASSES:
+            passes.add_pass(one, one.__name__)
+        passes.finalize()
+        return [passes]
 
 
 class RarePartCompiler(PartCompiler):
@@ -124,3 +180,14 @@ class WholeCompiler(PartCompiler):
     """Compiles a function and its parts into one module."""
 
     library_class = _Whole
+
+
+def of_plain_types(function: Any) -> Any:
+    """Return a compiled function that is typed once for whole numbers, not once for each constant."""
+    typed = function.get_call_template
+
+    def typed_for_all(arguments: Any, keywords: Any) -> Any:
+        return typed(tuple(types.unliteral(one) for one in arguments), keywords)
+
+    function.get_call_template = typed_for_all
+    return function

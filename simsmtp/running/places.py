@@ -1,0 +1,110 @@
+"""Where the chunks of a study run, and when that changes: in this process, in others, in threads, on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import NamedTuple
+
+from simsmtp import engines
+from simsmtp.engines import FASTER, Choice
+from simsmtp.model.numbers import counted
+from simsmtp.model.plan import Plan
+from simsmtp.progress import note
+from simsmtp.running.chunks import Chunk, Pace, Stored, run_chunk
+from simsmtp.running.executors import Executor, started
+from simsmtp.running.strategy_pickling import obstacle_to_travel
+from simsmtp.study.engine_tally import EngineTally
+
+_START_S = 1.0
+"""Wall time until worker processes have imported what they need, see `results/performance/`."""
+
+
+class Places(NamedTuple):
+    """Where chunks run.
+
+    Attributes
+    ----------
+    plan : Plan
+        One of those that are run.
+    choices : list of Choice
+        Engines for the strategies of the study; that of the plan first.
+    executor, workers : Executor, int
+        As asked for.
+    ran : EngineTally
+        Where to note what is decided.
+    """
+
+    plan: Plan
+    choices: list[Choice]
+    executor: Executor
+    workers: int
+    ran: EngineTally
+
+    def run(self, chunks: Iterator[Chunk], pace: Pace, count: int) -> Iterator[list[Stored]]:
+        """Yield the rows of all chunks, in any order.
+
+        Parameters
+        ----------
+        chunks : iterator of Chunk
+            What to run.
+        pace : Pace
+            How long replications take so far; whoever takes the rows keeps it.
+        count : int
+            How many replications that is.
+        """
+        if self.executor.name == "dask" or self.executor.runs_here(self.workers):
+            with started(self.executor, self.workers) as run:
+                yield from run(chunks)
+            return
+        if self.choices[0].meanwhile:
+            for rows in self._by_reference(self._until_faster(chunks), pace, count):
+                count -= len(rows)
+                yield rows
+        elif not all(one.engine == "compiled" for one in self.choices):
+            yield from self._by_reference(chunks, pace, count)
+            return
+        if count:  # nearly all its time goes by in compiled code, beside other threads
+            self.ran.places.append(counted(self.workers, "thread"))
+            with started(self.executor, self.workers, threads=True) as run:
+                yield from run(chunks)
+
+    def _until_faster(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        """Yield chunks for the reference engine, until the compiled one is there or none is left."""
+        while not engines.is_faster_at_hand(self.plan):
+            if (following := next(chunks, None)) is None:
+                return
+            yield following._replace(engine="reference")
+        self.ran.chose([FASTER])
+
+    def _by_reference(self, chunks: Iterator[Chunk], pace: Pace, count: int) -> Iterator[list[Stored]]:
+        """Yield the rows of chunks that hold the interpreter's lock: by workers, where starting them is repaid."""
+        following = next(chunks, None)
+        # A strategy of the user's own may end its process.
+        while following is not None and not following.strategies:
+            if pace.each_s * count * (1 - 1 / self.workers) > _START_S:
+                break
+            rows = run_chunk(following)
+            count -= len(rows)
+            yield rows
+            following = next(chunks, None)
+        if following is None:
+            self.ran.places.append("this process, sooner than workers would have started")
+            return
+        chunks = chain([following], chunks)
+        if obstacle := obstacle_to_travel(following.strategies):
+            _tell_once(f"{obstacle}; this process runs all replications")
+            yield from map(run_chunk, chunks)
+            return
+        self.ran.places.append(f"{self.workers} worker processes")
+        with started(self.executor, self.workers) as run:
+            yield from run(chunks)
+
+
+_told: set[str] = set()
+
+
+def _tell_once(text: str) -> None:
+    if text not in _told:
+        _told.add(text)
+        note(text)
