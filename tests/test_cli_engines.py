@@ -10,7 +10,8 @@ import pytest
 from capacity_files import PLAN
 from study_files import STRATEGY, TINY, all_of, cli, document, own_registry, written
 
-from simsmtp.engines.choice import WORTH_LOADING, Choice
+from simsmtp.engines.choice import WORTH_LOADING, Choice, choose_engine
+from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.running.execution import execute_tasks
 from simsmtp.running.user_strategies import load_strategies
@@ -120,12 +121,10 @@ def test_engines_that_shared_a_study_each_have_their_reason() -> None:
 @pytest.mark.parametrize(
     ("replications", "engine"), [(WORTH_LOADING // 1000 - 1, "reference"), (WORTH_LOADING // 1000, "compiled")]
 )
-def test_the_engine_follows_from_what_is_asked_and_not_from_what_ran_before(
-    replications: int, engine: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_engine_follows_from_what_is_asked_and_not_from_what_ran_before(replications: int, engine: str) -> None:
     pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
-    monkeypatch.setattr("simsmtp.engines.choice.WORTH_COMPILING", WORTH_LOADING)
     scenario = Scenario(workload={"messages": 10, "recipients_per_message": 100})
+    choose_engine(plan_of(scenario), "compiled", at_stake=0)  # from then on it need not be compiled
     for _ in range(3):
         tasks = all_of(scenario, replications)
         chunks = execute_tasks(tasks, seed=1, engine="auto", strategies=(), workers=1)

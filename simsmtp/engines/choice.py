@@ -102,9 +102,9 @@ def choose_engine(plan: Plan, engine: str = "auto", *, at_stake: int, dialogue: 
     if engine == "auto" and (reason := _not_worth_it(plan, at_stake)):
         return Choice("reference", reason)
     try:
-        if engine == "compiled":
-            ready(has_tcp=has_tcp(plan))
         obstacle = _obstacle(plan, dialogue)
+        if engine == "compiled" and not obstacle:
+            ready(has_tcp=has_tcp(plan))
     except CannotLoad as problem:
         if engine == "compiled":
             raise problem.complaint() from problem
