@@ -14,7 +14,7 @@ _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOMEM, er
 
 def main() -> None:
     """Run the command line and exit: 0 ok, 1 crash or unfinished work, 2 bad input, 130 Ctrl-C."""
-    from simsmtp.cli.printing.streams import guard_streams, output_failure
+    from simsmtp.streams import guard_streams, output_failure
 
     try:
         guard_streams()
