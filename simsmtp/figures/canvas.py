@@ -55,11 +55,11 @@ def _show_plainly(figure: Figure) -> None:
 def _laid_out(figure: Figure, dpi: int) -> Iterator[None]:
     """Lay a figure out once for all that is drawn of it: `savefig` would do so for every format, and draw twice."""
     canvas, engine, usual = figure.canvas, figure.get_layout_engine(), figure.dpi
-    figure.dpi = dpi
-    if engine is not None:
-        engine.execute(figure)
-        figure.set_layout_engine("none")
     try:
+        figure.dpi = dpi
+        if engine is not None and figure.axes:
+            engine.execute(figure)
+            figure.set_layout_engine("none")
         yield
     finally:
         figure.dpi = usual
