@@ -18,7 +18,7 @@ from study_files import LONG, STRATEGY, TINY, cli, command, document, environmen
 from simsmtp import __version__
 
 FAILING = STRATEGY.replace('"""Take', 'assert tally.accepted < 100\n    """Take')
-HEAVY = {"numpy", "pandas", "scipy", "pydantic", "matplotlib", "joblib", "simpy"}
+HEAVY = {"numpy", "pandas", "scipy", "pydantic", "matplotlib", "joblib", "simpy", "rich"}
 STORE = "results/tiny/replications.sqlite"
 
 
@@ -234,21 +234,41 @@ def test_the_version_is_told_quickly(tmp_path: Path) -> None:
     assert time.perf_counter() - began < 2  # 0.05 s where nothing else runs
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["presets", "--help"], []])
-def test_help_is_printed_and_imports_nothing_heavy(tmp_path: Path, arguments: list[str]) -> None:
-    done = cli(tmp_path, *arguments)
-    assert done.returncode == 0
-    assert "Usage: simsmtp" in done.stdout
+@pytest.mark.parametrize(
+    ("arguments", "forbidden"),
+    [
+        (["--version"], {"click", *HEAVY}),
+        (["--help"], HEAVY),
+        (["run", "--help"], HEAVY),
+        (["presets", "--help"], HEAVY),
+        ([], HEAVY),
+        (["run", "study.toml", "--dry-run"], {"matplotlib", "pandas", "rich"}),
+        (["run", "study.toml", "--no-figure", "--workers", "1"], {"matplotlib"}),
+        (["run", "study.toml", "--json", "--no-figure", "--workers", "1"], {"matplotlib", "rich"}),
+        (["run", "study.toml", "--workers", "1"], {"matplotlib.pyplot"}),
+    ],
+)
+def test_a_command_imports_nothing_heavy_that_it_does_not_use(
+    tmp_path: Path, arguments: list[str], forbidden: set[str]
+) -> None:
+    written(tmp_path, TINY)
     code = (
         f"import sys; sys.argv = {['simsmtp', *arguments]!r}\n"
         "from simsmtp.__main__ import main\n"
-        "try: main()\nexcept SystemExit: pass\n"
-        f"print(sorted({HEAVY!r} & set(sys.modules)))"
+        "try: main()\nexcept SystemExit as end: assert not end.code, end.code\n"
+        f"print(sorted({forbidden!r} & set(sys.modules)))"
     )
     printed = subprocess.run(
-        [*command()[:1], "-c", code], env=environment(), capture_output=True, text=True, check=True
+        [*command()[:1], "-c", code], env=environment(), cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert printed.stdout.endswith("[]\n")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["presets", "--help"], []])
+def test_help_is_printed(tmp_path: Path, arguments: list[str]) -> None:
+    done = cli(tmp_path, *arguments)
+    assert done.returncode == 0
+    assert "Usage: simsmtp" in done.stdout
 
 
 def test_presets_are_listed_with_values_and_sources(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.container import ErrorbarContainer
 
 from simsmtp.errors import InputError
 from simsmtp.figures.axes import x_axis
@@ -62,14 +61,13 @@ def draw(table: pd.DataFrame | None = None, **changes: Any) -> Figure:
     return plot_study(summary() if table is None else table, spec(**changes), **options)
 
 
-def bars(axes: Axes) -> list[ErrorbarContainer]:
-    return [one for one in axes.containers if isinstance(one, ErrorbarContainer)]
+def bars(axes: Axes) -> list[Line2D]:
+    """Return the bars of every line: one artist with gaps, from low to high."""
+    return [line for line in axes.lines if line.get_marker() == "_"]
 
 
-def main_line(bar: ErrorbarContainer) -> Line2D:
-    line = bar.lines[0]
-    assert line is not None
-    return line
+def main_lines(axes: Axes) -> list[Line2D]:
+    return [line for line in axes.lines if line.get_zorder() == 2.1]
 
 
 def seen_at(axes: Axes, artist: Any, points: Any) -> np.ndarray:
@@ -104,17 +102,15 @@ def test_every_line_with_intervals_is_seen_at_its_true_place() -> None:
     figure = draw(table)
     figure.canvas.draw()  # a step aside on paper depends on where the axes end up
     axes = figure.axes[0]
-    assert len(bars(axes)) == len(SENDERS)
-    for sender, bar in zip(SENDERS, bars(axes), strict=True):
+    for sender, line, bar in zip(SENDERS, main_lines(axes), bars(axes), strict=True):
         mine = table[(table["client.strategy"] == sender) & (table["network.rtt_ms"] == 10)]
         mine = mine[mine["response"] == "delivered_per_s"]
-        line, upright = main_line(bar), bar.lines[2][0]
         assert line.get_linestyle() != "None"
         assert line.get_marker() in {"None", "none"}
         seen = seen_at(axes, line, line.get_xydata())
         assert seen[:, 0] == pytest.approx(BATCHES)
         assert seen[:, 1] == pytest.approx(mine["mean"].to_numpy())
-        ends = np.array([seen_at(axes, upright, segment) for segment in upright.get_segments()])
+        ends = seen_at(axes, bar, bar.get_xydata()).reshape(-1, 3, 2)[:, :2]
         assert ends[:, :, 1] == pytest.approx(mine[["low", "high"]].to_numpy())
         assert ends[:, :, 0] == pytest.approx(np.transpose([BATCHES, BATCHES]))
 
@@ -168,8 +164,8 @@ def test_a_line_that_is_lower_is_seen_lower_at_every_x() -> None:
     axes = figure.axes[0]
     xs = np.geomspace(BATCHES[0], BATCHES[-1], 50)
     heights = []
-    for bar in bars(axes):
-        seen = seen_at(axes, main_line(bar), main_line(bar).get_xydata())
+    for line in main_lines(axes):
+        seen = seen_at(axes, line, line.get_xydata())
         heights.append(np.interp(np.log(xs), np.log(seen[:, 0]), seen[:, 1]))
     table = summary()
     for sender, height in zip(SENDERS, heights, strict=True):
@@ -233,9 +229,9 @@ def test_levels_read_from_a_file_are_the_same_figure() -> None:
 
 def test_categories_are_not_joined_but_numbers_are() -> None:
     names = draw(summary(["552", "452 4.5.3"]), x_scale="category", marks={})
-    assert {main_line(bar).get_linestyle() for bar in bars(names.axes[0])} == {"None"}
+    assert {line.get_linestyle() for line in main_lines(names.axes[0])} == {"None"}
     numbers = draw(x_scale="category", marks={None: 150})
-    assert "None" not in {main_line(bar).get_linestyle() for bar in bars(numbers.axes[0])}
+    assert "None" not in {line.get_linestyle() for line in main_lines(numbers.axes[0])}
     assert dashed(numbers.axes[0]) == [1.5]
 
 
@@ -276,7 +272,7 @@ def test_log_response_has_plain_labels() -> None:
 def test_theory_lies_under_points_that_are_not_joined() -> None:
     theory = summary([50, 75, 100, 1000])[lambda table: table["response"] == "false_ndr_rate"]
     figure = draw(theory=theory.drop(columns=["low", "high", "n", "sd", "point"]))
-    joined = [{main_line(bar).get_linestyle() for bar in bars(axes)} for axes in figure.axes]
+    joined = [{line.get_linestyle() for line in main_lines(axes)} for axes in figure.axes]
     assert "None" not in joined[0]
     assert joined[2] == {"None"}
     curves = [line for line in figure.axes[2].lines if len(line.get_xdata()) == 4 and line.get_zorder() == 1.5]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from simsmtp.cli.printing.console import say
+from simsmtp.cli.printing.lines import say
 
 if TYPE_CHECKING:
     from simsmtp.audit.cells import Cell

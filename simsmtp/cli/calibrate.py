@@ -38,7 +38,7 @@ def calibrate(measured: Path, output: Path, max_rtt: float | None, as_json: bool
     from simsmtp.calibration.measured import read_measured
     from simsmtp.calibration.parameters import write_calibration
     from simsmtp.calibration.settings import keys_text
-    from simsmtp.cli.printing.console import say
+    from simsmtp.cli.printing.lines import say
     from simsmtp.errors import InputError
     from simsmtp.output.writable import require_writable
     from simsmtp.progress import progress_bar

@@ -63,7 +63,7 @@ def capacity(ctx: click.Context, /, plan: Path, *, as_json: bool, no_figure: boo
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.capacity.capacity import prepare_capacity, run_capacity
     from simsmtp.capacity.plan import CapacityOptions
-    from simsmtp.cli.printing.console import say
+    from simsmtp.cli.printing.lines import say
     from simsmtp.statistics.objectives import PercentileSupportError
 
     try:

@@ -91,7 +91,7 @@ def compare(
 
 def no_baseline(ctx: click.Context, error: Exception) -> NoReturn:
     """Say that there is no baseline and exit with code 5."""
-    from simsmtp.cli.printing.console import say
+    from simsmtp.cli.printing.lines import say
 
     say(f"simsmtp: {error}", to_stderr=True)
     ctx.exit(5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsmtp.cli.printing.console import say
+from simsmtp.cli.printing.lines import say
 from simsmtp.gate.baseline import load_baseline, require_writable, write_baseline
 from simsmtp.gate.gate import Rule, gated
 from simsmtp.gate.recorded_results import RecordedResults, recorded_experiment, require_same

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from simsmtp.cli.printing.console import say
+from simsmtp.cli.printing.lines import say
 from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.files import open_appending, replace_file, write_errors
 from simsmtp.output.writable import require_writable

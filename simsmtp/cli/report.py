@@ -30,7 +30,7 @@ def report(folder: Path, output: Path | None, as_json: bool) -> None:
     \b
     Exit codes: 0 written; 2 bad input, and nothing was written.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
-    from simsmtp.cli.printing.console import say
+    from simsmtp.cli.printing.lines import say
     from simsmtp.report.report import write_report
 
     path = write_report(folder, output).as_posix()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simsmtp.cli import options
-from simsmtp.cli.printing.console import say
+from simsmtp.cli.printing.lines import say
 from simsmtp.model.numbers import counted
 from simsmtp.shown import shown
 

@@ -203,7 +203,7 @@ def _print(scenario: Scenario, delivered: Delivered, *, as_json: bool) -> None:
         }
         print(json.dumps(document, indent=1))
         return
-    from simsmtp.cli.printing.console import say
+    from simsmtp.cli.printing.lines import say
     from simsmtp.dialogue.transcript import ledger_lines
 
     print(_verdict(scenario, delivered))

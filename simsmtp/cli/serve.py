@@ -150,7 +150,7 @@ def _state(listener: Listener) -> str:
 
 
 def _print(served: Served, *, as_json: bool) -> None:
-    from simsmtp.cli.printing.console import say
+    from simsmtp.cli.printing.lines import say
 
     summary = served.summary()
     if as_json:

@@ -53,7 +53,7 @@ def trace(
       simsmtp trace experiments/kb822105.toml --point 40 --recipients 5 --connections 3
       simsmtp trace experiments/kb822105.toml --pcap kb822105.pcap --ndr bounces
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
-    from simsmtp.cli.printing.console import say
+    from simsmtp.cli.printing.lines import say
     from simsmtp.dialogue.ndr import write_ndrs
     from simsmtp.dialogue.pcap import write_pcap
     from simsmtp.dialogue.transcript import Style, transcript

@@ -45,7 +45,7 @@ def validate(measured: Path, calibration_file: Path, replications: int, figure: 
     from simsmtp.calibration.measured import read_measured
     from simsmtp.calibration.parameters import read_calibration
     from simsmtp.calibration.predict import predict
-    from simsmtp.cli.printing.console import say
+    from simsmtp.cli.printing.lines import say
     from simsmtp.output.writable import require_writable
     from simsmtp.progress import progress_bar
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.text import Text as MatplotlibText
 
@@ -47,6 +51,22 @@ def _show_plainly(figure: Figure) -> None:
             one.set_text(plain)
 
 
+@contextmanager
+def _laid_out(figure: Figure, dpi: int) -> Iterator[None]:
+    """Lay a figure out once for all that is drawn of it: `savefig` would do so for every format, and draw twice."""
+    canvas, engine, usual = figure.canvas, figure.get_layout_engine(), figure.dpi
+    try:
+        figure.dpi = dpi
+        if engine is not None and figure.axes:
+            engine.execute(figure)
+            figure.set_layout_engine("none")
+        yield
+    finally:
+        figure.dpi = usual
+        figure.set_layout_engine(engine)
+        figure.set_canvas(canvas)
+
+
 def figure_files(figure: Figure, name: str) -> dict[str, bytes]:
     """Return a figure as the contents of ``name.png`` (200 dots an inch) and ``name.svg``.
 
@@ -54,9 +74,11 @@ def figure_files(figure: Figure, name: str) -> dict[str, bytes]:
     """
     _show_plainly(figure)
     png, svg = io.BytesIO(), io.BytesIO()
-    with mpl.rc_context({**RC, "svg.hashsalt": "simsmtp", "svg.fonttype": "path"}):
-        figure.savefig(png, format="png", dpi=_DPI, metadata={"Software": None})
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    with mpl.rc_context({**RC, "svg.hashsalt": "simsmtp", "svg.fonttype": "path"}), _laid_out(figure, _DPI):
+        dots: Any = FigureCanvasAgg(figure)
+        dots.print_png(png, metadata={"Software": None})
+        paths: Any = FigureCanvasSVG(figure)
+        paths.print_svg(svg, metadata={"Date": None, "Creator": None})
     return {f"{name}.png": png.getvalue(), f"{name}.svg": svg.getvalue()}
 
 

@@ -151,10 +151,12 @@ def points(rows: DataFrame, axis: XAxis, response: str, line: object, panel: obj
     """Return what belongs to one line of one panel, in x order."""
     # Compared one by one: pandas never finds None equal to None.
     keys = zip(rows["response"], rows["line"], rows["panel"], strict=True)
-    mine = rows[[key == (response, line, panel) for key in keys]]
-    x = np.array([axis.place(level) for level in mine["x"]], dtype=np.float64)
-    order = np.argsort(x, kind="stable")
-    return Points(x[order], *(mine[name].to_numpy(np.float64)[order] for name in ("mean", "low", "high")))
+    mine = [place for place, key in enumerate(keys) if key == (response, line, panel)]
+    x = np.array([axis.place(level) for level in rows["x"].to_numpy()[mine]], dtype=np.float64)
+    order = np.array(mine, dtype=np.int64)[np.argsort(x, kind="stable")]
+    return Points(
+        np.sort(x, kind="stable"), *(rows[name].to_numpy(np.float64)[order] for name in ("mean", "low", "high"))
+    )
 
 
 def _panel_width(axis: XAxis, panels: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,8 @@ _LABEL_CHARS = 31  # of an axis label beside the lowest row
 _TITLE_CHARS = 36
 _SIDE_CHARS = 18  # of what stands beside a row
 _MANY_FOLD = 3_000
+# All bars of a line are one artist: gaps between them, and markers at their ends.
+_BAR: Any = {"linewidth": 0.8, "solid_capstyle": "butt", "marker": "_", "markersize": 3.2, "markeredgewidth": 0.8}
 
 
 def draw_panel(
@@ -157,14 +159,21 @@ def _draw_line(axes: Axes, shown: Points, style: LineStyle, *, apart: bool) -> N
 
     Between names, where there is no line and x is no quantity, the bars stay with their markers.
     """
-    errors = np.maximum(0, np.vstack([shown.mean - shown.low, shown.high - shown.mean]))
     look, aside = style.kwargs(), _aside(axes, style.step)
     place = aside if apart else axes.transData
-    axes.errorbar(
-        shown.x, shown.mean, yerr=errors, elinewidth=0.8, capsize=1.6, capthick=0.8, clip_on=False, transform=place,
-        **(look | {"marker": "none"}),
-    )  # fmt: skip
-    axes.plot(shown.x, shown.mean, clip_on=False, transform=aside, **(look | {"linestyle": "none", "zorder": 3}))
+    # A low end that was lifted onto a log scale may lie above a mean of 0: there is no bar then.
+    low, high = np.minimum(shown.low, shown.mean), np.maximum(shown.high, shown.mean)
+    ends = np.column_stack([low, high, np.full_like(low, np.nan)])
+    _add_line(axes, np.repeat(shown.x, 3), ends.ravel(), place, color=style.color, **_BAR)
+    _add_line(axes, shown.x, shown.mean, place, **(look | {"marker": "none", "zorder": 2.1}))
+    _add_line(axes, shown.x, shown.mean, aside, **(look | {"linestyle": "none", "zorder": 3}))
+
+
+def _add_line(axes: Axes, x: np.ndarray, y: np.ndarray, transform: Transform, **look: Any) -> None:
+    """Add a line to a panel whose limits are set elsewhere: neither they nor the layout go by what is drawn."""
+    from matplotlib.lines import Line2D
+
+    axes.add_artist(Line2D(x, y, clip_on=False, in_layout=False, transform=transform, **look))
 
 
 def _draw_theory(axes: Axes, layout: Layout, theory: DataFrame | None, place: tuple[str, object, object]) -> bool:

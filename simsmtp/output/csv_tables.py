@@ -14,7 +14,7 @@ from simsmtp.output.file_hashes import require_as_noted
 from simsmtp.shown import cell, from_cell
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 _MOST_OCTETS = 2**28
 _STATISTICS = ("mean", "sd", "low", "high")
@@ -23,7 +23,7 @@ _STATISTICS = ("mean", "sd", "low", "high")
 def csv_of(table: DataFrame) -> bytes:
     """Return a table as CSV in which no label is a formula to a spreadsheet; `read_csv_texts` reads it."""
     table = without_formulas(table)
-    texts = {one for _, column in table.items() for one in filter(_is_text, column)} | set(map(str, table.columns))
+    texts = set(map(str, table.columns)).union(*(_texts(column) for _, column in table.items()))
     # Python before 3.13 quotes no carriage return by itself, and readers take it for the end of a line.
     quoting: Any = csv.QUOTE_NONNUMERIC if any("\r" in one for one in texts) else csv.QUOTE_MINIMAL
     text: str = table.to_csv(index=False, lineterminator="\n", quoting=quoting)
@@ -34,15 +34,20 @@ def without_formulas(table: DataFrame) -> DataFrame:
     """Return a table whose texts and heads are cells that no spreadsheet takes for formulas; see `simsmtp.shown`."""
     changed: dict[Hashable, list[Any]] = {}
     for name, column in table.items():
-        if column.dtype.kind in "OST" or column.dtype.name in {"category", "string", "str"}:
-            cells = {one: cell(one) for one in set(filter(_is_text, column))}
-            if any(one != text for one, text in cells.items()):
-                changed[name] = [cells[one] if _is_text(one) else one for one in column]
+        cells = {one: cell(one) for one in _texts(column)}
+        if any(one != text for one, text in cells.items()):
+            changed[name] = [cells[one] if _is_text(one) else one for one in column]
     if changed:
         table = table.copy()
         for name, cells_of_column in changed.items():
             table[name] = cells_of_column
     return table.rename(columns={name: cell(name) for name in map(str, table.columns) if cell(name) != name})
+
+
+def _texts(column: Series[Any]) -> set[str]:
+    """Return the different texts of a column."""
+    may_hold_some = column.dtype.kind in "OST" or column.dtype.name in {"category", "string", "str"}
+    return set(filter(_is_text, column.tolist())) if may_hold_some else set()
 
 
 def _is_text(value: object) -> TypeGuard[str]:

@@ -1,1 +1,1 @@
-"""What commands print: tables for people, documents for programs, and the terminal and streams they go to."""
+"""What commands print: tables for people, documents for programs, and the terminal they go to."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,11 +13,6 @@ from rich.text import Text
 from simsmtp.shown import shown
 
 _NARROWEST = 100
-
-
-def say(text: object = "", *, to_stderr: bool = False) -> None:
-    """Print lines that hold words of others, on standard output or error."""
-    print(shown(text, keep="\n"), file=sys.stderr if to_stderr else sys.stdout)
 
 
 class PlainConsole(Console):
