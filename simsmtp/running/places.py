@@ -57,17 +57,17 @@ class Places(NamedTuple):
             with started(self.executor, self.workers) as run:
                 yield from run(chunks)
             return
-        if self.choices[0].meanwhile:
+        if any(one.meanwhile for one in self.choices):
             for rows in self._by_reference(self._until_faster(chunks), pace, count):
                 count -= len(rows)
                 yield rows
-        elif not all(one.engine == "compiled" for one in self.choices):
-            yield from self._by_reference(chunks, pace, count)
-            return
-        if count:  # nearly all its time goes by in compiled code, beside other threads
+        if count and all(one.engine == "compiled" or one.meanwhile for one in self.choices):
+            # Nearly all its time goes by in compiled code, beside other threads.
             self.ran.places.append(counted(self.workers, "thread"))
             with started(self.executor, self.workers, threads=True) as run:
                 yield from run(chunks)
+        elif count:
+            yield from self._by_reference(chunks, pace, count)
 
     def _until_faster(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         """Yield chunks for the reference engine, until the compiled one is there or none is left."""

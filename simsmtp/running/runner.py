@@ -186,7 +186,7 @@ def overridden(experiment: Experiment, options: CommonOptions) -> Experiment:
     """Return the experiment with the replications and the seed that the options give it."""
     given = {"replications": (options.replications, 1), "seed": (options.seed, 0)}
     changes = {key: _count(key, value, least) for key, (value, least) in given.items() if value is not None}
-    return dataclasses.replace(experiment, **changes)
+    return dataclasses.replace(experiment, **changes) if changes else experiment  # which keeps its design points
 
 
 def _count(key: str, value: object, least: int) -> Any:
