@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,20 +78,20 @@ class World:
         self.has_tcp = len(arrays["tcp"]) > 1
         self.record = np.zeros(1, TCP_WORLD if self.has_tcp else WORLD)
         self.address = self.record.ctypes.data
-        self.point()
 
     def __getitem__(self, name: str) -> NDArray[np.void]:
         """Return an array."""
         return self.arrays[name]
 
     def point(self) -> None:
-        """Write down anew where the arrays lie and how long they are."""
-        for name, array in self.arrays.items():
-            assert array.dtype == ARRAYS[name]
-            assert array.flags.c_contiguous
-            self.record[name] = array.ctypes.data
-        for name in ROOMS:
-            self.record[f"{name}_room"] = self.arrays[name].shape[-1]
+        """Write down where the arrays lie and how long they are."""
+        arrays = [self.arrays[name] for name in ARRAYS]
+        assert all(
+            one.dtype == kind and one.flags.c_contiguous for one, kind in zip(arrays, ARRAYS.values(), strict=True)
+        )
+        rooms = [self.arrays[name].shape[-1] for name in ROOMS]
+        # All fields at once: each by its name takes longer than all else here.
+        self.record[0] = (*[0] * self.has_tcp, *[one.ctypes.data for one in arrays], *rooms)
 
     def begin(self, replications: Sequence[int]) -> None:
         """Make ready for some replications, as the first of this world or after others."""
@@ -302,14 +303,11 @@ def _samplers(plan: Plan) -> tuple[NDArray[np.void], NDArray[np.float64]]:
         found += [lane.path.one_way, *lane.server.service]
         found += [tcp.wake, tcp.losses] if tcp else [sampler_of(0)] * 2
     assert len(found) == PER_RUN + PER_LANE * len(plan.destinations)
-    samplers, tables, begin = np.zeros(len(found), SAMPLER), [], 0
-    for record, one in zip(samplers, found, strict=True):
-        table = _table(one.table)
-        record["kind"], record["a"], record["b"], record["c"] = one.kind, one.a, one.b, one.c
-        record["begin"], record["length"] = begin, len(table)
-        tables.append(table)
-        begin += len(table)
-    return samplers, np.concatenate(tables)
+    begins = accumulate((len(one.table) for one in found), initial=0)
+    records = [
+        (one.kind, begin, len(one.table), one.a, one.b, one.c) for one, begin in zip(found, begins, strict=False)
+    ]
+    return np.array(records, SAMPLER), np.concatenate([_table(one.table) for one in found])
 
 
 @functools.lru_cache(maxsize=64)
