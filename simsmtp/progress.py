@@ -12,7 +12,7 @@ from simsmtp.shown import shown
 
 @contextmanager
 def progress_bar(
-    name: str, total: int, progress: bool | str | None, *, unit: str = "rep"
+    name: str, total: int, progress: bool | str | None, *, unit: str = "rep", expected_s: float = 0.0
 ) -> Iterator[Callable[[int], Any]]:
     """Show progress on standard error and yield the function that advances it.
 
@@ -27,6 +27,8 @@ def progress_bar(
         notebook draw its own; None shows it on a terminal and in a notebook.
     unit : str
         What is counted.
+    expected_s : float
+        How long all of it may take, for the time left as long as nothing is done.
     """
     terminal = sys.stderr.isatty()
     notebook = "ipykernel" in sys.modules
@@ -41,6 +43,8 @@ def progress_bar(
         mininterval=0.1 if terminal or notebook else 10.0,
         file=sys.stderr,
     ) as bar:
+        bar.expected_s = expected_s
+        bar.refresh()
         yield bar.update
 
 
@@ -54,8 +58,19 @@ def note(text: str) -> None:
 def _bar_type(notebook: bool) -> Any:
     if notebook:
         from tqdm.auto import tqdm as drawn
+    else:
+        from tqdm import tqdm as drawn
 
-        return drawn
-    from tqdm import tqdm
+    class Bar(drawn):  # type: ignore[misc, valid-type, type-arg]
+        """Tells the time left from the beginning."""
 
-    return tqdm
+        expected_s = 0.0
+
+        @property
+        def format_dict(self) -> dict[str, Any]:
+            found = dict(super().format_dict)
+            if not found["n"] and self.expected_s:
+                found["rate"] = found["total"] / self.expected_s
+            return found
+
+    return Bar

@@ -77,8 +77,10 @@ def run_capacity(plan: CapacityPlan) -> Capacity:
     """
     began, started = time.perf_counter(), datetime.now(UTC)
     bounds = bounds_of(plan.scenario)  # what cannot be answered is found before hours of replications
-    evaluator = Evaluator(plan.prepared, _expected(plan))
     first = Tasks({1: plan.scenario}, 1, lambda *_: np.empty(0, dtype=np.int64))
+    questions, replications = _expected(plan)
+    prepared = plan.prepared._replace(at_stake=replications * first.recipients())
+    evaluator = Evaluator(prepared, questions, replications * prepared.expected_s(first))
     evaluator.check_determinism(first, plan.experiment.seed, "the plan as written")  # before anything is written
     with evaluator:
         inquiry = CapacitySearch(plan, evaluator)
@@ -99,10 +101,12 @@ def run_capacity(plan: CapacityPlan) -> Capacity:
     )  # fmt: skip
 
 
-def _expected(plan: CapacityPlan) -> int:
-    """Return about how many replications a plan takes."""
+def _expected(plan: CapacityPlan) -> tuple[int, int]:
+    """Return about how many questions a plan asks, and how many replications that takes."""
     most, first = plan.experiment.replications, min(plan.table.first_look, plan.experiment.replications)
-    questions = _QUESTIONS | ({RATE: _ON_GRID} if rate_on_grid(plan.objectives) else {})
-    searches = sum(questions[key] * first + 3 * most for key in plan.table.search)
-    curve = plan.table.curve_points * first if RATE in plan.table.search else 0
-    return most + searches + curve + 2 * first * len(plan.table.factors)
+    each = _QUESTIONS | ({RATE: _ON_GRID} if rate_on_grid(plan.objectives) else {})
+    looks = sum(each[key] for key in plan.table.search)
+    looks += (plan.table.curve_points if RATE in plan.table.search else 0) + 2 * len(plan.table.factors)
+    confirmed = len(plan.table.search)
+    # A look that is undecided is taken again with twice the replications: as often as not, once.
+    return 1 + looks + confirmed, most + looks * 2 * first + confirmed * most

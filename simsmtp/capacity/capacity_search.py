@@ -61,6 +61,7 @@ class CapacitySearch:
                 break
             count = min(2 * count, most)
         self.looks.append(found)
+        self.evaluator.answered()
         self.evaluator.say(f"{stage}: {at}: {found.verdict} ({count} replications)")
         return found
 
@@ -151,6 +152,7 @@ class CapacitySearch:
         tables = self.evaluator.rows(scenarios, count, seed, places) if scenarios else []
         found = [self._noted(stage, one, seed, rows) for one, rows in zip(values, tables, strict=True)]
         self.looks += found
+        self.evaluator.answered(len(found))
         return found
 
     def _with(self, values: Mapping[str, Any]) -> Scenario:

@@ -36,17 +36,21 @@ class Evaluator:
     ----------
     prepared : PreparedRun
         Folder, engine, processes, progress, and the name that is shown with it.
-    expected : int
-        About how many replications will be asked for, for the estimate of the time left.
+    questions : int
+        About how many will be asked, for the progress bar.
+    expected_s : float
+        How long that may take.
     """
 
-    def __init__(self, prepared: PreparedRun, expected: int) -> None:
+    def __init__(self, prepared: PreparedRun, questions: int, expected_s: float) -> None:
         self.computed = self.reused = 0
         self.ran = EngineTally()
         self._engine_of: dict[tuple[int, int], str] = {}
         self._prepared, self._options = prepared, prepared.options
         self._determinism = DeterminismCheck(prepared.workers, is_here=prepared.executor.runs_here(prepared.workers))
-        self._bar = progress_bar(prepared.experiment.name, expected, self._options.progress)
+        self._bar = progress_bar(
+            prepared.experiment.name, questions, self._options.progress, unit="question", expected_s=expected_s
+        )
         self._advance: Callable[[int], Any] = lambda _: None
 
     def __enter__(self) -> Self:
@@ -92,7 +96,8 @@ class Evaluator:
         """
         ids = self._store.scenario_ids(scenarios, seed)
         tasks = Tasks(dict(zip(ids, scenarios, strict=True)), replications, self._store.finished)
-        self._note(len(set(ids)) * replications - len(tasks), len(tasks))
+        self.reused += len(set(ids)) * replications - len(tasks)
+        self.computed += len(tasks)
         self._compute(tasks, seed)
         named = zip(ids, places or [""] * len(ids), strict=True)
         found = {one: every_row(self._store, one, replications, place) for one, place in named}
@@ -111,10 +116,9 @@ class Evaluator:
 
             tqdm.write(shown(text), file=sys.stderr)
 
-    def _note(self, reused: int, computed: int) -> None:
-        self.reused += reused
-        self.computed += computed
-        self._advance(reused)
+    def answered(self, questions: int = 1) -> None:
+        """Show that questions are answered."""
+        self._advance(questions)
 
     def check_determinism(self, tasks: Tasks, seed: int, place: str) -> None:
         """See that a strategy of the user's own gives the same again: the first of the tasks of every scenario.
@@ -133,7 +137,7 @@ class Evaluator:
             self.check_determinism(tasks, seed, "a plan of this search")
         except KeyboardInterrupt:
             raise StudyInterrupted(total - len(tasks), total) from None
-        store_tasks(self._prepared, tasks, seed, self._store, total, self.ran, self._advance)
+        store_tasks(self._prepared, tasks, seed, self._store, total, self.ran, lambda _: None)
 
 
 def _table(rows: Sequence[Row]) -> DataFrame:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator, Iterable
-from functools import cache
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from simsmtp import engines
 from simsmtp.engines import Choice
+from simsmtp.model.numbers import seconds_text
 from simsmtp.model.plan import plan_of
 from simsmtp.progress import note
 from simsmtp.running.chunks import Chunk, Pace, Stored, chunks_of, own_code
 from simsmtp.running.executors import LOCAL, Executor
 from simsmtp.running.places import Places
-from simsmtp.running.tasks import Tasks
+from simsmtp.running.tasks import Tasks, part_of
 from simsmtp.running.user_strategies import Travelling
 from simsmtp.study.engine_tally import EngineTally
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from simsmtp.experiment.experiment import Experiment
     from simsmtp.model.scenario import Scenario
 
+_LOOK = 3_000
+"""Recipients of the part that is looked at to tell what the reference engine will take."""
+_COMPILING_S = 10.0
 _COSTS_S = {"reference": (5e-4, 1e-5), "compiled": (2e-5, 1e-7)}
 """Of a replication, and of each of its recipients, within a factor of ten, see `results/performance/`."""
 
@@ -42,6 +47,7 @@ def execute_tasks(
     workers: int,
     executor: Executor = LOCAL,
     ran: EngineTally | None = None,
+    at_stake: int = 0,
 ) -> Generator[list[Stored]]:
     """Run tasks and yield the rows of each chunk as it finishes, in any order.
 
@@ -59,6 +65,8 @@ def execute_tasks(
         What runs them.
     ran : EngineTally, optional
         Where to note which engine ran them, and why.
+    at_stake : int
+        Recipients that may be asked for in all, if that is more than those of these tasks.
 
     Yields
     ------
@@ -69,15 +77,16 @@ def execute_tasks(
     ran = EngineTally() if ran is None else ran
     if not tasks:
         return
-    common = common_of(tasks, seed=seed, engine=engine, strategies=strategies)
+    common = common_of(tasks, seed=seed, engine=engine, strategies=strategies, at_stake=at_stake)
     plans = [plan_of(one) for one in _one_per_strategy(tasks.scenarios())]
     choices = [engines.choose_engine(one, engine, at_stake=common.at_stake) for one in plans]
     if choices[0].engine == "compiled" and executor.name == "local":
         choices[0] = engines.get_ready(plans[0], engine, at_stake=common.at_stake)
     for one in choices:
-        _tell_fallback(one)
+        if one.is_fallback:
+            _tell_once(f"{one.reason}; {_costs_told(tasks, workers)}")
     ran.chose(choices)
-    pace = Pace(expected_s(choices[0], common.at_stake / len(tasks)))
+    pace = Pace(_each_s(choices[0], tasks))
     places = Places(plans[0], choices, executor, workers, ran)
     for rows in places.run(chunks_of(tasks, pace, common), pace, len(tasks)):
         pace.saw(rows)
@@ -87,10 +96,33 @@ def execute_tasks(
         yield rows
 
 
-def expected_s(choice: Choice, recipients: float) -> float:
-    """Return about how long a replication of so many recipients takes, before any has run."""
-    fixed_s, each_s = _COSTS_S[choice.engine]
-    return fixed_s + each_s * recipients
+def expected_s(tasks: Tasks, engine: str, *, at_stake: int = 0) -> float:
+    """Return about how long tasks take one after the other; arguments as of `execute_tasks`."""
+    if not tasks:
+        return 0.0
+    plan = plan_of(tasks.scenarios()[0])
+    choice = engines.choose_engine(plan, engine, at_stake=max(at_stake, tasks.recipients()))
+    return len(tasks) * _each_s(choice, tasks)
+
+
+def _each_s(choice: Choice, tasks: Tasks) -> float:
+    fixed_s, per_recipient_s = _COSTS_S[choice.engine]
+    return fixed_s + per_recipient_s * tasks.recipients() / len(tasks)
+
+
+def _costs_told(tasks: Tasks, workers: int) -> str:
+    """Return in words what the reference engine will take, by a look at a part, and what the other one would."""
+    part, share = part_of(tasks[0].scenario, _LOOK)
+    plan, began = plan_of(part), time.perf_counter()
+    with suppress(Exception):  # the study will tell
+        engines.run_replication(plan, engine=Choice("reference", ""))
+    each_s = (time.perf_counter() - began) / share
+    slow_s = each_s * tasks.recipients() / engines.expected_recipients(plan_of(tasks[0].scenario).workload)
+    fast_s = _COSTS_S["compiled"][0] * len(tasks) + _COSTS_S["compiled"][1] * tasks.recipients() + _COMPILING_S
+    return (
+        f"the reference engine takes about {seconds_text(slow_s / workers)}, "
+        f"the compiled one about {seconds_text(fast_s)}"
+    )
 
 
 def _one_per_strategy(scenarios: Iterable[Scenario]) -> list[Scenario]:
@@ -101,13 +133,18 @@ def _one_per_strategy(scenarios: Iterable[Scenario]) -> list[Scenario]:
     return list(found.values())
 
 
-@cache
-def _tell_fallback(choice: Choice) -> None:
-    """Say once why the faster engine cannot be had."""
-    if choice.is_fallback:
-        note(f"{choice.reason}; the reference engine runs it")
+_told: set[str] = set()
 
 
-def common_of(tasks: Tasks, *, seed: int, engine: str, strategies: tuple[Travelling, ...]) -> Chunk:
+def _tell_once(text: str) -> None:
+    """Say something unless it was said, whatever times it then named."""
+    what = text.partition("; ")[0]
+    if what not in _told:
+        _told.add(what)
+        note(text)
+
+
+def common_of(tasks: Tasks, *, seed: int, engine: str, strategies: tuple[Travelling, ...], at_stake: int = 0) -> Chunk:
     """Return what the chunks of some tasks have in common."""
-    return Chunk((), seed, engine, strategies, os.getpid(), own_code(), tasks.recipients())
+    at_stake = max(at_stake, tasks.recipients())
+    return Chunk((), seed, engine, strategies, os.getpid(), own_code(), at_stake)

@@ -6,14 +6,13 @@ import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsmtp.engines import expected_recipients
-from simsmtp.model.plan import plan_of
 from simsmtp.running.chunks import run_chunk
 from simsmtp.running.runner import PreparedRun, missing_tasks
+from simsmtp.running.tasks import part_of
 from simsmtp.store.address import canonical
 
 if TYPE_CHECKING:
-    from simsmtp.model.scenario import Scenario
+    pass
 
 _BUDGET_S = 2.0
 _LOOKS = 200
@@ -60,7 +59,7 @@ def estimate(prepared: PreparedRun) -> Estimate:
     # A stride that is prime to most counts visits unlike design points early.
     for index in range(min(max(len(tasks), 2), _LOOKS) if tasks else 0):
         task = tasks[index * 61 % len(tasks)]
-        small, share = _part_of(task.scenario)
+        small, share = part_of(task.scenario, _RECIPIENTS)
         ((_, row),) = run_chunk(common.of(task._replace(scenario=small)))
         if index:  # the first one also pays for imports
             seconds, looked = seconds + row.duration_s / share, looked + 1
@@ -69,19 +68,3 @@ def estimate(prepared: PreparedRun) -> Estimate:
     mean = seconds / max(1, looked)
     wall = mean * len(tasks) / workers + (_POOL_START_S if workers > 1 else 0.0)
     return Estimate(points, replications, distinct * replications - len(tasks), len(tasks), wall)
-
-
-def _part_of(scenario: Scenario) -> tuple[Scenario, float]:
-    """Return a scenario that takes about a second at most, and its share of the recipients: time grows with them."""
-    work = plan_of(scenario).workload
-    recipients, messages = expected_recipients(work), work.messages
-    if recipients <= _RECIPIENTS:
-        return scenario, 1.0
-    if work.trace:
-        part = max(1, messages * _RECIPIENTS // recipients)
-        return scenario.replace({"workload.trace_messages": part}), part / messages
-    changes = {"workload.messages": max(1, messages * _RECIPIENTS // recipients)}
-    if recipients // messages > _RECIPIENTS:
-        changes["workload.recipients_per_message"] = _RECIPIENTS
-    small = scenario.replace(changes)
-    return small, expected_recipients(plan_of(small).workload) / recipients

@@ -18,7 +18,7 @@ from simsmtp.experiment.experiment_file import load_experiment
 from simsmtp.progress import progress_bar
 from simsmtp.running.chunks import Chunk
 from simsmtp.running.determinism import DeterminismCheck
-from simsmtp.running.execution import check_engine, common_of, execute_tasks
+from simsmtp.running.execution import check_engine, common_of, execute_tasks, expected_s
 from simsmtp.running.executors import LOCAL, Executor, executor_of
 from simsmtp.running.option_keywords import with_keywords
 from simsmtp.running.run_options import (
@@ -74,6 +74,8 @@ class PreparedRun(NamedTuple):
         Where replications run.
     options : CommonOptions
         As asked for.
+    at_stake : int
+        Recipients that may be asked for in all, where that is more than those of the tasks known at a time.
     """
 
     experiment: Experiment
@@ -82,6 +84,7 @@ class PreparedRun(NamedTuple):
     strategies: tuple[Travelling, ...]
     executor: Executor
     options: CommonOptions
+    at_stake: int = 0
 
     def place(self, scenario: Scenario) -> str:
         """Return the levels of the design point of a scenario."""
@@ -95,7 +98,13 @@ class PreparedRun(NamedTuple):
     def common(self, tasks: Tasks, seed: int | None = None) -> Chunk:
         """Return what the chunks of some tasks have in common; by default under the experiment's seed."""
         seed = self.experiment.seed if seed is None else seed
-        return common_of(tasks, seed=seed, engine=self.options.engine, strategies=self.strategies)
+        return common_of(
+            tasks, seed=seed, engine=self.options.engine, strategies=self.strategies, at_stake=self.at_stake
+        )
+
+    def expected_s(self, tasks: Tasks) -> float:
+        """Return about how long some tasks will take, before any has run."""
+        return expected_s(tasks, self.options.engine, at_stake=self.at_stake) / self.workers
 
     def workers_for(self, tasks: Tasks) -> int:
         """Return how many workers some tasks need."""
@@ -148,7 +157,9 @@ def execute(prepared: PreparedRun) -> Study:
         if tasks:  # before work that may be long; all rows are read, and verified, at the end
             verify_rows(store, experiment, ids)
         ran = EngineTally()
-        with progress_bar(experiment.name, len(tasks), prepared.options.progress) as advance:
+        with progress_bar(
+            experiment.name, len(tasks), prepared.options.progress, expected_s=prepared.expected_s(tasks)
+        ) as advance:
             store_tasks(prepared, tasks, experiment.seed, store, total, ran, advance)
         results = results_of(store, experiment, ids)
     return Study(
@@ -268,7 +279,7 @@ def store_tasks(
     """
     chunks = execute_tasks(
         tasks, seed=seed, engine=prepared.options.engine, strategies=prepared.strategies,
-        workers=prepared.workers_for(tasks), executor=prepared.executor, ran=ran,
+        workers=prepared.workers_for(tasks), executor=prepared.executor, ran=ran, at_stake=prepared.at_stake,
     )  # fmt: skip
     with closing(chunks):
         try:

@@ -124,3 +124,19 @@ class Tasks(Sequence[Task]):
     def _counts(self) -> Iterator[tuple[Scenario, int]]:
         counts = np.count_nonzero(self._left, axis=0)
         return zip((scenario for _, scenario in self._scenarios), counts.tolist(), strict=True)
+
+
+def part_of(scenario: Scenario, most: int) -> tuple[Scenario, float]:
+    """Return a scenario of so many recipients at most, and its share of the recipients: time grows with them."""
+    work = plan_of(scenario).workload
+    recipients, messages = engines.expected_recipients(work), work.messages
+    if recipients <= most:
+        return scenario, 1.0
+    if work.trace:
+        part = max(1, messages * most // recipients)
+        return scenario.replace({"workload.trace_messages": part}), part / messages
+    changes = {"workload.messages": max(1, messages * most // recipients)}
+    if recipients // messages > most:
+        changes["workload.recipients_per_message"] = most
+    small = scenario.replace(changes)
+    return small, engines.expected_recipients(plan_of(small).workload) / recipients
