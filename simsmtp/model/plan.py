@@ -61,6 +61,7 @@ class ClientPlan(NamedTuple):
 
     settle: Settle
     looks_ahead: bool
+    is_steady: bool
     trusts_itself: bool
     budget: int
     for_452: Overflow
@@ -184,6 +185,7 @@ def _client(client: Client, address_chars: int) -> ClientPlan:
     return ClientPlan(
         settle=strategy.settle,
         looks_ahead=strategy.looks_ahead,
+        is_steady=strategy.is_steady,
         trusts_itself=strategy.trusts_itself,
         budget=client.budget,
         for_452=_OVERFLOW[by_class.get("452", every)],
