@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, repeat, starmap
 from operator import not_
 
@@ -24,6 +24,9 @@ from simsmtp.rows.totals import Totals, responses_of
 _NEVER = -1
 _UNCHECKED, _RESERVE, _OCTETS = 100_000, 100 * 2**20, 250
 """Recipients that come in before memory is looked at again; what has to be free then, and more for each recipient."""
+_ONE_MORE = bytes([*range(1, 256), 255])
+"""How often a recipient was accepted, once more: as far as an octet counts."""
+_MANY = 16
 _AT_ONCE = 4096
 """Recipients whose rows are written at once: one column costs as much for a single message."""
 
@@ -76,6 +79,25 @@ class Message:
         """Tell whether a recipient's mailbox exists."""
         return self.valid is None or self.valid[recipient]
 
+    def note_attempt(self, recipients: Sequence[int]) -> None:
+        """Count one more RCPT command for each of some recipients in ascending order."""
+        if at_once := _at_once(recipients):
+            np.frombuffer(self.attempts, np.uintc)[at_once] += 1
+            return
+        for recipient in recipients:
+            self.attempts[recipient] += 1
+
+    def classes(self) -> Mapping[Ledger, int]:
+        """Return how many recipients are in each class as things stand."""
+        columns = [self.accepted, self.ndr, self.settled, *([] if self.valid is None else [self.valid])]
+        # Mostly all fare alike, and to see that takes a hundredth of the time that counting takes.
+        if len(self) and all(one.count(one[0]) == len(one) for one in columns):
+            return {ledger_class(*next(self.fates())): len(self)}
+        classes: Counter[Ledger] = Counter()
+        for fate, recipients in Counter(self.fates()).items():
+            classes[ledger_class(*fate)] += recipients
+        return classes
+
     def fates(self) -> Iterator[tuple[bool, int, bool, bool]]:
         """Return what decides each recipient's class as things stand: the arguments of `ledger_class`."""
         valid = repeat(True, len(self)) if self.valid is None else self.valid
@@ -121,24 +143,33 @@ class Accounts:
         if self.first_connect_ns == _NEVER:
             self.first_connect_ns = at_ns
 
-    def accept(self, message: Message, recipients: Iterable[int], at_ns: int) -> int:
-        """Note that a final reply 2yz covered these recipients; return for how many it was the first time."""
-        fresh = 0
-        for recipient in recipients:
-            times = message.accepted[recipient]
-            if times == 0:
-                fresh += 1
-                if self.keep_rows:
-                    message.first_accepted_ns[recipient] = at_ns
-            if times < 255:  # as far as an octet counts
-                message.accepted[recipient] = times + 1
+    def accept(self, message: Message, recipients: Sequence[int], at_ns: int) -> int:
+        """Note that a final reply 2yz covered these recipients; return for how many it was the first time.
+
+        They are in ascending order.
+        """
+        accepted, fresh = message.accepted, 0
+        if self.keep_rows:
+            for recipient in recipients:
+                message.first_accepted_ns.setdefault(recipient, at_ns)
+        if at_once := _at_once(recipients):
+            fresh = accepted.count(0, at_once.start, at_once.stop)
+            accepted[at_once] = accepted[at_once].translate(_ONE_MORE)
+        else:
+            for recipient in recipients:
+                fresh += accepted[recipient] == 0
+                accepted[recipient] = _ONE_MORE[accepted[recipient]]
         if fresh:
             self.accepted_once += fresh
             self.delays[bucket_of(at_ns - message.arrival_ns)] += fresh
         return fresh
 
     def settle(self, message: Message, recipients: Sequence[int], *, ndr: bool) -> None:
-        """Note that the sender has finished with some recipients, with or without an NDR."""
+        """Note that the sender has finished with some recipients in ascending order, with or without an NDR."""
+        if at_once := _at_once(recipients):
+            message.settled[at_once] = bytes([True]) * len(recipients)
+            message.ndr[at_once] = bytes([ndr]) * len(recipients)
+            return
         for recipient in recipients:
             message.settled[recipient] = 1
             message.ndr[recipient] = ndr
@@ -146,8 +177,8 @@ class Accounts:
     def close(self, message: Message) -> None:
         """Enter a message's recipients into the ledger and let go of it."""
         del self.open[message.number]
-        for fate, recipients in Counter(message.fates()).items():
-            self.ledger[ledger_class(*fate)] += recipients
+        for entry, recipients in message.classes().items():
+            self.ledger[entry] += recipients
         if self.keep_rows:
             self._closed.append(message)
             self._closed_recipients += len(message)
@@ -163,8 +194,8 @@ class Accounts:
         """Return how many recipients are in each class as things stand, those of open messages with them."""
         counts = Counter({LEDGER_NAMES[entry]: recipients for entry, recipients in enumerate(self.ledger)})
         for message in self.open.values():
-            for fate, recipients in Counter(message.fates()).items():
-                counts[LEDGER_NAMES[ledger_class(*fate)]] += recipients
+            for entry, recipients in message.classes().items():
+                counts[LEDGER_NAMES[entry]] += recipients
         return +counts
 
     def responses(self) -> Responses:
@@ -184,6 +215,13 @@ class Accounts:
             self.last_final_ns,
         )
         return responses_of(totals, self.delays)
+
+
+def _at_once(recipients: Sequence[int]) -> slice | None:
+    """Return many recipients in ascending order as a slice, if it leaves nobody out; for a few a loop is as fast."""
+    if len(recipients) < _MANY or recipients[-1] - recipients[0] >= len(recipients):
+        return None
+    return slice(recipients[0], recipients[-1] + 1)
 
 
 def _records(messages: Sequence[Message]) -> NDArray[np.void]:

@@ -223,7 +223,7 @@ class Transaction:
 
     def _read_replies(self) -> None:
         self._flights += 1
-        attempts, rcpts, has_company = self._message.attempts, 0, False
+        rcpts, has_company = 0, False
         for verb, recipients, code, status, read, _ in self._session.heard:
             if verb != Verb.RCPT:
                 self._read_other(verb, code, status)
@@ -239,8 +239,7 @@ class Transaction:
             self._refused_in_a_row = 0 if seen == ReplyClass.ACCEPTED else self._refused_in_a_row + len(recipients)
             self.gave_up = self.gave_up or self._refused_in_a_row >= self._plan.most_refusals
             rcpts += len(recipients)
-            for recipient in recipients:
-                attempts[recipient] += 1
+            self._message.note_attempt(recipients)
         self._tried += rcpts
         self._accounts.rcpt_commands += rcpts
 
