@@ -140,7 +140,7 @@ def find_strategy(name: str) -> Strategy:
 def strategy_of(settle: Settle) -> Strategy:
     """Return the strategy that has a function."""
     known = (one for one in _registry.values() if one.settle is settle)
-    return next(known, Strategy(name_of(settle), settle, False, ""))
+    return next(known, None) or Strategy(name_of(settle), settle, False, "")
 
 
 def strategies() -> dict[str, Strategy]:

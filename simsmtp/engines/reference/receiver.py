@@ -35,9 +35,10 @@ class Receiver:
     def __init__(self, clock: Clock, plan: DestinationPlan, domains: int) -> None:
         self.plan = plan
         self.domains = domains
+        self.are_alike = are_alike(plan.server.policy, domains)
         self._clock = clock
         self._sessions = 0
-        self._workers = simpy.Resource(clock.env, plan.server.workers) if plan.server.workers else None
+        self._workers = simpy.Resource(clock, plan.server.workers) if plan.server.workers else None
 
     @property
     def is_contended(self) -> bool:
@@ -71,7 +72,7 @@ class ServerSession(Responder):
     def __init__(self, receiver: Receiver) -> None:
         super().__init__(receiver.plan.server, receiver.domains)
         self._domains = receiver.domains
-        self._are_alike = are_alike(self._policy, receiver.domains)
+        self._are_alike = receiver.are_alike
 
     def answer_command(self, verb: Verb, message: Message | None, recipient: int, now_ns: int, draw: float) -> Answer:
         """Return the answer to a command.

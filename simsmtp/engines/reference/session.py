@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from simpy.events import Event
+
 from simsmtp.engines.reference.clock import Clock, Steps
 from simsmtp.engines.reference.draws import Draws
 from simsmtp.engines.reference.receiver import Receiver, ServerSession
@@ -118,14 +120,14 @@ class Session:
         yield from self._serve(Verb.CONNECT, -1, accepted_at)
         self._hear(Verb.CONNECT, NOBODY, self._server.greet(admitted=self._admitted))
         self._flush()
-        yield from self._wait_for_replies()
+        yield self._replies_read()
         if not self.is_closed:
             yield from self._single(Verb.EHLO)
         if self._client.starttls and not self.is_closed:
             yield from self._start_tls()
 
     def _single(self, verb: Verb) -> Steps:
-        yield from self.exchange([Command(verb, self._client.octets[verb])])
+        return self.exchange([Command(verb, self._client.octets[verb])])
 
     def _start_tls(self) -> Steps:
         yield from self._single(Verb.STARTTLS)
@@ -169,10 +171,11 @@ class Session:
                 if self.is_closed:
                     self.heard.append(ReplyRecord(verb, only, 0, 0, self._read_of(verb)))
                     continue
-                if arrived_at > self._free:
+                is_idle = arrived_at > self._free
+                if is_idle and self._unflushed:
                     self._flush()  # its input is empty: RFC 2920 section 3.2
                 if services and services[verb] >= 0:
-                    self._free = max(self._free, arrived_at) + services[verb]
+                    self._free = (arrived_at if is_idle else self._free) + services[verb]
                 else:
                     yield from self._serve(verb, recipient, arrived_at)
                 self._hear(verb, only, server.answer_command(verb, message, recipient, self._free, draw))
@@ -181,7 +184,7 @@ class Session:
         self._flush()
         if self.plan.path.replies_per_read:
             self._reads = self.heard[-1].read + 1
-        yield from self._wait_for_replies()
+        yield self._replies_read()
 
     def probe(self) -> Steps:
         """Ask with RSET, between transactions, whether the connection is still good; `is_closed` tells."""
@@ -254,15 +257,17 @@ class Session:
     def _hear(self, verb: Verb, recipients: Sequence[int], answer: Answer) -> None:
         code, status, octets, _ = self._spoken[answer]
         octets *= len(recipients)
+        server, is_rcpt = self.plan.server, verb == Verb.RCPT
         if sleep := self._server.sleep_ns:
             self._flush()  # a server that is about to sleep sends what it has
             self._free += sleep
-        if verb == Verb.RCPT and code >= 400:
-            self._free += self.plan.server.refusal_ns * len(recipients)
-        if self._buffered_octets + octets > self.plan.server.reply_buffer:
+        if is_rcpt and code >= 400:
+            self._free += server.refusal_ns * len(recipients)
+        if self._buffered_octets + octets > server.reply_buffer:
             self._flush()
         self.heard.append(ReplyRecord(verb, recipients, code, status, self._read_of(verb), answer))
-        self._rcpts += len(recipients) if verb == Verb.RCPT else 0
+        if is_rcpt:
+            self._rcpts += len(recipients)
         self._unflushed += 1
         self._buffered_octets += octets
         if code == 421:
@@ -297,10 +302,11 @@ class Session:
         rcpt = self._rcpts if verb == Verb.RCPT else max(0, self._rcpts - 1)
         return self._first_read + rcpt // by_hand
 
-    def _wait_for_replies(self) -> Steps:
+    def _replies_read(self) -> Event:
+        """Return the event that the client has read all replies to a flight."""
         if self.is_closed:
             self._leave(self._free)
-        yield self._clock.at(self._down_last, Kind.READ, self._key, self._next_event())
+        return self._clock.at(self._down_last, Kind.READ, self._key, self._next_event())
 
     def _leave(self, at_ns: int) -> None:
         if self._admitted:
