@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, repeat, starmap
 from operator import not_
@@ -91,7 +91,7 @@ class Message:
         """Return how many recipients are in each class as things stand."""
         columns = [self.accepted, self.ndr, self.settled, *([] if self.valid is None else [self.valid])]
         # Mostly all fare alike, and to see that takes a hundredth of the time that counting takes.
-        if len(self) and all(one.count(one[0]) == len(one) for one in columns):
+        if len(self) and all(map(_is_uniform, columns)):
             return {ledger_class(*next(self.fates())): len(self)}
         classes: Counter[Ledger] = Counter()
         for fate, recipients in Counter(self.fates()).items():
@@ -123,7 +123,7 @@ class Accounts:
         self.round_trips = 0
         self.first_connect_ns = _NEVER
         self.last_final_ns = _NEVER
-        self.delays: Counter[int] = Counter()
+        self.delays: dict[int, int] = defaultdict(int)
 
     def check_room(self, message: int, recipients: int) -> None:
         """Raise an `InputError` or a `MemoryError` if a message that comes in would be too large."""
@@ -215,6 +215,10 @@ class Accounts:
             self.last_final_ns,
         )
         return responses_of(totals, self.delays)
+
+
+def _is_uniform(column: Sequence[object]) -> bool:
+    return column.count(column[0]) == len(column)
 
 
 def _at_once(recipients: Sequence[int]) -> slice | None:

@@ -124,7 +124,7 @@ class Sender:
     def _staff(self) -> None:
         """Begin as many connections as there is waiting work for and the limits allow."""
         for lane in self._lanes:
-            while self._wants_connection(lane):
+            while lane.queue and self._wants_connection(lane):
                 lane.connections += 1
                 lane.starting += 1
                 self._connections += 1

@@ -10,7 +10,7 @@ import math
 from collections.abc import Generator
 
 import simpy
-from simpy.events import NORMAL, Event
+from simpy.events import Event
 
 from simsmtp.model.limits import too_long
 from simsmtp.model.ranges import LONGEST_NS
@@ -26,8 +26,7 @@ class Clock(simpy.Environment):
 
     def __init__(self) -> None:
         super().__init__(initial_time=0)
-        end = self._due_at(LONGEST_NS + 1, NORMAL)
-        end.callbacks = [self._end]
+        self.timeout(LONGEST_NS + 1).callbacks.append(self._end)
 
     def _end(self, _end: Event) -> None:
         if self.peek() < math.inf:
@@ -44,12 +43,10 @@ class Clock(simpy.Environment):
 
     def at(self, when_ns: int, kind: Kind, session: int, index: int) -> Event:
         """Return an event at `when_ns`; `kind`, `session` and `index` name it uniquely among equal times."""
-        # Below 2 lie SimPy's own priorities: starts of processes and their ends come first.
-        return self._due_at(when_ns, (kind << 96) + (session << 48) + index)
-
-    def _due_at(self, when_ns: int, priority: int) -> Event:
         event = Event(self)
         event._ok = True
         event._value = None
+        # Below 2 lie SimPy's own priorities: starts of processes and their ends come first.
+        priority = (kind << 96) + (session << 48) + index
         self.schedule(event, priority, when_ns - self._now)  # type: ignore[arg-type]
         return event

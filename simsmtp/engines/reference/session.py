@@ -112,7 +112,7 @@ class Session:
         self._count_wait()  # for the banner
         if self._transcript:
             self._transcript.connect(self, now, accepted_at)
-        yield self._clock.at(accepted_at, Kind.ACCEPT, self._key, self._next_event())
+        yield self._at(accepted_at, Kind.ACCEPT)
         self._admitted = self._receiver.admit()
         self.heard, self._flushed = [], 0
         self._free = accepted_at
@@ -136,7 +136,7 @@ class Session:
             if self._transcript:
                 self._transcript.handshake(self, self._clock.now)
             done_at = self._clock.now + self._up.next() + self._down.next()
-            yield self._clock.at(done_at, Kind.READ, self._key, self._next_event())
+            yield self._at(done_at, Kind.READ)
         yield from self._single(Verb.EHLO)
 
     def begin(self, message: Message, transaction: int) -> None:
@@ -243,7 +243,7 @@ class Session:
             service = self._drawn_service(verb, recipient)
         begin = max(arrived_at, self._free)
         if self._receiver.is_contended and service > 0:
-            yield from self._receiver.work(begin, service, self._key, self._next_event)
+            yield from self._receiver.work(begin, service, self._at)
             self._free = self._clock.now
         else:
             self._free = begin + service
@@ -278,12 +278,13 @@ class Session:
             return
         self._down_free = departs(self._free, self._down_free, self._buffered_octets, self.plan.path.bits_per_s)
         self._down_last = arrives(self._down_free, self._down.next(), self._down_last)
-        # Behind the unflushed replies there may be commands that got none because the server had hung up.
-        flushed = self.heard[self._flushed : self._flushed + self._unflushed]
-        if self._stops and self._stop_read_at < 0 and any(map(self._stops, flushed)):
-            self._stop_read_at = self._down_last
-        if self._transcript:
-            self._transcript.replies(self, flushed, self._free, self._down_last)
+        if self._stops or self._transcript:
+            # Behind the unflushed replies there may be commands that got none because the server had hung up.
+            flushed = self.heard[self._flushed : self._flushed + self._unflushed]
+            if self._stops and self._stop_read_at < 0 and any(map(self._stops, flushed)):
+                self._stop_read_at = self._down_last
+            if self._transcript:
+                self._transcript.replies(self, flushed, self._free, self._down_last)
         self._reads += 1
         self._flushed += self._unflushed
         self._unflushed = self._buffered_octets = 0
@@ -306,18 +307,17 @@ class Session:
         """Return the event that the client has read all replies to a flight."""
         if self.is_closed:
             self._leave(self._free)
-        return self._clock.at(self._down_last, Kind.READ, self._key, self._next_event())
+        return self._at(self._down_last, Kind.READ)
 
     def _leave(self, at_ns: int) -> None:
         if self._admitted:
             self._admitted = False
-            over = self._clock.at(max(at_ns, self._clock.now), Kind.HANG_UP, self._key, self._next_event())
-            over.callbacks.append(lambda _: self._receiver.release())
+            self._at(max(at_ns, self._clock.now), Kind.HANG_UP).callbacks.append(lambda _: self._receiver.release())
 
     def _count_wait(self) -> None:
         self.waits += 1
         self._accounts.round_trips += 1
 
-    def _next_event(self) -> int:
+    def _at(self, when_ns: int, kind: Kind) -> Event:
         self._events += 1
-        return self._events
+        return self._clock.at(when_ns, kind, self._key, self._events)

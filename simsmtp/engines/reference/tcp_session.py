@@ -135,7 +135,7 @@ class TcpSession(Session):
         self._assign_reads()
         if self._transcript:
             self._note_replies()
-        return self._clock.at(self._wire.now, Kind.READ, self._key, self._next_event())
+        return self._at(self._wire.now, Kind.READ)
 
     def _assign_reads(self) -> None:
         """Say which read brought each reply, unless `replies_per_read` says it."""
