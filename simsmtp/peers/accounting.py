@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, repeat, starmap
-from operator import not_
+from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,17 @@ _UNCHECKED, _RESERVE, _OCTETS = 100_000, 100 * 2**20, 250
 """Recipients that come in before memory is looked at again; what has to be free then, and more for each recipient."""
 _ONE_MORE = bytes([*range(1, 256), 255])
 """How often a recipient was accepted, once more: as far as an octet counts."""
+_CLASSES = np.array(
+    [
+        [
+            [[ledger_class(valid, accepted, ndr, not settled) for settled in (False, True)] for ndr in (False, True)]
+            for accepted in range(3)
+        ]
+        for valid in (False, True)
+    ],
+    np.uint8,
+)
+"""`ledger_class` of all there is: by mailbox, times accepted (2 for more), NDR and whether the sender has finished."""
 _MANY = 16
 _AT_ONCE = 4096
 """Recipients whose rows are written at once: one column costs as much for a single message."""
@@ -87,21 +98,22 @@ class Message:
         for recipient in recipients:
             self.attempts[recipient] += 1
 
-    def classes(self) -> Mapping[Ledger, int]:
-        """Return how many recipients are in each class as things stand."""
-        columns = [self.accepted, self.ndr, self.settled, *([] if self.valid is None else [self.valid])]
-        # Mostly all fare alike, and to see that takes a hundredth of the time that counting takes.
-        if len(self) and all(map(_is_uniform, columns)):
-            return {ledger_class(*next(self.fates())): len(self)}
-        classes: Counter[Ledger] = Counter()
-        for fate, recipients in Counter(self.fates()).items():
-            classes[ledger_class(*fate)] += recipients
+    def classes(self) -> NDArray[np.uint8]:
+        """Return the class of each recipient as things stand, a `Ledger`."""
+        valid = 1 if self.valid is None else np.array(self.valid, np.uint8)
+        accepted, ndr, settled = (np.frombuffer(one, np.uint8) for one in (self.accepted, self.ndr, self.settled))
+        classes: NDArray[np.uint8] = _CLASSES[valid, np.minimum(accepted, 2), ndr, settled]
         return classes
 
-    def fates(self) -> Iterator[tuple[bool, int, bool, bool]]:
-        """Return what decides each recipient's class as things stand: the arguments of `ledger_class`."""
-        valid = repeat(True, len(self)) if self.valid is None else self.valid
-        return zip(valid, self.accepted, map(bool, self.ndr), map(not_, self.settled), strict=True)
+    def counted(self) -> list[int]:
+        """Return how many recipients are in each class as things stand, in the order of `Ledger`."""
+        columns = [self.accepted, self.ndr, self.settled, *([] if self.valid is None else [self.valid])]
+        if len(self) and all(map(_is_uniform, columns)):  # mostly all fare alike
+            counts = [0] * len(Ledger)
+            counts[_CLASSES[int(self.is_valid(0)), min(self.accepted[0], 2), self.ndr[0], self.settled[0]]] = len(self)
+            return counts
+        counted: list[int] = np.bincount(self.classes(), minlength=len(Ledger)).tolist()
+        return counted
 
 
 class Accounts:
@@ -177,8 +189,7 @@ class Accounts:
     def close(self, message: Message) -> None:
         """Enter a message's recipients into the ledger and let go of it."""
         del self.open[message.number]
-        for entry, recipients in message.classes().items():
-            self.ledger[entry] += recipients
+        self.ledger = list(map(add, self.ledger, message.counted()))
         if self.keep_rows:
             self._closed.append(message)
             self._closed_recipients += len(message)
@@ -192,11 +203,8 @@ class Accounts:
 
     def standing(self) -> Counter[str]:
         """Return how many recipients are in each class as things stand, those of open messages with them."""
-        counts = Counter({LEDGER_NAMES[entry]: recipients for entry, recipients in enumerate(self.ledger)})
-        for message in self.open.values():
-            for entry, recipients in message.classes().items():
-                counts[LEDGER_NAMES[entry]] += recipients
-        return +counts
+        counts = map(sum, zip(self.ledger, *(message.counted() for message in self.open.values()), strict=True))
+        return +Counter(dict(zip(LEDGER_NAMES, counts, strict=True)))
 
     def responses(self) -> Responses:
         """Return one value per response column, after closing what is still open."""
@@ -238,12 +246,12 @@ def _records(messages: Sequence[Message]) -> NDArray[np.void]:
     records["recipient"] = np.arange(len(records)) - np.repeat(lengths.cumsum() - lengths, lengths)
     records["accepted"] = np.frombuffer(b"".join(one.accepted for one in messages), np.uint8)
     records["ndr"] = np.frombuffer(b"".join(one.ndr for one in messages), np.bool_)
+    records["ledger"] = np.concatenate([one.classes() for one in messages])
     records["attempts"] = np.frombuffer(b"".join(one.attempts for one in messages), np.uintc)
     for name, column in (
         ("destination", (one.destinations or repeat(0, len(one)) for one in messages)),
         ("origin", (one.origin_recipients for one in messages)),
         ("valid", (repeat(True, len(one)) if one.valid is None else one.valid for one in messages)),
-        ("ledger", (starmap(ledger_class, one.fates()) for one in messages)),
         ("delay_s", map(_delays_s, messages)),
     ):
         records[name] = np.fromiter(chain.from_iterable(column), RECORD[name], len(records))

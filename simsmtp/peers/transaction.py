@@ -239,7 +239,7 @@ class Transaction:
             self._refused_in_a_row = 0 if seen == ReplyClass.ACCEPTED else self._refused_in_a_row + len(recipients)
             self.gave_up = self.gave_up or self._refused_in_a_row >= self._plan.most_refusals
             rcpts += len(recipients)
-            self._message.note_attempt(recipients)
+        self._message.note_attempt(self.recipients[self._tried : self._tried + rcpts])
         self._tried += rcpts
         self._accounts.rcpt_commands += rcpts
 

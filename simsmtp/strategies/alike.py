@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain, count, repeat
@@ -32,15 +33,11 @@ class Alike(NamedTuple):
     first: Rcpt
     recipients: int
 
-    def last(self) -> Rcpt:
-        """Return the last of them."""
-        return self.first if self.recipients == 1 else self.behind(self.recipients - 1).first
-
-    def behind(self, place: int) -> Alike:
-        """Return those from a place among them on, which is counted from 0 and not that of the first."""
-        position, seen, _, over_rank, decisive = self.first
+    def at(self, place: int) -> Rcpt:
+        """Return the one at a place among them, from 0."""
+        position, seen, previous, over_rank, decisive = self.first
         rank = over_rank + place if seen == ReplyClass.OVER else over_rank
-        return Alike(Rcpt(position + place, seen, seen, rank, decisive), self.recipients - place)
+        return Rcpt(position + place, seen, seen if place else previous, rank, decisive)
 
     def each(self) -> Iterator[Rcpt]:
         """Return all of them, one after the other."""
@@ -61,10 +58,16 @@ def steady_verdicts(settle: Settle, tally: Tally, alike: Alike, knobs: Knobs) ->
     tally, alike, knobs : Tally, Alike, Knobs
         What came back, the recipients, and what else the strategy may look at.
     """
-    first, recipients = alike
-    verdict = settle(tally, first, knobs)
-    if recipients == 1 or verdict == settle(tally, alike.last(), knobs):
-        return [(verdict, recipients)]
-    half = recipients // 2
-    before, behind = Alike(first, half), alike.behind(half)
-    return steady_verdicts(settle, tally, before, knobs) + steady_verdicts(settle, tally, behind, knobs)
+    recipients = alike.recipients
+
+    def verdict_at(place: int) -> Verdict:
+        return settle(tally, alike.at(place), knobs)
+
+    begin, verdict = 0, verdict_at(0)
+    last = verdict if recipients == 1 else verdict_at(recipients - 1)
+    found: list[Stretch] = []
+    while verdict != last:
+        end = bisect_left(range(recipients), True, begin + 1, key=lambda place: verdict_at(place) != verdict)
+        found.append((verdict, end - begin))
+        begin, verdict = end, verdict_at(end)
+    return [*found, (last, recipients - begin)]
