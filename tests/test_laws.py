@@ -15,6 +15,11 @@ from simsmtp.protocol.capabilities import NOTHING_OFFERED, ehlo_lines
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.replies import Reply
 from simsmtp.rows.records import Output
+from simsmtp.strategies.alike import Alike, steady_verdicts
+from simsmtp.strategies.counting import Knobs, Rcpt
+from simsmtp.strategies.registry import BUILT_IN, find_strategy
+from simsmtp.strategies.reply_class import ReplyClass
+from simsmtp.strategies.tally import Tally
 
 FREE_PATH = {"rtt_ms": 50, "bandwidth_mbit": None}
 CONNECTION_WAITS = 3  # connect, banner, EHLO
@@ -483,3 +488,26 @@ def test_a_whole_message_follows_from_the_rules(
 @given(octets=st.integers(0, 10**13), bits_per_s=st.integers(1, 10**12))
 def test_a_line_is_kept_for_the_octets_by_the_bandwidth_rounded_down(octets: int, bits_per_s: int) -> None:
     assert sending_ns(octets, bits_per_s) == octets * 8 * 10**9 // bits_per_s
+
+
+# -- few are asked about ------------------------------------------------------------------------------------
+
+_counts = st.integers(0, 60)
+_classes = st.sampled_from(ReplyClass)
+
+
+@some
+@given(
+    strategy=st.sampled_from(STRATEGIES),
+    tally=st.builds(Tally, *[_counts] * 8),
+    first=st.builds(Rcpt, _counts, _classes, _classes, _counts, _classes),
+    recipients=st.integers(1, 90),
+    knobs=st.builds(Knobs, st.booleans(), st.integers(1, 40), st.booleans()),
+)
+def test_to_ask_about_few_is_to_ask_about_each(
+    strategy: str, tally: Tally, first: Rcpt, recipients: int, knobs: Knobs
+) -> None:
+    settle, alike = BUILT_IN[strategy].settle, Alike(first, recipients)
+    found = [verdict for verdict, many in steady_verdicts(settle, tally, alike, knobs) for _ in range(many)]
+    assert find_strategy(strategy).is_steady
+    assert found == [settle(tally, rcpt, knobs) for rcpt in alike.each()]

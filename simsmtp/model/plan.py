@@ -16,7 +16,7 @@ from simsmtp.protocol.answers import WireReply, spoken_answers
 from simsmtp.protocol.capabilities import Capabilities
 from simsmtp.protocol.commands import Verb, command_octets
 from simsmtp.protocol.replies import parse_reply, words_of
-from simsmtp.randomness.distributions import Sampler, ns_of_ms, ns_of_s, sampler_of
+from simsmtp.randomness.distributions import Sampler, is_constant, ns_of_ms, ns_of_s, sample, sampler_of
 from simsmtp.strategies.overflow import Overflow
 from simsmtp.strategies.registry import Settle, find_strategy
 from simsmtp.strategies.retry import RetrySchedule
@@ -61,6 +61,7 @@ class ClientPlan(NamedTuple):
 
     settle: Settle
     looks_ahead: bool
+    is_steady: bool
     trusts_itself: bool
     budget: int
     for_452: Overflow
@@ -88,12 +89,16 @@ class ClientPlan(NamedTuple):
 
 
 class ServerPlan(NamedTuple):
-    """The receiver's settings as decisions take them; `service` holds a sampler (ns) per `Verb`."""
+    """The receiver's settings as decisions take them.
+
+    `service` holds a sampler (ns) per `Verb`, `constant_service` what it always gives, or -1 where that is drawn.
+    """
 
     policy: ReplyPolicy
     offered: Capabilities
     spoken: tuple[WireReply, ...]
     service: tuple[Sampler, ...]
+    constant_service: tuple[int, ...]
     workers: int
     sessions: int
     reply_buffer: int
@@ -184,6 +189,7 @@ def _client(client: Client, address_chars: int) -> ClientPlan:
     return ClientPlan(
         settle=strategy.settle,
         looks_ahead=strategy.looks_ahead,
+        is_steady=strategy.is_steady,
         trusts_itself=strategy.trusts_itself,
         budget=client.budget,
         for_452=_OVERFLOW[by_class.get("452", every)],
@@ -236,7 +242,7 @@ def _destinations(scenario: Scenario) -> tuple[DestinationPlan, ...]:
 
 
 def _server(server: Server, *, starttls: bool) -> ServerPlan:
-    offered = _offered(server, starttls=starttls)
+    offered, services = _offered(server, starttls=starttls), _services(server)
     return ServerPlan(
         policy=_policy(server),
         offered=offered,
@@ -246,7 +252,8 @@ def _server(server: Server, *, starttls: bool) -> ServerPlan:
             offered,
             overflow_words=words_of(server.overflow_reply),
         ),
-        service=_services(server),
+        service=services,
+        constant_service=tuple(int(sample(one, 0.5)) if is_constant(one) else -1 for one in services),
         workers=server.workers or 0,
         sessions=_bound(server.sessions),
         reply_buffer=server.reply_buffer_bytes,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_SHORT = 10**9  # octets, whose nanobits fit 64 bits
+
 
 def departs(written_ns: int, link_free_ns: int, octets: int, bits_per_s: int, count: int = 1) -> int:
     """Return when the last of `count` lines of `octets` each has left.
@@ -24,7 +26,9 @@ def departs(written_ns: int, link_free_ns: int, octets: int, bits_per_s: int, co
 
 
 def sending_ns(octets: int, bits_per_s: int) -> int:
-    """Return how long octets keep a line, rounded down: a long division, for nanobits may not fit 64 bits."""
+    """Return how long octets keep a line, rounded down; where nanobits do not fit 64 bits, by a long division."""
+    if octets <= _SHORT:
+        return 8 * 10**9 * octets // bits_per_s
     seconds, left = divmod(8 * octets, bits_per_s)
     hundred_thousandths, left = divmod(10**5 * left, bits_per_s)
     return 10**4 * (10**5 * seconds + hundred_thousandths) + 10**4 * left // bits_per_s

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, repeat, starmap
-from operator import not_
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,20 @@ from simsmtp.rows.totals import Totals, responses_of
 _NEVER = -1
 _UNCHECKED, _RESERVE, _OCTETS = 100_000, 100 * 2**20, 250
 """Recipients that come in before memory is looked at again; what has to be free then, and more for each recipient."""
+_ONE_MORE = bytes([*range(1, 256), 255])
+"""How often a recipient was accepted, once more: as far as an octet counts."""
+_CLASSES = np.array(
+    [
+        [
+            [[ledger_class(valid, accepted, ndr, not settled) for settled in (False, True)] for ndr in (False, True)]
+            for accepted in range(3)
+        ]
+        for valid in (False, True)
+    ],
+    np.uint8,
+)
+"""`ledger_class` of all there is: by mailbox, times accepted (2 for more), NDR and whether the sender has finished."""
+_MANY = 16
 _AT_ONCE = 4096
 """Recipients whose rows are written at once: one column costs as much for a single message."""
 
@@ -76,10 +90,30 @@ class Message:
         """Tell whether a recipient's mailbox exists."""
         return self.valid is None or self.valid[recipient]
 
-    def fates(self) -> Iterator[tuple[bool, int, bool, bool]]:
-        """Return what decides each recipient's class as things stand: the arguments of `ledger_class`."""
-        valid = repeat(True, len(self)) if self.valid is None else self.valid
-        return zip(valid, self.accepted, map(bool, self.ndr), map(not_, self.settled), strict=True)
+    def note_attempt(self, recipients: Sequence[int]) -> None:
+        """Count one more RCPT command for each of some recipients in ascending order."""
+        if at_once := _at_once(recipients):
+            np.frombuffer(self.attempts, np.uintc)[at_once] += 1
+            return
+        for recipient in recipients:
+            self.attempts[recipient] += 1
+
+    def classes(self) -> NDArray[np.uint8]:
+        """Return the class of each recipient as things stand, a `Ledger`."""
+        valid = 1 if self.valid is None else np.array(self.valid, np.uint8)
+        accepted, ndr, settled = (np.frombuffer(one, np.uint8) for one in (self.accepted, self.ndr, self.settled))
+        classes: NDArray[np.uint8] = _CLASSES[valid, np.minimum(accepted, 2), ndr, settled]
+        return classes
+
+    def counted(self) -> list[int]:
+        """Return how many recipients are in each class as things stand, in the order of `Ledger`."""
+        columns = [self.accepted, self.ndr, self.settled, *([] if self.valid is None else [self.valid])]
+        if len(self) and all(map(_is_uniform, columns)):  # mostly all fare alike
+            counts = [0] * len(Ledger)
+            counts[_CLASSES[int(self.is_valid(0)), min(self.accepted[0], 2), self.ndr[0], self.settled[0]]] = len(self)
+            return counts
+        counted: list[int] = np.bincount(self.classes(), minlength=len(Ledger)).tolist()
+        return counted
 
 
 class Accounts:
@@ -101,7 +135,7 @@ class Accounts:
         self.round_trips = 0
         self.first_connect_ns = _NEVER
         self.last_final_ns = _NEVER
-        self.delays: Counter[int] = Counter()
+        self.delays: dict[int, int] = defaultdict(int)
 
     def check_room(self, message: int, recipients: int) -> None:
         """Raise an `InputError` or a `MemoryError` if a message that comes in would be too large."""
@@ -121,24 +155,33 @@ class Accounts:
         if self.first_connect_ns == _NEVER:
             self.first_connect_ns = at_ns
 
-    def accept(self, message: Message, recipients: Iterable[int], at_ns: int) -> int:
-        """Note that a final reply 2yz covered these recipients; return for how many it was the first time."""
-        fresh = 0
-        for recipient in recipients:
-            times = message.accepted[recipient]
-            if times == 0:
-                fresh += 1
-                if self.keep_rows:
-                    message.first_accepted_ns[recipient] = at_ns
-            if times < 255:  # as far as an octet counts
-                message.accepted[recipient] = times + 1
+    def accept(self, message: Message, recipients: Sequence[int], at_ns: int) -> int:
+        """Note that a final reply 2yz covered these recipients; return for how many it was the first time.
+
+        They are in ascending order.
+        """
+        accepted, fresh = message.accepted, 0
+        if self.keep_rows:
+            for recipient in recipients:
+                message.first_accepted_ns.setdefault(recipient, at_ns)
+        if at_once := _at_once(recipients):
+            fresh = accepted.count(0, at_once.start, at_once.stop)
+            accepted[at_once] = accepted[at_once].translate(_ONE_MORE)
+        else:
+            for recipient in recipients:
+                fresh += accepted[recipient] == 0
+                accepted[recipient] = _ONE_MORE[accepted[recipient]]
         if fresh:
             self.accepted_once += fresh
             self.delays[bucket_of(at_ns - message.arrival_ns)] += fresh
         return fresh
 
     def settle(self, message: Message, recipients: Sequence[int], *, ndr: bool) -> None:
-        """Note that the sender has finished with some recipients, with or without an NDR."""
+        """Note that the sender has finished with some recipients in ascending order, with or without an NDR."""
+        if at_once := _at_once(recipients):
+            message.settled[at_once] = bytes([True]) * len(recipients)
+            message.ndr[at_once] = bytes([ndr]) * len(recipients)
+            return
         for recipient in recipients:
             message.settled[recipient] = 1
             message.ndr[recipient] = ndr
@@ -146,8 +189,7 @@ class Accounts:
     def close(self, message: Message) -> None:
         """Enter a message's recipients into the ledger and let go of it."""
         del self.open[message.number]
-        for fate, recipients in Counter(message.fates()).items():
-            self.ledger[ledger_class(*fate)] += recipients
+        self.ledger = list(map(add, self.ledger, message.counted()))
         if self.keep_rows:
             self._closed.append(message)
             self._closed_recipients += len(message)
@@ -161,11 +203,8 @@ class Accounts:
 
     def standing(self) -> Counter[str]:
         """Return how many recipients are in each class as things stand, those of open messages with them."""
-        counts = Counter({LEDGER_NAMES[entry]: recipients for entry, recipients in enumerate(self.ledger)})
-        for message in self.open.values():
-            for fate, recipients in Counter(message.fates()).items():
-                counts[LEDGER_NAMES[ledger_class(*fate)]] += recipients
-        return +counts
+        counts = map(sum, zip(self.ledger, *(message.counted() for message in self.open.values()), strict=True))
+        return +Counter(dict(zip(LEDGER_NAMES, counts, strict=True)))
 
     def responses(self) -> Responses:
         """Return one value per response column, after closing what is still open."""
@@ -186,6 +225,17 @@ class Accounts:
         return responses_of(totals, self.delays)
 
 
+def _is_uniform(column: Sequence[object]) -> bool:
+    return column.count(column[0]) == len(column)
+
+
+def _at_once(recipients: Sequence[int]) -> slice | None:
+    """Return many recipients in ascending order as a slice, if it leaves nobody out; for a few a loop is as fast."""
+    if len(recipients) < _MANY or recipients[-1] - recipients[0] >= len(recipients):
+        return None
+    return slice(recipients[0], recipients[-1] + 1)
+
+
 def _records(messages: Sequence[Message]) -> NDArray[np.void]:
     """Return what is known of the recipients of messages, see `simsmtp.rows.recipient_records`."""
     lengths = np.array([len(one) for one in messages])
@@ -196,12 +246,12 @@ def _records(messages: Sequence[Message]) -> NDArray[np.void]:
     records["recipient"] = np.arange(len(records)) - np.repeat(lengths.cumsum() - lengths, lengths)
     records["accepted"] = np.frombuffer(b"".join(one.accepted for one in messages), np.uint8)
     records["ndr"] = np.frombuffer(b"".join(one.ndr for one in messages), np.bool_)
+    records["ledger"] = np.concatenate([one.classes() for one in messages])
     records["attempts"] = np.frombuffer(b"".join(one.attempts for one in messages), np.uintc)
     for name, column in (
         ("destination", (one.destinations or repeat(0, len(one)) for one in messages)),
         ("origin", (one.origin_recipients for one in messages)),
         ("valid", (repeat(True, len(one)) if one.valid is None else one.valid for one in messages)),
-        ("ledger", (starmap(ledger_class, one.fates()) for one in messages)),
         ("delay_s", map(_delays_s, messages)),
     ):
         records[name] = np.fromiter(chain.from_iterable(column), RECORD[name], len(records))

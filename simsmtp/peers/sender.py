@@ -108,10 +108,10 @@ class Sender:
                 lane.queue.push(Job(message, part))
 
     def _split(self, message: Message) -> list[list[int]]:
+        if len(self._lanes) == 1:
+            return [list(range(len(message)))]
         origin = message.origin_recipients
         parts = split_by_destination(self._plan, self._streams, message.origin, max(origin, default=-1) + 1)
-        if len(parts) == 1:
-            return [list(range(len(message)))]
         place = {recipient: index for index, recipient in enumerate(origin)}
         parts = [sorted(place[recipient] for recipient in part if recipient in place) for part in parts]
         if self._accounts.keep_rows:
@@ -124,7 +124,7 @@ class Sender:
     def _staff(self) -> None:
         """Begin as many connections as there is waiting work for and the limits allow."""
         for lane in self._lanes:
-            while self._wants_connection(lane):
+            while lane.queue and self._wants_connection(lane):
                 lane.connections += 1
                 lane.starting += 1
                 self._connections += 1
@@ -268,7 +268,7 @@ class Sender:
         if job.pending or job.in_flight:
             return
         if job.deferred and is_expired(self._client.schedule, job.message.arrival_ns, self._clock.now):
-            self._accounts.settle(job.message, job.deferred, ndr=True)
+            self._accounts.settle(job.message, sorted(job.deferred), ndr=True)
             job.deferred = []
         if job.deferred:
             self._clock.start(self._retry(lane, job))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from itertools import chain, count, groupby, repeat
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import NamedTuple
 
 from simsmtp.model.plan import ClientPlan
@@ -12,6 +11,7 @@ from simsmtp.peers.accounting import Accounts, Message
 from simsmtp.peers.driver import Session, Steps
 from simsmtp.peers.flight import Command, ReplyRecord
 from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets
+from simsmtp.strategies.alike import Alike, Stretch, steady_verdicts
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.flight import Sizes, Step, next_flight
 from simsmtp.strategies.outcome import is_answered, is_marked_after, is_still_marked, nothing_committed
@@ -19,10 +19,7 @@ from simsmtp.strategies.overflow import Overflow, after_final_reply, becomes, ov
 from simsmtp.strategies.own_code import Raised, no_verdict
 from simsmtp.strategies.reply_class import ReplyClass, classify, classify_among, is_company
 from simsmtp.strategies.tally import empty_tally, observe
-from simsmtp.strategies.window import window_in_session
-
-_VERDICTS = tuple(Verdict)
-_RCPT: Callable[[Iterable[int]], Rcpt] = partial(tuple.__new__, Rcpt)  # `Rcpt._make` without its look at the length
+from simsmtp.strategies.window import UNBOUNDED, window_in_session
 
 
 class Outcome(NamedTuple):
@@ -153,42 +150,57 @@ class Transaction:
             yield Outcome(after_final_reply(Verdict.DONE, self._mail_code), False, self.recipients)
             return
         committed = 200 <= self._final_code < 300
-        for run, verdicts in zip(self._runs, self._verdicts(), strict=True):
-            final = [self._becomes(verdict, run) for verdict in _VERDICTS]
+        for run, alikes in zip(self._runs, self._alikes(), strict=True):
             place = 0
-            for verdict, same in groupby(map(final.__getitem__, verdicts)):
-                upto = place + len(list(same))
-                yield Outcome(verdict, committed and run.seen == ReplyClass.ACCEPTED, run.recipients[place:upto])
+            for verdict, recipients in self._verdicts(alikes):
+                upto = place + recipients
+                final, taken = self._becomes(verdict, run), committed and run.seen == ReplyClass.ACCEPTED
+                yield Outcome(final, taken, run.recipients[place:upto])
                 place = upto
 
-    def _verdicts(self) -> Iterator[list[Verdict]]:
-        """Ask the counting strategy about each recipient; yield the verdicts of each run."""
-        settle, tally = self._plan.settle, self.tally
-        marked = is_still_marked(self._marked, self._flights)
-        knobs = Knobs(not self._window.stop_and_wait, self._plan.budget, marked)
-        decisive = self._decisive()
-        begin, previous, over_rank = 0, self._mail_seen, 0
-        for seen, _, recipients in self._runs:
-            places, step = range(begin, begin + len(recipients)), int(seen == ReplyClass.OVER)
-            # A plain loop made the whole engine a twentieth slower.
-            facts = zip(places, repeat(seen), chain((previous,), repeat(seen)), count(over_rank, step), decisive)
-            try:
-                verdicts = [settle(tally, rcpt, knobs) for rcpt in map(_RCPT, facts)]
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the strategy's
-                raise Raised(error) from None  # SimPy makes a copy of what is raised, if that can be copied
-            previous = seen
-            over_rank += step * len(recipients)
-            begin += len(recipients)
-            if not {type(verdict) for verdict in verdicts} <= {Verdict}:
-                raise no_verdict(settle, next(one for one in verdicts if type(one) is not Verdict))
-            yield verdicts
+    def _verdicts(self, alikes: list[Alike]) -> Iterable[Stretch]:
+        """Ask the counting strategy about the recipients of a run."""
+        settle, tally, knobs = self._plan.settle, self.tally, self._knobs
+        if self._plan.is_steady:
+            return [stretch for alike in alikes for stretch in steady_verdicts(settle, tally, alike, knobs)]
+        # Whoever wrote it was promised that it is asked about each recipient, in order.
+        try:
+            verdicts = [settle(tally, rcpt, knobs) for alike in alikes for rcpt in alike.each()]
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the strategy's
+            raise Raised(error) from None  # SimPy makes a copy of what is raised, if that can be copied
+        if not {type(verdict) for verdict in verdicts} <= {Verdict}:
+            raise no_verdict(settle, next(one for one in verdicts if type(one) is not Verdict))
+        return [(verdict, len(list(same))) for verdict, same in groupby(verdicts)]
 
-    def _decisive(self) -> Iterator[ReplyClass]:
-        """Return the class of each reply that is no over-limit refusal, and `ReplyClass.OVER` behind the last."""
-        if not self._plan.looks_ahead:
-            return repeat(ReplyClass.OVER)
-        runs = (repeat(seen, len(recipients)) for seen, _, recipients in self._runs if seen != ReplyClass.OVER)
-        return chain(chain.from_iterable(runs), repeat(ReplyClass.OVER))
+    @property
+    def _knobs(self) -> Knobs:
+        marked = is_still_marked(self._marked, self._flights)
+        return Knobs(not self._window.stop_and_wait, self._plan.budget, marked)
+
+    def _alikes(self) -> Iterator[list[Alike]]:
+        """Divide the recipients of each run by what is decisive for them, where that is looked at."""
+        position, previous, over_rank = 0, self._mail_seen, 0
+        decisive, left, further = ReplyClass.OVER, UNBOUNDED, self._decisive()
+        if self._plan.looks_ahead:
+            decisive, left = next(further)
+        for seen, _, recipients in self._runs:
+            found, end = [], position + len(recipients)
+            while position < end:
+                if not left:
+                    decisive, left = next(further)
+                many = min(left, end - position)
+                found.append(Alike(Rcpt(position, seen, previous, over_rank, decisive), many))
+                position, left, previous = position + many, left - many, seen
+                over_rank += many if seen == ReplyClass.OVER else 0
+            yield found
+
+    def _decisive(self) -> Iterator[tuple[ReplyClass, int]]:
+        """Yield the classes of the replies that are no over-limit refusals, each with how many are alike.
+
+        Behind the last of them is `ReplyClass.OVER`.
+        """
+        yield from ((seen, len(recipients)) for seen, _, recipients in self._runs if seen != ReplyClass.OVER)
+        yield ReplyClass.OVER, UNBOUNDED
 
     def _becomes(self, verdict: Verdict, run: Run) -> Verdict:
         final_code, plan = self._final_code or self._data_code, self._plan
@@ -211,7 +223,7 @@ class Transaction:
 
     def _read_replies(self) -> None:
         self._flights += 1
-        attempts, rcpts, has_company = self._message.attempts, 0, False
+        rcpts, has_company = 0, False
         for verb, recipients, code, status, read, _ in self._session.heard:
             if verb != Verb.RCPT:
                 self._read_other(verb, code, status)
@@ -227,8 +239,7 @@ class Transaction:
             self._refused_in_a_row = 0 if seen == ReplyClass.ACCEPTED else self._refused_in_a_row + len(recipients)
             self.gave_up = self.gave_up or self._refused_in_a_row >= self._plan.most_refusals
             rcpts += len(recipients)
-            for recipient in recipients:
-                attempts[recipient] += 1
+        self._message.note_attempt(self.recipients[self._tried : self._tried + rcpts])
         self._tried += rcpts
         self._accounts.rcpt_commands += rcpts
 

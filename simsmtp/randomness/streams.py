@@ -16,7 +16,8 @@ The uniform number of a word is :func:`uniform_of_word`.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -118,11 +119,7 @@ class Streams:
     """
 
     def __init__(self, seed: int, replication: int) -> None:
-        key = [key_word("seed", seed), key_word("replication", replication)]
-        self._philox = np.random.Philox(key=np.array(key, dtype=np.uint64))
-        # A new bit generator costs 7 µs, moving one by its state 1 µs.
-        self._state = self._philox.state
-        self._counter = self._state["state"]["counter"]
+        self._key = [key_word("seed", seed), key_word("replication", replication)]
 
     def uniforms(self, purpose: Purpose, entity: int, count: int, sub: int = 0, start: int = 0) -> list[float]:
         """Return the uniform numbers with indices `start` to `start` + `count` - 1 of one stream.
@@ -150,10 +147,21 @@ class Streams:
         return Stream(self, purpose, entity, sub)
 
     def _words(self, counter: tuple[int, int, int, int], count: int) -> NDArray[np.uint64]:
-        self._counter[0], self._counter[1], self._counter[2], self._counter[3] = counter
+        philox, state = self._generator
+        state["state"]["counter"][:] = counter
         # The state was saved with its buffer used up, so the next word is lane 0 of a new block.
-        self._philox.state = self._state
-        return self._philox.random_raw(count)
+        philox.state = state
+        words: NDArray[np.uint64] = philox.random_raw(count)
+        return words
+
+    @cached_property
+    def _generator(self) -> tuple[np.random.Philox, Any]:
+        """The bit generator and its state, made when first needed: many runs draw nothing.
+
+        A new one costs 7 µs, moving one by its state 1 µs.
+        """
+        philox = np.random.Philox(key=np.array(self._key, dtype=np.uint64))
+        return philox, philox.state
 
 
 class Stream:

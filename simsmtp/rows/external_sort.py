@@ -51,7 +51,7 @@ def _sorted(records: Batch) -> Batch:
 
 def _in_order(records: Records) -> Records:
     """Return closed records whose batches are sorted as records that are sorted in all."""
-    starts = np.array(records.starts[1:], int)
+    starts = records.starts[1:]
     if all(records.read(at - 1, at)["message"][0] <= records.read(at, at + 1)["message"][0] for at in starts):
         return records
     merged = Records()

@@ -47,6 +47,14 @@ class Strategy(NamedTuple):
         return self.name not in BUILT_IN or BUILT_IN[self.name].looks_ahead
 
     @property
+    def is_steady(self) -> bool:
+        """Whether, going along recipients who are `alike.Alike`, it never comes back to a verdict that it has left.
+
+        Nobody knows of a user's own.
+        """
+        return self.builtin
+
+    @property
     def trusts_itself(self) -> bool:
         """Whether to have settled somebody is progress to it."""
         return self.name in BUILT_IN and BUILT_IN[self.name].trusts_itself
@@ -132,7 +140,7 @@ def find_strategy(name: str) -> Strategy:
 def strategy_of(settle: Settle) -> Strategy:
     """Return the strategy that has a function."""
     known = (one for one in _registry.values() if one.settle is settle)
-    return next(known, Strategy(name_of(settle), settle, False, ""))
+    return next(known, None) or Strategy(name_of(settle), settle, False, "")
 
 
 def strategies() -> dict[str, Strategy]:

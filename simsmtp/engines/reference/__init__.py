@@ -23,5 +23,5 @@ def run(plan: Plan, *, seed: int, replication: int, recipients: bool = False, di
     streams, clock = Streams(seed, replication), Clock()
     routes = [Route(clock, streams, accounts, plan, to, transcript) for to in plan.destinations]
     Sender(plan, streams, accounts, clock, routes, transcript).start()
-    clock.env.run(until=plan.horizon_ns or None)
+    clock.run(until=plan.horizon_ns or None)
     return Output(accounts.responses(), accounts.rows.finish(), transcript.rows if transcript else [], "reference")

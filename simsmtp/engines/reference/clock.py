@@ -19,36 +19,34 @@ from simsmtp.peers.kind import Kind
 Steps = Generator[Event, None, None]
 
 
-class Clock:
+class Clock(simpy.Environment):
     """The environment of one run, in which nothing may be due after `LONGEST_NS`."""
 
+    _now: int  # as long as nothing is due at another time than a whole number
+
     def __init__(self) -> None:
-        self.env = simpy.Environment(initial_time=0)
-        end = Event(self.env)
-        end._ok = True
-        end._value = None
-        end.callbacks = [self._end]
-        self.env.schedule(end, delay=LONGEST_NS + 1)
+        super().__init__(initial_time=0)
+        self.timeout(LONGEST_NS + 1).callbacks.append(self._end)
 
     def _end(self, _end: Event) -> None:
-        if self.env.peek() < math.inf:
+        if self.peek() < math.inf:
             raise too_long()
 
     @property
     def now(self) -> int:
         """Nanoseconds since the start."""
-        return int(self.env.now)
+        return self._now
 
     def start(self, steps: Steps) -> None:
         """Begin to go through steps, beside whatever else goes on."""
-        self.env.process(steps)
+        self.process(steps)
 
     def at(self, when_ns: int, kind: Kind, session: int, index: int) -> Event:
         """Return an event at `when_ns`; `kind`, `session` and `index` name it uniquely among equal times."""
-        event = Event(self.env)
+        event = Event(self)
         event._ok = True
         event._value = None
         # Below 2 lie SimPy's own priorities: starts of processes and their ends come first.
-        priority = (int(kind) << 96) + (session << 48) + index
-        self.env.schedule(event, priority=priority, delay=when_ns - self.now)  # type: ignore[arg-type]
+        priority = (kind << 96) + (session << 48) + index
+        self.schedule(event, priority, when_ns - self._now)  # type: ignore[arg-type]
         return event

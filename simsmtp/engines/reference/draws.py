@@ -22,13 +22,11 @@ _PURPOSE = {
 
 
 class Delays:
-    """One-way delays of one direction of a connection, one draw per write or flush."""
+    """One-way delays of one direction of a connection, one draw per write or flush; without a stream all the same."""
 
-    def __init__(self, sampler: Sampler, stream: Stream) -> None:
-        self._sampler = sampler
-        self._stream = None if is_constant(sampler) else stream
-        self._constant = int(sample(sampler, 0.5))
-        self._drawn = 0
+    def __init__(self, sampler: Sampler, stream: Stream | None) -> None:
+        self._sampler, self._stream, self._drawn = sampler, stream, 0
+        self._constant = 0 if stream else int(sample(sampler, 0.5))
 
     def next(self) -> int:
         """Return the next delay in nanoseconds."""
@@ -66,11 +64,11 @@ class Draws:
         self._streams = streams
         self._plan = plan
         self._open: dict[tuple[int, int, int], Stream] = {}
-        self.constant_service = tuple(int(sample(one, 0.5)) if is_constant(one) else -1 for one in plan.server.service)
+        self.constant_service = plan.server.constant_service
 
     def delays(self, purpose: Purpose, connection: int) -> Delays:
         """Return the delays of one direction of a connection."""
-        return Delays(self._plan.path.one_way, self._of_connection(purpose, connection))
+        return self._delays(self._plan.path.one_way, purpose, connection)
 
     def losses(self, purpose: Purpose, connection: int) -> Losses:
         """Return the losses of one direction of a connection under the profile tcp."""
@@ -82,7 +80,7 @@ class Draws:
         """Return how long it takes until the server, having waited for input of a connection, reads it."""
         tcp = self._plan.path.tcp
         assert tcp is not None
-        return Delays(tcp.wake, self._of_connection(Purpose.WAKE, connection))
+        return self._delays(tcp.wake, Purpose.WAKE, connection)
 
     def session_service(self, verb: Verb, connection: int, nth: int) -> int:
         """Return the service time of a command that belongs to no message, in nanoseconds."""
@@ -108,6 +106,9 @@ class Draws:
         """Let go of a finished message's streams."""
         for key in [key for key in self._open if key[1] == message.number]:
             del self._open[key]
+
+    def _delays(self, sampler: Sampler, purpose: Purpose, connection: int) -> Delays:
+        return Delays(sampler, None if is_constant(sampler) else self._of_connection(purpose, connection))
 
     def _of_connection(self, purpose: Purpose, connection: int) -> Stream:
         return self._streams.stream(purpose, connection, self._plan.number)

@@ -30,19 +30,23 @@ class Receiver:
         The server's settings and its path.
     domains : int
         Recipient i of an original message has domain i mod `domains`.
+
+    Attributes
+    ----------
+    is_contended : bool
+        Commands may have to wait for a worker.
+    are_alike : bool
+        All recipients with a mailbox are the same to it.
     """
 
     def __init__(self, clock: Clock, plan: DestinationPlan, domains: int) -> None:
         self.plan = plan
         self.domains = domains
+        self.is_contended = plan.server.workers > 0
+        self.are_alike = are_alike(plan.server.policy, domains)
         self._clock = clock
         self._sessions = 0
-        self._workers = simpy.Resource(clock.env, plan.server.workers) if plan.server.workers else None
-
-    @property
-    def is_contended(self) -> bool:
-        """Whether commands may have to wait for a worker."""
-        return self._workers is not None
+        self._workers = simpy.Resource(clock, plan.server.workers) if self.is_contended else None
 
     def admit(self) -> bool:
         """Take in one more session if the session limit allows it."""
@@ -54,15 +58,16 @@ class Receiver:
         """Note that a session that was admitted is over."""
         self._sessions -= 1
 
-    def work(
-        self, from_ns: int, service_ns: int, session: int, next_index: Callable[[], int]
-    ) -> Generator[Event, None, None]:
-        """Wait for a worker from `from_ns` on, first come first served, and keep it for `service_ns`."""
+    def work(self, from_ns: int, service_ns: int, at: Callable[[int, Kind], Event]) -> Generator[Event, None, None]:
+        """Wait for a worker from `from_ns` on, first come first served, and keep it for `service_ns`.
+
+        `at` makes an event of the session.
+        """
         assert self._workers is not None
-        yield self._clock.at(from_ns, Kind.REQUEST, session, next_index())
+        yield at(from_ns, Kind.REQUEST)
         with self._workers.request() as turn:
             yield turn
-            yield self._clock.at(self._clock.now + service_ns, Kind.SERVED, session, next_index())
+            yield at(self._clock.now + service_ns, Kind.SERVED)
 
 
 class ServerSession(Responder):
@@ -71,7 +76,7 @@ class ServerSession(Responder):
     def __init__(self, receiver: Receiver) -> None:
         super().__init__(receiver.plan.server, receiver.domains)
         self._domains = receiver.domains
-        self._are_alike = are_alike(self._policy, receiver.domains)
+        self._are_alike = receiver.are_alike
 
     def answer_command(self, verb: Verb, message: Message | None, recipient: int, now_ns: int, draw: float) -> Answer:
         """Return the answer to a command.

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from simpy.events import Event
+
 from simsmtp.engines.reference.clock import Clock, Steps
 from simsmtp.engines.reference.draws import Draws
 from simsmtp.engines.reference.receiver import Receiver, ServerSession
@@ -110,7 +112,7 @@ class Session:
         self._count_wait()  # for the banner
         if self._transcript:
             self._transcript.connect(self, now, accepted_at)
-        yield self._clock.at(accepted_at, Kind.ACCEPT, self._key, self._next_event())
+        yield self._at(accepted_at, Kind.ACCEPT)
         self._admitted = self._receiver.admit()
         self.heard, self._flushed = [], 0
         self._free = accepted_at
@@ -118,14 +120,14 @@ class Session:
         yield from self._serve(Verb.CONNECT, -1, accepted_at)
         self._hear(Verb.CONNECT, NOBODY, self._server.greet(admitted=self._admitted))
         self._flush()
-        yield from self._wait_for_replies()
+        yield self._replies_read()
         if not self.is_closed:
             yield from self._single(Verb.EHLO)
         if self._client.starttls and not self.is_closed:
             yield from self._start_tls()
 
     def _single(self, verb: Verb) -> Steps:
-        yield from self.exchange([Command(verb, self._client.octets[verb])])
+        return self.exchange([Command(verb, self._client.octets[verb])])
 
     def _start_tls(self) -> Steps:
         yield from self._single(Verb.STARTTLS)
@@ -134,7 +136,7 @@ class Session:
             if self._transcript:
                 self._transcript.handshake(self, self._clock.now)
             done_at = self._clock.now + self._up.next() + self._down.next()
-            yield self._clock.at(done_at, Kind.READ, self._key, self._next_event())
+            yield self._at(done_at, Kind.READ)
         yield from self._single(Verb.EHLO)
 
     def begin(self, message: Message, transaction: int) -> None:
@@ -169,10 +171,11 @@ class Session:
                 if self.is_closed:
                     self.heard.append(ReplyRecord(verb, only, 0, 0, self._read_of(verb)))
                     continue
-                if arrived_at > self._free:
+                is_idle = arrived_at > self._free
+                if is_idle and self._unflushed:
                     self._flush()  # its input is empty: RFC 2920 section 3.2
                 if services and services[verb] >= 0:
-                    self._free = max(self._free, arrived_at) + services[verb]
+                    self._free = (arrived_at if is_idle else self._free) + services[verb]
                 else:
                     yield from self._serve(verb, recipient, arrived_at)
                 self._hear(verb, only, server.answer_command(verb, message, recipient, self._free, draw))
@@ -181,7 +184,7 @@ class Session:
         self._flush()
         if self.plan.path.replies_per_read:
             self._reads = self.heard[-1].read + 1
-        yield from self._wait_for_replies()
+        yield self._replies_read()
 
     def probe(self) -> Steps:
         """Ask with RSET, between transactions, whether the connection is still good; `is_closed` tells."""
@@ -240,7 +243,7 @@ class Session:
             service = self._drawn_service(verb, recipient)
         begin = max(arrived_at, self._free)
         if self._receiver.is_contended and service > 0:
-            yield from self._receiver.work(begin, service, self._key, self._next_event)
+            yield from self._receiver.work(begin, service, self._at)
             self._free = self._clock.now
         else:
             self._free = begin + service
@@ -254,15 +257,17 @@ class Session:
     def _hear(self, verb: Verb, recipients: Sequence[int], answer: Answer) -> None:
         code, status, octets, _ = self._spoken[answer]
         octets *= len(recipients)
+        server, is_rcpt = self.plan.server, verb == Verb.RCPT
         if sleep := self._server.sleep_ns:
             self._flush()  # a server that is about to sleep sends what it has
             self._free += sleep
-        if verb == Verb.RCPT and code >= 400:
-            self._free += self.plan.server.refusal_ns * len(recipients)
-        if self._buffered_octets + octets > self.plan.server.reply_buffer:
+        if is_rcpt and code >= 400:
+            self._free += server.refusal_ns * len(recipients)
+        if self._buffered_octets + octets > server.reply_buffer:
             self._flush()
         self.heard.append(ReplyRecord(verb, recipients, code, status, self._read_of(verb), answer))
-        self._rcpts += len(recipients) if verb == Verb.RCPT else 0
+        if is_rcpt:
+            self._rcpts += len(recipients)
         self._unflushed += 1
         self._buffered_octets += octets
         if code == 421:
@@ -273,12 +278,13 @@ class Session:
             return
         self._down_free = departs(self._free, self._down_free, self._buffered_octets, self.plan.path.bits_per_s)
         self._down_last = arrives(self._down_free, self._down.next(), self._down_last)
-        # Behind the unflushed replies there may be commands that got none because the server had hung up.
-        flushed = self.heard[self._flushed : self._flushed + self._unflushed]
-        if self._stops and self._stop_read_at < 0 and any(map(self._stops, flushed)):
-            self._stop_read_at = self._down_last
-        if self._transcript:
-            self._transcript.replies(self, flushed, self._free, self._down_last)
+        if self._stops or self._transcript:
+            # Behind the unflushed replies there may be commands that got none because the server had hung up.
+            flushed = self.heard[self._flushed : self._flushed + self._unflushed]
+            if self._stops and self._stop_read_at < 0 and any(map(self._stops, flushed)):
+                self._stop_read_at = self._down_last
+            if self._transcript:
+                self._transcript.replies(self, flushed, self._free, self._down_last)
         self._reads += 1
         self._flushed += self._unflushed
         self._unflushed = self._buffered_octets = 0
@@ -297,21 +303,21 @@ class Session:
         rcpt = self._rcpts if verb == Verb.RCPT else max(0, self._rcpts - 1)
         return self._first_read + rcpt // by_hand
 
-    def _wait_for_replies(self) -> Steps:
+    def _replies_read(self) -> Event:
+        """Return the event that the client has read all replies to a flight."""
         if self.is_closed:
             self._leave(self._free)
-        yield self._clock.at(self._down_last, Kind.READ, self._key, self._next_event())
+        return self._at(self._down_last, Kind.READ)
 
     def _leave(self, at_ns: int) -> None:
         if self._admitted:
             self._admitted = False
-            over = self._clock.at(max(at_ns, self._clock.now), Kind.HANG_UP, self._key, self._next_event())
-            over.callbacks.append(lambda _: self._receiver.release())
+            self._at(max(at_ns, self._clock.now), Kind.HANG_UP).callbacks.append(lambda _: self._receiver.release())
 
     def _count_wait(self) -> None:
         self.waits += 1
         self._accounts.round_trips += 1
 
-    def _next_event(self) -> int:
+    def _at(self, when_ns: int, kind: Kind) -> Event:
         self._events += 1
-        return self._events
+        return self._clock.at(when_ns, kind, self._key, self._events)

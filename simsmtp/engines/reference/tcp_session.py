@@ -6,6 +6,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from simpy.events import Event
+
 from simsmtp.engines.reference.clock import Clock, Steps
 from simsmtp.engines.reference.draws import Draws
 from simsmtp.engines.reference.receiver import Receiver
@@ -78,7 +80,7 @@ class TcpSession(Session):
             self.heard.append(ReplyRecord(verb, recipients, 0, 0, self._read_of(verb)))
         if self._transcript:
             self._note_commands(writer.commands)
-        yield from self._wait_for_replies()
+        yield self._replies_read()
 
     def _connect_path(self, rtt_ns: int) -> None:
         tcp = self.plan.path.tcp
@@ -126,14 +128,14 @@ class TcpSession(Session):
 
     # -- the client's reads ---------------------------------------------------------------------------------
 
-    def _wait_for_replies(self) -> Steps:
+    def _replies_read(self) -> Event:
         if self.is_closed:
             self._leave(self._free)
         self._wire.wait_for_replies(self._replied)
         self._assign_reads()
         if self._transcript:
             self._note_replies()
-        yield self._clock.at(self._wire.now, Kind.READ, self._key, self._next_event())
+        return self._at(self._wire.now, Kind.READ)
 
     def _assign_reads(self) -> None:
         """Say which read brought each reply, unless `replies_per_read` says it."""
