@@ -56,12 +56,7 @@ def note(text: str) -> None:
 
 
 def _bar_type(notebook: bool) -> Any:
-    if notebook:
-        from tqdm.auto import tqdm as drawn
-    else:
-        from tqdm import tqdm as drawn
-
-    class Bar(drawn):  # type: ignore[misc, valid-type, type-arg]
+    class Bar(_drawn(notebook)):  # type: ignore[misc]
         """Tells the time left from the beginning."""
 
         expected_s = 0.0
@@ -74,3 +69,13 @@ def _bar_type(notebook: bool) -> Any:
             return found
 
     return Bar
+
+
+def _drawn(notebook: bool) -> Any:
+    if notebook:
+        from tqdm.auto import tqdm as drawn
+
+        return drawn
+    from tqdm import tqdm
+
+    return tqdm
