@@ -9,7 +9,7 @@ from typing import NamedTuple
 from simsmtp.calibration.measured import Group
 from simsmtp.calibration.parameters import Parameters
 from simsmtp.calibration.settings import scenario_of
-from simsmtp.engines import choose_engine, expected_recipients, run_replication
+from simsmtp.engines import choose_engine, expected_recipients, run_block
 from simsmtp.model.plan import plan_of
 
 SEED = 822105
@@ -56,8 +56,8 @@ def durations(
     """
     plan = plan_of(scenario_of(group, parameters, profile=profile))
     choice = choose_engine(plan, at_stake=times * replications * expected_recipients(plan.workload))
-    outputs = (run_replication(plan, seed=SEED, replication=number, engine=choice) for number in range(replications))
-    return sorted(float(output.responses["makespan_s"]) for output in outputs)
+    blocks = run_block(plan, seed=SEED, replications=range(replications), engine=choice)
+    return sorted(one for block in blocks for one in block.responses["makespan_s"].tolist())
 
 
 def predict(

@@ -26,12 +26,10 @@ from numba.core.typed_passes import (
     PreLowerStripPhis,
 )
 from numba.core.untyped_passes import (
-    DeadBranchPrune,
     FixupArgs,
     GenericRewrites,
     IRProcessing,
     ReconstructSSA,
-    RewriteSemanticConstants,
     TranslateByteCode,
 )
 
@@ -39,8 +37,6 @@ _PASSES = (
     TranslateByteCode,
     FixupArgs,
     IRProcessing,
-    RewriteSemanticConstants,
-    DeadBranchPrune,
     GenericRewrites,
     ReconstructSSA,
     NopythonTypeInference,
@@ -152,6 +148,16 @@ def _needs_of(library: Any) -> tuple[list[Any], list[Any]]:
     return parts, [one for one in found.values() if not isinstance(one, _Part)]
 
 
+class _Passes(PassManager):
+    """Passes one after the other; Numba's own look after each whether it left all in order, and keep a log."""
+
+    def _runPass(self, _index: int, one: Any, state: Any) -> None:  # noqa: N802 - Numba's name
+        one.analysis = self._analysis
+        one.run_initialization(state)
+        one.run_pass(state)
+        one.run_finalizer(state)
+
+
 class PartCompiler(CompilerBase):
     """Lowers a function, and leaves the rest to the whole that calls it."""
 
@@ -162,8 +168,7 @@ class PartCompiler(CompilerBase):
         if self.state.library is None:
             codegen, name = self.state.targetctx.codegen(), self.state.func_id.func_qualname
             self.state.library = self.library_class(codegen, name)
-        passes = PassManager("part")
-        passes._ENFORCING = False  # looks after each pass whether it left all in order
+        passes = _Passes("part")
         for one in _PASSES:
             passes.add_pass(one, one.__name__)
         passes.finalize()
