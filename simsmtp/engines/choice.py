@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 ENGINES = ("auto", "reference", "compiled")
 WORTH_LOADING = 20_000
 WORTH_COMPILING = 1_000_000
-"""Recipients asked for from which on the compiled loop repays being loaded, or compiled first."""
+WORTH_COMPILING_OWN = 150_000
+"""Recipients asked for from which on it repays to load the compiled loop, to compile it first, and to load the compiler
+for a strategy of the user's own."""
 
 _MEDIAN = 0.5
 _NEEDS = ("numba", "platformdirs")
@@ -130,6 +132,8 @@ def _lacks_something(find: Callable[[str], object]) -> bool:
 def _not_worth_it(plan: Plan, at_stake: int) -> str:
     if at_stake < WORTH_LOADING:
         return "it is done before the compiled one would be loaded"
+    if at_stake < WORTH_COMPILING_OWN and not strategy_of(plan.client.settle).builtin:
+        return "it is done before the strategy would be compiled"
     if at_stake < WORTH_COMPILING and not loop_on_disk(has_tcp=has_tcp(plan)):
         return "it is done before the compiled one would be compiled"
     return ""
