@@ -243,7 +243,7 @@ def test_the_version_is_told_quickly(tmp_path: Path) -> None:
         (["presets", "--help"], HEAVY),
         ([], HEAVY),
         (["run", "study.toml", "--dry-run"], {"matplotlib", "pandas", "rich"}),
-        (["run", "study.toml", "--no-figure", "--workers", "1"], {"matplotlib"}),
+        (["run", "study.toml", "--no-figure", "--workers", "2"], {"matplotlib", "joblib", "numba", "llvmlite"}),
         (["run", "study.toml", "--json", "--no-figure", "--workers", "1"], {"matplotlib", "rich"}),
         (["run", "study.toml", "--workers", "1"], {"matplotlib.pyplot"}),
     ],

@@ -77,6 +77,8 @@ class CompileProcess:
         """End it, whatever it is at."""
         self._process.kill()
         self._process.wait()
+        self._code.close()
+        self._said.close()
 
 
 def _all_of(file: IO[bytes]) -> bytes:
