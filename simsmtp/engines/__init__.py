@@ -126,6 +126,8 @@ def run_replication(
     with blamed(strategy_of(plan.client.settle)):
         if isinstance(choice, str):
             choice = choose_engine(plan, choice, at_stake=expected_recipients(plan.workload), dialogue=dialogue)
+        if choice.meanwhile and not dialogue and is_faster_at_hand(plan):
+            choice = FASTER
         return _run(plan, seed, replication, choice, recipients=recipients, dialogue=dialogue)
 
 

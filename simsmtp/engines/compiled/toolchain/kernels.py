@@ -75,7 +75,11 @@ def kernel(*, has_tcp: bool = False) -> Advance:
                 return _callable(code)
             _begin(kept, has_tcp)
         kept, process = _under_way[has_tcp]
-        code = process.result()
+        try:
+            code = process.result()
+        except BaseException:
+            del _under_way[has_tcp]
+            raise
         kept.keep(_file_of_processor(), code)
         return _callable(code)
 
