@@ -23,6 +23,7 @@ from simsmtp.engines.compiled.storage.layout import (
     SLOT_CLASSES,
     TCP_WORLD,
     WORLD,
+    aligned,
 )
 from simsmtp.engines.compiled.transaction import BUILT_IN
 from simsmtp.model.limits import check_recipients
@@ -119,13 +120,13 @@ def world_of(plan: Plan, *, seed: int, replication: int, rows: bool, settle_addr
         "slot_free": np.full(SLOT_CLASSES, NONE, np.int64).view(ARRAYS["slot_free"]),
         "ready": np.zeros((len(lanes), max(_START, 2 * sessions)), ARRAYS["ready"]),
         "in_domain": np.zeros((sessions, domains), ARRAYS["in_domain"]),
+        "sessions": aligned(sessions, ARRAYS["sessions"]),
     }
     slots = max(_SLOTS, 64 * sessions)
     sizes = {
         "ledger": CLASSES,
         "delays": _BUCKETS,
         "events": max(_START, 4 * sessions),
-        "sessions": sessions,
         "waits": sessions,
         "messages": max(_START, 2 * sessions),
         "jobs": max(_START, 2 * sessions, 2 * len(lanes)),
@@ -214,7 +215,7 @@ def _records(name: str, values: list[tuple[int, ...]]) -> NDArray[np.void]:
 
 def _longer(array: NDArray[Any], size: int) -> NDArray[Any]:
     check_memory(size * array.dtype.itemsize, f"{size:,} records of the compiled engine")
-    longer = np.zeros(size, array.dtype)
+    longer = aligned(size, array.dtype)
     longer[: len(array)] = array
     return longer
 
