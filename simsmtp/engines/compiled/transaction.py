@@ -30,7 +30,7 @@ from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.flight import Sizes, Step, next_flight
 from simsmtp.strategies.outcome import is_answered, is_marked_after, is_progress, is_still_marked, nothing_committed
 from simsmtp.strategies.overflow import becomes, overflow_for, stops_sending
-from simsmtp.strategies.reply_class import ReplyClass, classify_among
+from simsmtp.strategies.reply_class import ReplyClass, classify, classify_among
 from simsmtp.strategies.tally import empty_tally
 from simsmtp.strategies.window import Window, window_in_session
 
@@ -225,9 +225,11 @@ def _known(w: Any, verdict: Any) -> Any:
 def _seen_at(w: Any, answers: Any, needs_company: Any, slot: Any, is_first: Any) -> Any:
     """Return the class and the code of the reply to a recipient's RCPT; a destination's `answers` begin there."""
     spoken = spoken_at(w, answers + slot_at(w, slot).answer)
-    company = (slot_at(w, slot).flags & COMPANY) != 0
-    seen = classify_among(spoken.code, spoken.status, is_first, needs_company, company)
-    return seen.value, spoken.code
+    code = spoken.code
+    if needs_company:
+        company = (slot_at(w, slot).flags & COMPANY) != 0
+        return classify_among(code, spoken.status, is_first, True, company).value, code
+    return classify(code, spoken.status, is_first).value, code
 
 
 @compiled
