@@ -238,7 +238,7 @@ def close(w: Any, message: Any) -> None:
         if alike != 0 and (one.flags != flags or one.accepted != accepted):
             _enter(w, flags, accepted, alike)
             alike = 0
-        flags, accepted, alike = one.flags, one.accepted, alike + 1
+        flags, accepted, alike = one.flags + 0, one.accepted + 0, alike + 1
     _enter(w, flags, accepted, alike)
     if settings_of(w).keep_rows != 0:
         M.holds += 1

@@ -24,7 +24,7 @@ def skip_ahead(w: Any, S: Any, L: Any) -> None:
     """
     spoken = spoken_at(w, S.lane * ANSWERS + S.sure_answer)
     code, octets = spoken.code, spoken.octets
-    count = min(S.sure, (L.reply_buffer - S.buffered) // max(1, octets))
+    count = min(S.sure + 0, (L.reply_buffer - S.buffered) // max(1, octets))
     if L.replies_per_read > 0:
         count = min(count, -S.rcpts % L.replies_per_read)  # for which the read that holds the last reply has room
     if count <= 0:

@@ -73,7 +73,7 @@ def accept_connection(w: Any, session: Any) -> None:
         S.admitted = 1
     S.free = S.accepted_ns = run_of(w).now
     S.verb, S.slot = Verb.CONNECT.value, NONE
-    S.service_ns = service_of(w, S, S.verb, NONE)
+    S.service_ns = service_of(w, S, Verb.CONNECT.value, NONE)
     if L.workers > 0 and S.service_ns > 0:
         if not ask_for_worker(w, session, S, S.free):
             return
