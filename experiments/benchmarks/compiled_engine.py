@@ -5,7 +5,8 @@
 Contestants give the same results, which is checked before anything is timed, and take turns, so that whatever else
 the machine does hits all; every figure is a median over rounds, every ratio the median of the rounds' ratios.
 Writes ``compiled_engine.csv``, ``.md`` and ``.png`` into ``results/performance``; a quick run, which is too short to
-hold against the aims, into ``results/performance-quick``. Ciw, salabim and a C compiler are optional.
+hold against the aims, into ``results/performance-quick``. Ciw, salabim, cimba, a C
+compiler, perf and valgrind are optional.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import compiled_figure
 import compiled_report
 import contests
 import cost_curves
+import per_event
 import queue_peers
 import where_time_goes
 from compiled_report import Findings
@@ -50,13 +52,16 @@ def measure(*, quick: bool) -> Findings:
         "replications": cost_curves.over_processes,
         "startup": cost_curves.startup,
     }
-    with tqdm(total=len(steps) + 3, unit="part") as bar:
+    with tqdm(total=len(steps) + 4, unit="part") as bar:
         for name, step in steps.items():
             bar.set_description(name)
             rows += step(quick=quick)
             bar.update()
         bar.set_description("100 million")
         rows += [] if quick else cost_curves.hundred_million()
+        bar.update()
+        bar.set_description("per event")
+        rows += [] if quick else per_event.count()
         bar.update()
         bar.set_description("queue")
         found, waits = queue_peers.measure(quick=quick)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import c_program
 import numpy as np
+import per_event
 import queue_peers
 from contests import C_O2, C_O3, COMPILED, COMPILED_SAME_SIZE, CONTENDED, LONE, PER_COMMAND, WITH_C
 from cost_curves import (
@@ -59,7 +60,9 @@ def markdown(found: Findings) -> str:
         _aims(found.rows, quick=found.quick),
         "## Beside the other engines and models",
         _contests(found.rows),
-        "## One queue in four simulators",
+        "## What an event costs the processor",
+        _per_event(found.rows, quick=found.quick),
+        "## One queue in five simulators",
         _queue(found),
         "## Cost and memory against recipients",
         _by_recipients(found.rows),
@@ -171,6 +174,23 @@ def _contests(rows: Sequence[Row]) -> str:
         "of the delay, to the nanosecond."
     )
     return f"{table(head, lines)}\n\n{note}{c if has(rows, WITH_C) else ''}"
+
+
+def _per_event(rows: Sequence[Row], *, quick: bool) -> str:
+    counted = [row for row in rows if row["part"] == per_event.PART]
+    if not counted:
+        return f"Not counted: {'left out by --quick' if quick else per_event.ABSENT}."
+    lines = [
+        (str(row["contestant"]), *(f"{row[name]:.2f}" if name in row else "" for name in per_event.COUNTS))
+        for row in counted
+    ]
+    by = str(counted[0]["tool"])
+    simulated = "" if by == per_event.PERF else " The processor is a simulated one with simple caches and guesses."
+    note = (
+        f"Contended, per event, of which two are an RCPT; by {by}: the difference of two runs of "
+        f"{per_event.SHORT.messages:,} and {per_event.LONG.messages:,} messages.{simulated}"
+    )
+    return f"{table(('program', *per_event.COUNTS), lines)}\n\n{note}"
 
 
 def _queue(found: Findings) -> str:

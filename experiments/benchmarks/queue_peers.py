@@ -1,4 +1,4 @@
-"""One M/M/c queue in SimPy, salabim, Ciw and simsmtp: what a customer costs in each.
+"""One M/M/c queue in SimPy, salabim, Ciw, cimba and simsmtp: what a customer costs in each.
 
 The peers are given the same intervals and service times, so all must report the same mean wait. In simsmtp a
 customer is a message of one recipient over a connection of its own, and all but RCPT takes no time: it draws its
@@ -25,7 +25,7 @@ from simsmtp.model.plan import plan_of
 
 CASE, COMPILED = "M/M/4 at 0.8", "simsmtp, compiled"
 SERVERS, LOAD, SERVICE_MS = 4, 0.8, 1.0
-PEERS = ("simpy", "salabim", "ciw")
+PEERS = ("simpy", "salabim", "ciw", "cimba")
 REPLICATIONS = 20
 
 
@@ -128,7 +128,19 @@ def in_ciw(given: Draws) -> float:
     return sum(record.waiting_time for record in records) / len(records)
 
 
-MODELS: dict[str, Callable[[Draws], float]] = {"simpy": in_simpy, "salabim": in_salabim, "ciw": in_ciw}
+def in_cimba(given: Draws) -> float:
+    """Return the mean wait in cimba: a process per server, a `Store` for the line."""
+    from cimba_queue import mean_wait
+
+    return mean_wait(given.gaps, given.services)
+
+
+MODELS: dict[str, Callable[[Draws], float]] = {
+    "simpy": in_simpy,
+    "salabim": in_salabim,
+    "ciw": in_ciw,
+    "cimba": in_cimba,
+}
 
 
 def scenario(customers: int) -> Scenario:

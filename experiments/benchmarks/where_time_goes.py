@@ -56,7 +56,7 @@ def cases(*, quick: bool) -> dict[str, tuple[Scenario, int]]:
 @contextmanager
 def _watched(spent: dict[str, float], worlds: list[Any]) -> Iterator[None]:
     """Measure the steps of `simsmtp.engines.compiled.replication.run` for a while."""
-    kept = {name: getattr(compiled, name) for name in ("plan_of", "world_of", "kernel", "grow", "_responses")}
+    kept = {name: getattr(compiled, name) for name in ("world_of", "kernel", "grow", "_responses")}
 
     def timed(step: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*given: Any, **named: Any) -> Any:
@@ -71,7 +71,7 @@ def _watched(spent: dict[str, float], worlds: list[Any]) -> Iterator[None]:
 
     advance = timed("kernel", kept["kernel"]())
     try:
-        for name, step in (("plan_of", "plan"), ("world_of", "packing"), ("grow", "growing")):
+        for name, step in (("world_of", "packing"), ("grow", "growing")):
             setattr(compiled, name, timed(step, kept[name]))
         compiled._responses = timed("unpacking", kept["_responses"])
         compiled.kernel = lambda **_: advance
@@ -88,7 +88,9 @@ def split(case: str, scenario: Scenario, times: int) -> Split:
         spent, worlds = dict.fromkeys(STEPS, 0.0), []
         with _watched(spent, worlds):
             begin = time.perf_counter()
-            compiled.run(scenario, seed=0, replication=0)
+            plan = plan_of(scenario)
+            spent["plan"] = time.perf_counter() - begin
+            compiled.run(plan, seed=0, replication=0)
             spent["rest"] = time.perf_counter() - begin - sum(spent.values())
         found.append(spent)
         run = worlds[0]["run"][0]
@@ -105,7 +107,7 @@ def splits(*, quick: bool) -> list[Split]:
 def profile(scenario: Scenario, top: int = 10) -> list[Step]:
     """Return the functions of the reference engine that take most of its time themselves."""
     watch = cProfile.Profile()
-    watch.runcall(run_replication, scenario, engine="reference")
+    watch.runcall(run_replication, plan_of(scenario), engine="reference")
     stats: dict[Any, Any] = pstats.Stats(watch).stats  # type: ignore[attr-defined]
     total = sum(own for _, _, own, _, _ in stats.values())
     dearest = sorted(stats.items(), key=lambda item: -item[1][2])[:top]

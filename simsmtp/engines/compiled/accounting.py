@@ -90,6 +90,7 @@ def new_message(w: Any, number: Any, at_ns: Any, size: Any, recipients: Any) -> 
     M.resend_of = M.next = NONE
     M.origin, M.open = number, 1
     R.recipients += recipients
+    R.largest = max(R.largest, recipients)
     G = settings_of(w)
     for index in range(M.first, M.first + recipients):
         slot_at(w, index).accepted = 0
@@ -138,7 +139,7 @@ def queue_message(w: Any, message: Any) -> None:
         for slot in range(M.first, end):
             slot_at(w, slot).next = slot + 1
         slot_at(w, end - 1).next = NONE
-        _queue_part(w, message, 0, M.first, M.recipients)
+        _queue_part(w, message, 0, M.first, end - 1, M.recipients)
         return
     for slot in range(M.first, end):
         draw = uniform(w, Purpose.DESTINATION.value, M.origin, 0, origin_of(w, slot, M.first))
@@ -157,11 +158,11 @@ def queue_message(w: Any, message: Any) -> None:
                 tail, count = slot, count + 1
         if count > 0:
             slot_at(w, tail).next = NONE
-            _queue_part(w, message, lane, head, count)
+            _queue_part(w, message, lane, head, tail, count)
 
 
 @compiled
-def _queue_part(w: Any, message: Any, lane: Any, head: Any, count: Any) -> None:
+def _queue_part(w: Any, message: Any, lane: Any, head: Any, tail: Any, count: Any) -> None:
     R, M = run_of(w), message_at(w, message)
     job = R.job_free
     if job >= 0:
@@ -174,7 +175,7 @@ def _queue_part(w: Any, message: Any, lane: Any, head: Any, count: Any) -> None:
     J.message, J.lane, J.ready_ns = message, lane, M.arrival_ns
     J.in_flight = J.queued = J.requeued_count = J.deferred_count = 0
     J.attempt = 1
-    J.unsent, J.unsent_count = head, count
+    J.unsent, J.unsent_tail, J.unsent_count = head, tail, count
     J.requeued = J.requeued_tail = J.deferred = J.deferred_tail = J.next = NONE
     M.jobs += 1
     push_job(w, job)
@@ -224,10 +225,14 @@ def close(w: Any, message: Any) -> None:
     """Enter a message's recipients into the ledger and let go of it, once its rows are taken."""
     R, M = run_of(w), message_at(w, message)
     M.open = 0
+    alike, flags, accepted = 0, 0, 0
     for slot in range(M.first, M.first + M.recipients):
-        flags = slot_at(w, slot).flags
-        valid, ndr, queued = (flags & VALID) != 0, (flags & NDR) != 0, (flags & SETTLED) == 0
-        class_at(w, ledger_class(valid, slot_at(w, slot).accepted, ndr, queued).value).recipients += 1
+        one = slot_at(w, slot)
+        if alike != 0 and (one.flags != flags or one.accepted != accepted):
+            _enter(w, flags, accepted, alike)
+            alike = 0
+        flags, accepted, alike = one.flags + 0, one.accepted + 0, alike + 1
+    _enter(w, flags, accepted, alike)
     if settings_of(w).keep_rows != 0:
         M.holds += 1
         M.next = NONE
@@ -237,6 +242,13 @@ def close(w: Any, message: Any) -> None:
             R.finished = message
         R.finished_tail = message
     release(w, message)
+
+
+@compiled
+def _enter(w: Any, flags: Any, accepted: Any, count: Any) -> None:
+    """Enter neighbours to whom the same happened into the ledger."""
+    valid, ndr, queued = (flags & VALID) != 0, (flags & NDR) != 0, (flags & SETTLED) == 0
+    class_at(w, ledger_class(valid, accepted, ndr, queued).value).recipients += count
 
 
 @compiled

@@ -112,6 +112,8 @@ def _wants_connection(w: Any, lane: Any, L: Any) -> Any:
     if is_worth_connecting(L.ready, L.starting):
         return True  # a job in the queue is worth one transaction at least
     size = size_of_batch(w, L)
+    if not is_worth_connecting(L.ready * transactions_for(R.largest, size), L.starting):
+        return False  # not even if all jobs were as large as the largest message
     waiting = 0
     for place in range(L.ready):
         J = job_at(w, ready_at(w, lane, place).job)

@@ -49,11 +49,7 @@ def defer_pending(w: Any, job: Any) -> None:
     J.requeued = J.requeued_tail = NONE
     J.requeued_count = 0
     if J.unsent_count > 0:
-        tail = J.unsent
-        for _ in range(J.unsent_count - 1):
-            tail = slot_at(w, tail).next
-        slot_at(w, tail).next = NONE
-        defer(w, J, J.unsent, tail, J.unsent_count)
+        defer(w, J, J.unsent, J.unsent_tail, J.unsent_count)
         J.unsent_count = 0
 
 

@@ -31,11 +31,19 @@ from simsmtp.engines.compiled.session import (
     start_lone_command,
 )
 from simsmtp.engines.compiled.storage.accessors import event_at, lane_at, message_at, run_of, session_at, settings_of
-from simsmtp.engines.compiled.storage.heaps import DESTINATION_BITS, KIND_BITS, drop_first, plan_session_event
+from simsmtp.engines.compiled.storage.heaps import (
+    DESTINATION_BITS,
+    KIND_BITS,
+    destination_of,
+    drop_first,
+    is_next,
+    plan_session_event,
+    schedule,
+)
 from simsmtp.engines.compiled.storage.layout import DONE, GROW, NONE, OVERFLOW, PAUSE, ROWS
 from simsmtp.engines.compiled.toolchain.jit import compiled, inlined
 from simsmtp.engines.compiled.transaction import read_flight
-from simsmtp.engines.compiled.workers import leave_worker, take_worker
+from simsmtp.engines.compiled.workers import first_in_line, leave_line, leave_worker, take_worker
 from simsmtp.model.ranges import LONGEST_NS
 from simsmtp.peers.kind import Kind
 from simsmtp.protocol.commands import Verb
@@ -51,12 +59,13 @@ PER_PAUSE = 1 << 17
 def run(w: Any) -> Any:
     """Go on with a run until it is done or has to wait for Python; return which."""
     R = run_of(w)
-    left_to_do = True
+    until = min(settings_of(w).horizon_ns, LONGEST_NS + 1)
     while R.ending == 0:
-        if left_to_do and not _finish_step(w):
+        if not _finish_step(w):
             return GROW
-        if left_to_do and R.finished >= 0 and not write_rows(w):
+        if R.finished >= 0 and not write_rows(w):
             return ROWS
+        _serve_commands(w, until)
         if R.events + _PER_EVENT > w.events_room:
             return GROW
         if R.events == 0 or event_at(w, 0).at >= settings_of(w).horizon_ns:
@@ -74,8 +83,41 @@ def run(w: Any) -> Any:
         R.handled += 1
         who, what = first.who, first.what
         drop_first(w)
-        left_to_do = _handle(w, who, what)
+        _handle(w, who, what)
     return _end(w)
+
+
+@inlined
+def _serve_commands(w: Any, until: Any) -> None:
+    """Work off events as long as they are commands that reach workers or leave them: they leave nothing to do."""
+    R, most = run_of(w), w.events_room - _PER_EVENT
+    while R.events <= most:
+        at, who, session = first_in_line(w)
+        kind = who >> KIND_BITS
+        if session >= 0 and is_next(w, at, who):
+            leave_line(w, session, kind == Kind.SERVED)
+            if at >= until:
+                schedule(w, at, who, session)
+                continue
+        else:
+            first = event_at(w, 0)
+            at, who, session = first.at, first.who, first.what
+            kind = who >> KIND_BITS
+            if R.events == 0 or at >= until or (kind != Kind.SERVED and kind != Kind.REQUEST):  # noqa: PLR1714
+                return
+            drop_first(w)
+        R.now = at
+        R.handled += 1
+        S, L = session_at(w, session), lane_at(w, destination_of(who))  # no need to wait for what S says
+        if kind == Kind.SERVED:
+            leave_worker(w, L)
+            S.free = at
+        elif not take_worker(w, session, S, L):
+            continue
+        if S.phase == BANNER:
+            send_banner(w, session)
+        else:
+            fly(w, session, S)
 
 
 @compiled
@@ -124,20 +166,9 @@ def _ready_is_full(w: Any) -> Any:
 
 
 @inlined
-def _handle(w: Any, who: Any, what: Any) -> Any:
-    """Work off an event; return whether it may have left something to do."""
+def _handle(w: Any, who: Any, what: Any) -> None:
+    """Work off an event that is no command."""
     R, kind = run_of(w), who >> KIND_BITS
-    if kind == Kind.SERVED:
-        S = session_at(w, what)
-        leave_worker(w, lane_at(w, S.lane))
-        S.free = R.now
-        _served(w, what)
-        return False
-    if kind == Kind.REQUEST:
-        S = session_at(w, what)
-        if take_worker(w, what, S, lane_at(w, S.lane)):
-            _served(w, what)
-        return False
     if kind == Kind.READ:
         if not _read(w, what):
             R.resume = what
@@ -155,16 +186,6 @@ def _handle(w: Any, who: Any, what: Any) -> Any:
         retry(w, what)
     else:
         R.resume = what  # a client that was refused, or has paused, goes on
-    return True
-
-
-@inlined
-def _served(w: Any, session: Any) -> None:
-    S = session_at(w, session)
-    if S.phase == BANNER:
-        send_banner(w, session)
-    else:
-        fly(w, session, S)
 
 
 @compiled

@@ -28,6 +28,7 @@ from simsmtp.engines.compiled.storage.layout import (
     SLOT_CLASSES,
     TCP_WORLD,
     WORLD,
+    aligned,
 )
 from simsmtp.model.limits import check_recipients
 from simsmtp.model.path_plan import TcpPlan
@@ -136,6 +137,7 @@ def world_of(plan: Plan, *, seed: int, rows: bool, settle_address: int = 0) -> W
         "slot_free": np.full(SLOT_CLASSES, NONE, np.int64).view(ARRAYS["slot_free"]),
         "ready": np.zeros((len(lanes), max(_START, 2 * sessions)), ARRAYS["ready"]),
         "in_domain": np.zeros((sessions, domains), ARRAYS["in_domain"]),
+        "sessions": aligned(sessions, ARRAYS["sessions"]),
     }
     arrays |= {"fresh_run": run.copy(), "fresh_lanes": lanes.copy()}
     slots, tcp_words = max(_SLOTS, 64 * sessions), SIZE if any(lane.path.tcp for lane in plan.destinations) else 0
@@ -143,7 +145,6 @@ def world_of(plan: Plan, *, seed: int, rows: bool, settle_address: int = 0) -> W
         "ledger": CLASSES,
         "delays": _BUCKETS,
         "events": max(_START, 4 * sessions),
-        "sessions": sessions,
         "waits": sessions,
         "messages": max(_START, 2 * sessions),
         "jobs": max(_START, 2 * sessions, 2 * len(lanes)),
@@ -237,7 +238,7 @@ def _records(name: str, values: list[tuple[int, ...]]) -> NDArray[np.void]:
 
 def _longer(array: NDArray[Any], size: int) -> NDArray[Any]:
     check_memory(size * array.dtype.itemsize, f"{size:,} records of the compiled engine")
-    longer = np.zeros(size, array.dtype)
+    longer = aligned(size, array.dtype)
     longer[: len(array)] = array
     return longer
 

@@ -25,7 +25,7 @@ def skip_ahead(w: Any, S: Any, L: Any) -> None:
     """
     spoken = spoken_at(w, S.lane * ANSWERS + S.sure_answer)
     code, octets = spoken.code, spoken.octets
-    count = min(S.sure, (L.reply_buffer - S.buffered) // max(1, octets))
+    count = min(S.sure + 0, (L.reply_buffer - S.buffered) // max(1, octets))
     if L.replies_per_read > 0:
         count = min(count, -S.rcpts % L.replies_per_read)  # for which the read that holds the last reply has room
     if count <= 0:
@@ -51,12 +51,18 @@ def skip_ahead(w: Any, S: Any, L: Any) -> None:
 
 
 @inlined
+def be_sure(w: Any, S: Any, L: Any, count: Any, answer: Any) -> None:
+    """Note that so many RCPTs to come will get an answer, and what each will cost."""
+    spoken = spoken_at(w, S.lane * ANSWERS + answer)
+    S.sure, S.sure_answer, S.sure_octets = count, answer, spoken.octets
+    S.sure_delay_ns = L.refusal_ns if spoken.code >= 400 else 0
+
+
+@inlined
 def hear_again(w: Any, S: Any, L: Any, slot: Any) -> None:
     """Put a reply that is sure into the server's buffer; it is noted with its like."""
-    spoken = spoken_at(w, S.lane * ANSWERS + S.sure_answer)
-    code, octets = spoken.code, spoken.octets
-    if code >= 400:
-        S.free += L.refusal_ns
+    octets = S.sure_octets
+    S.free += S.sure_delay_ns
     if S.buffered + octets > L.reply_buffer:
         flush(w, S)
     slot_at(w, slot).answer = S.sure_answer

@@ -45,8 +45,9 @@ def keep_tally(S: Any, tally: Any) -> None:
 def note_unnoted(w: Any, S: Any) -> None:
     """Note the replies alike that came since the last one noted; all are read at once."""
     if S.unnoted > 0:
-        spoken, read = spoken_at(w, S.lane * ANSWERS + S.sure_answer), _read_of(w, S, Verb.RCPT)
-        _note_rcpts(S, S.sure_answer, classify(spoken.code, spoken.status, False), spoken.code, read, S.unnoted)
+        answer, count = S.sure_answer + 0, S.unnoted + 0  # as wide as others: what is called is compiled once
+        spoken, read = spoken_at(w, S.lane * ANSWERS + answer), _read_of(w, S, Verb.RCPT)
+        _note_rcpts(S, answer, classify(spoken.code, spoken.status, False), spoken.code, read, count)
         S.unnoted = 0
 
 

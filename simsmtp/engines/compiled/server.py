@@ -117,7 +117,7 @@ def _conclude(w: Any, S: Any, policy: Any, counters: Any, verb: Any, answer: Any
 def repeat_answer(w: Any, S: Any, L: Any, answer: Any) -> Any:
     """Answer the RCPTs to come like the last, as far as that is sure; return how many."""
     policy, counters = policy_of(L), counters_of(S)
-    count = min(S.rcpts_left, sure_repeats(policy, counters, S.state, answer))
+    count = min(S.rcpts_left + 0, sure_repeats(policy, counters, S.state, answer))
     if answer == Answer.RCPT_OK and settings_of(w).unknown_share > 0.0:
         slot = S.next
         for known in range(count):

@@ -12,10 +12,18 @@ from numba.extending import overload
 
 from simsmtp.engines.compiled.draws import next_down, next_up, service_of
 from simsmtp.engines.compiled.octets import octets_of
-from simsmtp.engines.compiled.reply_buffer import flush, hear, hear_again, hear_nothing, skip_ahead, stop_is_readable
+from simsmtp.engines.compiled.reply_buffer import (
+    be_sure,
+    flush,
+    hear,
+    hear_again,
+    hear_nothing,
+    skip_ahead,
+    stop_is_readable,
+)
 from simsmtp.engines.compiled.server import answer_command, greet, leave_server, remember, repeat_answer
 from simsmtp.engines.compiled.storage.accessors import has_tcp, lane_at, run_of, service_at, session_at, slot_at
-from simsmtp.engines.compiled.storage.heaps import plan_session_event
+from simsmtp.engines.compiled.storage.heaps import plan_session_event, who_of
 from simsmtp.engines.compiled.storage.layout import NONE, VERBS
 from simsmtp.engines.compiled.tcp_session import fly_by_tcp, send_banner_by_tcp
 from simsmtp.engines.compiled.toolchain.jit import OPTIONS, compiled, inlined
@@ -39,7 +47,7 @@ def connect(w: Any, session: Any, lane: Any) -> None:
     R.connected += 1
     if R.first_connect_ns < 0:
         R.first_connect_ns = R.now
-    S.lane, S.number = lane, L.connected
+    S.lane, S.number, S.key = lane, L.connected, who_of(0, lane, L.connected)
     S.ups = S.downs = S.up_free = S.up_last = S.down_free = S.down_last = 0
     S.free = S.unflushed = S.buffered = S.reads = S.first_read = S.last_read = S.rcpts = 0
     S.stops = S.stop_seen = S.is_closed = S.is_over = S.needs_reset = S.admitted = 0
@@ -65,7 +73,7 @@ def accept_connection(w: Any, session: Any) -> None:
         S.admitted = 1
     S.free = S.accepted_ns = run_of(w).now
     S.verb, S.slot = Verb.CONNECT.value, NONE
-    S.service_ns = service_of(w, S, S.verb, NONE)
+    S.service_ns = service_of(w, S, Verb.CONNECT.value, NONE)
     if L.workers > 0 and S.service_ns > 0:
         if not ask_for_worker(w, session, S, S.free):
             return
@@ -115,11 +123,11 @@ def sends_ns(w: Any, S: Any, verb: Any) -> Any:
 @inlined
 def _send(w: Any, S: Any, verb: Any) -> None:
     """Write a command and send it over the path."""
-    S.written_at += S.command_ns
     if S.command_ns > 0 or S.delay < 0:
+        S.written_at += S.command_ns
         S.delay = next_up(w, S)
-    S.up_free = departs(S.written_at, S.up_free, 0, 0, 1) + sends_ns(w, S, verb)
-    S.up_last = arrives(S.up_free, S.delay, S.up_last)
+    free = departs(S.written_at, S.up_free, 0, 0, 1) + sends_ns(w, S, verb)
+    S.up_free, S.up_last = free, arrives(free, S.delay, S.up_last)
 
 
 @compiled
@@ -150,23 +158,25 @@ def _fly_by_pipe(w: Any, session: Any, S: Any) -> None:
             if S.is_closed != 0:
                 hear_nothing(w, S, verb, slot)
                 continue
-            if S.up_last > S.free:
+            at = S.free
+            if S.up_last > at:
+                at = S.up_last
                 flush(w, S)
             service = service_of(w, S, verb, slot)
             if workers > 0 and service > 0:
                 S.verb, S.slot, S.service_ns = verb, slot, service
-                if not ask_for_worker(w, session, S, max(S.up_last, S.free)):
+                if not ask_for_worker(w, session, S, at):
                     return
                 S.in_service = 0
             else:
-                S.free = max(S.free, S.up_last) + service
+                S.free = at + service
         if S.sure > 0:
             hear_again(w, S, L, slot)
         else:
             answer = answer_command(w, session, S, verb, slot)
             hear(w, S, verb, slot, answer)
             if verb == Verb.RCPT and L.are_alike != 0 and S.stops == 0:
-                S.sure, S.sure_answer = repeat_answer(w, S, L, answer), answer
+                be_sure(w, S, L, repeat_answer(w, S, L, answer), answer)
         if S.sure > 0 and L.in_bulk != 0 and S.command_ns == 0:
             skip_ahead(w, S, L)
     flush(w, S)

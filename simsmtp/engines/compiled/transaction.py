@@ -29,7 +29,7 @@ from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.flight import Sizes, Step, next_flight
 from simsmtp.strategies.outcome import is_answered, is_marked_after, is_progress, is_still_marked, nothing_committed
 from simsmtp.strategies.overflow import becomes, overflow_for, stops_sending
-from simsmtp.strategies.reply_class import ReplyClass, classify_among
+from simsmtp.strategies.reply_class import ReplyClass, classify, classify_among
 from simsmtp.strategies.tally import empty_tally
 from simsmtp.strategies.window import Window, window_in_session
 
@@ -105,9 +105,11 @@ def _take(w: Any, S: Any, J: Any, most: Any) -> None:
             slot_at(w, S.tail).next = J.unsent
         else:
             S.head = J.unsent
-        tail = J.unsent
-        for _ in range(more - 1):
-            tail = slot_at(w, tail).next
+        tail = J.unsent_tail
+        if more < J.unsent_count:
+            tail = J.unsent
+            for _ in range(more - 1):
+                tail = slot_at(w, tail).next
         S.tail, S.count = tail, S.count + more
         J.unsent = slot_at(w, tail).next
         J.unsent_count -= more
@@ -218,35 +220,45 @@ def _known(w: Any, verdict: Any) -> Any:
 
 
 @inlined
-def _seen_at(w: Any, S: Any, G: Any, slot: Any, is_first: Any) -> Any:
-    """Return the class and the code of the reply to a recipient's RCPT."""
-    spoken = spoken_at(w, S.lane * ANSWERS + slot_at(w, slot).answer)
-    company = (slot_at(w, slot).flags & COMPANY) != 0
-    seen = classify_among(spoken.code, spoken.status, is_first, G.needs_company != 0, company)
-    return seen.value, spoken.code
+def _seen_at(w: Any, answers: Any, needs_company: Any, slot: Any, is_first: Any) -> Any:
+    """Return the class and the code of the reply to a recipient's RCPT; a destination's `answers` begin there."""
+    spoken = spoken_at(w, answers + slot_at(w, slot).answer)
+    code = spoken.code
+    if needs_company:
+        company = (slot_at(w, slot).flags & COMPANY) != 0
+        return classify_among(code, spoken.status, is_first, True, company).value, code
+    return classify(code, spoken.status, is_first).value, code
 
 
 @compiled
 def _file_tried(w: Any, S: Any, committed: Any) -> None:
     G, J = settings_of(w), job_at(w, S.job)
-    tally, strategy = tally_of(S), G.strategy
+    # What stays the same for all recipients is read once: the compiler cannot tell that no slot is part of it.
+    tally, strategy, address = tally_of(S), G.strategy, G.settle_address
+    answers, needs_company, over_code, for_452, for_552 = (
+        S.lane * ANSWERS,
+        G.needs_company != 0,
+        S.over_code,
+        G.for_452,
+        G.for_552,
+    )
     knobs = Knobs(S.stop_and_wait == 0, G.budget, is_still_marked(S.marked != 0, S.flight))
     looks_ahead = G.looks_ahead != 0 and tally.over > 0
     S.ahead, S.ahead_slot = 0, S.head
     final_code = S.final_code if S.final_code != 0 else S.data_code
     again = again_tail = deferred = deferred_tail = NONE
-    again_count = deferred_count = over_rank = 0
-    previous, slot = S.mail_seen, S.head
-    for position in range(S.tried):
+    again_count = deferred_count = over_rank = fresh = 0
+    previous, slot, tried = S.mail_seen, S.head, S.tried
+    for position in range(tried):
         following = slot_at(w, slot).next
-        seen, code = _seen_at(w, S, G, slot, position == 0)
+        seen, code = _seen_at(w, answers, needs_company, slot, position == 0)
         decisive = _next_decisive(w, S) if looks_ahead else seen
         rcpt = Rcpt(position, seen, previous, over_rank, decisive)
-        verdict = _known(w, ask(G.settle_address, strategy, tally, rcpt, knobs))
+        verdict = _known(w, ask(address, strategy, tally, rcpt, knobs))
         # The enumeration's members and their numbers are the same to a decision; one type suits the compiler.
-        final = becomes(verdict, seen, code, S.over_code, final_code, G.for_452, G.for_552) + 0
+        final = becomes(verdict, seen, code, over_code, final_code, for_452, for_552) + 0
         if committed and seen == ReplyClass.ACCEPTED:
-            S.committed += accept(w, slot)
+            fresh += accept(w, slot)
         if final == Verdict.REQUEUE:
             if again_tail < 0:
                 again = slot
@@ -269,8 +281,9 @@ def _file_tried(w: Any, S: Any, committed: Any) -> None:
         slot_at(w, again_tail).next = NONE
     if deferred_tail >= 0:
         slot_at(w, deferred_tail).next = NONE
-    if S.committed > 0:
-        note_delay(w, S.message, S.committed)
+    S.committed = fresh
+    if fresh > 0:
+        note_delay(w, S.message, fresh)
     defer(w, J, deferred, deferred_tail, deferred_count)
     # Without progress an immediate retry would go round for ever; accepted again is no progress.
     settled = S.tried - again_count - deferred_count
@@ -294,7 +307,8 @@ def _file_unsent(w: Any, S: Any, J: Any, slot: Any) -> None:
 def _next_decisive(w: Any, S: Any) -> Any:
     """Return the class of the next reply that is no over-limit refusal."""
     while S.ahead < S.tried:
-        seen, _ = _seen_at(w, S, settings_of(w), S.ahead_slot, S.ahead == 0)
+        needs_company = settings_of(w).needs_company != 0
+        seen, _ = _seen_at(w, S.lane * ANSWERS, needs_company, S.ahead_slot, S.ahead == 0)
         S.ahead, S.ahead_slot = S.ahead + 1, slot_at(w, S.ahead_slot).next
         if seen != ReplyClass.OVER:
             return seen

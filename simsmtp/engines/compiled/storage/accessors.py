@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import carray, from_dtype, types
-from numba.core import cgutils
+from numba.core.cgutils import get_or_insert_function, memset, raw_memcpy
 from numba.extending import intrinsic
 
-from simsmtp.engines.compiled.storage.layout import ARRAYS
+from simsmtp.engines.compiled.storage.layout import ARRAYS, CACHE_LINE
 from simsmtp.engines.compiled.toolchain.jit import compiled
 from simsmtp.network.tcp import SIZE
 
@@ -58,7 +58,7 @@ def clearing(name: str) -> Any:
     def clear(typing_context: Any, world: Any, count: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
             octets = builder.mul(values[1], _WORD(size))
-            cgutils.memset(builder, _address_of(builder, values[0], signature.args[0], name), octets, 0)
+            memset(builder, _address_of(builder, values[0], signature.args[0], name), octets, 0)
             return context.get_dummy_value()
 
         return types.void(world, types.int64), generate
@@ -74,7 +74,7 @@ def copying(target: str, source: str) -> Any:
     def copy(typing_context: Any, world: Any, count: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
             to, of = (_address_of(builder, values[0], signature.args[0], name) for name in (target, source))
-            cgutils.raw_memcpy(builder, to, of, values[1], _WORD(size))
+            raw_memcpy(builder, to, of, values[1], _WORD(size))
             return context.get_dummy_value()
 
         return types.void(world, types.int64), generate
@@ -114,6 +114,22 @@ def _pointer(typing_context: Any, address: Any) -> Any:
         return builder.inttoptr(values[0], context.get_value_type(signature.return_type))
 
     return types.CPointer(types.float64)(types.int64), generate
+
+
+@intrinsic
+def fetch(typing_context: Any, record: Any) -> Any:
+    """Begin to bring the first two lines of a record into the processor's cache: it will be wanted soon."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        octets, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [octets, flag, flag, flag])
+        prefetch = get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        begin = builder.bitcast(values[0], octets)
+        for line in range(2):
+            builder.call(prefetch, [builder.gep(begin, [_WORD(CACHE_LINE * line)]), flag(1), flag(3), flag(1)])
+        return context.get_dummy_value()
+
+    return types.void(record), generate
 
 
 @compiled

@@ -24,6 +24,12 @@ def who_of(kind: Any, destination: Any, number: Any) -> Any:
     return (kind << KIND_BITS) + (destination << DESTINATION_BITS) + number
 
 
+@inlined
+def destination_of(who: Any) -> Any:
+    """Return the destination of a session's event."""
+    return (who >> DESTINATION_BITS) & ((1 << (KIND_BITS - DESTINATION_BITS)) - 1)
+
+
 @intrinsic
 def _is_less(typing_context: Any, at: Any, who: Any, other_at: Any, other_who: Any) -> Any:
     """Compare two keys as one number of 128 bits each: whichever is less, no branch is taken."""
@@ -65,13 +71,22 @@ def schedule(w: Any, at: Any, who: Any, what: Any) -> None:
 @inlined
 def plan_session_event(w: Any, session: Any, S: Any, kind: Any, at: Any) -> None:
     """Schedule an event of a session."""
-    schedule(w, at, who_of(kind, S.lane, S.number), session)
+    schedule(w, at, (kind << KIND_BITS) + S.key, session)
 
 
 @inlined
 def is_next(w: Any, at: Any, who: Any) -> Any:
-    """Tell whether an event with this key would come before all others."""
-    return run_of(w).events == 0 or _before(at, who, event_at(w, 0)) != 0
+    """Tell whether an event with this key would come before all others in the heap."""
+    if run_of(w).events == 0:
+        return True
+    first = event_at(w, 0)
+    return comes_before(at, who, first.at, first.who)
+
+
+@inlined
+def comes_before(at: Any, who: Any, other_at: Any, other_who: Any) -> Any:
+    """Tell whether a key is before another."""
+    return at < other_at or (at == other_at and who < other_who)
 
 
 @inlined
@@ -86,11 +101,11 @@ def drop_first(w: Any) -> None:
         below = 2 * place + 1
         if below >= size:
             break
-        if below + 1 < size:
-            other = event_at(w, below + 1)
-            below += _before(other.at, other.who, event_at(w, below))
+        # A lone child has the moved event itself as its neighbour: nobody needs to ask whether there are two.
+        other = event_at(w, below + 1)
+        below += _before(other.at, other.who, event_at(w, below))
         child = event_at(w, below)
-        if _before(child.at, child.who, last) == 0:
+        if _is_less(child.at, child.who, at, who) == 0:
             break
         _copy_event(child, event_at(w, place))
         place = below

@@ -6,7 +6,7 @@ in Python afterwards. A record's links to others are indices; -1 is none.
 
 from __future__ import annotations
 
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from simsmtp.rows.recipient_records import RECORD
 from simsmtp.rows.response_rows import RESPONSE_ROW
 from simsmtp.strategies import registry
 from simsmtp.strategies.tally import Tally
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NONE = -1
 DONE, GROW, ROWS, OVERFLOW, PAUSE, RAISED = range(6)
@@ -43,11 +46,34 @@ WAKE, LOSSES, PER_LANE = 1 + VERBS, 2 + VERBS, 3 + VERBS
 """Places among a destination's samplers; the first is the delay of its path, then the service of each verb."""
 
 
+CACHE_LINE = 64
+"""Octets of a line of the processor's cache: what it fetches at once."""
+
+
+def _fields(whole: str, floats: str = "", words: str = "", shorts: str = "", flags: str = "") -> list[Any]:
+    """Return fields: whole numbers, then such as are at most the recipients of a message, or 127, then the others."""
+    kinds = ((whole, np.int64), (shorts, np.int32), (flags, np.int8), (floats, np.float64), (words, np.uint64))
+    return [(name, kind) for names, kind in kinds for name in names.split()]
+
+
 def _record(whole: str, floats: str = "", words: str = "") -> np.dtype[np.void]:
-    fields: list[tuple[str, type[np.number[Any]]]] = [(name, np.int64) for name in whole.split()]
-    fields += [(name, np.float64) for name in floats.split()]
-    fields += [(name, np.uint64) for name in words.split()]
-    return np.dtype(fields, align=True)
+    return np.dtype(_fields(whole, floats, words), align=True)
+
+
+def _of_whole_lines(fields: list[Any]) -> np.dtype[np.void]:
+    """Return a record as long as an odd number of lines: with an even one, few places of the cache would do it all."""
+    octets = np.dtype(fields, align=True).itemsize
+    lines = -(-octets // CACHE_LINE) | 1
+    rest = [(f"rest_{number}", np.int64) for number in range((lines * CACHE_LINE - octets) // 8)]
+    return np.dtype([*fields, *rest], align=True)
+
+
+def aligned(size: int, dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    """Return an array of zeros that begins with a line of the processor's cache."""
+    octets = np.zeros(size * dtype.itemsize + CACHE_LINE, np.uint8)
+    begin = -octets.ctypes.data % CACHE_LINE
+    array: NDArray[np.void] = octets[begin : begin + size * dtype.itemsize].view(dtype)
+    return array
 
 
 def whole_numbers(kind: type) -> list[str]:
@@ -78,10 +104,13 @@ LANE = _record(
 )
 """One destination: the server's settings and its path, then what the sender and the server keep for it."""
 
-SESSION = _record(
-    """lane number phase in_service verb slot service_ns free next rcpts_left reset mail last
-    written_at command_ns delay up_free up_last is_closed sleep_ns state stops stop_seen buffered unflushed
-    sure sure_answer unnoted"""
+_PER_RCPT = _fields(
+    "lane key service_ns free written_at command_ns delay up_free up_last buffered sure_delay_ns",
+    shorts="sure_octets slot next rcpts_left sure unnoted unflushed",
+    flags="phase in_service verb reset mail is_closed stops sure_answer",
+)
+_PER_FLIGHT = _fields(
+    "number last sleep_ns state stop_seen"
     + "".join(f" count_{name}" for name in SessionCounters._fields)
     + " reads last_read rcpts tried flight flight_rcpts over_code"
     + "".join(f" tally_{name}" for name in Tally._fields)
@@ -96,13 +125,15 @@ SESSION = _record(
     has_company refused_in_a_row accepted_before gave_up marked ahead ahead_slot""",
     words="word_0 word_1 word_2 word_3",
 )
-"""One connection: path, server and transaction; first what every RCPT touches, so that it lies together. The next
-`sure` RCPTs will all get `sure_answer`; the last `unnoted` did. `block` and the words are the last block of random
-numbers."""
+SESSION = _of_whole_lines(_PER_RCPT + _PER_FLIGHT)
+"""One connection: path, server and transaction; first what every RCPT touches, so that it lies in two lines of the
+processor's cache. `key` is what lane and number are in the key of an event. The next `sure` RCPTs will all get
+`sure_answer`; the last `unnoted` did. `block` and the words are the last block of random numbers."""
 
-WAIT = _record("next who service_ns")
-"""A session in line for a worker: who comes after it, the second part of its event's key, how long it will take.
-Apart from the session, which is large and need not be looked at until it is served."""
+WAIT = _record("next who service_ns at")
+"""A session that wants a worker or has one, in one of the lines of `simsmtp.engines.compiled.workers`: who comes after
+it, the second part of its event's key, how long it will be served, and when that ends. Apart from the session, which is
+large and need not be looked at until it is served."""
 
 MESSAGE = _record(
     "number arrival_ns size recipients first jobs transactions generation resend_of origin open holds next"
@@ -110,8 +141,8 @@ MESSAGE = _record(
 """One message; its recipients have the slots from `first` on."""
 
 JOB = _record(
-    """message lane ready_ns in_flight attempt queued unsent unsent_count requeued requeued_tail requeued_count
-    deferred deferred_tail deferred_count next"""
+    """message lane ready_ns in_flight attempt queued unsent unsent_tail unsent_count requeued requeued_tail
+    requeued_count deferred deferred_tail deferred_count next"""
 )
 """The recipients of one message that go to one destination, as linked lists of slots in ascending order."""
 
@@ -155,7 +186,7 @@ RUN = _record(
     sessions_used session_free jobs_used job_free jobs_free messages_used message_free slots_used
     recipients accepted_once rcpt_commands transactions connected round_trips first_connect_ns last_final_ns
     lowest_bucket highest_bucket rows wanted finished finished_tail emitted bypassed handled
-    paused_at strategy_raised"""
+    asking first_asking last_asking serving first_serving last_serving largest paused_at strategy_raised"""
 )
 """What the run is at: time, cursors, the free ends of the arrays, totals."""
 
