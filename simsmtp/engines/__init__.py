@@ -178,7 +178,8 @@ def run_block(plan: Plan, *, seed: int, replications: Sequence[int], engine: Cho
                 done += len(responses)
                 yield Block(responses, "compiled")
         if done < len(replications):
-            output = run_replication(plan, seed=seed, replication=replications[done], engine=engine)
+            alone = engine._replace(meanwhile=False)
+            output = run_replication(plan, seed=seed, replication=replications[done], engine=alone)
             done += 1
             yield Block(one_row(output.responses), output.engine)
 
