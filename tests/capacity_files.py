@@ -7,9 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from study_files import written
+from study_files import stand_in, written
 
-from simsmtp import engines
 from simsmtp.capacity.capacity import Capacity, plan_capacity
 from simsmtp.engines import Choice
 from simsmtp.model.plan import Plan
@@ -80,7 +79,7 @@ def mean_of_exponential(sampler: Sampler) -> float:
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
     fake = Queue()
-    monkeypatch.setattr(engines, "run_replication", fake)
+    stand_in(monkeypatch, fake)
     return fake
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -114,11 +115,23 @@ class FakeEngine:
         return Output({one.name: int(value) if one.whole else value for one in RESPONSES}, [], [])
 
 
+def stand_in(monkeypatch: pytest.MonkeyPatch, run: Callable[..., Output]) -> None:
+    """Have something else run every replication in this process, one by one."""
+    monkeypatch.setattr(engines, "run_replication", run)
+    real = engines.choose_engine
+
+    def choose(plan: Plan, engine: str = "auto", **_: object) -> Choice:
+        real(plan, engine, at_stake=0)  # which knows what can be asked for
+        return Choice("reference", "it stands in")
+
+    monkeypatch.setattr(engines, "choose_engine", choose)
+
+
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """Replace the engines for this process."""
     fake = FakeEngine()
-    monkeypatch.setattr(engines, "run_replication", fake)
+    stand_in(monkeypatch, fake)
     return fake
 
 

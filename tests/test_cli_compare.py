@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from study_files import TINY, FakeEngine, cli, engine, here, own_registry, written
+from study_files import TINY, FakeEngine, cli, engine, here, own_registry, stand_in, written
 
-from simsmtp import engines
 from simsmtp.__main__ import _exit_code
 from simsmtp.rows.records import Output
 from simsmtp.strategies import registry
@@ -145,7 +144,7 @@ def test_precision_and_baseline_together(  # type: ignore[no-untyped-def]
         output = engine(*given, **options)  # type: ignore[arg-type]
         return output._replace(responses=output.responses | {"makespan_s": 1.5 * (output.responses["makespan_s"] or 0)})
 
-    monkeypatch.setattr(engines, "run_replication", slower)
+    stand_in(monkeypatch, slower)
     elsewhere = (*both[:-1], "slower")
     assert call("run", "study.toml", *QUICK, "--precision", "makespan_s ±10%", *elsewhere) == 3  # precise, but worse
     assert json.loads(capsys.readouterr().out)["precision"]["reached"]

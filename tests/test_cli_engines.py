@@ -165,6 +165,7 @@ def test_a_strategy_outside_the_decision_language_runs_slowly_and_says_so_once(
     pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
     monkeypatch.setattr("simsmtp.engines.choice.WORTH_LOADING", 0)
     monkeypatch.setattr("simsmtp.engines.choice.WORTH_COMPILING", 0)
+    monkeypatch.setattr("simsmtp.engines.choice.WORTH_COMPILING_OWN", 0)
     load_strategies(folder / "talkative.py")
     tasks = all_of(Scenario(client={"strategy": "talkative"}), 3)
     for _ in range(2):

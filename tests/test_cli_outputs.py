@@ -103,6 +103,7 @@ def test_a_disk_that_is_full_in_the_middle_loses_nothing_and_says_what_is_kept(
 
     with monkeypatch.context() as patch:
         patch.setattr(store, "_prepare", small)
+        patch.setattr("simsmtp.running.chunks._CHUNK_S", 0.01)  # more than one of them
         assert call(*RUN, "--replications", 100) == 1
     complaint = capsys.readouterr().err
     assert "replications.sqlite: database or disk is full; the same command goes on" in complaint

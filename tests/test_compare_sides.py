@@ -11,10 +11,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from capacity_files import PLAN, Queue, planned, queue
-from study_files import TINY, FakeEngine, engine, here, own_registry, written
+from study_files import TINY, FakeEngine, engine, here, own_registry, stand_in, written
 
 import simsmtp
-from simsmtp import engines
 from simsmtp.errors import InputError
 from simsmtp.gate.baseline import write_baseline
 from simsmtp.gate.capacity_comparison import CapacityComparison
@@ -139,7 +138,7 @@ def test_answers_without_the_rows_behind_them_are_not_identical(tmp_path: Path, 
 
 def test_a_plan_and_a_study_cannot_be_compared(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(engines, "run_replication", Queue())
+        stand_in(patched, Queue())
         plan = plan_in(here, "plan")
     study = simsmtp.run(written(here, TINY), workers=1, progress=False)
     write_baseline(study, "b.csv")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from study_files import FakeEngine, cli, document, engine, here, own_registry, written
+from study_files import FakeEngine, cli, document, engine, here, own_registry, stand_in, written
 
 import simsmtp
 from simsmtp.capacity.capacity import plan_capacity, prepare_capacity
@@ -167,7 +167,7 @@ def test_a_dry_run_of_a_part_estimates_what_the_whole_takes(
         now[0] += 0.01
         return engine(plan, **named)
 
-    monkeypatch.setattr("simsmtp.engines.run_replication", takes_time)
+    stand_in(monkeypatch, takes_time)
     monkeypatch.setattr("time.perf_counter", lambda: now[0])
     path = written(here, STUDY + "[scenario.workload]\nmessages = 1200\nrecipients_per_message = 250\n")
     found = estimate(prepare(path, RunOptions(workers=1)))

@@ -257,13 +257,13 @@ def test_the_commands_end_with_2_and_repair_mends(
 def test_a_search_does_not_use_damaged_rows_and_repairs_them(here: Path, engine: FakeEngine) -> None:
     path, options = written(here, TINY), RunOptions(output=FOLDER, workers=1, progress=False)
     prepared = prepare(path, options)
-    with Evaluator(prepared, 3) as evaluator:
+    with Evaluator(prepared, 3, 0.0) as evaluator:
         (whole,) = evaluator.rows([Scenario()], 3, 7)
     change("UPDATE replication SET lost = 9 WHERE replication = 1")
     wrong = r"design point rate \(rate=3\): the row of replication 1 is damaged"
-    with Evaluator(prepared, 3) as evaluator, pytest.raises(DamagedError, match=wrong):
+    with Evaluator(prepared, 3, 0.0) as evaluator, pytest.raises(DamagedError, match=wrong):
         evaluator.rows([Scenario()], 3, 7, ["design point rate (rate=3)"])
-    with Evaluator(prepare(path, replace(options, repair=True)), 3) as evaluator:
+    with Evaluator(prepare(path, replace(options, repair=True)), 3, 0.0) as evaluator:
         (found,) = evaluator.rows([Scenario()], 3, 7)
     assert found.equals(whole)
     assert (evaluator.computed, evaluator.reused) == (1, 2)
