@@ -56,7 +56,7 @@ def cases(*, quick: bool) -> dict[str, tuple[Scenario, int]]:
 @contextmanager
 def _watched(spent: dict[str, float], worlds: list[Any]) -> Iterator[None]:
     """Measure the steps of `simsmtp.engines.compiled.replication.run` for a while."""
-    kept = {name: getattr(compiled, name) for name in ("world_of", "kernel", "grow", "_responses")}
+    kept = {name: getattr(compiled, name) for name in ("world_of", "kernel", "grow", "responses_in")}
 
     def timed(step: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*given: Any, **named: Any) -> Any:
@@ -71,9 +71,8 @@ def _watched(spent: dict[str, float], worlds: list[Any]) -> Iterator[None]:
 
     advance = timed("kernel", kept["kernel"]())
     try:
-        for name, step in (("world_of", "packing"), ("grow", "growing")):
+        for name, step in (("world_of", "packing"), ("grow", "growing"), ("responses_in", "unpacking")):
             setattr(compiled, name, timed(step, kept[name]))
-        compiled._responses = timed("unpacking", kept["_responses"])
         compiled.kernel = lambda **_: advance
         yield
     finally:
