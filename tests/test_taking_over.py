@@ -37,7 +37,7 @@ def compiler(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     asked = [0]
 
     def ready_after(times: int) -> None:
-        def is_at_hand(plan: object) -> bool:
+        def is_at_hand(plan: object, *, left_s: float) -> bool:
             asked[0] += 1
             return asked[0] > times
 

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsmtp.engines.choice import ENGINES, FASTER, Choice, choose_engine, expected_recipients, has_tcp
+from simsmtp.engines.choice import (
+    COMPILING_S,
+    ENGINES,
+    FASTER,
+    UNTIL,
+    Choice,
+    choose_engine,
+    expected_recipients,
+    has_tcp,
+)
 from simsmtp.engines.compiled.toolchain.obstacles import StrategyRaised
 from simsmtp.engines.loading import (
     CannotLoad,
@@ -32,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ENGINES",
     "FASTER",
+    "UNTIL",
     "Block",
     "Choice",
     "EngineWarning",
@@ -64,10 +75,18 @@ def get_ready(plan: Plan, engine: str = "auto", *, at_stake: int) -> Choice:
     return choice
 
 
-def is_faster_at_hand(plan: Plan) -> bool:
-    """Tell whether the compiled engine, which is being compiled beside this process, can take over a plan."""
+def is_faster_at_hand(plan: Plan, *, left_s: float) -> bool:
+    """Tell whether the compiled engine can take over a plan; have it compiled beside this process, if that is repaid.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is run.
+    left_s : float
+        Wall time that the reference engine would still take.
+    """
     try:
-        if not compile_beside(has_tcp=has_tcp(plan)):
+        if not compile_beside(has_tcp=has_tcp(plan), may_begin=left_s > COMPILING_S):
             return False
         ready(has_tcp=has_tcp(plan))
     except CannotLoad as problem:
@@ -126,8 +145,6 @@ def run_replication(
     with blamed(strategy_of(plan.client.settle)):
         if isinstance(choice, str):
             choice = choose_engine(plan, choice, at_stake=expected_recipients(plan.workload), dialogue=dialogue)
-        if choice.meanwhile and not dialogue and is_faster_at_hand(plan):
-            choice = FASTER
         return _run(plan, seed, replication, choice, recipients=recipients, dialogue=dialogue)
 
 
@@ -146,7 +163,9 @@ class Block(NamedTuple):
     engine: str
 
 
-def run_block(plan: Plan, *, seed: int, replications: Sequence[int], engine: Choice) -> Iterator[Block]:
+def run_block(
+    plan: Plan, *, seed: int, replications: Sequence[int], engine: Choice, later_s: float = 0.0
+) -> Iterator[Block]:
     """Run some replications of a plan, which is packed once for all of them on the compiled engine.
 
     Parameters
@@ -157,7 +176,9 @@ def run_block(plan: Plan, *, seed: int, replications: Sequence[int], engine: Cho
         Which.
     engine : Choice
         Of `choose_engine`. Where the compiled engine cannot go on, the reference engine runs the next replication; and
-        the compiled one takes over as soon as it is there if the choice says so.
+        the compiled one takes over once it is compiled if the choice says so and enough is left to do.
+    later_s : float
+        Wall time that the reference engine would take for what is to come after these.
 
     Yields
     ------
@@ -169,10 +190,12 @@ def run_block(plan: Plan, *, seed: int, replications: Sequence[int], engine: Cho
     Exception
         What `run_replication` raises, because of the first replication that was not yielded.
     """
-    done = 0
+    done, began = 0, time.perf_counter()
     while done < len(replications):
-        if engine.meanwhile and is_faster_at_hand(plan):
-            engine = FASTER
+        if engine.meanwhile:
+            left_s = (time.perf_counter() - began) * (len(replications) / done - 1) if done else 0.0
+            if is_faster_at_hand(plan, left_s=left_s + later_s):
+                engine = FASTER
         if engine.engine == "compiled":
             for responses in _compiled_block(plan, seed, replications[done:]):
                 done += len(responses)

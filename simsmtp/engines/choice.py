@@ -23,6 +23,11 @@ WORTH_COMPILING_OWN = 150_000
 """Recipients asked for from which on it repays to load the compiled loop, to compile it first, and to load the compiler
 for a strategy of the user's own."""
 
+COMPILING_S = 8.0
+"""Wall time that compiling takes; see `results/performance/felt.md`."""
+UNTIL = "until the compiled one was compiled"
+LATE = "it was done before the compiled one would have been compiled, which --engine compiled does once"
+
 _MEDIAN = 0.5
 _NEEDS = ("numba", "platformdirs")
 
@@ -41,7 +46,7 @@ class Choice(NamedTuple):
     was_asked : bool
         No other engine may run instead, should this one turn out not to be had.
     meanwhile : bool
-        The compiled engine takes over as soon as it is compiled, in a process beside this one.
+        The compiled engine may take over once it is compiled, in a process beside this one.
     """
 
     engine: str
@@ -119,7 +124,7 @@ def choose_engine(plan: Plan, engine: str = "auto", *, at_stake: int, dialogue: 
     if engine == "compiled":
         return Choice(engine, "it was asked for", was_asked=True)
     if expected_recipients(plan.workload) < WORTH_COMPILING and not loop_on_disk(has_tcp=has_tcp(plan)):
-        return Choice("reference", "until the compiled one was compiled", meanwhile=True)
+        return Choice("reference", LATE, meanwhile=True)
     return FASTER
 
 

@@ -60,11 +60,19 @@ def ready(*, has_tcp: bool) -> ModuleType:
     return module
 
 
-def compile_beside(*, has_tcp: bool) -> bool:
-    """See that the loop is being compiled beside this process; return True once `ready` need not wait for it."""
+def compile_beside(*, has_tcp: bool, may_begin: bool) -> bool:
+    """See that the loop is being compiled beside this process, if that was begun or may be.
+
+    Returns
+    -------
+    bool
+        True once `ready` need not wait for it.
+    """
     imported()
     from simsmtp.engines.compiled.toolchain import kernels
 
+    if not (may_begin or kernels.is_begun(has_tcp=has_tcp)):
+        return False
     if _beside_problem(has_tcp):
         return True  # `ready` says what it is
     return kernels.is_at_hand(has_tcp=has_tcp)

@@ -29,6 +29,8 @@ from simsmtp.strategies.own_code import kept_alive, told
 ATTEMPTS = 3
 _CHUNK_S = 0.25
 _BLOCK_S = 0.008
+_RECIPIENT_S = 3e-6
+"""What a recipient takes the reference engine at least."""
 _MOST = 2000
 _FAILED = (None,) * len(RESPONSES)
 
@@ -101,9 +103,14 @@ class Pace:
         self.seconds += sum(row.duration_s for _, row in rows)
 
     @property
+    def measured_s(self) -> float:
+        """Return how long a replication took so far, 0 as long as none is back."""
+        return self.seconds / self.replications if self.replications else 0.0
+
+    @property
     def each_s(self) -> float:
         """Return about how long a replication takes."""
-        return max(self.seconds / self.replications if self.replications else self.expected_s, 1e-9)
+        return max(self.measured_s or self.expected_s, 1e-9)
 
     def size(self) -> int:
         """Return how many replications the next chunk takes."""
@@ -168,7 +175,8 @@ def _rows(block: TaskBlock, chunk: Chunk) -> Iterator[Row]:
             plan = plan_of(block.scenario)
             choice = engines.choose_engine(plan, chunk.engine, at_stake=chunk.at_stake)
             left = block.replications[done:]
-            for ran in engines.run_block(plan, seed=chunk.seed, replications=left, engine=choice):
+            later_s = _RECIPIENT_S * chunk.at_stake
+            for ran in engines.run_block(plan, seed=chunk.seed, replications=left, engine=choice, later_s=later_s):
                 numbers = block.replications[done : done + len(ran.responses)]
                 each_s = (time.perf_counter() - began) / len(numbers)
                 for number, values in zip(numbers, ran.responses.tolist(), strict=True):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _LOOK = 3_000
 """Recipients of the part that is looked at to tell what the reference engine will take."""
 _COMPILING_S = 10.0
-_COSTS_S = {"reference": (5e-4, 1e-5), "compiled": (2e-5, 1e-7)}
+_COSTS_S = {"reference": (3e-4, 5e-6), "compiled": (2e-5, 1e-7)}
 """Of a replication, and of each of its recipients, within a factor of ten, see `results/performance/`."""
 
 
@@ -87,7 +87,7 @@ def execute_tasks(
             _tell_once(f"{one.reason}; {_costs_told(tasks, workers)}")
     ran.chose(choices)
     pace = Pace(_each_s(choices[0], tasks))
-    places = Places(plans[0], choices, executor, workers, ran)
+    places = Places(plans, choices, executor, workers, ran)
     for rows in places.run(chunks_of(tasks, pace, common), pace, len(tasks)):
         pace.saw(rows)
         ran.saw(rows)

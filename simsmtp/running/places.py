@@ -25,17 +25,15 @@ class Places(NamedTuple):
 
     Attributes
     ----------
-    plan : Plan
-        One of those that are run.
-    choices : list of Choice
-        Engines for the strategies of the study; that of the plan first.
+    plans, choices : list of Plan, list of Choice
+        A plan for each strategy of the study, and the engine for it.
     executor, workers : Executor, int
         As asked for.
     ran : EngineTally
         Where to note what is decided.
     """
 
-    plan: Plan
+    plans: list[Plan]
     choices: list[Choice]
     executor: Executor
     workers: int
@@ -53,43 +51,47 @@ class Places(NamedTuple):
         count : int
             How many replications that is.
         """
+        if self.executor.name != "dask" and any(one.meanwhile for one in self.choices):
+            for rows in self._by_reference(self._until_faster(chunks, pace, count), pace, count):
+                count -= len(rows)
+                yield rows
+        if not count:
+            return
         if self.executor.name == "dask" or self.executor.runs_here(self.workers):
             with started(self.executor, self.workers) as run:
                 yield from run(chunks)
-            return
-        if any(one.meanwhile for one in self.choices):
-            for rows in self._by_reference(self._until_faster(chunks), pace, count):
-                count -= len(rows)
-                yield rows
-        if count and all(one.engine == "compiled" or one.meanwhile for one in self.choices):
+        elif all(one.engine == "compiled" or one.meanwhile for one in self.choices):
             # Nearly all its time goes by in compiled code, beside other threads.
             self.ran.places.append(counted(self.workers, "thread"))
             with started(self.executor, self.workers, threads=True) as run:
                 yield from run(chunks)
-        elif count:
+        else:
             yield from self._by_reference(chunks, pace, count)
 
-    def _until_faster(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    def _until_faster(self, chunks: Iterator[Chunk], pace: Pace, count: int) -> Iterator[Chunk]:
         """Yield chunks for the reference engine, until the compiled one is there or none is left."""
-        while not engines.is_faster_at_hand(self.plan):
+        plan = next(plan for plan, one in zip(self.plans, self.choices, strict=True) if one.meanwhile)
+        while not engines.is_faster_at_hand(plan, left_s=pace.measured_s * (count - pace.replications) / self.workers):
             if (following := next(chunks, None)) is None:
                 return
             yield following._replace(engine="reference")
-        self.ran.chose([FASTER])
+        self.ran.took_over(FASTER, engines.UNTIL)
 
     def _by_reference(self, chunks: Iterator[Chunk], pace: Pace, count: int) -> Iterator[list[Stored]]:
         """Yield the rows of chunks that hold the interpreter's lock: by workers, where starting them is repaid."""
         following = next(chunks, None)
         # A strategy of the user's own may end its process.
-        while following is not None and not following.strategies:
-            if pace.each_s * count * (1 - 1 / self.workers) > _START_S:
+        here = self.executor.runs_here(self.workers)
+        while following is not None and (here or not following.strategies):
+            if not here and pace.each_s * count * (1 - 1 / self.workers) > _START_S:
                 break
             rows = run_chunk(following)
             count -= len(rows)
             yield rows
             following = next(chunks, None)
         if following is None:
-            self.ran.places.append("this process, sooner than workers would have started")
+            if not here and not count:
+                self.ran.places.append("this process, sooner than workers would have started")
             return
         chunks = chain([following], chunks)
         if obstacle := obstacle_to_travel(following.strategies):

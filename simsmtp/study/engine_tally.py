@@ -40,6 +40,11 @@ class EngineTally:
         for one in choices:
             self.reasons.setdefault(one.engine, one.reason)
 
+    def took_over(self, choice: Choice, until: str) -> None:
+        """Note that an engine has taken over from the reference engine, which ran for the reason given."""
+        self.chose([choice])
+        self.reasons["reference"] = until
+
     def saw(self, rows: Iterable[tuple[int, Row]]) -> None:
         """Count rows that were just computed."""
         self.counts.update(row.engine for _, row in rows if row.error is None)

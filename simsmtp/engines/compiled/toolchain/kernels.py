@@ -93,6 +93,11 @@ def compile_beside(*, has_tcp: bool = False) -> None:
                 _begin(kept, has_tcp)
 
 
+def is_begun(*, has_tcp: bool = False) -> bool:
+    """Tell whether `compile_beside` has begun something."""
+    return has_tcp in _under_way
+
+
 def is_at_hand(*, has_tcp: bool = False) -> bool:
     """Tell whether `kernel` need not wait for the compiler."""
     return has_tcp not in _under_way or _under_way[has_tcp][1].is_done()
