@@ -35,7 +35,7 @@ def progress_bar(
     if not total or progress is False or (progress is None and not (terminal or notebook)):
         yield lambda _: None
         return
-    with _bar_type(notebook and progress in {None, "auto"})(
+    with _bar_type(notebook and progress in {None, "auto"}, expected_s)(
         total=total,
         desc=shown(name),
         unit=unit,
@@ -43,8 +43,6 @@ def progress_bar(
         mininterval=0.1 if terminal or notebook else 10.0,
         file=sys.stderr,
     ) as bar:
-        bar.expected_s = expected_s
-        bar.refresh()
         yield bar.update
 
 
@@ -55,17 +53,15 @@ def note(text: str) -> None:
     tqdm.write(f"simsmtp: {shown(text)}", file=sys.stderr)
 
 
-def _bar_type(notebook: bool) -> Any:
+def _bar_type(notebook: bool, expected_s: float) -> Any:
     class Bar(_drawn(notebook)):  # type: ignore[misc]
         """Tells the time left from the beginning."""
-
-        expected_s = 0.0
 
         @property
         def format_dict(self) -> dict[str, Any]:
             found = dict(super().format_dict)
-            if not found["n"] and self.expected_s:
-                found["rate"] = found["total"] / self.expected_s
+            if not found["n"] and expected_s:
+                found["rate"] = found["total"] / expected_s
             return found
 
     return Bar

@@ -102,7 +102,7 @@ class Small:
 
 FILE, CODE = "processor.loop", b"code" * 1000
 HEAD = b"simsmtp machine code 1\n"
-TAKES = "about ten seconds"
+TAKES = "about ten seconds of one processor"
 
 
 def _small(folder: Path) -> Small:

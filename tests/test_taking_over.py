@@ -21,6 +21,9 @@ from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.running import places
 from simsmtp.running.execution import execute_tasks
+from simsmtp.running.pilot import estimate
+from simsmtp.running.run_options import RunOptions
+from simsmtp.running.runner import prepare
 from simsmtp.study.engine_tally import EngineTally
 
 __all__ = ["here"]
@@ -161,3 +164,27 @@ def test_many_replications_go_to_workers(here: Path, monkeypatch: pytest.MonkeyP
     study = simsmtp.run(written(here, TINY), engine="reference", workers=2, progress=False)
     assert study.ran.places == ["2 worker processes"]
     assert study.failures == []
+
+
+def test_workers_import_nothing_that_lies_in_the_working_folder(here: Path) -> None:
+    written(here, TINY)
+    (here / "numpy.py").write_text("raise SystemExit(7)", encoding="utf-8")
+    code = (
+        "import simsmtp; from simsmtp.running import places; places._START_S = 0.0\n"
+        "study = simsmtp.run('study.toml', engine='reference', workers=2, progress=False)\n"
+        "print(study.ran.places, len(study.failures))"
+    )
+    path = os.pathsep.join([str(Path(simsmtp.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True, cwd=here,
+        env=os.environ | {"PYTHONPATH": path}, timeout=120,
+    )  # fmt: skip
+    assert done.stdout == "['2 worker processes'] 0\n"
+
+
+def test_a_dry_run_compiles_nothing(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
+    monkeypatch.setenv("SIMSMTP_CACHE_DIR", str(here / "cache"))
+    prepared = prepare(written(here, TINY), RunOptions(replications=200_000, workers=1))
+    assert estimate(prepared).seconds > 8.0
+    assert not (here / "cache").exists()

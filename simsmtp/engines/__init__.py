@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from simsmtp.model.plan import Plan
 
 __all__ = [
+    "COMPILING_S",
     "ENGINES",
     "FASTER",
     "UNTIL",

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from simsmtp import engines
+from simsmtp.model.plan import plan_of
 from simsmtp.running.chunks import run_chunk
 from simsmtp.running.runner import PreparedRun, missing_tasks
 from simsmtp.running.tasks import part_of
 from simsmtp.store.address import canonical
 
-if TYPE_CHECKING:
-    pass
-
 _BUDGET_S = 2.0
 _LOOKS = 200
 _POOL_START_S = 1.0
+_TIMES_FASTER = 50
+"""What the compiled engine gains at least where a study is worth compiling it."""
 _RECIPIENTS = 30_000
 """Most recipients of a look; of longer replications a part is run."""
 
@@ -54,6 +55,10 @@ def estimate(prepared: PreparedRun) -> Estimate:
     distinct = len({canonical(point.scenario) for point in prepared.experiment.points})
     workers = min(prepared.workers, len(tasks), os.cpu_count() or 1) or 1  # more share the processors
     common = prepared.common(tasks)
+    plan = plan_of(tasks[0].scenario) if tasks else None
+    meanwhile = plan is not None and engines.choose_engine(plan, common.engine, at_stake=common.at_stake).meanwhile
+    if meanwhile:  # nothing is compiled to see how long it takes without
+        common = common._replace(engine="reference")
     seconds, looked = 0.0, 0
     began = time.perf_counter()
     # A stride that is prime to most counts visits unlike design points early.
@@ -67,4 +72,6 @@ def estimate(prepared: PreparedRun) -> Estimate:
             break
     mean = seconds / max(1, looked)
     wall = mean * len(tasks) / workers + (_POOL_START_S if workers > 1 else 0.0)
+    if meanwhile and wall > engines.COMPILING_S:
+        wall = engines.COMPILING_S + (wall - engines.COMPILING_S) / _TIMES_FASTER
     return Estimate(points, replications, distinct * replications - len(tasks), len(tasks), wall)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,7 +58,29 @@ def _parallel(numbered: Iterator[tuple[int, Chunk]], workers: int) -> Iterator[t
 
 @contextmanager
 def without_interrupts() -> Iterator[None]:
-    """Start processes with Ctrl-C blocked: one that is still importing would answer it with a traceback."""
+    """Start processes with Ctrl-C blocked: one that is still importing would answer it with a traceback.
+
+    Nor do they import what happens to lie in the working folder: Python puts that first where it runs a module.
+    """
+    with _environment("PYTHONSAFEPATH", "1"), _interrupts_blocked():
+        yield
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
