@@ -56,6 +56,7 @@ began = time.process_time()
 simsmtp.simulate({scenario}, replications=300, engine="reference")
 print(time.process_time() - began)
 """
+_WORKER = "import simsmtp.running.worker_processes, simsmtp.engines.reference"
 _COMPILED = "import simsmtp; simsmtp.simulate({}, engine='compiled')"
 _SMALL = {
     "one recipient": '{"workload": {"recipients_per_message": 1}}',
@@ -108,6 +109,7 @@ def cases(folder: Path) -> list[Case]:
         Case("simulate: a replication of the default scenario beyond 1,000", ("-c", _SIMULATE), 20_000, 15e-6, True),
         *small,
         Case("simsmtp --version", ("-m", "simsmtp", "--version")),
+        Case("what a worker process imports for the reference engine", ("-c", _WORKER)),
         Case("simulate({}) in a fresh process", ("-c", "import simsmtp; simsmtp.simulate({})")),
         Case("first compiled run ever, empty cache",
              ("-c", _COMPILED), aim=5.0, is_cold=True),
