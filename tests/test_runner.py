@@ -7,18 +7,19 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
-from study_files import STRATEGY, TINY, FakeEngine, engine, here, own_registry, written
+from study_files import STRATEGY, TINY, FakeEngine, all_of, engine, here, own_registry, written
 
 import simsmtp
 from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.rows.responses import COLUMNS
-from simsmtp.running.chunks import ATTEMPTS, Chunk, Pace, own_code, run_chunk
-from simsmtp.running.execution import execute_tasks
+from simsmtp.running.chunks import ATTEMPTS, Chunk, Pace, chunks_of, own_code, run_chunk
+from simsmtp.running.execution import common_of, execute_tasks
 from simsmtp.running.pilot import estimate
 from simsmtp.running.run_options import RunOptions
 from simsmtp.running.runner import StudyInterrupted, prepare, run
-from simsmtp.running.tasks import TaskBlock
+from simsmtp.running.tasks import TaskBlock, Tasks
 from simsmtp.store.address import code_hash
 from simsmtp.store.store import Row, Store
 
@@ -212,14 +213,30 @@ def test_a_study_shows_itself(here: Path, engine: FakeEngine) -> None:
 
 
 def test_chunks_are_worth_a_quarter_second() -> None:
-    pace = Pace()
-    assert pace.size() == 1
+    pace, tasks = Pace({1: 1.0}), all_of(simsmtp.Scenario(), 1000)
+    chunks = chunks_of(tasks, pace, common_of(tasks, seed=1, engine="auto", strategies=()))
+
+    def size() -> int:
+        return len(next(chunks).tasks())
+
+    assert size() == 1
     pace.saw([(1, Row(0, (), "", 0.01, None))] * 4)
-    assert pace.size() == 25
+    assert size() == 25
     pace.saw([(1, Row(0, (), "", 0.02, None))] * 4)
-    assert pace.size() == 17
+    assert 16 <= size() <= 25
     pace.saw([(1, Row(0, (), "", 60.0, None))])
-    assert pace.size() == 1
+    next(chunks)  # begun before
+    assert size() == 1
+
+
+def test_what_takes_long_does_not_travel_with_many_of_its_kind() -> None:
+    small, large = simsmtp.Scenario(), simsmtp.Scenario(workload={"messages": 100_000})
+    tasks = Tasks({1: small, 2: large}, 1000, lambda *_: np.empty(0, dtype=np.int64))
+    pace = Pace({1: 1e-4, 2: 10.0})
+    common = common_of(tasks, seed=1, engine="auto", strategies=())
+    for chunk, _ in zip(chunks_of(tasks, pace, common), range(10), strict=False):
+        assert sum(task.scenario_id == 2 for task in chunk.tasks()) <= 1
+        pace.saw([(one.scenario_id, Row(one.replication, (), "", 1e-4, None)) for one in chunk.tasks() if one[0] == 1])
 
 
 def test_workers_give_the_rows_that_one_process_gives(here: Path) -> None:

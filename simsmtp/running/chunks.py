@@ -9,9 +9,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
@@ -80,7 +79,6 @@ class Chunk(NamedTuple):
         return self._replace(blocks=(TaskBlock(task.scenario_id, task.scenario, (task.replication,)),))
 
 
-@dataclass
 class Pace:
     """Sizes chunks by how long replications took so far.
 
@@ -89,50 +87,68 @@ class Pace:
 
     Parameters
     ----------
-    expected_s : float
-        What a replication may take, as long as none is back; replications that take long travel alone.
+    expected_s : mapping of int to float
+        What a replication may take, by the id of its scenario. What they took so far tells how far that is off.
     """
 
-    expected_s: float = _CHUNK_S
-    replications: int = 0
-    seconds: float = 0.0
+    def __init__(self, expected_s: Mapping[int, float]) -> None:
+        self._expected_s = expected_s
+        self._mean_s = sum(expected_s.values()) / len(expected_s)
+        self._took_s = self._would_s = 0.0
 
     def saw(self, rows: Sequence[Stored]) -> None:
         """Learn from a finished chunk."""
-        self.replications += len(rows)
-        self.seconds += sum(row.duration_s for _, row in rows)
+        self._took_s += sum(row.duration_s for _, row in rows)
+        self._would_s += sum(self._expected_s[scenario_id] for scenario_id, _ in rows)
 
     @property
-    def measured_s(self) -> float:
-        """Return how long a replication took so far, 0 as long as none is back."""
-        return self.seconds / self.replications if self.replications else 0.0
+    def has_seen(self) -> bool:
+        """Tell whether any replication is back."""
+        return self._would_s > 0
 
     @property
     def each_s(self) -> float:
-        """Return about how long a replication takes."""
-        return max(self.measured_s or self.expected_s, 1e-9)
+        """Return about how long a replication takes, over all scenarios."""
+        return self._mean_s * self._off
 
-    def size(self) -> int:
-        """Return how many replications the next chunk takes."""
-        return min(math.ceil(_CHUNK_S / self.each_s), _MOST)
+    def takes_s(self, scenario_id: int) -> float:
+        """Return about how long a replication of a scenario takes."""
+        return self._expected_s[scenario_id] * self._off
 
     def height(self) -> int:
-        """Return how many of them are of one scenario, if it has so many left."""
+        """Return how many replications of each scenario to run before any has more."""
         return min(max(1, math.ceil(_BLOCK_S / self.each_s)), _MOST)
+
+    @property
+    def _off(self) -> float:
+        return max(self._took_s / self._would_s if self._would_s else 1.0, 1e-6)
 
 
 def chunks_of(tasks: Tasks, pace: Pace, common: Chunk) -> Iterator[Chunk]:
     """Cut tasks into chunks, each as large as the pace then allows."""
     blocks: list[TaskBlock] = []
-    held = 0
-    for block in tasks.blocks(pace.height):
-        blocks.append(block)
-        held += len(block.replications)
-        if held >= pace.size():
-            yield common._replace(blocks=tuple(blocks))
-            blocks, held = [], 0
+    held, held_s = 0, 0.0
+    for whole in tasks.blocks(pace.height):
+        for block in _parts(whole, pace):
+            blocks.append(block)
+            held, held_s = (
+                held + len(block.replications),
+                held_s + pace.takes_s(block.scenario_id) * len(block.replications),
+            )
+            if held_s >= _CHUNK_S or held >= _MOST:
+                yield common._replace(blocks=tuple(blocks))
+                blocks, held, held_s = [], 0, 0.0
     if blocks:
         yield common._replace(blocks=tuple(blocks))
+
+
+def _parts(block: TaskBlock, pace: Pace) -> Iterator[TaskBlock]:
+    """Cut a block into parts that fit a chunk."""
+    begin = 0
+    while begin < len(block.replications):
+        end = begin + max(1, int(_CHUNK_S / pace.takes_s(block.scenario_id)))
+        yield block._replace(replications=block.replications[begin:end])
+        begin = end
 
 
 def own_code() -> str:

@@ -86,7 +86,7 @@ def execute_tasks(
         if one.is_fallback:
             _tell_once(f"{one.reason}; {_costs_told(tasks, workers)}")
     ran.chose(choices)
-    pace = Pace(_each_s(choices[0], tasks))
+    pace = Pace({one: _takes_s(choices[0], each) for one, each in tasks.recipients_of_each().items()})
     places = Places(plans, choices, executor, workers, ran)
     for rows in places.run(chunks_of(tasks, pace, common), pace, len(tasks)):
         pace.saw(rows)
@@ -102,12 +102,12 @@ def expected_s(tasks: Tasks, engine: str, *, at_stake: int = 0) -> float:
         return 0.0
     plan = plan_of(tasks.scenarios()[0])
     choice = engines.choose_engine(plan, engine, at_stake=max(at_stake, tasks.recipients()))
-    return len(tasks) * _each_s(choice, tasks)
+    return len(tasks) * _takes_s(choice, tasks.recipients() / len(tasks))
 
 
-def _each_s(choice: Choice, tasks: Tasks) -> float:
+def _takes_s(choice: Choice, recipients: float) -> float:
     fixed_s, per_recipient_s = _COSTS_S[choice.engine]
-    return fixed_s + per_recipient_s * tasks.recipients() / len(tasks)
+    return fixed_s + per_recipient_s * recipients
 
 
 def _costs_told(tasks: Tasks, workers: int) -> str:

@@ -71,10 +71,13 @@ class Places(NamedTuple):
     def _until_faster(self, chunks: Iterator[Chunk], pace: Pace, count: int) -> Iterator[Chunk]:
         """Yield chunks for the reference engine, until the compiled one is there or none is left."""
         plan = next(plan for plan, one in zip(self.plans, self.choices, strict=True) if one.meanwhile)
-        while not engines.is_faster_at_hand(plan, left_s=pace.measured_s * (count - pace.replications) / self.workers):
+        left_s = 0.0  # nothing is known before the first is back
+        while not engines.is_faster_at_hand(plan, left_s=left_s):
             if (following := next(chunks, None)) is None:
                 return
+            count -= len(following.tasks())
             yield following._replace(engine="reference")
+            left_s = pace.each_s * count / self.workers if pace.has_seen else 0.0
         self.ran.took_over(FASTER, engines.UNTIL)
 
     def _by_reference(self, chunks: Iterator[Chunk], pace: Pace, count: int) -> Iterator[list[Stored]]:

@@ -118,8 +118,15 @@ class Tasks(Sequence[Task]):
 
     def recipients(self) -> int:
         """Return about how many recipients all these tasks have."""
-        works = ((plan_of(scenario).workload, count) for scenario, count in self._counts())
-        return sum(count * engines.expected_recipients(work) for work, count in works)
+        return sum(count * each for (_, count), each in zip(self._counts(), self._each, strict=True))
+
+    def recipients_of_each(self) -> dict[int, int]:
+        """Return about how many recipients a replication has, by the id of its scenario."""
+        return {one: each for (one, _), each in zip(self._scenarios, self._each, strict=True)}
+
+    @cached_property
+    def _each(self) -> list[int]:
+        return [engines.expected_recipients(plan_of(scenario).workload) for _, scenario in self._scenarios]
 
     def _counts(self) -> Iterator[tuple[Scenario, int]]:
         counts = np.count_nonzero(self._left, axis=0)
