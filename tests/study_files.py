@@ -43,7 +43,7 @@ mark = "server.recipient_limit"
 """
 )
 # Long enough to be killed in the middle: a few seconds of work.
-LONG = TINY.replace("replications = 3", "replications = 400").replace("mean = 120", "mean = 1500")
+LONG = TINY.replace("replications = 3", "replications = 400").replace("mean = 120", "mean = 6000")
 STRATEGY = """
 import simsmtp
 from simsmtp import ReplyClass, Verdict, by_own_reply
