@@ -183,7 +183,8 @@ def markdown(rows: Sequence[Row], aims: dict[str, float | None], before: str | N
     how = (
         f"{introduction} Wall time of a process from its start to its end unless a line says otherwise, medians over "
         "rounds in which the two take turns; ratios are medians of the rounds' ratios (lowest and highest in "
-        "brackets). Memory is the most a process had; less than the measuring process itself has is not seen.\nMade by `python experiments/benchmarks/felt.py"
+        "brackets). Memory is the most a process had; less than the measuring process itself has is not seen.\n"
+        "Made by `python experiments/benchmarks/felt.py"
         f"{f' --before {before}' if before else ''}`."
     )
     return f"# What users feel\n\n{how}\n\n{table(head, lines)}\n\nMeasured on: {machine_and_compilers()}\n"
