@@ -53,6 +53,17 @@ def note(text: str) -> None:
     tqdm.write(f"simsmtp: {shown(text)}", file=sys.stderr)
 
 
+_told: set[str] = set()
+
+
+def note_once(text: str) -> None:
+    """Write a line as `note` does, unless what stands before its first semicolon was said."""
+    what = text.partition("; ")[0]
+    if what not in _told:
+        _told.add(what)
+        note(text)
+
+
 def _bar_type(notebook: bool, expected_s: float) -> Any:
     class Bar(_drawn(notebook)):  # type: ignore[misc]
         """Tells the time left from the beginning."""

@@ -138,7 +138,7 @@ def test_a_text_of_a_few_megabytes_is_answered_soon(tmp_path: Path, text: str, w
     {"workload": {"messages": 10**9}},
     {"workload": {"messages": 10**9, "arrivals": {"dist": "poisson", "rate_per_s": 1.0}}},
     {"workload": {"messages": 1000, "recipients_per_message": 10**6}},
-    {"workload": {"messages": 10, "recipients_per_message": {"dist": "lognormal", "mean": 1e6, "cv": 0.3}}},
+    {"workload": {"messages": 100, "recipients_per_message": {"dist": "lognormal", "mean": 1e6, "cv": 0.3}}},
 ])  # fmt: skip
 def test_a_dry_run_looks_at_a_part_of_a_replication_that_takes_hours(scenario: dict[str, Any], tmp_path: Path) -> None:
     experiment = Experiment.from_dict({"study": {"name": "t", "title": "T", "replications": 2}, "scenario": scenario})

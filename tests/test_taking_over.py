@@ -160,7 +160,7 @@ def test_few_replications_stay_in_this_process_and_it_is_said(here: Path) -> Non
 
 
 def test_many_replications_go_to_workers(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "_START_S", 0.0)
+    monkeypatch.setattr(places, "START_S", 0.0)
     study = simsmtp.run(written(here, TINY), engine="reference", workers=2, progress=False)
     assert study.ran.places == ["2 worker processes"]
     assert study.failures == []
@@ -170,7 +170,7 @@ def test_workers_import_nothing_that_lies_in_the_working_folder(here: Path) -> N
     written(here, TINY)
     (here / "numpy.py").write_text("raise SystemExit(7)", encoding="utf-8")
     code = (
-        "import simsmtp; from simsmtp.running import places; places._START_S = 0.0\n"
+        "import simsmtp; from simsmtp.running import places; places.START_S = 0.0\n"
         "study = simsmtp.run('study.toml', engine='reference', workers=2, progress=False)\n"
         "print(study.ran.places, len(study.failures))"
     )

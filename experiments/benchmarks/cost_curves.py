@@ -21,7 +21,7 @@ WARM, AUTO, COLD = "warm cache, engine compiled", "warm cache, engine auto", "em
 ROWS_KEPT, ROWS_WRITTEN = f"{COMPILED}, rows on", f"{COMPILED}, rows written as CSV"
 _ENGINES = {"compiled": COMPILED, "reference": REFERENCE}
 
-_EXPERIMENT = """\
+EXPERIMENT = """\
 [study]
 name = "speed"
 title = "Replications over processes"
@@ -106,7 +106,7 @@ def over_processes(*, quick: bool) -> list[Row]:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "speed.toml")
-        text = _EXPERIMENT.format(replications=replications, messages=messages, each=PER_MESSAGE)
+        text = EXPERIMENT.format(replications=replications, messages=messages, each=PER_MESSAGE)
         path.write_text(text, encoding="utf-8")
         for number in range(1 if quick else 3):
             for workers in (1, 2) if number % 2 else (2, 1):

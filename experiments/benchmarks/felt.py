@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from cost_curves import EXPERIMENT, PER_MESSAGE
 from measured_on import machine_and_compilers
 from side_by_side import Row, costs, measured, ratio, spread, table
 
@@ -29,17 +30,6 @@ ROOT = Path(__file__).parents[2]
 NOW, BEFORE = "now", "before"
 PART = "felt"
 
-_STUDY = """\
-[study]
-name = "felt"
-title = "What users feel"
-replications = {replications}
-seed = 1
-
-[scenario.workload]
-messages = {messages}
-recipients_per_message = 250
-"""
 _SIMULATE = """
 import time, simsmtp
 simsmtp.simulate({}, replications=1000, engine="compiled")
@@ -93,8 +83,8 @@ class Case(NamedTuple):
 def cases(folder: Path) -> list[Case]:
     """Return what is timed."""
     many, billion = folder / "many.toml", folder / "billion.toml"
-    many.write_text(_STUDY.format(replications=20_000, messages=1), encoding="utf-8")
-    billion.write_text(_STUDY.format(replications=2, messages=2_000_000), encoding="utf-8")
+    many.write_text(EXPERIMENT.format(replications=20_000, messages=1, each=PER_MESSAGE), encoding="utf-8")
+    billion.write_text(EXPERIMENT.format(replications=2, messages=2_000_000, each=PER_MESSAGE), encoding="utf-8")
     run = ("-m", "simsmtp", "run")
     headline = str(ROOT / "experiments" / "kb822105.toml")
     small = [

@@ -131,10 +131,8 @@ def chunks_of(tasks: Tasks, pace: Pace, common: Chunk) -> Iterator[Chunk]:
     for whole in tasks.blocks(pace.height):
         for block in _parts(whole, pace):
             blocks.append(block)
-            held, held_s = (
-                held + len(block.replications),
-                held_s + pace.takes_s(block.scenario_id) * len(block.replications),
-            )
+            held += len(block.replications)
+            held_s += pace.takes_s(block.scenario_id) * len(block.replications)
             if held_s >= _CHUNK_S or held >= _MOST:
                 yield common._replace(blocks=tuple(blocks))
                 blocks, held, held_s = [], 0, 0.0

@@ -12,7 +12,7 @@ from simsmtp import engines
 from simsmtp.engines import Choice
 from simsmtp.model.numbers import seconds_text
 from simsmtp.model.plan import plan_of
-from simsmtp.progress import note
+from simsmtp.progress import note_once
 from simsmtp.running.chunks import Chunk, Pace, Stored, chunks_of, own_code
 from simsmtp.running.executors import LOCAL, Executor
 from simsmtp.running.places import Places
@@ -84,7 +84,7 @@ def execute_tasks(
         choices[0] = engines.get_ready(plans[0], engine, at_stake=common.at_stake)
     for one in choices:
         if one.is_fallback:
-            _tell_once(f"{one.reason}; {_costs_told(tasks, workers)}")
+            note_once(f"{one.reason}; {_costs_told(tasks, workers)}")
     ran.chose(choices)
     pace = Pace({one: _takes_s(choices[0], each) for one, each in tasks.recipients_of_each().items()})
     places = Places(plans, choices, executor, workers, ran)
@@ -131,17 +131,6 @@ def _one_per_strategy(scenarios: Iterable[Scenario]) -> list[Scenario]:
     for one in scenarios:
         found.setdefault(one.client.strategy, one)
     return list(found.values())
-
-
-_told: set[str] = set()
-
-
-def _tell_once(text: str) -> None:
-    """Say something unless it was said, whatever times it then named."""
-    what = text.partition("; ")[0]
-    if what not in _told:
-        _told.add(what)
-        note(text)
 
 
 def common_of(tasks: Tasks, *, seed: int, engine: str, strategies: tuple[Travelling, ...], at_stake: int = 0) -> Chunk:

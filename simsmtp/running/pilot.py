@@ -9,13 +9,13 @@ from typing import NamedTuple
 from simsmtp import engines
 from simsmtp.model.plan import plan_of
 from simsmtp.running.chunks import run_chunk
+from simsmtp.running.places import START_S
 from simsmtp.running.runner import PreparedRun, missing_tasks
 from simsmtp.running.tasks import part_of
 from simsmtp.store.address import canonical
 
 _BUDGET_S = 2.0
 _LOOKS = 200
-_POOL_START_S = 1.0
 _TIMES_FASTER = 50
 """What the compiled engine gains at least where a study is worth compiling it."""
 _RECIPIENTS = 30_000
@@ -71,7 +71,7 @@ def estimate(prepared: PreparedRun) -> Estimate:
         if looked and time.perf_counter() - began > _BUDGET_S:
             break
     mean = seconds / max(1, looked)
-    wall = mean * len(tasks) / workers + (_POOL_START_S if workers > 1 else 0.0)
+    wall = mean * len(tasks) / workers + (START_S if workers > 1 else 0.0)
     if meanwhile and wall > engines.COMPILING_S:
         wall = engines.COMPILING_S + (wall - engines.COMPILING_S) / _TIMES_FASTER
     return Estimate(points, replications, distinct * replications - len(tasks), len(tasks), wall)

@@ -10,13 +10,13 @@ from simsmtp import engines
 from simsmtp.engines import FASTER, Choice
 from simsmtp.model.numbers import counted
 from simsmtp.model.plan import Plan
-from simsmtp.progress import note
+from simsmtp.progress import note_once
 from simsmtp.running.chunks import Chunk, Pace, Stored, run_chunk
 from simsmtp.running.executors import Executor, started
 from simsmtp.running.strategy_pickling import obstacle_to_travel
 from simsmtp.study.engine_tally import EngineTally
 
-_START_S = 1.0
+START_S = 1.0
 """Wall time until worker processes have imported what they need, see `results/performance/`."""
 
 
@@ -86,7 +86,7 @@ class Places(NamedTuple):
         # A strategy of the user's own may end its process.
         here = self.executor.runs_here(self.workers)
         while following is not None and (here or not following.strategies):
-            if not here and pace.each_s * count * (1 - 1 / self.workers) > _START_S:
+            if not here and pace.each_s * count * (1 - 1 / self.workers) > START_S:
                 break
             rows = run_chunk(following)
             count -= len(rows)
@@ -98,18 +98,9 @@ class Places(NamedTuple):
             return
         chunks = chain([following], chunks)
         if obstacle := obstacle_to_travel(following.strategies):
-            _tell_once(f"{obstacle}; this process runs all replications")
+            note_once(f"{obstacle}; this process runs all replications")
             yield from map(run_chunk, chunks)
             return
         self.ran.places.append(f"{self.workers} worker processes")
         with started(self.executor, self.workers) as run:
             yield from run(chunks)
-
-
-_told: set[str] = set()
-
-
-def _tell_once(text: str) -> None:
-    if text not in _told:
-        _told.add(text)
-        note(text)
