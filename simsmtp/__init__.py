@@ -33,11 +33,13 @@ if TYPE_CHECKING:
     from simsmtp.strategies.reply_class import ReplyClass
     from simsmtp.strategies.tally import Tally
     from simsmtp.study.study import Study
+    from simsmtp.tracing import Dialogue, trace
 
 __all__ = [
     "RESPONSES",
     "Comparison",
     "ConservationError",
+    "Dialogue",
     "Experiment",
     "InputError",
     "Knobs",
@@ -58,12 +60,14 @@ __all__ = [
     "run",
     "simulate",
     "strategies",
+    "trace",
 ]
 
 _HOMES = {
     "RESPONSES": "rows.responses",
     "Comparison": "gate.comparison",
     "ConservationError": "errors",
+    "Dialogue": "tracing",
     "Experiment": "experiment.experiment",
     "InputError": "errors",
     "Knobs": "strategies.counting",
@@ -81,6 +85,7 @@ _HOMES = {
     "register_strategy": "strategies.registry",
     "run": "running.runner",
     "simulate": "simulation",
+    "trace": "tracing",
 }
 
 

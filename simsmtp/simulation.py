@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import numpy as np
 from simsmtp.engines import ENGINES, Block, choose_engine, expected_recipients, run_block, run_replication
 from simsmtp.engines.repeated import run_here
 from simsmtp.errors import InputError
+from simsmtp.model.arguments import scenario_given, whole_number
 from simsmtp.model.numbers import counted, number_text
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
@@ -212,9 +212,9 @@ def simulate(
     >>> int(result.summary()["false_ndr"].iloc[0])
     149
     """
-    wanted = _scenario(scenario)
-    seed = _whole(seed, "seed", 0)
-    count = _whole(replications, "replications", 1)
+    wanted = scenario_given(scenario)
+    seed = whole_number(seed, "seed", 0)
+    count = whole_number(replications, "replications", 1)
     if engine not in ENGINES:
         raise InputError("unknown engine", key="engine", given=engine, allowed=ENGINES)
     engines: Counter[str] = Counter()
@@ -275,19 +275,3 @@ def _recipient_tables(replications: Iterable[RecipientRows]) -> Iterator[DataFra
         for table in rows.frames():
             table.insert(0, "replication", number)
             yield table
-
-
-def _scenario(given: object) -> Scenario:
-    if isinstance(given, Scenario):
-        return given
-    if isinstance(given, Mapping) and all(isinstance(key, str) for key in given):
-        return Scenario.from_dict(given)
-    allowed = "a Scenario, or a dict of its tables"
-    raise InputError("not a scenario", key="scenario", given=given, allowed=allowed)
-
-
-def _whole(given: object, key: str, least: int) -> int:
-    if isinstance(given, bool) or not isinstance(given, Integral) or not least <= int(given) < 2**63:
-        allowed = f"a whole number, {least} or more and below 2**63"
-        raise InputError("out of range or not a whole number", key=key, given=given, allowed=allowed)
-    return int(given)

@@ -33,7 +33,7 @@ _MAY_IMPORT = {
     # What rows mean.
     "output": "",
     "statistics": "model rows",
-    "figures": "statistics model rows strategies",
+    "figures": "dialogue statistics model rows strategies protocol",
     "report": "figures output statistics model rows",
     # What is run, and what is asked of it.
     "experiment": "figures statistics model rows randomness presets strategies",
@@ -51,7 +51,7 @@ _MAY_IMPORT = {
     "lab": "mailers",
 }
 MAY_IMPORT = {room: set(below.split()) for room, below in _MAY_IMPORT.items()}
-MAY_IMPORT["cli"] = {*MAY_IMPORT, "progress", "_version"}  # which parses, calls and prints
+MAY_IMPORT["cli"] = {*MAY_IMPORT, "tracing", "progress", "_version"}  # which parses, calls and prints
 # Heavy package → the rooms and files that may import it.
 HOMES = {
     "simpy": {"engines/reference/"},

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from simsmtp.dialogue.transcript import Style, transcript
-from simsmtp.engines import run_replication
-from simsmtp.model.plan import plan_of
+from simsmtp import trace
 from simsmtp.model.scenario import Scenario
-from simsmtp.protocol.wire import AddressBook
 
 
 def written(scenario: Scenario, *, alike: int = 2, connections: int = 0) -> list[str]:
-    workload = scenario.workload
-    style = Style(AddressBook(workload.address_chars, workload.domains), alike, scenario.client.strategy)
-    output = run_replication(plan_of(scenario), dialogue=True)
-    return list(transcript(output, plan_of(scenario), style, connections=connections))
+    return trace(scenario).text(recipients=alike, connections=connections).split("\n")
 
 
 def dialogue(lines: list[str]) -> list[str]:

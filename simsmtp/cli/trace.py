@@ -54,17 +54,10 @@ def trace(
       simsmtp trace experiments/kb822105.toml --pcap kb822105.pcap --ndr bounces
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.cli.printing.lines import say
-    from simsmtp.dialogue.ndr import write_ndrs
-    from simsmtp.dialogue.pcap import write_pcap
-    from simsmtp.dialogue.transcript import Style, transcript
-    from simsmtp.engines import run_replication
-    from simsmtp.engines.repeated import run_here
     from simsmtp.experiment.experiment_file import load_case
-    from simsmtp.model.plan import plan_of
-    from simsmtp.output.json_values import plain
     from simsmtp.output.writable import require_writable
-    from simsmtp.protocol.wire import AddressBook
     from simsmtp.running.user_strategies import load_strategies
+    from simsmtp.tracing import trace as traced
 
     if pcap is not None:
         require_writable(pcap, "--pcap")
@@ -74,21 +67,12 @@ def trace(
         load_strategies(path)
     scenario, own_seed = load_case(file, settings, point=point)
     key = own_seed if seed is None else seed
-    workload, plan = scenario.workload, plan_of(scenario)
-    output = run_here(
-        run_replication, plan, seed=key, replication=replication, recipients=ndr is not None, dialogue=True,
-        check=determinism_check,
-    )  # fmt: skip
-    addresses = AddressBook(workload.address_chars, workload.domains)
+    dialogue = traced(scenario, seed=key, replication=replication, determinism_check=determinism_check)
     if pcap is not None:
-        write_pcap(pcap, output, plan, addresses)
+        dialogue.write_pcap(pcap)
     if ndr is not None:
-        write_ndrs(ndr, output, plan, addresses)
+        dialogue.write_ndrs(ndr)
     if as_json:
-        responses = plain(output.responses)
-        rows = [row._asdict() for row in output.dialogue]
-        print(json.dumps({"scenario": scenario.to_dict(), "dialogue": rows, "responses": responses}, indent=1))
+        print(json.dumps(dialogue.document(), indent=1))
         return
-    style = Style(addresses, recipients, scenario.client.strategy)
-    for line in transcript(output, plan, style, connections=connections):
-        say(line)
+    say(dialogue.text(recipients=recipients, connections=connections))

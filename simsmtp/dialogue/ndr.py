@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.mime.message import MIMEMessage
@@ -60,16 +60,20 @@ def write_ndrs(folder: Path, output: Output, plan: Plan, addresses: AddressBook)
 
 def ndrs(output: Output, plan: Plan, addresses: AddressBook) -> Iterator[tuple[int, MIMEMultipart]]:
     """Yield the number of each message that has NDRs, and one report about all its failed recipients."""
-    last = _last_replies(output.dialogue)
+    last = last_replies(output.dialogue)
+
+    def text(reply: DialogueRow) -> str:
+        return "\n".join(reply_lines(reply, plan))
+
     failed: dict[int, list[RecipientRow]] = {}
     for row in output.recipients:
         if row.ndr:
             failed.setdefault(row.message, []).append(row)
     for message, rows in sorted(failed.items()):
-        yield message, _report(message, rows, last, plan, addresses)
+        yield message, _report(message, rows, last, text, addresses)
 
 
-def _last_replies(dialogue: list[DialogueRow]) -> dict[tuple[int, int], DialogueRow]:
+def last_replies(dialogue: Iterable[DialogueRow]) -> dict[tuple[int, int], DialogueRow]:
     """Return of each message and recipient the last reply about it.
 
     That is the one to its RCPT or, where RCPT was accepted, the one to DATA or to the text of that transaction: no
@@ -100,10 +104,12 @@ def _report(
     message: int,
     rows: list[RecipientRow],
     last: dict[tuple[int, int], DialogueRow],
-    plan: Plan,
+    text: Callable[[DialogueRow], str],
     addresses: AddressBook,
 ) -> MIMEMultipart:
-    about = [(addresses.recipient(row.origin), *_cause(row, last, plan)) for row in rows]
+    about = [
+        (addresses.recipient(row.origin), *_cause(row, last.get((row.message, row.recipient)), text)) for row in rows
+    ]
     report = MIMEMultipart("report", boundary=f"simsmtp-{message}", report_type="delivery-status")
     report["From"] = f"Mail Delivery System <MAILER-DAEMON@{_REPORTER}>"
     report["To"] = addresses.sender()
@@ -138,20 +144,40 @@ def _status(arrival_s: float, about: list[tuple[str, str, str]]) -> MIMEMessage:
     return part
 
 
-def _cause(row: RecipientRow, last: dict[tuple[int, int], DialogueRow], plan: Plan) -> tuple[str, str]:
+def ndr_fields(row: RecipientRow, reply: DialogueRow | None, text: Callable[[DialogueRow], str]) -> str:
+    """Return what the delivery status says of a recipient (RFC 3464 section 2.3), one field a line.
+
+    Parameters
+    ----------
+    row : RecipientRow
+        A recipient that an NDR was sent for.
+    reply : DialogueRow or None
+        What `last_replies` holds for it.
+    text : callable
+        The lines of a reply.
+    """
+    status, diagnostic = _cause(row, reply, text)
+    fields = ["Action: failed", f"Status: {status}", *([f"Diagnostic-Code: smtp; {diagnostic}"] if diagnostic else [])]
+    return "\n".join(fields)
+
+
+def _cause(row: RecipientRow, reply: DialogueRow | None, text: Callable[[DialogueRow], str]) -> tuple[str, str]:
     """Return the status code and the reply that caused an NDR.
 
     That is the reply to the recipient's own RCPT, or to its text. Where neither refused, the sender took another
     recipient's reply for it: then no reply is given.
     """
-    reply = last.get((row.message, row.recipient))
     if row.attempts == 0:
         return _EXPIRED, ""  # no connection was to be had
     if reply is None or reply.code < 400:
         return _UNKNOWN_CAUSE, ""
     if reply.code < 500:
-        return _EXPIRED, reply_lines(reply, plan)[0]
-    return status_text(reply.status) or _UNKNOWN_CAUSE, reply_lines(reply, plan)[0]
+        return _EXPIRED, _first_line(reply, text)
+    return status_text(reply.status) or _UNKNOWN_CAUSE, _first_line(reply, text)
+
+
+def _first_line(reply: DialogueRow, text: Callable[[DialogueRow], str]) -> str:
+    return text(reply).partition("\n")[0]
 
 
 def _date(second: float) -> str:
