@@ -148,6 +148,17 @@ class Dialogue:
             replace_file(Path(path), self.to_html(*others))
         return Path(path)
 
+    def document(self) -> dict[str, object]:
+        """Return the dialogue fit for JSON: its rows and recipients, what a simulation knows beside them."""
+        from simsmtp.output.json_values import plain
+
+        return {
+            "title": self.ladder.title,
+            "notes": list(self.ladder.notes),
+            "dialogue": [plain(dict(zip(_COLUMNS, row, strict=True))) for row in self._rows()],
+            "recipients": [one._asdict() for one in self.ladder.recipients],
+        }
+
     def __str__(self) -> str:
         return self.text(connections=10)
 
@@ -180,7 +191,8 @@ class SimulatedDialogue(Dialogue):
         ladder = ladder_of(
             output.dialogue,
             output.recipients,
-            title=scenario.client.strategy,
+            title=_title(scenario),
+            strategy=scenario.client.strategy,
             text=text,
             address=addresses.recipient,
         )
@@ -200,7 +212,7 @@ class SimulatedDialogue(Dialogue):
         return Path(path)
 
     def document(self) -> dict[str, object]:
-        """Return scenario, dialogue rows and responses, fit for JSON."""
+        """Return scenario, dialogue rows (see `simsmtp.rows.records.DialogueRow`) and responses, fit for JSON."""
         from simsmtp.output.json_values import plain
 
         rows = [row._asdict() for row in self._output.dialogue]
@@ -271,6 +283,11 @@ def trace(
         check=determinism_check,
     )  # fmt: skip
     return SimulatedDialogue(wanted, seed, replication, output, plan)
+
+
+def _title(scenario: Scenario) -> str:
+    client = scenario.client
+    return f"{client.preset} ({client.strategy})" if client.preset else client.strategy
 
 
 _COLUMNS = ("connection", "step", "number", "client_s", "server_s", "verb", "code", "kind", "recipient", "text")

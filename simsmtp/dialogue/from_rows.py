@@ -34,6 +34,7 @@ def ladder_of(
     recipients: Iterable[RecipientRow],
     *,
     title: str,
+    strategy: str,
     text: Text,
     address: Callable[[int], str],
     notes: Sequence[str] = (),
@@ -47,7 +48,9 @@ def ladder_of(
     recipients : iterable of RecipientRow
         What became of everybody, in order of message and place in it.
     title : str
-        Whose dialogue it is; it concludes.
+        Whose dialogue it is.
+    strategy : str
+        Name of the counting strategy, which concludes.
     text : callable
         What a row says.
     address : callable
@@ -62,7 +65,7 @@ def ladder_of(
     steps = [
         step
         for number, session in enumerate(sessions)
-        for step in _Session(number, session, places, title, text).steps()
+        for step in _Session(number, session, places, strategy, text).steps()
     ]
     found = [
         Recipient(
@@ -92,9 +95,9 @@ class _Session:
     """The rows of one connection, on their way to steps."""
 
     def __init__(
-        self, number: int, rows: list[DialogueRow], places: dict[tuple[int, int], int], title: str, text: Text
+        self, number: int, rows: list[DialogueRow], places: dict[tuple[int, int], int], strategy: str, text: Text
     ) -> None:
-        self._number, self._rows, self._title, self._text = number, rows, title, text
+        self._number, self._rows, self._strategy, self._text = number, rows, strategy, text
         self._places = places
         self._is_first = True  # the next RCPT reply is the first of its transaction
         self._answered: list[DialogueRow] = []  # in the transaction that is going on
@@ -116,7 +119,7 @@ class _Session:
                         yield self._read(read, list(together))
                     self._answered += rows
                 case "verdict":
-                    note = "nothing was committed" if _cut_off(self._answered) else f"what {self._title} concludes"
+                    note = "nothing was committed" if _cut_off(self._answered) else f"what {self._strategy} concludes"
                     lines = tuple(self._conclusion(row) for row in rows)
                     yield self._step("conclusion", rows, 0, lines=lines, note=note)
                     self._answered = []
@@ -178,7 +181,7 @@ def reply_kind(verb: int, code: int, status: int, *, is_first: bool, is_over: bo
     if is_over or (verb == Verb.RCPT and classify(code, status, is_first) == ReplyClass.OVER):
         return "over-limit"
     if code < 400:
-        return "go-on" if 300 <= code else "accepted"
+        return "go-on" if code >= 300 else "accepted"
     return "deferred" if code < 500 else "failed"
 
 

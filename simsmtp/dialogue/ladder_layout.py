@@ -1,0 +1,219 @@
+"""Where the steps of ladders are drawn: a time axis without its long waits, lanes for connections, short labels."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from simsmtp.dialogue.ladder import Ladder, Line, Step
+from simsmtp.dialogue.transcript import runs
+from simsmtp.protocol.ledger import LEDGER_NAMES
+
+_BREAK_SHARE = 0.05
+"""How much of the axis a wait takes that is cut out."""
+
+
+class Stretch(NamedTuple):
+    """A part of the time axis.
+
+    Attributes
+    ----------
+    begin_s, end_s : float
+        From when to when.
+    top, bottom : float
+        Where it is drawn, in seconds of an axis whose waits are cut.
+    is_cut : bool
+        A long wait, which is not drawn to scale.
+    """
+
+    begin_s: float
+    end_s: float
+    top: float
+    bottom: float
+    is_cut: bool
+
+
+class TimeAxis:
+    """Time downwards to scale, but for long waits in which nothing is under way.
+
+    A wait is cut if it is longer than everything else that is shorter taken together: retries may wait for hours
+    between sessions of milliseconds.
+
+    Parameters
+    ----------
+    ladders : iterable of Ladder
+        All that share the axis.
+    """
+
+    def __init__(self, ladders: Iterable[Ladder]) -> None:
+        spans = _merged(_span(step) for ladder in ladders for step in ladder.steps)
+        busy = sum(end - begin for begin, end in spans)
+        gaps = sorted((after[0] - before[1], before[1]) for before, after in pairwise(spans))
+        cut: set[float] = set()
+        for length, at in gaps:
+            if busy and length > busy:
+                cut.add(at)
+            else:
+                busy += length
+        self.stretches = _stretches(spans, cut, busy * _BREAK_SHARE)
+        self._begins = [one.begin_s for one in self.stretches]
+
+    @property
+    def length(self) -> float:
+        """Length of the axis, in seconds that are drawn."""
+        return self.stretches[-1].bottom
+
+    def place(self, at_s: float) -> float:
+        """Return where an instant is drawn."""
+        one = self.stretches[max(0, bisect_right(self._begins, at_s) - 1)]
+        span = one.end_s - one.begin_s
+        return one.top + (at_s - one.begin_s) * ((one.bottom - one.top) / span if span else 1.0)
+
+
+def _span(step: Step) -> tuple[float, float]:
+    ends = [at for at in (step.client_s, step.server_s) if not math.isnan(at)]
+    return min(ends), max(ends)
+
+
+def _merged(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    found: list[tuple[float, float]] = []
+    for begin, end in sorted(spans):
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((begin, end))
+    return found
+
+
+def _stretches(spans: Sequence[tuple[float, float]], cut: set[float], break_s: float) -> list[Stretch]:
+    """Join busy spans with the waits between them that are not cut."""
+    if not spans:
+        return [Stretch(0.0, 0.0, 0.0, 0.0, False)]
+    found: list[Stretch] = []
+    begin, top = spans[0][0], 0.0
+    for number, (_, end) in enumerate(spans):
+        is_last = number == len(spans) - 1
+        if end in cut or is_last:
+            found.append(Stretch(begin, end, top, top + end - begin, False))
+            top += end - begin
+        if end in cut and not is_last:
+            begin = spans[number + 1][0]
+            found.append(Stretch(end, begin, top, top + break_s, True))
+            top += break_s
+    return found
+
+
+def lanes(ladder: Ladder) -> list[int]:
+    """Return a lane for each connection, so that two that are open at once are not drawn over each other."""
+    spans = [[math.inf, -math.inf] for _ in ladder.connections]
+    for step in ladder.steps:
+        begin, end = _span(step)
+        span = spans[step.connection]
+        span[0], span[1] = min(span[0], begin), max(span[1], end)
+    free_from: list[float] = []
+    found = [0] * len(spans)
+    for connection in sorted(range(len(spans)), key=lambda one: spans[one][0]):
+        begin, end = spans[connection]
+        # The QUIT of a connection may still be on its way when the next one begins.
+        lane = next((lane for lane, free_s in enumerate(free_from) if free_s <= begin), len(free_from))
+        free_from[lane:] = [_client_end(ladder, connection, end), *free_from[lane + 1 :]]
+        found[connection] = lane
+    return found
+
+
+def _client_end(ladder: Ladder, connection: int, end: float) -> float:
+    steps = [step for step in ladder.steps if step.connection == connection]
+    return steps[-1].client_s if steps and steps[-1].kind == "close" else end
+
+
+COLOURS = {
+    "command": "#404040",
+    # replies
+    "accepted": "#4C78A8",
+    "go-on": "#4C78A8",
+    "over-limit": "#D55E00",
+    "deferred": "#E69F00",
+    "failed": "#A00000",
+    # conclusions, and "failed" and "deferred" as above
+    "done": "#4C78A8",
+    "re-queued": "#009E73",
+    # the ledger
+    "delivered": "#4C78A8",
+    "false_ndr": "#A00000",
+    "contradictory_ndr": "#CC79A7",
+    "duplicate": "#9467BD",
+    "lost": "#000000",
+    "true_ndr": "#8C8C8C",
+    "missed_ndr": "#B8860B",
+    "queued": "#BDBDBD",
+    "": "#D9D9D9",
+}
+"""What each kind of line and each class of the ledger is drawn in: blue is well, warm colours and black are not."""
+_WORDS = {"done": "taken as accepted", "re-queued": "re-queued", "failed": "failed: NDR", "deferred": "deferred"}
+
+
+class Part(NamedTuple):
+    """Lines in a row, or recipients, that are drawn as one: what is written, of which kind, and how many."""
+
+    text: str
+    kind: str
+    many: int
+
+
+def parts_of(step: Step) -> list[Part]:
+    """Return what a step holds, in short: ``RCPT ×250`` of a group, ``RCPT 552 ×5`` of a read."""
+    found = []
+    for run in runs(step.lines):
+        name = _name(step, run[0])
+        text = name if len(run) == 1 else f"{name} ×{len(run):,}"
+        found.append(Part(text, run[0].kind, len(run)))
+    return found
+
+
+def totals_of(step: Step) -> list[Part]:
+    """Return how many recipients a sender takes for what, in the order in which that first occurs."""
+    kinds = Counter(line.kind for line in step.lines)
+    head = [] if step.note.startswith("what") else [Part(step.note, "command", 0)]
+    return [*head, *(Part(f"{many:,} {_WORDS[kind]}", kind, many) for kind, many in kinds.items())]
+
+
+def truths_of(ladder: Ladder) -> list[Part]:
+    """Return what became of the recipients, by class of the ledger and in its order; empty where nothing is known."""
+    found = Counter(one.truth for one in ladder.recipients)
+    known = [name for name in LEDGER_NAMES if found[name]]
+    rest = [Part(f"{found['']:,} not known", "", found[""])] if known and found[""] else []
+    return [Part(f"{found[name]:,} {ledger_words(name)}", name, found[name]) for name in known] + rest
+
+
+def ledger_words(name: str) -> str:
+    """Return a class of the ledger as people write it."""
+    return name.replace("_ndr", " NDR").replace("_", " ")
+
+
+def _name(step: Step, line: Line) -> str:
+    verb = "text" if line.verb == "TEXT" else line.verb
+    if step.kind == "read":
+        return f"{verb} {line.code}" if verb and verb != "CONNECT" else str(line.code)
+    return verb or line.text.partition(" ")[0]
+
+
+def parting(ladders: Sequence[Ladder]) -> float | None:
+    """Return when several ladders begin to differ; None if they do not, or do from the beginning."""
+    if len(ladders) < 2:
+        return None
+    same = 0
+    for steps in zip(*(ladder.steps for ladder in ladders), strict=False):
+        if len({_traits(step) for step in steps}) > 1:
+            break
+        same += 1
+    rest = [ladder.steps[same].client_s for ladder in ladders if same < len(ladder.steps)]
+    return min(rest) if same and rest else None
+
+
+def _traits(step: Step) -> tuple[object, ...]:
+    lines = tuple((line.verb, line.code, line.kind, line.recipient) for line in step.lines)
+    return step.kind, step.connection, round(step.client_s, 9), lines

@@ -1,0 +1,405 @@
+"use strict";
+// Draws the ladders that stand in the element "data". Only what is in view is drawn, so that ten thousand recipients
+// cost no more than a hundred.
+const data = JSON.parse(document.getElementById("data").textContent);
+const SIZE = { time: 54, left: 184, arrows: 140, right: 140, apart: 12, head: 64, foot: 130, line: 15, strip: 9 };
+const LANE = SIZE.left + SIZE.arrows + SIZE.right + SIZE.apart;
+const MOST_LINES = 400, MARGIN = 300;
+const diagram = document.getElementById("diagram"), panel = document.getElementById("panel");
+const svg = element("svg"), spacer = document.createElement("div"), tip = document.createElement("div");
+const total = data.axis[data.axis.length - 1][3] || 1;
+const ladders = data.ladders.map((one, number) => prepared(one, number));
+const width = ladders.reduce((sum, one) => sum + one.width, 0);
+const first = Math.min(30000000 / total, Math.max(420, ...ladders.map(needed)) / total);
+let scale = first, chosen = null, pending = false;
+
+function element(name, attributes = {}, text) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function html(name, text, className) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+function prepared(ladder, number) {
+  const count = Math.max(0, ...ladder.lanes) + 1;
+  const lanes = Array.from({ length: count }, () => ({ steps: [], left: [], right: [] }));
+  ladder.steps.forEach((step, place) => {
+    step.place = place;
+    step.ladder = ladder;
+    step.top = Math.min(step.client, step.server ?? step.client);
+    step.bottom = Math.max(step.client, step.server ?? step.client);
+    const lane = lanes[ladder.lanes[step.connection]];
+    lane.steps.push(step);
+    const label = { step, at: step.kind === "read" ? step.server ?? step.client : step.client, lines: labelOf(ladder, step) };
+    label.hasStrip = step.kind === "conclusion" || (step.kind === "read" && step.lines.length > 1);
+    label.height = label.lines.length * SIZE.line + (label.hasStrip ? SIZE.strip + 6 : 0) + 4;
+    (step.kind === "read" ? lane.right : lane.left).push(label);
+  });
+  for (const lane of lanes) {
+    lane.steps.sort((a, b) => a.top - b.top);
+    lane.left.sort((a, b) => a.at - b.at);
+    lane.right.sort((a, b) => a.at - b.at);
+    lane.longest = lane.steps.reduce((most, step) => Math.max(most, step.bottom - step.top), 0);
+  }
+  const left = number ? data.ladders.slice(0, number).reduce((sum, one) => sum + one.width, 0) : 0;
+  return Object.assign(ladder, { lanesOf: lanes, left, width: SIZE.time + count * LANE + SIZE.apart });
+}
+
+function labelOf(ladder, step) {
+  switch (step.kind) {
+    case "connect": return [[ladder.connections[step.connection], "command"]];
+    case "group": return [[step.parts.map((part) => part[0]).join(" · "), "command"]];
+    case "read": case "conclusion": return step.parts;
+    case "handshake": return [["TLS handshake", "command"]];
+    default: return [[step.note || "QUIT", "command"]];
+  }
+}
+
+function needed(ladder) {
+  const columns = ladder.lanesOf.flatMap((lane) => [lane.left, lane.right]);
+  return 1.15 * Math.max(...columns.map((labels) => labels.reduce((sum, label) => sum + label.height, 0)));
+}
+
+const y = (at) => SIZE.head + at * scale;
+
+function draw() {
+  pending = false;
+  const height = SIZE.head + total * scale + SIZE.foot;
+  spacer.style.height = `${height}px`;
+  spacer.style.width = `${width}px`;
+  const begin = Math.max(0, diagram.scrollTop - MARGIN), end = diagram.scrollTop + diagram.clientHeight + MARGIN;
+  svg.style.top = `${begin}px`;
+  svg.setAttribute("width", Math.max(width, diagram.clientWidth));
+  svg.setAttribute("height", Math.min(end, height) - begin);
+  svg.setAttribute("viewBox", `0 ${begin} ${Math.max(width, diagram.clientWidth)} ${Math.min(end, height) - begin}`);
+  svg.replaceChildren();
+  for (const [, , top, bottom, isCut] of data.axis) if (isCut) drawBreak(top, bottom);
+  if (data.parting !== null) {
+    svg.append(element("line", { x1: 0, x2: width, y1: y(data.parting), y2: y(data.parting), stroke: "#444", "stroke-dasharray": "6 4" }));
+    svg.append(element("text", { x: 8, y: y(data.parting) - 4, fill: "#444", "font-size": 11 }, "from here on they differ"));
+  }
+  for (const ladder of ladders) drawLadder(ladder, begin, end, height);
+}
+
+function drawBreak(top, bottom) {
+  svg.append(element("rect", { x: 0, width, y: y(top), height: (bottom - top) * scale, fill: "#ededed" }));
+  const one = data.axis.find((stretch) => stretch[2] === top);
+  svg.append(element("text", { x: 8, y: y((top + bottom) / 2), fill: "#555" }, `${seconds(one[1] - one[0])} later`));
+}
+
+function seconds(value) {
+  if (value < 120) return `${+value.toPrecision(4)} s`;
+  return value < 7200 ? `${+(value / 60).toPrecision(3)} min` : `${+(value / 3600).toPrecision(3)} h`;
+}
+
+function drawLadder(ladder, begin, end, height) {
+  const bottom = SIZE.head + total * scale;
+  svg.append(element("text", { x: ladder.left + SIZE.apart, y: 20, "font-weight": 700, "font-size": 15 }, ladder.title));
+  drawTimes(ladder, begin, end);
+  ladder.lanesOf.forEach((lane, number) => {
+    const client = ladder.left + SIZE.time + number * LANE + SIZE.left, server = client + SIZE.arrows;
+    for (const [x, name] of [[client, "client"], [server, "server"]]) {
+      svg.append(element("text", { x, y: SIZE.head - 16, "text-anchor": "middle", fill: "#555" }, name));
+      svg.append(element("line", { x1: x, x2: x, y1: SIZE.head - 10, y2: bottom + 10, stroke: "#666", "stroke-width": 1.5 }));
+    }
+    for (const step of between(lane, begin, end)) drawStep(step, client, server);
+    drawLabels(lane.left, client, begin, end, true);
+    drawLabels(lane.right, server, begin, end, false);
+  });
+  if (end > bottom - MARGIN) drawFoot(ladder, bottom + 60);
+}
+
+function drawTimes(ladder, begin, end) {
+  for (const [from, to, top, bottom, isCut] of data.axis) {
+    if (isCut || to <= from) continue;
+    const rough = 70 / (scale * ((bottom - top) / (to - from))), power = 10 ** Math.floor(Math.log10(rough));
+    const every = [1, 2, 5, 10].map((one) => one * power).find((one) => one >= rough);
+    const start = Math.max(from, from + ((begin - SIZE.head) / scale - top));
+    for (let at = Math.ceil(start / every) * every; at <= to; at += every) {
+      const place = y(top + (at - from) * ((bottom - top) / (to - from)));
+      if (place > end) break;
+      svg.append(element("text", { x: ladder.left + 4, y: place + 4, fill: "#777", "font-size": 11 }, `${+at.toPrecision(8)} s`));
+    }
+  }
+}
+
+function between(lane, begin, end) {
+  const from = (begin - SIZE.head) / scale - lane.longest, to = (end - SIZE.head) / scale;
+  let low = 0, high = lane.steps.length;
+  while (low < high) { const middle = (low + high) >> 1; if (lane.steps[middle].top < from) low = middle + 1; else high = middle; }
+  const found = [];
+  let last = {};
+  for (; low < lane.steps.length && lane.steps[low].top <= to; low++) {
+    const step = lane.steps[low];
+    // Where many steps share a pixel, one of each kind is enough.
+    const pixel = Math.round(step.top * scale * 2);
+    if (last[step.kind] === pixel && step !== chosen?.step) continue;
+    last[step.kind] = pixel;
+    found.push(step);
+  }
+  return found;
+}
+
+function worst(step) {
+  const kinds = new Set(step.parts.map((part) => part[1]));
+  return ["failed", "over-limit", "deferred"].find((kind) => kinds.has(kind)) ?? "accepted";
+}
+
+function drawStep(step, client, server) {
+  const at = y(step.client), other = y(step.server ?? step.client);
+  const isChosen = chosen && (chosen.step === step || chosen.steps?.has(step));
+  const group = element("g", { class: isChosen ? "step chosen" : "step", tabindex: 0, "data-step": step.place });
+  if (step.kind === "connect") {
+    const third = (other - at) / 3;
+    [[client, server], [server, client], [client, server]].forEach(([x1, x2], n) => arrow(group, x1, at + n * third, x2, at + (n + 1) * third, "#aaa"));
+  } else if (step.kind === "read") {
+    const kind = worst(step);
+    arrow(group, server, other, client, at, data.colours[kind], step.lines.length > 2 ? 2 : 1.3);
+    if (kind !== "accepted") for (const share of [0.3, 0.5, 0.7]) cross(group, client + SIZE.arrows * share, at + (other - at) * share, data.colours[kind]);
+  } else if (step.kind === "conclusion") {
+    group.append(element("path", { d: `M${client - 6} ${at}l6 -6l6 6l-6 6z`, fill: "#222", class: "arrow" }));
+  } else {
+    arrow(group, client, at, server, other, data.colours.command, step.lines.length > 2 ? 2 : 1.3);
+  }
+  listen(group, step);
+  svg.append(group);
+}
+
+function arrow(group, x1, y1, x2, y2, colour, thick = 1) {
+  const length = Math.hypot(x2 - x1, y2 - y1), dx = (x2 - x1) / length, dy = (y2 - y1) / length;
+  group.append(element("line", { x1, y1, x2: x2 - 5 * dx, y2: y2 - 5 * dy, stroke: colour, "stroke-width": thick, class: "arrow" }));
+  const points = [[x2, y2], [x2 - 8 * dx + 4 * dy, y2 - 8 * dy - 4 * dx], [x2 - 8 * dx - 4 * dy, y2 - 8 * dy + 4 * dx]];
+  group.append(element("polygon", { points: points.map((one) => one.join(",")).join(" "), fill: colour }));
+  group.append(element("line", { x1, y1, x2, y2, class: "hit" }));
+}
+
+function cross(group, x, at, colour) {
+  group.append(element("path", { d: `M${x - 4} ${at - 4}l8 8m0 -8l-8 8`, stroke: colour, "stroke-width": 1.6, fill: "none" }));
+}
+
+function drawLabels(labels, lifeline, begin, end, isLeft) {
+  const side = isLeft ? -1 : 1, room = (isLeft ? SIZE.left : SIZE.right) - 24, x = lifeline + side * 14;
+  let free = -Infinity;
+  for (const label of labels) {
+    const at = y(label.at);
+    if (at < begin - 100) continue;
+    if (at > end) break;
+    const top = Math.max(free, at - SIZE.line / 2);
+    if (top - at > 120 && chosen?.step !== label.step) continue; // no room at this zoom
+    free = top + label.height;
+    const isChosen = chosen && (chosen.step === label.step || chosen.steps?.has(label.step));
+    const group = element("g", { class: isChosen ? "step chosen" : "step" });
+    if (Math.abs(top + SIZE.line / 2 - at) > 2) group.append(element("line", { x1: lifeline, y1: at, x2: x - side * 3, y2: top + SIZE.line / 2, stroke: "#ccc" }));
+    label.lines.forEach(([text, kind], n) => group.append(element("text", { x, y: top + (n + 0.8) * SIZE.line, "text-anchor": isLeft ? "end" : "start", fill: data.colours[kind], stroke: "#fff", "stroke-width": 3, "paint-order": "stroke" }, text)));
+    listen(group, label.step);
+    svg.append(group);
+    if (label.hasStrip) strip(isLeft ? x - room : x, top + label.lines.length * SIZE.line + 3, room, label.step.parts, label.step);
+  }
+}
+
+function strip(x, at, room, parts, step) {
+  const counted = parts.filter((part) => part[2]), all = counted.reduce((sum, part) => sum + part[2], 0);
+  const least = Math.min(4, room / counted.length), widths = counted.map((part) => Math.max(least, room * part[2] / all));
+  widths[widths.indexOf(Math.max(...widths))] -= widths.reduce((sum, one) => sum + one, 0) - room;
+  counted.forEach(([text, kind], n) => {
+    const box = element("rect", { x, y: at, width: Math.max(0.5, widths[n]), height: SIZE.strip, fill: data.colours[kind], stroke: "#fff", "stroke-width": 0.6, class: "strip" });
+    if (step) listen(box, step, kind);
+    else listenTip(box, () => text);
+    svg.append(box);
+    x += widths[n];
+  });
+}
+
+function drawFoot(ladder, at) {
+  const x = ladder.left + SIZE.apart, room = ladder.width - 2 * SIZE.apart;
+  if (ladder.truths.length) {
+    svg.append(element("text", { x, y: at, "font-weight": 700 }, `What became of ${ladder.recipients.length.toLocaleString("en")} recipients:`));
+    svg.append(element("text", { x: x + room, y: at, "text-anchor": "end" }, ladder.truths.map((part) => part[0]).join(" · ")));
+    strip(x, at + 8, room, ladder.truths, null);
+  }
+  ladder.notes.forEach((note, n) => svg.append(element("text", { x, y: at + 34 + n * SIZE.line, fill: "#555", "font-size": 11 }, note)));
+}
+
+function title(step) {
+  const names = { connect: "The client connects", handshake: "TLS handshake", group: `Group ${step.number}`, read: `Read ${step.number}`, conclusion: step.note, close: step.note || "The client leaves" };
+  return names[step.kind];
+}
+
+function facts(step) {
+  const found = [step.ladder.connections[step.connection], `${+step.clientS.toFixed(6)} s at the client`];
+  if (step.serverS !== null && step.serverS !== step.clientS) found.push(`${+step.serverS.toFixed(6)} s at the server`);
+  if (step.octets) found.push(`${step.octets.toLocaleString("en")} octets`);
+  return found.join(", ");
+}
+
+function listen(node, step, kind) {
+  node.addEventListener("click", () => choose({ step, kind }));
+  node.addEventListener("keydown", (event) => { if (event.key === "Enter") choose({ step, kind }); });
+  listenTip(node, () => [title(step), ...step.parts.slice(0, 12).map((part) => part[0]), facts(step)].join("\n"));
+}
+
+function listenTip(node, text) {
+  node.addEventListener("mousemove", (event) => {
+    tip.textContent = text();
+    tip.style.display = "block";
+    tip.style.left = `${Math.min(event.clientX + 12, innerWidth - 300)}px`;
+    tip.style.top = `${event.clientY + 14}px`;
+  });
+  node.addEventListener("mouseleave", () => { tip.style.display = "none"; });
+}
+
+function choose(what) {
+  chosen = what;
+  tip.style.display = "none";
+  draw();
+  panel.replaceChildren();
+  if (what.recipient !== undefined) tellRecipient(what);
+  tellStep(what);
+  panel.scrollTop = 0;
+}
+
+function tellStep({ step, kind, recipient }) {
+  panel.append(html("h2", title(step)), html("p", facts(step), "soft"));
+  if (step.kind === "conclusion") panel.append(html("p", "What the sender takes each recipient for; what was true stands behind it.", "soft"));
+  const lines = step.lines.filter((line) => !kind || line[3] === kind);
+  if (kind) {
+    const all = html("button", `Show all ${step.lines.length.toLocaleString("en")}`);
+    all.addEventListener("click", () => choose({ step }));
+    panel.append(all);
+  }
+  list(lines, (line) => lineText(step, line), step, recipient);
+}
+
+function lineText(step, line) {
+  const { texts, recipients } = step.ladder, who = recipients[line[4]];
+  if (step.kind === "conclusion") return `${who ? who[0] : ""}: ${texts[line[0]]}${who?.[2] ? ` (${data.ledger[who[2]]})` : ""}`;
+  return texts[line[0]].split("\n").map((text) => `${step.kind === "read" ? "S" : "C"}: ${text}`).join("\n") + (step.kind === "read" && who ? `  ← ${who[0]}` : "");
+}
+
+function list(lines, text, step, recipient) {
+  const items = html("ol");
+  let count = 0;
+  const more = html("button");
+  const place = lines.findIndex((line) => recipient !== undefined && line[4] === recipient);
+  function add(most) {
+    for (const line of lines.slice(count, count + most)) {
+      const item = html("li", text(line), line[4] >= 0 ? "link" : "");
+      item.style.borderLeftColor = data.colours[line[3]];
+      if (line[4] >= 0) {
+        item.tabIndex = 0;
+        item.addEventListener("click", () => choose({ step, recipient: line[4] }));
+        item.addEventListener("keydown", (event) => { if (event.key === "Enter") item.click(); });
+        if (line[4] === recipient) item.classList.add("chosen");
+      }
+      items.append(item);
+    }
+    count += most;
+    more.textContent = `Show ${Math.max(0, lines.length - count).toLocaleString("en")} more`;
+    more.hidden = count >= lines.length;
+  }
+  more.addEventListener("click", () => add(MOST_LINES * 5));
+  const before = Math.max(0, place - 5);
+  if (before) {
+    count = before;
+    const all = html("button", `Show ${before.toLocaleString("en")} before`);
+    all.addEventListener("click", () => choose({ step }));
+    panel.append(all);
+  }
+  add(MOST_LINES);
+  panel.append(items, more);
+}
+
+function tellRecipient(what) {
+  const [address, message] = what.step.ladder.recipients[what.recipient];
+  what.steps = new Set();
+  panel.append(html("h2", address), html("p", `Recipient of message ${message + 1}`, "soft"));
+  for (const ladder of ladders) {
+    const place = ladder.recipients.findIndex((one) => one[0] === address && one[1] === message);
+    if (place >= 0) tellFate(ladder, place, what);
+  }
+  panel.append(html("hr"));
+  draw();
+}
+
+function tellFate(ladder, place, what) {
+  const [, , truth, ndr] = ladder.recipients[place], items = html("ol");
+  if (ladders.length > 1) panel.append(html("h3", ladder.title));
+  for (const step of ladder.steps) {
+    for (const line of step.lines) {
+      if (line[4] !== place) continue;
+      what.steps.add(step);
+      const item = html("li", `${title(step)}: ${ladder.texts[line[0]]}`, "link");
+      item.style.borderLeftColor = data.colours[line[3]];
+      item.addEventListener("click", () => { choose({ step, recipient: place }); show(step); });
+      items.append(item);
+    }
+  }
+  panel.append(items, html("p", `In truth: ${truth ? data.ledger[truth] : "not known"}`));
+  if (ladder.texts[ndr]) panel.append(html("p", "Non-delivery report:"), html("pre", ladder.texts[ndr]));
+}
+
+function show(step) {
+  diagram.scrollTop = y(step.top) - diagram.clientHeight / 3;
+}
+
+function zoom(factor, at = diagram.clientHeight / 2) {
+  const time = (diagram.scrollTop + at - SIZE.head) / scale;
+  scale = Math.min(30000000 / total, Math.max(200 / total, scale * factor));
+  draw();
+  diagram.scrollTop = time * scale + SIZE.head - at;
+  draw();
+}
+
+function find(text) {
+  const found = document.getElementById("found");
+  found.textContent = "";
+  if (!text) return;
+  for (const ladder of ladders) {
+    const place = ladder.recipients.findIndex((one) => one[0].includes(text));
+    const step = ladder.steps.find((one) => one.lines.some((line) => line[4] === place));
+    if (place < 0 || !step) continue;
+    choose({ step, recipient: place });
+    show(step);
+    return;
+  }
+  found.textContent = "no such recipient";
+}
+
+function follow() {
+  if (location.hash.length > 1) find(decodeURIComponent(location.hash.slice(1)));
+}
+
+function later() {
+  if (!pending) { pending = true; requestAnimationFrame(draw); }
+}
+
+tip.id = "tip";
+document.body.append(tip);
+diagram.append(spacer, svg);
+diagram.addEventListener("scroll", later);
+addEventListener("resize", later);
+diagram.addEventListener("wheel", (event) => {
+  if (!event.ctrlKey) return;
+  event.preventDefault();
+  zoom(event.deltaY < 0 ? 1.25 : 0.8, event.clientY - diagram.getBoundingClientRect().top);
+}, { passive: false });
+diagram.addEventListener("keydown", (event) => {
+  if (event.key === "+") zoom(1.5);
+  else if (event.key === "-") zoom(1 / 1.5);
+  else if (event.key === "0") zoom(first / scale);
+});
+document.getElementById("in").addEventListener("click", () => zoom(1.5));
+document.getElementById("out").addEventListener("click", () => zoom(1 / 1.5));
+document.getElementById("fit").addEventListener("click", () => zoom(first / scale));
+document.getElementById("find").addEventListener("change", (event) => find(event.target.value.trim()));
+addEventListener("hashchange", follow);
+draw();
+follow(); // page.html#address opens at that recipient
+document.body.dataset.drawnAfterMs = Math.round(performance.now());
