@@ -207,7 +207,7 @@ def _print(scenario: Scenario, delivered: Delivered, *, as_json: bool) -> None:
     from simsmtp.dialogue.transcript import ledger_lines
 
     print(_verdict(scenario, delivered))
-    for line in ledger_lines(output):
+    for line in ledger_lines(output.responses):
         print(line)
     for line in _ledger_by_destination(output):
         say(line)
