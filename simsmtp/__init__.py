@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from simsmtp.errors import ConservationError, InputError, SimsmtpError
     from simsmtp.experiment.experiment import Experiment
     from simsmtp.experiment.experiment_file import load_experiment
+    from simsmtp.exploring import explore
     from simsmtp.gate.comparison import Comparison
     from simsmtp.gate.gate import compare
     from simsmtp.model.scenario import Scenario
@@ -54,6 +55,7 @@ __all__ = [
     "__version__",
     "by_own_reply",
     "compare",
+    "explore",
     "load_experiment",
     "presets",
     "register_strategy",
@@ -86,6 +88,7 @@ _HOMES = {
     "run": "running.runner",
     "simulate": "simulation",
     "trace": "tracing",
+    "explore": "exploring",
 }
 
 
