@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from study_files import stand_in, written
 
-from simsmtp.capacity.capacity import Capacity, plan_capacity
 from simsmtp.engines import Choice
 from simsmtp.model.plan import Plan
+from simsmtp.planning.capacity import Capacity, plan_capacity
 from simsmtp.randomness.distributions import Sampler, sample
 from simsmtp.rows.records import Output
 from simsmtp.rows.responses import RESPONSES

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from study_files import written
 
-from simsmtp.capacity.answer_text import above_offered, assumptions
-from simsmtp.capacity.capacity_files import document_of_capacity
-from simsmtp.capacity.edge_search import Edge, geometric_grid, last_stretch
+from simsmtp.planning.answer_text import above_offered, assumptions
+from simsmtp.planning.capacity_files import document_of_capacity
+from simsmtp.planning.edge_search import Edge, geometric_grid, last_stretch
 from simsmtp.statistics.objectives import PercentileSupportError
 
 __all__ = ["queue"]

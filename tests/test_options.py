@@ -13,12 +13,12 @@ from study_files import TINY, here, own_registry, written
 
 import simsmtp
 from simsmtp import Experiment
-from simsmtp.capacity.capacity import plan_capacity
-from simsmtp.capacity.plan import CapacityOptions
 from simsmtp.cli.capacity import capacity as capacity_command
 from simsmtp.cli.run import run as run_command
 from simsmtp.errors import InputError
 from simsmtp.experiment.experiment_file import load_case, load_experiment
+from simsmtp.planning.capacity import plan_capacity
+from simsmtp.planning.plan import CapacityOptions
 from simsmtp.running.run_options import RunOptions
 
 __all__ = ["here", "own_registry"]

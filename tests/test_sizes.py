@@ -11,7 +11,6 @@ import pytest
 from study_files import FakeEngine, cli, document, engine, here, own_registry, stand_in, written
 
 import simsmtp
-from simsmtp.capacity.capacity import plan_capacity, prepare_capacity
 from simsmtp.errors import InputError
 from simsmtp.experiment.experiment import Experiment
 from simsmtp.experiment.experiment_file import load_case, load_experiment
@@ -24,6 +23,7 @@ from simsmtp.experiment.size_limits import (
     check_points,
 )
 from simsmtp.model.plan import Plan
+from simsmtp.planning.capacity import plan_capacity, prepare_capacity
 from simsmtp.running import run_options
 from simsmtp.running.pilot import estimate
 from simsmtp.running.run_options import RunOptions

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from simsmtp.capacity.capacity_search import CapacitySearch
-from simsmtp.capacity.evaluator import Evaluator
-from simsmtp.capacity.plan import CapacityOptions, CapacityPlan, prepare_capacity
-from simsmtp.capacity.result_tables import cost_of, late_percentile, percentile_table
-from simsmtp.capacity.results import CapacityResults, Finding, Look
-from simsmtp.capacity.search_keys import rate_on_grid
 from simsmtp.experiment.capacity_table import RATE
 from simsmtp.experiment.experiment import Experiment
 from simsmtp.model.plan import plan_of
+from simsmtp.planning.capacity_search import CapacitySearch
+from simsmtp.planning.evaluator import Evaluator
+from simsmtp.planning.plan import CapacityOptions, CapacityPlan, prepare_capacity
+from simsmtp.planning.result_tables import cost_of, late_percentile, percentile_table
+from simsmtp.planning.results import CapacityResults, Finding, Look
+from simsmtp.planning.search_keys import rate_on_grid
 from simsmtp.running.option_keywords import with_keywords
 from simsmtp.running.tasks import Tasks
 from simsmtp.shown import html_text
@@ -29,23 +29,23 @@ _ON_GRID = 20
 
 
 class Capacity(CapacityResults):
-    """All answers to a capacity plan; what they are is told by `simsmtp.capacity.results.CapacityResults`."""
+    """All answers to a capacity plan; what they are is told by `simsmtp.planning.results.CapacityResults`."""
 
     def write(self, *, figure: bool = True, command: str | None = None) -> list[Path]:
         """Write ``capacity.json``, ``summary.csv``, provenance and the figure into the plan's folder; return paths."""
-        from simsmtp.capacity.capacity_files import write_capacity
+        from simsmtp.planning.capacity_files import write_capacity
 
         return write_capacity(self, figure=figure, command=command)
 
     def answer(self) -> str:
         """Return the answer as one paragraph."""
-        from simsmtp.capacity.answer_text import answer
+        from simsmtp.planning.answer_text import answer
 
         return answer(self)
 
     def _repr_html_(self) -> str:
         """Return the answer, what it assumes and its tables, as notebooks show it."""
-        from simsmtp.capacity.capacity_files import document_of_capacity
+        from simsmtp.planning.capacity_files import document_of_capacity
         from simsmtp.report.capacity_sections import capacity_answer, capacity_tables
 
         found = document_of_capacity(self)
@@ -61,7 +61,7 @@ def plan_capacity(path: str | Path | Experiment, options: CapacityOptions) -> Ca
     path : str, Path or Experiment
         An experiment file with a table ``[capacity]``, or an experiment built in Python.
     **options
-        As of `simsmtp.capacity.plan.CapacityOptions`.
+        As of `simsmtp.planning.plan.CapacityOptions`.
     """
     return run_capacity(prepare_capacity(path, options))
 

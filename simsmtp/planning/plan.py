@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simsmtp.capacity.percentile_support import supported_objectives
-from simsmtp.capacity.search_keys import messages_per_s, with_value
 from simsmtp.errors import InputError, texts_in
 from simsmtp.experiment.capacity_table import RATE, CapacityTable
 from simsmtp.experiment.experiment import Experiment
 from simsmtp.experiment.experiment_file import load_experiment
 from simsmtp.experiment.scenario_keys import changed
+from simsmtp.planning.percentile_support import supported_objectives
+from simsmtp.planning.search_keys import messages_per_s, with_value
 from simsmtp.running.run_options import CommonOptions
 from simsmtp.running.runner import PreparedRun, overridden, prepared_run
 from simsmtp.running.user_strategies import find_strategies, with_strategy
