@@ -22,6 +22,7 @@ from pathlib import Path
 
 import pandas as pd
 from IPython.display import Markdown
+
 from simsmtp.planning.capacity import plan_capacity
 from simsmtp.planning.capacity_files import document_of_capacity, figure_of
 

@@ -13,21 +13,6 @@ from types import ModuleType
 NAMES = {"Seen": "ReplyClass"}
 """Public names of the package, old to new."""
 MODULES = {
-    "analysis": "",
-    "analysis.best": "statistics.best_level",
-    "analysis.canvas": "figures.canvas",
-    "analysis.comparison": "gate.comparison",
-    "analysis.differences": "statistics.paired_difference",
-    "analysis.intervals": "statistics.intervals",
-    "analysis.labels": "figures.labels",
-    "analysis.paired": "statistics.paired",
-    "analysis.pairs_figure": "figures.pairs_figure",
-    "analysis.rates": "statistics.rates",
-    "analysis.sensitivity": "statistics.sensitivity",
-    "analysis.sequential": "statistics.sequential",
-    "analysis.style": "figures.line_styles",
-    "analysis.verdicts": "gate.verdicts",
-    "analysis.warmup": "statistics.warmup",
     "model.responses": "rows.responses",
     "study.capacity": "planning.capacity",
     "study.capacity_export": "planning.capacity_files",

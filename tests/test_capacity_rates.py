@@ -168,7 +168,7 @@ def test_a_percentile_refused_above_the_bound_names_the_bound_first(tmp_path: Pa
     with pytest.raises(PercentileSupportError) as caught:
         planned(tmp_path, text, objectives=["delay p(99.9) < 2 s"])
     said = str(caught.value)
-    assert said.startswith("--slo: The rate as written, 90 messages/s, is above the long-run bound")
+    assert said.startswith("objectives: The rate as written, 90 messages/s, is above the long-run bound")
     assert "refused: p(99.9)" in said
 
 
