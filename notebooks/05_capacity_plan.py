@@ -23,8 +23,8 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import Markdown
 
-from simsmtp.capacity.capacity import plan_capacity
-from simsmtp.capacity.capacity_files import document_of_capacity, figure_of
+from simsmtp.planning.capacity import plan_capacity
+from simsmtp.planning.capacity_files import document_of_capacity, figure_of
 
 os.chdir(next(one for one in (Path.cwd(), *Path.cwd().parents) if (one / "experiments/kb822105.toml").exists()))
 QUICK = os.environ.get("SIMSMTP_QUICK") == "1"

@@ -7,6 +7,8 @@ Everything public stands here and is imported when it is first used::
     scenario = simsmtp.Scenario(client={"strategy": "one-stop"}, server={"recipient_limit": 100})
     result = simsmtp.simulate(scenario, seed=1, replications=30)
     study = simsmtp.run("experiments/kb822105.toml")
+
+What is asked of rows after a run is in `simsmtp.analysis`.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ from typing import TYPE_CHECKING
 
 from simsmtp import old_names
 from simsmtp._version import __version__
+from simsmtp.lazy_names import imported
 
 if TYPE_CHECKING:
-    from simsmtp import presets, strategies
+    from simsmtp import analysis, presets, strategies
     from simsmtp.errors import ConservationError, InputError, SimsmtpError
     from simsmtp.experiment.experiment import Experiment
     from simsmtp.experiment.experiment_file import load_experiment
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from simsmtp.gate.comparison import Comparison
     from simsmtp.gate.gate import compare
     from simsmtp.model.scenario import Scenario
+    from simsmtp.planning.capacity import capacity
     from simsmtp.rows.responses import RESPONSES
     from simsmtp.running.runner import run
     from simsmtp.simulation import Result, simulate
@@ -53,7 +57,9 @@ __all__ = [
     "Tally",
     "Verdict",
     "__version__",
+    "analysis",
     "by_own_reply",
+    "capacity",
     "compare",
     "explore",
     "load_experiment",
@@ -82,6 +88,7 @@ _HOMES = {
     "Tally": "strategies.tally",
     "Verdict": "strategies.counting",
     "by_own_reply": "strategies.counting",
+    "capacity": "planning.capacity",
     "compare": "gate.gate",
     "load_experiment": "experiment.experiment_file",
     "register_strategy": "strategies.registry",
@@ -94,20 +101,16 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is first asked for: pydantic, pandas and SciPy cost a second together."""
-    if name in {"presets", "strategies"}:
+    if name in {"analysis", "presets", "strategies"}:
         return import_module(f"simsmtp.{name}")
     if name in old_names.NAMES:
         old_names.warn(f"simsmtp.{name}", f"simsmtp.{old_names.NAMES[name]}", stacklevel=3)
         return __getattr__(old_names.NAMES[name])
-    if name not in _HOMES:
-        raise AttributeError(f"module 'simsmtp' has no attribute {name!r}")
-    found = getattr(import_module(f"simsmtp.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
+    return imported(name, _HOMES, globals())
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
 
 
 old_names.install()

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from study_files import stand_in, written
 
-from simsmtp.capacity.capacity import Capacity, plan_capacity
 from simsmtp.engines import Choice
 from simsmtp.model.plan import Plan
+from simsmtp.planning.capacity import Capacity, capacity
 from simsmtp.randomness.distributions import Sampler, sample
 from simsmtp.rows.records import Output
 from simsmtp.rows.responses import RESPONSES
@@ -84,4 +84,4 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
 
 
 def planned(folder: Path, text: str = PLAN, **options: object) -> Capacity:
-    return plan_capacity(written(folder, text), output=folder / "out", workers=1, progress=False, **options)
+    return capacity(written(folder, text), output=folder / "out", workers=1, progress=False, **options)

@@ -12,7 +12,7 @@ import pytest
 from simsmtp import presets
 from simsmtp.audit.cells import Cell, matrix
 from simsmtp.audit.judgement import Verdict
-from simsmtp.audit.likeness import COMPARED, cell_of, compared, differences, is_predictable, predicted
+from simsmtp.audit.likeness import COMPARED, audit_differences, cell_of, compared, is_predictable, predicted
 from simsmtp.audit.table import markdown
 
 RESULTS = Path(__file__).parents[1] / "results" / "audit"
@@ -48,7 +48,7 @@ def test_all_cells_of_the_matrix_were_measured() -> None:
 @pytest.mark.parametrize("name", VERIFIED)
 def test_the_simulator_reaches_what_the_real_program_reached(name: str) -> None:
     rows = [row for row in MEASURED[name] if is_predictable(row)]
-    assert {row["name"]: found for row in rows if (found := differences(row))} == {}
+    assert {row["name"]: found for row in rows if (found := audit_differences(row))} == {}
     assert len(rows) > len(matrix()) // 2
 
 
@@ -61,9 +61,9 @@ def test_where_the_order_is_not_known_nothing_is_lost_either() -> None:
 
 def test_a_wrong_preset_is_seen() -> None:
     [row] = [one for one in MEASURED["exim"] if one["name"] == "452-250-100-transaction-pipelining"]
-    assert differences(row) == {}
-    assert differences({**row, "sender": "postfix"}) == {"rcpt_commands": (252, 450)}
-    assert differences({**row, "delivered": 249}) == {"delivered": (249, 250)}
+    assert audit_differences(row) == {}
+    assert audit_differences({**row, "sender": "postfix"}) == {"rcpt_commands": (252, 450)}
+    assert audit_differences({**row, "delivered": 249}) == {"delivered": (249, 250)}
 
 
 def test_where_somebody_stays_queued_the_number_of_transactions_is_given_and_not_predicted() -> None:
@@ -73,7 +73,7 @@ def test_where_somebody_stays_queued_the_number_of_transactions_is_given_and_not
             assert "transactions" not in predicted(row)
             assert {"delivered", "queued", "rcpt_commands"} <= set(compared(row))
     [row] = [one for one in MEASURED["postfix"] if one["name"] == "421-250-100-transaction-pipelining"]
-    assert differences({**row, "transactions": row["transactions"] + 3}).keys() == {"rcpt_commands"}
+    assert audit_differences({**row, "transactions": row["transactions"] + 3}).keys() == {"rcpt_commands"}
 
 
 def test_where_nobody_stays_queued_all_of_it_is_predicted() -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from simsmtp import presets
 from simsmtp.audit.cells import Cell
-from simsmtp.audit.likeness import differences, is_predictable
+from simsmtp.audit.likeness import audit_differences, is_predictable
 from simsmtp.audit.matrix import SENDERS, run_matrix, sender_named
 from simsmtp.errors import InputError
 from simsmtp.mailers.programs import Programs
@@ -52,7 +52,7 @@ def documents_of(name: str, cells: Sequence[Cell]) -> list[dict[str, Any]]:
 
 def differing(documents: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return cell → in what the program differs from its preset there, both sides."""
-    return {one["name"]: apart for one in documents if is_predictable(one) and (apart := differences(one))}
+    return {one["name"]: apart for one in documents if is_predictable(one) and (apart := audit_differences(one))}
 
 
 @pytest.mark.mta

@@ -11,12 +11,12 @@ from capacity_files import PLAN, Queue, planned, queue
 from generated_scenarios import scenarios
 from hypothesis import HealthCheck, given, settings
 
-from simsmtp.capacity.bound_text import bottleneck_text, overload_text
-from simsmtp.capacity.capacity_files import document_of_capacity
 from simsmtp.engines import run_replication
 from simsmtp.experiment.key_list import list_keys
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
+from simsmtp.planning.bound_text import bottleneck_text, overload_text
+from simsmtp.planning.capacity_files import document_of_capacity
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.registry import register_strategy
 from simsmtp.strategies.tally import Tally

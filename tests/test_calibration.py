@@ -21,7 +21,7 @@ from simsmtp.calibration.parameters import (
     read_calibration,
     write_calibration,
 )
-from simsmtp.calibration.predict import durations, predict, quality
+from simsmtp.calibration.predict import predict, predicted_durations, quality
 from simsmtp.calibration.settings import keys_text
 from simsmtp.cli import simsmtp
 from simsmtp.errors import InputError
@@ -48,7 +48,7 @@ def _simulated(*rtts: float) -> list[dict[str, object]]:
     for rtt in rtts:
         for setting in SETTINGS:
             (group,) = group_rows([_row(rtt_ms=rtt, **setting)])
-            some = durations(group, TRUE, 5)
+            some = predicted_durations(group, TRUE, 5)
             rows += [_row(rtt_ms=rtt, **setting, duration_s=one * shaken.uniform(0.99, 1.01)) for one in some]
     return rows
 

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from study_files import written
 
-from simsmtp.capacity.answer_text import assumptions
-from simsmtp.capacity.edge_search import largest, rounded, smallest_whole
 from simsmtp.errors import InputError
 from simsmtp.model.scenario import Scenario
+from simsmtp.planning.answer_text import assumptions
+from simsmtp.planning.edge_search import largest, rounded, smallest_whole
 from simsmtp.running.runner import StudyInterrupted
 from simsmtp.theory.asymptotic_bounds import bounds_of
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from study_files import written
 
-from simsmtp.capacity.answer_text import above_offered, assumptions
-from simsmtp.capacity.capacity_files import document_of_capacity
-from simsmtp.capacity.edge_search import Edge, geometric_grid, last_stretch
+from simsmtp.planning.answer_text import above_offered, assumptions
+from simsmtp.planning.capacity_files import document_of_capacity
+from simsmtp.planning.edge_search import Edge, geometric_grid, last_stretch
 from simsmtp.statistics.objectives import PercentileSupportError
 
 __all__ = ["queue"]
@@ -168,7 +168,7 @@ def test_a_percentile_refused_above_the_bound_names_the_bound_first(tmp_path: Pa
     with pytest.raises(PercentileSupportError) as caught:
         planned(tmp_path, text, objectives=["delay p(99.9) < 2 s"])
     said = str(caught.value)
-    assert said.startswith("--slo: The rate as written, 90 messages/s, is above the long-run bound")
+    assert said.startswith("objectives: The rate as written, 90 messages/s, is above the long-run bound")
     assert "refused: p(99.9)" in said
 
 

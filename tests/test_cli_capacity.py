@@ -130,7 +130,7 @@ def test_full_without_its_table_gives_2(tmp_path: Path) -> None:
 def test_a_percentile_out_of_reach_gives_4_says_what_to_do_and_writes_nothing(tmp_path: Path) -> None:
     ran = cli(tmp_path, "capacity", written(tmp_path, SMALL), "--slo", "delay p(99.9) < 60 s")
     assert (ran.returncode, ran.stdout) == (4, "")
-    assert ran.stderr.startswith("simsmtp: --slo: refused: p(99.9) is not carried by the sample")
+    assert ran.stderr.startswith("simsmtp: objectives: refused: p(99.9) is not carried by the sample")
     assert "allowed: delay p(50), delay p(95), delay p(99)" in ran.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["study.toml"]
 

@@ -18,12 +18,12 @@ from study_files import TINY, cli, engine, here, own_registry, written
 import simsmtp
 from simsmtp.calibration.measured import read_measured
 from simsmtp.calibration.parameters import read_calibration
-from simsmtp.capacity.capacity import prepare_capacity
 from simsmtp.errors import InputError
 from simsmtp.experiment.experiment_file import load_case, load_experiment
 from simsmtp.gate.baseline import load_baseline, write_baseline
 from simsmtp.model import traces
 from simsmtp.model.traces import read_trace
+from simsmtp.planning.capacity import prepare_capacity
 from simsmtp.report.results_folder import read_record
 from simsmtp.running.runner import prepare, run
 

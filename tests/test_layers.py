@@ -41,8 +41,8 @@ _MAY_IMPORT = {
     "store": "progress _version experiment output engines model rows strategies",
     "study": "store theory experiment figures output statistics engines model rows",
     "running": "progress _version study store experiment figures output statistics engines model rows strategies",
-    "capacity": "progress _version running study store theory experiment report figures output statistics model rows",
-    "gate": "_version capacity running study store experiment output statistics model rows",
+    "planning": "progress _version running study store theory experiment report figures output statistics model rows",
+    "gate": "_version planning running study store experiment output statistics model rows",
     # Real peers, and real mail programs.
     "live": "peers model rows randomness policies strategies protocol",
     "mailers": "",

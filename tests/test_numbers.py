@@ -16,9 +16,6 @@ from study_files import TINY, FakeEngine, engine, here, written
 
 import simsmtp
 from simsmtp import Scenario, simulate
-from simsmtp.capacity.answer_text import size_text
-from simsmtp.capacity.capacity_files import document_of_capacity
-from simsmtp.capacity.finding_text import value_text
 from simsmtp.cli.printing.capacity_tables import print_capacity
 from simsmtp.cli.printing.documents import document_of
 from simsmtp.cli.printing.study_tables import print_study
@@ -26,6 +23,9 @@ from simsmtp.experiment.capacity_table import RATE
 from simsmtp.figures.labels import level_text
 from simsmtp.gate.comparison_views import change_text
 from simsmtp.model.numbers import number_text, percent_text, seconds_text, signed_text
+from simsmtp.planning.answer_text import size_text
+from simsmtp.planning.capacity_files import document_of_capacity
+from simsmtp.planning.finding_text import value_text
 from simsmtp.report.capacity_sections import capacity_tables
 from simsmtp.report.report import write_report
 from simsmtp.statistics.judgements import judge

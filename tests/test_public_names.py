@@ -6,30 +6,37 @@ import ast
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 
 import pytest
-from study_files import ROOT, environment
+from study_files import environment
 
 import simsmtp
 from simsmtp import old_names
 
 
-@pytest.mark.parametrize("name", simsmtp.__all__)
-def test_every_public_name_is_there(name: str) -> None:
-    assert getattr(simsmtp, name) is not None
-    assert name in dir(simsmtp)
+@pytest.mark.parametrize("module", [simsmtp, simsmtp.analysis], ids=lambda module: module.__name__)
+def test_every_public_name_is_there_and_nothing_else_is_shown(module: ModuleType) -> None:
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+    assert dir(module) == sorted(module.__all__)
 
 
-def test_what_type_checkers_see_is_what_is_public() -> None:
-    tree = ast.parse((ROOT / "simsmtp" / "__init__.py").read_text(encoding="utf-8"))
-    imported = {
-        alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("simsmtp")
-        for alias in node.names
-    }
-    assert imported - {"old_names"} == set(simsmtp.__all__)
-    assert len(simsmtp.__all__) == len(set(simsmtp.__all__)) <= 32
+@pytest.mark.parametrize("module", [simsmtp, simsmtp.analysis], ids=lambda module: module.__name__)
+def test_what_type_checkers_see_is_what_is_public(module: ModuleType) -> None:
+    tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    imported = {alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert imported | {"__version__"} == {*module.__all__, "__version__"}
+    assert len(module.__all__) == len(set(module.__all__)) <= 32
+
+
+def test_public_names_are_what_they_are_called_wherever_their_modules_are_imported_first() -> None:
+    code = """import simsmtp.planning.capacity, simsmtp.cli.capacity, simsmtp
+print(callable(simsmtp.capacity), simsmtp.analysis.paired_difference([1, 2], [2, 3]).mean)"""
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout == "True 1.0\n"
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
@@ -38,7 +45,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
-    code = "import sys, simsmtp; print(sorted({'numpy', 'pandas', 'pydantic', 'simpy'} & set(sys.modules)))"
+    code = "import sys, simsmtp.analysis; print(sorted({'numpy', 'pandas', 'pydantic', 'simpy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 

@@ -11,7 +11,6 @@ import pytest
 from study_files import FakeEngine, cli, document, engine, here, own_registry, stand_in, written
 
 import simsmtp
-from simsmtp.capacity.capacity import plan_capacity, prepare_capacity
 from simsmtp.errors import InputError
 from simsmtp.experiment.experiment import Experiment
 from simsmtp.experiment.experiment_file import load_case, load_experiment
@@ -24,6 +23,7 @@ from simsmtp.experiment.size_limits import (
     check_points,
 )
 from simsmtp.model.plan import Plan
+from simsmtp.planning.capacity import capacity, prepare_capacity
 from simsmtp.running import run_options
 from simsmtp.running.pilot import estimate
 from simsmtp.running.run_options import RunOptions
@@ -182,7 +182,7 @@ def test_numbers_of_workers_that_make_no_sense_are_refused(tmp_path: Path, worke
     for refuse in (
         lambda: run(experiment, workers=workers),
         lambda: run(experiment, workers=workers, executor="serial"),
-        lambda: plan_capacity(plan, workers=workers),
+        lambda: capacity(plan, workers=workers),
         lambda: simsmtp.compare(tmp_path, tmp_path, workers=workers),
     ):
         with pytest.raises(InputError, match="workers: not a usable number"):
@@ -236,7 +236,7 @@ def test_a_folder_that_cannot_be_is_refused_before_anything_runs(here: Path, out
     path = written(here, STUDY + '[capacity]\nobjectives = ["false_ndr == 0"]\n')
     (here / "file").write_text("")
     (here / "loop").symlink_to("loop")
-    for refuse in (run, plan_capacity):
+    for refuse in (run, capacity):
         with pytest.raises(InputError, match="output"):
             refuse(path, output=output)
 

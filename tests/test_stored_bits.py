@@ -20,9 +20,9 @@ from study_files import TINY, FakeEngine, engine, here, own_registry, written
 import simsmtp
 from simsmtp import Scenario
 from simsmtp.__main__ import _exit_code
-from simsmtp.capacity.evaluator import Evaluator
 from simsmtp.errors import InputError
 from simsmtp.gate.baseline import load_baseline
+from simsmtp.planning.evaluator import Evaluator
 from simsmtp.report.report import write_report
 from simsmtp.rows.responses import RESPONSES
 from simsmtp.running.run_options import RunOptions

@@ -24,7 +24,7 @@ import matplotlib as mpl
 
 from simsmtp.audit.cells import REPLIES, matrix
 from simsmtp.audit.judgement import MEANINGS, Verdict
-from simsmtp.audit.likeness import differences, is_predictable
+from simsmtp.audit.likeness import audit_differences, is_predictable
 from simsmtp.audit.matrix import SENDERS
 from simsmtp.audit.table import LEGEND, markdown
 from simsmtp.figures.canvas import RC, new_figure, save_figure
@@ -54,7 +54,7 @@ def likeness(rows: Sequence[dict[str, Any]]) -> str:
     for row in rows:
         if not is_predictable(row):
             unknown[row["sender"]] += 1
-        elif found := differences(row):
+        elif found := audit_differences(row):
             different.append(f"- {row['sender']} {row['name']}: {found} (real, simulated)")
         else:
             alike[row["sender"], row["queued"] > 0] += 1

@@ -60,7 +60,7 @@ def predicted(row: Mapping[str, Any]) -> dict[str, int]:
     return found
 
 
-def differences(row: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+def audit_differences(row: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
     """Return where the real program and the simulated one differ: real, simulated."""
     simulated = predicted(row)
     return {name: (row[name], simulated[name]) for name in simulated if row[name] != simulated[name]}

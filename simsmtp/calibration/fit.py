@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from simsmtp.calibration.measured import Group
 from simsmtp.calibration.octets import octets_of, refusal_octets_of
 from simsmtp.calibration.parameters import HIGH, LOW, START, TIMES, Calibration, Parameters
-from simsmtp.calibration.predict import SEED, durations
+from simsmtp.calibration.predict import SEED, predicted_durations
 from simsmtp.calibration.settings import scenario_of
 from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
@@ -109,7 +109,7 @@ def _parameters(logs: NDArray[np.float64], start: Parameters) -> Parameters:
 
 def _errors(group: Group, parameters: Parameters) -> Iterator[float]:
     """Yield how far apart the log medians are, then the log ranges of as many repeats."""
-    simulated = durations(group, parameters, REPLICATIONS, times=steps())
+    simulated = predicted_durations(group, parameters, REPLICATIONS, times=steps())
     yield math.log(statistics.median(simulated) / group.median_s)
     if len(group.durations_s) > 1:
         yield _SPREAD_WEIGHT * (_log_deviation(simulated) - _log_deviation(group.durations_s))

@@ -47,7 +47,7 @@ class Quality(NamedTuple):
     covered: float
 
 
-def durations(
+def predicted_durations(
     group: Group, parameters: Parameters, replications: int, *, profile: str = "tcp", times: int = 1
 ) -> list[float]:
     """Return simulated durations in seconds, from the first SYN to the last reply before QUIT's; sorted.
@@ -66,8 +66,8 @@ def predict(
     """Predict every setting; `on_setting` is told each time one is done."""
     found = []
     for group in groups:
-        predicted = durations(group, parameters, replications, times=len(groups))
-        pipe = durations(group, parameters, 1, profile="pipe")[0]
+        predicted = predicted_durations(group, parameters, replications, times=len(groups))
+        pipe = predicted_durations(group, parameters, 1, profile="pipe")[0]
         found.append(_prediction(group, predicted, pipe))
         on_setting(1)
     return found

@@ -61,9 +61,9 @@ def capacity(ctx: click.Context, /, plan: Path, *, as_json: bool, no_figure: boo
     replication failed, or the disk is full: what was finished is kept; 2 bad input or damaged results, and no
     answer was written; 130 Ctrl-C.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
-    from simsmtp.capacity.capacity import prepare_capacity, run_capacity
-    from simsmtp.capacity.plan import CapacityOptions
     from simsmtp.cli.printing.lines import say
+    from simsmtp.planning.capacity import prepare_capacity, run_capacity
+    from simsmtp.planning.plan import CapacityOptions
     from simsmtp.statistics.objectives import PercentileSupportError
 
     try:
@@ -76,7 +76,7 @@ def capacity(ctx: click.Context, /, plan: Path, *, as_json: bool, no_figure: boo
 
     written = found.write(figure=not no_figure, command=command_line())
     if as_json:
-        from simsmtp.capacity.capacity_files import document_of_capacity
+        from simsmtp.planning.capacity_files import document_of_capacity
 
         print(json.dumps(document_of_capacity(found), indent=1, allow_nan=False))
     else:

@@ -84,7 +84,7 @@ def _pairs(key: str, value: Any) -> Any:
     if key == "full":
         return keys
     for name, pair in keys.items():
-        if not isinstance(pair, list) or len(pair) != 2:
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
             raise InputError("should be two values", key=f"capacity.{key}.{name}", given=pair, allowed="[low, high]")
     return {name: tuple(float(one) if key == "search" and isinstance(one, int) else one for one in pair)
             for name, pair in keys.items()}  # fmt: skip

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsmtp.capacity.capacity import Capacity
-from simsmtp.capacity.recorded_answers import RecordedAnswers, answers_of, capacity_folder, read_answers
 from simsmtp.errors import InputError, texts_in
 from simsmtp.experiment.experiment import Experiment
 from simsmtp.gate.baseline import kind_of, load_baseline
@@ -24,6 +22,8 @@ from simsmtp.gate.recorded_results import (
 )
 from simsmtp.gate.shared_part import caveats_of
 from simsmtp.gate.verdicts import INCONCLUSIVE
+from simsmtp.planning.capacity import Capacity
+from simsmtp.planning.recorded_answers import RecordedAnswers, answers_of, capacity_folder, read_answers
 from simsmtp.rows.responses import COLUMNS
 from simsmtp.running.run_options import RunOptions, worker_count
 from simsmtp.running.runner import PreparedRun, execute, prepare
@@ -71,7 +71,7 @@ def compare(
         A baseline file, a results folder or its store, a ``summary.csv`` (means only: they are equal, or not), or an
         experiment, which is run. An experiment as `new` is run with no more replications than the baseline holds;
         if that is inconclusive, up to as many as it holds. Or two capacity plans: their folders, or what
-        `simsmtp.capacity.capacity.run_capacity` returned.
+        `simsmtp.planning.capacity.run_capacity` returned.
     margin : float or mapping
         Change for the worse that is allowed, as a share of the base's mean; or response → share or
         `simsmtp.gate.verdicts.Margin`, which also has an absolute margin for where the base is 0.

@@ -8,7 +8,6 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simsmtp.capacity.recorded_answers import capacity_folder, is_capacity_summary
 from simsmtp.errors import InputError
 from simsmtp.experiment.factors import Label, label_of
 from simsmtp.files import parse_json, read_text
@@ -24,6 +23,7 @@ from simsmtp.gate.recorded_results import (
     recorded_experiment,
     shared_keys,
 )
+from simsmtp.planning.recorded_answers import capacity_folder, is_capacity_summary
 from simsmtp.rows.responses import COLUMNS
 from simsmtp.store.address import canonical
 from simsmtp.store.store import ALL, STORE, ScenarioRow, Store

@@ -6,15 +6,12 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from inspect import Signature, cleandoc, signature
-from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
-
-from simsmtp.experiment.experiment import Experiment
 
 P = ParamSpec("P")
 Options = TypeVar("Options")
 Value = TypeVar("Value")
-Source = str | Path | Experiment
+Source = TypeVar("Source")
 
 
 def with_keywords(

@@ -170,14 +170,18 @@ def execute(prepared: PreparedRun) -> Study:
 def prepare(path_or_experiment: str | Path | Experiment, options: RunOptions = DEFAULTS) -> PreparedRun:
     """Check everything that `run` is given, and write nothing."""
     names = find_strategies(options.strategies)
-    if isinstance(path_or_experiment, Experiment):
-        if options.settings:
-            raise InputError("settings change a file, not an Experiment", key="settings", given=options.settings)
-        experiment = path_or_experiment
-    else:
-        experiment = load_experiment(path_or_experiment, options.settings)
+    experiment = experiment_of(path_or_experiment, options.settings)
     experiment = overridden(add_strategies(experiment, names) if names else experiment, options)
     return prepared_run(experiment, options, executor_of(options.executor, options.scheduler))
+
+
+def experiment_of(path_or_experiment: str | Path | Experiment, settings: Sequence[str]) -> Experiment:
+    """Return an experiment, of its file if it is a path; settings change a file only."""
+    if not isinstance(path_or_experiment, Experiment):
+        return load_experiment(path_or_experiment, settings)
+    if settings:
+        raise InputError("settings change a file, not an Experiment", key="settings", given=settings)
+    return path_or_experiment
 
 
 def prepared_run(

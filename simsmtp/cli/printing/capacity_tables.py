@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simsmtp.capacity.answer_text import above_offered, answers, assumptions
-from simsmtp.capacity.bound_text import headroom, headroom_text, utilisation
 from simsmtp.cli.printing.console import PlainConsole, new_table
 from simsmtp.figures.labels import of_destination
 from simsmtp.model.numbers import counted, number_text, percent_text, seconds_text, signed_text
+from simsmtp.planning.answer_text import above_offered, answers, assumptions
+from simsmtp.planning.bound_text import headroom, headroom_text, utilisation
 from simsmtp.shown import shown
 from simsmtp.statistics.objectives import delay_unit
 from simsmtp.statistics.pooled_percentiles import pooled_mark
@@ -19,7 +19,7 @@ from simsmtp.statistics.pooled_percentiles import pooled_mark
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from simsmtp.capacity.capacity import Capacity
+    from simsmtp.planning.capacity import Capacity
 
 _MOST_BOUNDS = 8
 _WIDTH = 120

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simsmtp._version import __version__
-from simsmtp.capacity.answer_text import above_offered, answer, answers, assumptions
-from simsmtp.capacity.bound_text import headroom, utilisation
-from simsmtp.capacity.finding_text import finding_text, value_text
-from simsmtp.capacity.search_keys import messages_per_s, rate_is_multiple, with_value
 from simsmtp.experiment.capacity_table import RATE
 from simsmtp.experiment.experiment_record import experiment_json
 from simsmtp.experiment.factors import label_of
 from simsmtp.output.csv_tables import csv_of
 from simsmtp.output.file_hashes import PROVENANCE
 from simsmtp.output.json_values import plain
+from simsmtp.planning.answer_text import above_offered, answer, answers, assumptions
+from simsmtp.planning.bound_text import headroom, utilisation
+from simsmtp.planning.finding_text import finding_text, value_text
+from simsmtp.planning.search_keys import messages_per_s, rate_is_multiple, with_value
 from simsmtp.rows.responses import COLUMNS
 from simsmtp.statistics.objectives import delay_unit
 from simsmtp.statistics.pooled_percentiles import pooled_mark, pooled_note
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-    from simsmtp.capacity.results import CapacityResults, Finding, Look
+    from simsmtp.planning.results import CapacityResults, Finding, Look
     from simsmtp.statistics.judgements import Judgement
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simsmtp.capacity.edge_search import Edge
-from simsmtp.capacity.plan import CapacityPlan
+from simsmtp.planning.edge_search import Edge
+from simsmtp.planning.plan import CapacityPlan
 from simsmtp.statistics.judgements import Judgement, verdict_of
 from simsmtp.study.engine_tally import EngineTally
 from simsmtp.theory.asymptotic_bounds import Bound

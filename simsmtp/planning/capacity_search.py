@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from simsmtp.capacity.edge_search import Edge, Question, geometric_grid, largest, last_stretch, rounded, smallest_whole
-from simsmtp.capacity.plan import CapacityPlan
-from simsmtp.capacity.result_tables import curve_rates, curve_table, tornado_table
-from simsmtp.capacity.results import Finding, Look
-from simsmtp.capacity.search_keys import messages_per_s, rate_on_grid, with_value, written_value
 from simsmtp.experiment.capacity_table import RATE
 from simsmtp.model.numbers import number_text
+from simsmtp.planning.edge_search import Edge, Question, geometric_grid, largest, last_stretch, rounded, smallest_whole
+from simsmtp.planning.plan import CapacityPlan
+from simsmtp.planning.result_tables import curve_rates, curve_table, tornado_table
+from simsmtp.planning.results import Finding, Look
+from simsmtp.planning.search_keys import messages_per_s, rate_on_grid, with_value, written_value
 from simsmtp.statistics.judgements import MET, UNDECIDED, judge
 from simsmtp.store.stored_rows import place_of
 from simsmtp.theory.asymptotic_bounds import recipients_per_message
@@ -19,8 +19,8 @@ from simsmtp.theory.asymptotic_bounds import recipients_per_message
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from simsmtp.capacity.evaluator import Evaluator
     from simsmtp.model.scenario import Scenario
+    from simsmtp.planning.evaluator import Evaluator
 
 _CONFIRMATIONS = 3
 _GRID = 12  # rates of the grid where an objective may fail at low ones, the one as written apart

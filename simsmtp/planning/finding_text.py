@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simsmtp.capacity.search_keys import messages_per_s, rate_is_multiple, with_value
 from simsmtp.experiment.capacity_table import BATCH, CONNECTIONS, RATE
 from simsmtp.model.numbers import number_text
+from simsmtp.planning.search_keys import messages_per_s, rate_is_multiple, with_value
 from simsmtp.theory.asymptotic_bounds import recipients_per_message
 
 if TYPE_CHECKING:
-    from simsmtp.capacity.results import Finding
     from simsmtp.model.scenario import Scenario
+    from simsmtp.planning.results import Finding
 
 SOUGHT = {
     RATE: "largest arrival rate",

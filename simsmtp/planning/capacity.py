@@ -5,65 +5,125 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simsmtp.capacity.capacity_search import CapacitySearch
-from simsmtp.capacity.evaluator import Evaluator
-from simsmtp.capacity.plan import CapacityOptions, CapacityPlan, prepare_capacity
-from simsmtp.capacity.result_tables import cost_of, late_percentile, percentile_table
-from simsmtp.capacity.results import CapacityResults, Finding, Look
-from simsmtp.capacity.search_keys import rate_on_grid
+from simsmtp.errors import InputError
 from simsmtp.experiment.capacity_table import RATE
-from simsmtp.experiment.experiment import Experiment
 from simsmtp.model.plan import plan_of
+from simsmtp.planning.capacity_search import CapacitySearch
+from simsmtp.planning.evaluator import Evaluator
+from simsmtp.planning.plan import CapacityOptions, CapacityPlan, PlanSource, prepare_capacity
+from simsmtp.planning.result_tables import cost_of, late_percentile, percentile_table
+from simsmtp.planning.results import CapacityResults, Finding, Look
+from simsmtp.planning.search_keys import rate_on_grid
 from simsmtp.running.option_keywords import with_keywords
 from simsmtp.running.tasks import Tasks
-from simsmtp.shown import html_text
+from simsmtp.shown import html_text, shown
 from simsmtp.theory.asymptotic_bounds import bounds_of
 
-__all__ = ["Capacity", "Finding", "Look", "plan_capacity", "prepare_capacity", "run_capacity"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Capacity", "Finding", "Look", "capacity", "prepare_capacity", "run_capacity"]
 
 _QUESTIONS = {"rate": 7, "client.batch_size": 6, "client.connections": 5}
 _ON_GRID = 20
 
 
 class Capacity(CapacityResults):
-    """All answers to a capacity plan; what they are is told by `simsmtp.capacity.results.CapacityResults`."""
+    """All answers to a capacity plan; what they are is told by `simsmtp.planning.results.CapacityResults`."""
 
     def write(self, *, figure: bool = True, command: str | None = None) -> list[Path]:
         """Write ``capacity.json``, ``summary.csv``, provenance and the figure into the plan's folder; return paths."""
-        from simsmtp.capacity.capacity_files import write_capacity
+        from simsmtp.planning.capacity_files import write_capacity
 
         return write_capacity(self, figure=figure, command=command)
 
     def answer(self) -> str:
         """Return the answer as one paragraph."""
-        from simsmtp.capacity.answer_text import answer
+        from simsmtp.planning.answer_text import answer
 
         return answer(self)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything that was found as plain values, as ``capacity.json`` has it: nan and infinity are None."""
+        from simsmtp.planning.capacity_files import document_of_capacity
+
+        return document_of_capacity(self)
+
+    def plot(self) -> Figure:
+        """Draw the saturation curve and the tornado.
+
+        Raises
+        ------
+        InputError
+            If the plan asked for neither.
+        """
+        from simsmtp.planning.capacity_files import figure_of
+
+        if self.curve.empty and self.tornado.empty:
+            allowed = "a plan that searches the rate, or varies factors"
+            raise InputError("there is no curve and no tornado to draw", key="capacity", allowed=allowed)
+        return figure_of(self)
+
+    def __repr__(self) -> str:
+        from simsmtp.planning.finding_text import value_text
+
+        scenario = self.plan.scenario
+        found = [
+            f"{key}: {'none found' if one.value is None else value_text(scenario, key, one.value)}"
+            for key, one in self.findings.items()
+        ]
+        return f"<Capacity: {shown(' · '.join([self.plan.experiment.title, f'objectives {self.verdict}', *found]))}>"
+
+    def __dir__(self) -> list[str]:
+        return sorted(name for name in super().__dir__() if not name.startswith("_"))
+
     def _repr_html_(self) -> str:
         """Return the answer, what it assumes and its tables, as notebooks show it."""
-        from simsmtp.capacity.capacity_files import document_of_capacity
         from simsmtp.report.capacity_sections import capacity_answer, capacity_tables
 
-        found = document_of_capacity(self)
+        found = self.to_dict()
         return f"<h3>{html_text(found['title'])}</h3>{capacity_answer(found)}{capacity_tables(found)}"
 
 
 @with_keywords(CapacityOptions)
-def plan_capacity(path: str | Path | Experiment, options: CapacityOptions) -> Capacity:
-    """Answer a capacity plan; value and errors as of `prepare_capacity` and `run_capacity`.
+def capacity(plan: PlanSource, options: CapacityOptions) -> Capacity:
+    """Find out what a plan can carry, what it needs to meet its objectives, and what it costs.
 
     Parameters
     ----------
-    path : str, Path or Experiment
-        An experiment file with a table ``[capacity]``, or an experiment built in Python.
+    plan : str, Path, Experiment, Scenario or dict
+        An experiment file with a table ``[capacity]``, an experiment built in Python, or a scenario, whose tables may
+        stand in a dict. A scenario needs `objectives`, and says in `search` what to find out.
     **options
-        As of `simsmtp.capacity.plan.CapacityOptions`.
+        As of `simsmtp.planning.plan.CapacityOptions`.
+
+    Returns
+    -------
+    Capacity
+        The answers: as text, tables, a figure and plain values.
+
+    Raises
+    ------
+    PercentileSupportError
+        For an objective on a percentile that a run of this size does not carry.
+    InputError
+        If anything given cannot be used.
+    UnfinishedError
+        If a replication failed, or the disk is full. What was finished is stored.
+
+    Examples
+    --------
+    A relay with one connection gets 2 messages a second. Are 95 % there within a second, and up to which rate? ::
+
+        arrivals = {"dist": "poisson", "rate_per_s": 2.0}
+        scenario = simsmtp.Scenario(workload={"messages": 200, "recipients_per_message": 10, "arrivals": arrivals})
+        simsmtp.capacity(scenario, objectives=["delay p(95) < 1 s"], search={"rate": (0.5, 20)})
     """
-    return run_capacity(prepare_capacity(path, options))
+    return run_capacity(prepare_capacity(plan, options))
 
 
 def run_capacity(plan: CapacityPlan) -> Capacity:

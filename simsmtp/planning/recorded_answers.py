@@ -16,7 +16,7 @@ from simsmtp.store.store import Store
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from simsmtp.capacity.results import CapacityResults
+    from simsmtp.planning.results import CapacityResults
 
 
 ANSWERS = "capacity.json"
@@ -107,7 +107,7 @@ def _digest(path: Path) -> str:
 
 def answers_of(capacity: CapacityResults) -> RecordedAnswers:
     """Return the answers of a plan that was run in Python."""
-    from simsmtp.capacity.capacity_files import digest_of_looks, document_of_capacity, summary_of
+    from simsmtp.planning.capacity_files import digest_of_looks, document_of_capacity, summary_of
 
     summary = summary_of(capacity).to_csv(index=False, lineterminator="\n")
     document = json.loads(json.dumps(document_of_capacity(capacity)))

@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simsmtp.capacity.percentile_support import supported_objectives
-from simsmtp.capacity.search_keys import messages_per_s, with_value
 from simsmtp.errors import InputError, texts_in
-from simsmtp.experiment.capacity_table import RATE, CapacityTable
+from simsmtp.experiment.capacity_table import RATE, CapacityTable, read_capacity
 from simsmtp.experiment.experiment import Experiment
-from simsmtp.experiment.experiment_file import load_experiment
 from simsmtp.experiment.scenario_keys import changed
+from simsmtp.model.scenario import Scenario
+from simsmtp.planning.percentile_support import supported_objectives
+from simsmtp.planning.search_keys import messages_per_s, with_value
 from simsmtp.running.run_options import CommonOptions
-from simsmtp.running.runner import PreparedRun, overridden, prepared_run
+from simsmtp.running.runner import PreparedRun, experiment_of, overridden, prepared_run
 from simsmtp.running.user_strategies import find_strategies, with_strategy
 
 if TYPE_CHECKING:
-    from simsmtp.model.scenario import Scenario
     from simsmtp.statistics.objectives import Objective
 
 
@@ -38,16 +37,32 @@ class CapacityOptions(CommonOptions):
     determinism_check : bool
         With a strategy of the user's own, run the first replication of every plan again, as for a study.
     objectives : sequence of str
-        In place of the file's.
+        What has to be met, such as ``["delay p(99) < 60 s", "false_ndr == 0"]``; in place of the file's.
+    search : mapping, optional
+        What to search, and between which two values: ``rate``, ``client.batch_size``, ``client.connections``. In place
+        of the file's ``[capacity.search]``.
+    factors : mapping, optional
+        Scenario keys, and the two values between which the tornado varies each. In place of ``[capacity.factors]``.
+    prices : mapping, optional
+        What connections and commands cost. In place of ``[capacity.prices]``.
+    tolerance : float, optional
+        A search ends when the value that fails is at most this share above the one that passes.
     full : bool
         Apply ``[capacity.full]``; results then go to ``results/<name>-full``.
     """
 
     objectives: Sequence[str] = ()
+    search: Mapping[str, tuple[float, float]] | None = None
+    factors: Mapping[str, tuple[Any, Any]] | None = None
+    prices: Mapping[str, Any] | None = None
+    tolerance: float | None = None
     full: bool = False
 
 
 DEFAULTS = CapacityOptions()
+PlanSource = str | Path | Experiment | Scenario | Mapping[str, Any]
+_OF_TABLE = ("search", "factors", "prices", "tolerance")
+"""Options that stand in place of keys of ``[capacity]``."""
 
 
 class CapacityPlan(NamedTuple):
@@ -81,8 +96,8 @@ class CapacityPlan(NamedTuple):
         return self.experiment.scenario
 
 
-def prepare_capacity(path: str | Path | Experiment, options: CapacityOptions = DEFAULTS) -> CapacityPlan:
-    """Check everything a capacity plan is given, and write nothing.
+def prepare_capacity(plan: PlanSource, options: CapacityOptions = DEFAULTS) -> CapacityPlan:
+    """Check everything a capacity plan is given, and write nothing; parameters as of `simsmtp.capacity`.
 
     Raises
     ------
@@ -92,35 +107,51 @@ def prepare_capacity(path: str | Path | Experiment, options: CapacityOptions = D
         For whatever cannot be used, down to the bounds of every search.
     """
     names = find_strategies(options.strategies)
-    experiment = path if isinstance(path, Experiment) else load_experiment(path, options.settings)
-    table = _table(experiment)
+    experiment = _experiment(plan, options.settings)
+    table = _table(experiment, options)
     if names:
         experiment = with_strategy(experiment, names)
     if options.full:
         experiment = _full(experiment, table)
     own = texts_in(options.objectives or (), "objectives", "objectives in a list, such as ['delay p(99) < 60 s']")
-    wanted = supported_objectives(experiment, own or table.objectives, "--slo" if own else "capacity.objectives")
+    wanted = supported_objectives(experiment, own or table.objectives, "objectives" if own else "capacity.objectives")
     experiment = overridden(experiment, options)
     if experiment.replications < 2:
         raise InputError(
             "an interval needs two", key="replications", given=experiment.replications, allowed="2 or more"
         )
     prepared = prepared_run(experiment, options, suffix="-full" if options.full else "")
-    plan = CapacityPlan(prepared, table, wanted, options.full)
-    _check_searches(plan)
-    return plan
+    checked = CapacityPlan(prepared, table, wanted, options.full)
+    _check_searches(checked)
+    return checked
 
 
-def _table(experiment: Experiment) -> CapacityTable:
-    if experiment.capacity is None:
+def _experiment(plan: PlanSource, settings: Sequence[str]) -> Experiment:
+    if not isinstance(plan, Scenario | Mapping):
+        return experiment_of(plan, settings)
+    scenario = plan if isinstance(plan, Scenario) else Scenario.from_dict(plan)
+    made = Experiment.from_dict({"study": {"name": "capacity", "title": "Capacity of a scenario"}})
+    return experiment_of(dataclasses.replace(made, scenario=scenario), settings)
+
+
+def _table(experiment: Experiment, options: CapacityOptions) -> CapacityTable:
+    given = {name: value for name in _OF_TABLE if (value := getattr(options, name)) is not None}
+    if experiment.capacity is None and experiment.places.file:
         hint = "a table [capacity] with objectives and search"
         raise InputError("is required", file=experiment.places.file, key="capacity", allowed=hint)
+    if experiment.capacity is None and not options.objectives:
+        hint = "such as ['delay p(99) < 60 s']"
+        raise InputError("are required", key="objectives", allowed=hint)
     if experiment.factors or experiment.listed or experiment.sampled:
         error = InputError(
             "a capacity plan is one scenario", key="factors", allowed="[capacity.factors] for the tornado"
         )
         raise experiment.places.locate(error, "factors" if experiment.factors else "points")
-    return experiment.capacity
+    if not given and experiment.capacity:
+        return experiment.capacity
+    read = read_capacity({**dict(experiment.capacity or CapacityTable()), **given})
+    assert read is not None
+    return read
 
 
 def _full(experiment: Experiment, table: CapacityTable) -> Experiment:

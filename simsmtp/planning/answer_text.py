@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from simsmtp.capacity.bound_text import bottleneck_text, overload_text
-from simsmtp.capacity.finding_text import finding_text
-from simsmtp.capacity.search_keys import messages_per_s, rate_on_grid, with_value
 from simsmtp.experiment.capacity_table import CONNECTIONS, RATE
 from simsmtp.experiment.scenario_keys import value_at
 from simsmtp.model.numbers import counted, number_text, percent_text
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import PoissonArrivals
+from simsmtp.planning.bound_text import bottleneck_text, overload_text
+from simsmtp.planning.finding_text import finding_text
+from simsmtp.planning.search_keys import messages_per_s, rate_on_grid, with_value
 from simsmtp.statistics.intervals import zero_bound
 from simsmtp.statistics.judgements import MET, MISSED, Judgement
 from simsmtp.statistics.pooled_percentiles import pooled_mark, pooled_note
@@ -22,8 +22,8 @@ from simsmtp.theory.asymptotic_bounds import left_out
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from simsmtp.capacity.results import CapacityResults, Cost, Finding
     from simsmtp.model.scenario import Scenario
+    from simsmtp.planning.results import CapacityResults, Cost, Finding
 
 
 def answer(capacity: CapacityResults) -> str:

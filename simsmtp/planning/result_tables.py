@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simsmtp.capacity.edge_search import rounded
-from simsmtp.capacity.percentile_support import BEYOND
-from simsmtp.capacity.results import Cost
 from simsmtp.experiment.capacity_table import RATE
 from simsmtp.experiment.factors import label_of
 from simsmtp.experiment.scenario_keys import value_at
 from simsmtp.model.numbers import number_text
+from simsmtp.planning.edge_search import rounded
+from simsmtp.planning.percentile_support import BEYOND
+from simsmtp.planning.results import Cost
 from simsmtp.statistics.intervals import Interval, mean_interval
 from simsmtp.statistics.objectives import PERCENTILES, Objective
 from simsmtp.statistics.summary import clipped
@@ -22,9 +22,9 @@ from simsmtp.theory.asymptotic_bounds import connections_of
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from simsmtp.capacity.results import Finding, Look
     from simsmtp.experiment.capacity_table import CapacityTable
     from simsmtp.model.scenario import Scenario
+    from simsmtp.planning.results import Finding, Look
 
 _REFUSED = ("99.9",)
 _MESSAGES_BEYOND = 5

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from simsmtp.capacity.bound_text import overload_text
 from simsmtp.errors import InputError
 from simsmtp.model.numbers import number_text
 from simsmtp.model.plan import plan_of
+from simsmtp.planning.bound_text import overload_text
 from simsmtp.statistics.objectives import PERCENTILES, Objective, PercentileSupportError, parse_objectives
 from simsmtp.theory.asymptotic_bounds import bounds_of, recipients_per_message
 

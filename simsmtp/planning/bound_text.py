@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from simsmtp.capacity.search_keys import messages_per_s
 from simsmtp.model.numbers import number_text, percent_text
+from simsmtp.planning.search_keys import messages_per_s
 from simsmtp.theory.asymptotic_bounds import Bound
 
 if TYPE_CHECKING:
