@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,8 +17,9 @@ from simsmtp.shown import html_text
 from simsmtp.strategies.registry import strategies
 from simsmtp.tracing import SimulatedDialogue, trace
 
-_WINDOWS = {"one command": 1, "5 recipients": 5, "10 recipients": 10, "25 recipients": 25, "50 recipients": 50,
-            "100 recipients": 100, "unlimited": None}  # fmt: skip
+_UNLIMITED = 0
+"""Stands for no window: a menu whose value is None shows nothing."""
+_WINDOWS = (1, 2, 5, 10, 25, 50, 100, 250, _UNLIMITED)
 _MOST_RECIPIENTS = 1000
 """Beyond, one move would take longer than a tenth of a second."""
 _HEIGHT_PX = 620
@@ -65,19 +67,23 @@ class Explorer:
         InputError
             If there is no control of that name, or it cannot be moved there.
         """
+        from traitlets import TraitError
+
         for name, value in values.items():
             if name not in self._controls:
                 raise InputError("no such control", key="explore", given=name, allowed=self._controls)
             try:
                 self._controls[name].value = value
-            except Exception as error:  # traitlets raise what they like
+            except TraitError as error:
                 raise InputError(f"cannot be moved there: {error}", key=name, given=value) from None
 
     def _follow(self) -> None:
         try:
             self.scenario = self._base.replace(self._keys())
             self.dialogue = trace(self.scenario, seed=self._seed, determinism_check=False)
-            others = [self._corrected()] if self._beside.value and self._controls["strategy"].value != "corrected" else []
+            others = (
+                [self._corrected()] if self._beside.value and self._controls["strategy"].value != "corrected" else []
+            )
         except InputError as error:  # two sliders may contradict each other
             self._ledger.value = f"<p>{html_text(str(error))}</p>"
             return
@@ -85,7 +91,7 @@ class Explorer:
         self._diagram.value = _frame(self.dialogue.to_html(*others))
 
     def _corrected(self) -> SimulatedDialogue:
-        fixed = self.scenario.replace("client.strategy", "corrected")
+        fixed = self.scenario.replace({"client.strategy": "corrected"})
         return trace(fixed, seed=self._seed)
 
     def _keys(self) -> dict[str, object]:
@@ -94,7 +100,7 @@ class Explorer:
             "workload.recipients_per_message": values["recipients"],
             "client.strategy": values["strategy"],
             "client.batch_size": values["batch_size"],
-            "client.window_recipients": values["window"],
+            "client.window_recipients": values["window"] or None,
             "server.recipient_limit": values["limit"],
             "network.rtt_ms": values["rtt_ms"],
         }
@@ -150,9 +156,8 @@ def _controls(widgets: Any, scenario: Scenario) -> dict[str, Any]:
     recipients = given if isinstance(given, int) else 250
     rtt_ms = scenario.network.rtt_ms
     names = sorted(strategies())
-    windows = _WINDOWS | {f"{client.window_recipients} recipients": client.window_recipients}
-    if client.window_recipients in _WINDOWS.values():
-        windows = _WINDOWS
+    window = client.window_recipients or _UNLIMITED
+    windows = [(f"{one} recipients" if one else "unlimited", one) for one in sorted({*_WINDOWS, window}, key=_size)]
     style = {"style": {"description_width": "9em"}, "layout": {"width": "26em"}}
 
     def slider(name: str, value: int, most: int) -> Any:
@@ -171,15 +176,21 @@ def _controls(widgets: Any, scenario: Scenario) -> dict[str, Any]:
             readout_format=".3g", description="round trip, ms", **style,
         ),
         "window": widgets.Dropdown(
-            value=client.window_recipients, options=list(windows.items()), description="window", **style
+            value=window, options=windows, description="window", **style
         ),
     }  # fmt: skip
+
+
+def _size(window: int) -> float:
+    return window or math.inf
 
 
 def _ledger_html(dialogues: Sequence[SimulatedDialogue]) -> str:
     rows = [_ledger_row(name, [one.responses[name] for one in dialogues]) for name in LEDGER_NAMES]
     facts = {
-        "RCPT commands per delivered recipient": [number_text(one.responses["rcpt_per_delivered"]) for one in dialogues],
+        "RCPT commands per delivered recipient": [
+            number_text(one.responses["rcpt_per_delivered"]) for one in dialogues
+        ],
         "transactions": [f"{one.responses['transactions']:,}" for one in dialogues],
         "time": [seconds_text(one.responses["makespan_s"]) for one in dialogues],
         "delivered recipients per second": [number_text(one.responses["delivered_per_s"], 3) for one in dialogues],

@@ -83,7 +83,6 @@ function draw() {
   for (const [, , top, bottom, isCut] of data.axis) if (isCut) drawBreak(top, bottom);
   if (data.parting !== null) {
     svg.append(element("line", { x1: 0, x2: width, y1: y(data.parting), y2: y(data.parting), stroke: "#444", "stroke-dasharray": "6 4" }));
-    svg.append(element("text", { x: 8, y: y(data.parting) - 4, fill: "#444", "font-size": 11 }, "from here on they differ"));
   }
   for (const ladder of ladders) drawLadder(ladder, begin, end, height);
 }
@@ -258,8 +257,11 @@ function listenTip(node, text) {
 function choose(what) {
   chosen = what;
   tip.style.display = "none";
+  const close = html("button", "Close");
+  close.addEventListener("click", () => { chosen = null; panel.hidden = true; draw(); });
+  panel.hidden = false;
+  panel.replaceChildren(close);
   draw();
-  panel.replaceChildren();
   if (what.recipient !== undefined) tellRecipient(what);
   tellStep(what);
   panel.scrollTop = 0;
@@ -384,7 +386,7 @@ tip.id = "tip";
 document.body.append(tip);
 diagram.append(spacer, svg);
 diagram.addEventListener("scroll", later);
-addEventListener("resize", later);
+new ResizeObserver(later).observe(diagram);
 diagram.addEventListener("wheel", (event) => {
   if (!event.ctrlKey) return;
   event.preventDefault();
@@ -399,6 +401,7 @@ document.getElementById("in").addEventListener("click", () => zoom(1.5));
 document.getElementById("out").addEventListener("click", () => zoom(1 / 1.5));
 document.getElementById("fit").addEventListener("click", () => zoom(first / scale));
 document.getElementById("find").addEventListener("change", (event) => find(event.target.value.trim()));
+document.getElementById("parting").hidden = data.parting === null;
 addEventListener("hashchange", follow);
 draw();
 follow(); // page.html#address opens at that recipient
