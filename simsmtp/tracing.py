@@ -186,15 +186,17 @@ class SimulatedDialogue(Dialogue):
         self._addresses = addresses = AddressBook(workload.address_chars, workload.domains)
 
         def text(row: DialogueRow) -> str:
+            if row.kind == "close":
+                return ""
             return "\n".join(reply_lines(row, plan)) if row.kind == "reply" else said_line(row, addresses)
 
         ladder = ladder_of(
             output.dialogue,
             output.recipients,
-            title=_title(scenario),
+            title=dialogue_title(scenario),
             strategy=scenario.client.strategy,
             text=text,
-            address=addresses.recipient,
+            address=lambda row: addresses.recipient(row.origin),
         )
         super().__init__(ladder, output.responses)
 
@@ -285,7 +287,8 @@ def trace(
     return SimulatedDialogue(wanted, seed, replication, output, plan)
 
 
-def _title(scenario: Scenario) -> str:
+def dialogue_title(scenario: Scenario) -> str:
+    """Return how a sender is called in a diagram: by its preset, if it has one, and its counting strategy."""
     client = scenario.client
     return f"{client.preset} ({client.strategy})" if client.preset else client.strategy
 

@@ -17,7 +17,9 @@ from simsmtp.output.writable import require_writable
 from simsmtp.shown import cell, shown
 
 if TYPE_CHECKING:
+    from simsmtp.live.asyncio_client import Delivered, Delivery
     from simsmtp.model.scenario import Scenario
+    from simsmtp.tracing import Dialogue
 
 _TERMINAL_S, _FILE_S = 0.1, 10.0
 
@@ -54,6 +56,27 @@ def only_destination(scenario: Scenario, name: str | None) -> Scenario:
         raise InputError("no such destination", key="--destination", given=name, allowed=allowed)
     found = [one for one in scenario.destinations if one.name == name]
     return scenario.model_copy(update={"server": found[0].server, "destinations": ()}) if found else scenario
+
+
+def live_dialogue(scenario: Scenario, delivery: Delivery, delivered: Delivered) -> Dialogue:
+    """Return what a real sender and its servers said; only the server knows the times at its end."""
+    from simsmtp.dialogue.from_rows import ladder_of
+    from simsmtp.live.encoding import Encoder
+    from simsmtp.tracing import Dialogue, dialogue_title
+
+    assert delivery.dialogue is not None
+    output, workload = delivered.output, scenario.workload
+    encoder = Encoder(workload.address_chars, workload.domains)
+    ladder = ladder_of(
+        output.dialogue,
+        output.recipients,
+        title=dialogue_title(scenario),
+        strategy=scenario.client.strategy,
+        text=delivery.dialogue.text,
+        address=lambda row: encoder.mailbox(row.origin, is_valid=row.valid),
+        notes=("Times are those of the sender: arrows are level because the server's times are not known.",),
+    )
+    return Dialogue(ladder, output.responses)
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

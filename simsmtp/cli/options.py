@@ -33,3 +33,5 @@ point = partial(click.option, "--point", type=click.IntRange(1), default=1, show
                 help="Design point of an experiment, from 1.")  # fmt: skip
 replication = partial(click.option, "--replication", type=click.IntRange(0), default=0, show_default=True, metavar="N",
                       help="Replication, from 0.")  # fmt: skip
+html = partial(click.option, "--html", "page", type=click.Path(path_type=Path), metavar="FILE",
+               help="Also draw the sequence diagram as one HTML page, to zoom and to click into.")  # fmt: skip

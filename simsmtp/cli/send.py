@@ -35,6 +35,7 @@ _WRONG = ("false_ndr", "contradictory_ndr", "duplicate", "lost", "missed_ndr")
 @options.replication()
 @click.option("--rows", type=click.Path(path_type=Path), metavar="FILE.csv", help="Write one row per recipient.")
 @click.option("--dialogue", "shows_dialogue", is_flag=True, help="Show what is said, line by line, as it is said.")
+@options.html()
 @options.as_json(help="Print ledger, responses, rows and dialogue as one document.")
 @click.option("--timeout", "timeout_s", type=Seconds(), default=300.0, show_default=True, metavar="SECONDS",
               help="Longest wait for a reply.")  # fmt: skip
@@ -54,6 +55,7 @@ def send(
     replication: int,
     rows: Path | None,
     shows_dialogue: bool,
+    page: Path | None,
     as_json: bool,
     timeout_s: float,
     tls_ca: Path | None,
@@ -84,7 +86,7 @@ def send(
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     import asyncio
 
-    from simsmtp.cli.live_case import LiveCounter, case_of, write_rows
+    from simsmtp.cli.live_case import LiveCounter, case_of, live_dialogue, write_rows
     from simsmtp.live.asyncio_client import Delivery
     from simsmtp.live.certificates import client_context
     from simsmtp.live.sender_task import How
@@ -93,8 +95,8 @@ def send(
     from simsmtp.running.user_strategies import load_strategies
 
     where, file = _places_and_file(given, allow_remote)
-    for path in strategies:
-        load_strategies(path)
+    for own in strategies:
+        load_strategies(own)
     wanted = (*([f"client.preset={preset}"] if preset else []), *settings)
     scenario, own_seed = case_of(file, wanted, point)
     counter = LiveCounter(is_quiet=quiet)
@@ -102,18 +104,21 @@ def send(
         seed=own_seed if seed is None else seed,
         replication=replication,
         timeout_s=timeout_s,
-        keeps_dialogue=as_json,
+        keeps_dialogue=as_json or page is not None,
         show=(lambda line: click.echo(line, err=as_json)) if shows_dialogue else None,
         progress=lambda accounts: counter.show(_state(accounts)) if counter.is_due else None,
         warn=lambda fault: click.echo(f"simsmtp: {fault}", err=True),
         tls=client_context(tls_ca),
     )
-    if rows:
-        require_writable(rows, "--rows")
+    for key, path in (("--rows", rows), ("--html", page)):
+        if path:
+            require_writable(path, key)
     delivery = Delivery(scenario, where, how)
     delivered = asyncio.run(_until_stopped(delivery))
     counter.close()
     _print(scenario, delivered, as_json=as_json)
+    if page:
+        live_dialogue(scenario, delivery, delivered).write_html(page)
     if rows:
         write_rows(rows, RecipientRow._fields, delivered.output.recipients)
     if delivered.was_interrupted:

@@ -33,8 +33,7 @@ if TYPE_CHECKING:
                    "do in the model; acknowledgements and lost segments are not shown.")  # fmt: skip
 @click.option("--ndr", type=click.Path(path_type=Path), metavar="DIR",
               help="Also write the NDRs into a folder, as messages a bounce parser reads.")  # fmt: skip
-@click.option("--html", "page", type=click.Path(path_type=Path), metavar="FILE",
-              help="Also draw the sequence diagram as one HTML page, to zoom and to click into.")  # fmt: skip
+@options.html()
 @click.option("--beside", "besides", multiple=True, metavar="KEY=VALUE",
               help="With --html, draw another run beside it, with the same draws and this key changed: "
                    "client.strategy=corrected. May be repeated.")  # fmt: skip

@@ -15,7 +15,7 @@ from simsmtp.strategies.counting import Verdict
 from simsmtp.strategies.reply_class import ReplyClass, classify
 
 Text = Callable[[DialogueRow], str]
-"""What a row says, without CRLF; the lines of a long reply are joined by line feeds."""
+"""What a row says, without CRLF; the lines of a long reply are joined by line feeds. Of a close why, if not by QUIT."""
 
 _CONCLUSIONS = {
     Verdict.DONE: ("done", "taken as accepted"),
@@ -36,7 +36,7 @@ def ladder_of(
     title: str,
     strategy: str,
     text: Text,
-    address: Callable[[int], str],
+    address: Callable[[RecipientRow], str],
     notes: Sequence[str] = (),
 ) -> Ladder:
     """Return the ladder of a run.
@@ -54,7 +54,7 @@ def ladder_of(
     text : callable
         What a row says.
     address : callable
-        The address of a recipient by its number in the original message.
+        The address of a recipient.
     notes : sequence of str
         See `Ladder`.
     """
@@ -69,7 +69,7 @@ def ladder_of(
     ]
     found = [
         Recipient(
-            address(row.origin),
+            address(row),
             row.message,
             row.ledger,
             ndr_fields(row, last.get((row.message, row.recipient)), text) if row.ndr else "",
@@ -125,7 +125,9 @@ class _Session:
                     self._answered = []
                 case "close":
                     has_hung_up = any(row.code == _HANGS_UP for row in self._rows)
-                    yield self._step(kind, rows, 0, note="the server has closed" if has_hung_up else "")
+                    yield self._step(
+                        kind, rows, 0, note="the server has closed" if has_hung_up else self._text(rows[0])
+                    )
                 case _:
                     yield self._step(kind, rows, 0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,6 +15,8 @@ from simsmtp.protocol.ledger import LEDGER_NAMES
 
 _BREAK_SHARE = 0.05
 """How much of the axis a wait takes that is cut out."""
+
+_AWAITED = {"connect", "handshake", "group"}
 
 
 class Stretch(NamedTuple):
@@ -38,7 +40,7 @@ class Stretch(NamedTuple):
 
 
 class TimeAxis:
-    """Time downwards to scale, but for long waits in which nothing is under way.
+    """Time downwards to scale, but for long waits in which nothing is under way and no answer is due.
 
     A wait is cut if it is longer than everything else that is shorter taken together: retries may wait for hours
     between sessions of milliseconds.
@@ -50,7 +52,7 @@ class TimeAxis:
     """
 
     def __init__(self, ladders: Iterable[Ladder]) -> None:
-        spans = _merged(_span(step) for ladder in ladders for step in ladder.steps)
+        spans = _merged(span for ladder in ladders for span in _spans(ladder))
         busy = sum(end - begin for begin, end in spans)
         gaps = sorted((after[0] - before[1], before[1]) for before, after in pairwise(spans))
         cut: set[float] = set()
@@ -77,6 +79,16 @@ class TimeAxis:
 def _span(step: Step) -> tuple[float, float]:
     ends = [at for at in (step.client_s, step.server_s) if not math.isnan(at)]
     return min(ends), max(ends)
+
+
+def _spans(ladder: Ladder) -> Iterator[tuple[float, float]]:
+    """Yield when something is under way: octets on the line, or an answer that is waited for."""
+    for step, after in zip(ladder.steps, [*ladder.steps[1:], None], strict=True):
+        begin, end = _span(step)
+        yield begin, end
+        is_awaited = step.kind in _AWAITED and after is not None and after.connection == step.connection
+        if after is not None and (is_awaited or (step.kind == after.kind == "read")):
+            yield begin, max(end, _span(after)[1])
 
 
 def _merged(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -183,16 +183,30 @@ function cross(group, x, at, colour) {
   group.append(element("path", { d: `M${x - 4} ${at - 4}l8 8m0 -8l-8 8`, stroke: colour, "stroke-width": 1.6, fill: "none" }));
 }
 
-function drawLabels(labels, lifeline, begin, end, isLeft) {
-  const side = isLeft ? -1 : 1, room = (isLeft ? SIZE.left : SIZE.right) - 24, x = lifeline + side * 14;
+function placed(labels, begin, end) {
+  // Beside its instant where there is room, else below the label before; those at the end move up again.
+  const found = [];
   let free = -Infinity;
   for (const label of labels) {
     const at = y(label.at);
     if (at < begin - 100) continue;
     if (at > end) break;
     const top = Math.max(free, at - SIZE.line / 2);
-    if (top - at > 120 && chosen?.step !== label.step) continue; // no room at this zoom
+    if (top - at > 150 && chosen?.step !== label.step) continue; // no room at this zoom
     free = top + label.height;
+    found.push([label, top, at]);
+  }
+  let limit = y(total) + 30;
+  for (const one of found.reverse()) {
+    one[1] = Math.min(one[1], limit - one[0].height);
+    limit = one[1];
+  }
+  return found;
+}
+
+function drawLabels(labels, lifeline, begin, end, isLeft) {
+  const side = isLeft ? -1 : 1, room = (isLeft ? SIZE.left : SIZE.right) - 24, x = lifeline + side * 14;
+  for (const [label, top, at] of placed(labels, begin, end)) {
     const isChosen = chosen && (chosen.step === label.step || chosen.steps?.has(label.step));
     const group = element("g", { class: isChosen ? "step chosen" : "step" });
     if (Math.abs(top + SIZE.line / 2 - at) > 2) group.append(element("line", { x1: lifeline, y1: at, x2: x - side * 3, y2: top + SIZE.line / 2, stroke: "#ccc" }));

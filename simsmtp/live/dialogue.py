@@ -30,11 +30,16 @@ class Dialogue:
 
     def __init__(self, now: Callable[[], int], show: Callable[[str], object] | None = None) -> None:
         self._transcript, self._now, self._show = Transcript(), now, show
+        self._texts: dict[DialogueRow, str] = {}
 
     @property
     def rows(self) -> list[DialogueRow]:
         """What was said so far."""
         return self._transcript.rows
+
+    def text(self, row: DialogueRow) -> str:
+        """Return what a row says, as it went over the wire; of a close why, if not by QUIT."""
+        return self._texts.get(row, "")
 
     def connect(self, session: Connection, where: str) -> None:
         """Note that the client connects."""
@@ -48,12 +53,15 @@ class Dialogue:
         self._transcript.command(session, command, session.message, self._now(), _UNKNOWN)
         said = written.line.rstrip().decode("latin-1")
         is_text = written.verb == Verb.TEXT
-        self._print(session, f"C: [{written.body_octets:,} octets of text] ." if is_text else f"C: {said}")
+        self._said(f"[{written.body_octets:,} octets of text] ." if is_text else said)
+        self._print(session, f"C: {self.text(self.rows[-1])}")
 
     def reply(self, session: Connection, reply: ReplyRecord, lines: Iterable[str]) -> None:
         """Note a reply, and the lines that it came in."""
         self._transcript.replies(session, [reply], _UNKNOWN, self._now())
-        for line in lines:
+        told = [shown(line) for line in lines]
+        self._said("\n".join(told))
+        for line in told:
             self._print(session, f"S: {line}")
 
     def handshake(self, session: Connection) -> None:
@@ -70,7 +78,12 @@ class Dialogue:
     def close(self, session: Connection, fault: str) -> None:
         """Note that the connection ends, and why if not by QUIT."""
         self._transcript.close(session, self._now(), _UNKNOWN)
+        self._said(fault)
         self._print(session, f"({fault})" if fault else "C: QUIT")
+
+    def _said(self, text: str) -> None:
+        """Keep the words of the last row."""
+        self._texts[self.rows[-1]] = text
 
     def _print(self, session: Connection, text: str) -> None:
         if self._show:

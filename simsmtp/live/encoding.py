@@ -53,8 +53,12 @@ class Encoder:
 
     def recipient(self, message: Message, recipient: int) -> str:
         """Return the address of a recipient; a mailbox that is to be unknown is named x and digits."""
-        address = self._book.recipient(message.origin_recipients[recipient])
-        return address if message.is_valid(recipient) else f"x{address[1:]}"
+        return self.mailbox(message.origin_recipients[recipient], is_valid=message.is_valid(recipient))
+
+    def mailbox(self, number: int, *, is_valid: bool) -> str:
+        """Return the address of a recipient by its number in the original message."""
+        address = self._book.recipient(number)
+        return address if is_valid else f"x{address[1:]}"
 
     def sender(self, message: Message) -> str:
         """Return the envelope sender: s and the number of the message, which a resend shares with its original."""
