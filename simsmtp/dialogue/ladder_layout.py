@@ -6,7 +6,7 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import NamedTuple
 
 from simsmtp.dialogue.ladder import Ladder, Line, Step
@@ -83,7 +83,7 @@ def _span(step: Step) -> tuple[float, float]:
 
 def _spans(ladder: Ladder) -> Iterator[tuple[float, float]]:
     """Yield when something is under way: octets on the line, or an answer that is waited for."""
-    for step, after in zip(ladder.steps, [*ladder.steps[1:], None], strict=True):
+    for step, after in zip_longest(ladder.steps, ladder.steps[1:]):
         begin, end = _span(step)
         yield begin, end
         is_awaited = step.kind in _AWAITED and after is not None and after.connection == step.connection
@@ -121,25 +121,22 @@ def _stretches(spans: Sequence[tuple[float, float]], cut: set[float], break_s: f
 
 def lanes(ladder: Ladder) -> list[int]:
     """Return a lane for each connection, so that two that are open at once are not drawn over each other."""
-    spans = [[math.inf, -math.inf] for _ in ladder.connections]
+    begins = [math.inf] * len(ladder.connections)
+    ends = [-math.inf] * len(ladder.connections)
     for step in ladder.steps:
         begin, end = _span(step)
-        span = spans[step.connection]
-        span[0], span[1] = min(span[0], begin), max(span[1], end)
+        # A client that has said QUIT is free for the next connection while it is on its way.
+        end = step.client_s if step.kind == "close" else end
+        begins[step.connection] = min(begins[step.connection], begin)
+        ends[step.connection] = max(ends[step.connection], end)
     free_from: list[float] = []
-    found = [0] * len(spans)
-    for connection in sorted(range(len(spans)), key=lambda one: spans[one][0]):
-        begin, end = spans[connection]
-        # The QUIT of a connection may still be on its way when the next one begins.
-        lane = next((lane for lane, free_s in enumerate(free_from) if free_s <= begin), len(free_from))
-        free_from[lane:] = [_client_end(ladder, connection, end), *free_from[lane + 1 :]]
+    found = [0] * len(begins)
+    for connection in sorted(range(len(begins)), key=begins.__getitem__):
+        free = (lane for lane, free_s in enumerate(free_from) if free_s <= begins[connection])
+        lane = next(free, len(free_from))
+        free_from[lane : lane + 1] = [ends[connection]]
         found[connection] = lane
     return found
-
-
-def _client_end(ladder: Ladder, connection: int, end: float) -> float:
-    steps = [step for step in ladder.steps if step.connection == connection]
-    return steps[-1].client_s if steps and steps[-1].kind == "close" else end
 
 
 COLOURS = {

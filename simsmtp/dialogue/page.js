@@ -33,12 +33,13 @@ function prepared(ladder, number) {
   ladder.steps.forEach((step, place) => {
     step.place = place;
     step.ladder = ladder;
+    step.count = step.runs.reduce((sum, run) => sum + run[5], 0);
     step.top = Math.min(step.client, step.server ?? step.client);
     step.bottom = Math.max(step.client, step.server ?? step.client);
     const lane = lanes[ladder.lanes[step.connection]];
     lane.steps.push(step);
     const label = { step, at: step.kind === "read" ? step.server ?? step.client : step.client, lines: labelOf(ladder, step) };
-    label.hasStrip = step.kind === "conclusion" || (step.kind === "read" && step.lines.length > 1);
+    label.hasStrip = step.kind === "conclusion" || (step.kind === "read" && step.count > 1);
     label.height = label.lines.length * SIZE.line + (label.hasStrip ? SIZE.strip + 6 : 0) + 4;
     (step.kind === "read" ? lane.right : lane.left).push(label);
   });
@@ -160,12 +161,12 @@ function drawStep(step, client, server) {
     [[client, server], [server, client], [client, server]].forEach(([x1, x2], n) => arrow(group, x1, at + n * third, x2, at + (n + 1) * third, "#aaa"));
   } else if (step.kind === "read") {
     const kind = worst(step);
-    arrow(group, server, other, client, at, data.colours[kind], step.lines.length > 2 ? 2 : 1.3);
+    arrow(group, server, other, client, at, data.colours[kind], step.count > 2 ? 2 : 1.3);
     if (kind !== "accepted") for (const share of [0.3, 0.5, 0.7]) cross(group, client + SIZE.arrows * share, at + (other - at) * share, data.colours[kind]);
   } else if (step.kind === "conclusion") {
     group.append(element("path", { d: `M${client - 6} ${at}l6 -6l6 6l-6 6z`, fill: "#222", class: "arrow" }));
   } else {
-    arrow(group, client, at, server, other, data.colours.command, step.lines.length > 2 ? 2 : 1.3);
+    arrow(group, client, at, server, other, data.colours.command, step.count > 2 ? 2 : 1.3);
   }
   listen(group, step);
   svg.append(group);
@@ -281,53 +282,76 @@ function choose(what) {
   panel.scrollTop = 0;
 }
 
+// A run holds lines that differ by the address alone; a line is [text, kind, recipient].
+function linesOf(step, from = 0, most = Infinity, kind = null) {
+  const { texts, recipients } = step.ladder, found = [];
+  let place = 0;
+  for (const [text, , , own, first, count] of step.runs) {
+    if (kind && own !== kind) continue;
+    for (let n = Math.max(0, from - place); n < count && found.length < most; n++) {
+      const recipient = first < 0 ? -1 : first + n;
+      found.push([texts[text].replaceAll("\0", recipient < 0 ? "" : recipients[recipient][0]), own, recipient]);
+    }
+    place += count;
+    if (found.length >= most) break;
+  }
+  return found;
+}
+
+function placeOf(step, recipient, kind = null) {
+  let place = 0;
+  for (const [, , , own, first, count] of step.runs) {
+    if (kind && own !== kind) continue;
+    if (first >= 0 && recipient >= first && recipient < first + count) return place + recipient - first;
+    place += count;
+  }
+  return -1;
+}
+
 function tellStep({ step, kind, recipient }) {
   panel.append(html("h2", title(step)), html("p", facts(step), "soft"));
   if (step.kind === "conclusion") panel.append(html("p", "What the sender takes each recipient for; what was true stands behind it.", "soft"));
-  const lines = step.lines.filter((line) => !kind || line[3] === kind);
   if (kind) {
-    const all = html("button", `Show all ${step.lines.length.toLocaleString("en")}`);
+    const all = html("button", `Show all ${step.count.toLocaleString("en")}`);
     all.addEventListener("click", () => choose({ step }));
     panel.append(all);
   }
-  list(lines, (line) => lineText(step, line), step, recipient);
+  list(step, kind, recipient);
 }
 
-function lineText(step, line) {
-  const { texts, recipients } = step.ladder, who = recipients[line[4]];
-  if (step.kind === "conclusion") return `${who ? who[0] : ""}: ${texts[line[0]]}${who?.[2] ? ` (${data.ledger[who[2]]})` : ""}`;
-  return texts[line[0]].split("\n").map((text) => `${step.kind === "read" ? "S" : "C"}: ${text}`).join("\n") + (step.kind === "read" && who ? `  ← ${who[0]}` : "");
+function lineText(step, [text, , recipient]) {
+  const who = step.ladder.recipients[recipient];
+  if (step.kind === "conclusion") return `${who ? who[0] : ""}: ${text}${who?.[2] ? ` (${data.ledger[who[2]]})` : ""}`;
+  const side = step.kind === "read" ? "S" : "C", told = text.split("\n").map((line) => `${side}: ${line}`).join("\n");
+  return told + (step.kind === "read" && who ? `  ← ${who[0]}` : "");
 }
 
-function list(lines, text, step, recipient) {
-  const items = html("ol");
-  let count = 0;
-  const more = html("button");
-  const place = lines.findIndex((line) => recipient !== undefined && line[4] === recipient);
+function list(step, kind, recipient) {
+  const items = html("ol"), more = html("button");
+  const total = kind ? step.runs.reduce((sum, run) => sum + (run[3] === kind ? run[5] : 0), 0) : step.count;
+  let count = recipient === undefined ? 0 : Math.max(0, placeOf(step, recipient, kind) - 5);
+  if (count) {
+    const all = html("button", `Show ${count.toLocaleString("en")} before`);
+    all.addEventListener("click", () => choose({ step }));
+    panel.append(all);
+  }
   function add(most) {
-    for (const line of lines.slice(count, count + most)) {
-      const item = html("li", text(line), line[4] >= 0 ? "link" : "");
-      item.style.borderLeftColor = data.colours[line[3]];
-      if (line[4] >= 0) {
+    for (const line of linesOf(step, count, most, kind)) {
+      const item = html("li", lineText(step, line), line[2] >= 0 ? "link" : "");
+      item.style.borderLeftColor = data.colours[line[1]];
+      if (line[2] >= 0) {
         item.tabIndex = 0;
-        item.addEventListener("click", () => choose({ step, recipient: line[4] }));
+        item.addEventListener("click", () => choose({ step, recipient: line[2] }));
         item.addEventListener("keydown", (event) => { if (event.key === "Enter") item.click(); });
-        if (line[4] === recipient) item.classList.add("chosen");
+        if (line[2] === recipient) item.classList.add("chosen");
       }
       items.append(item);
     }
     count += most;
-    more.textContent = `Show ${Math.max(0, lines.length - count).toLocaleString("en")} more`;
-    more.hidden = count >= lines.length;
+    more.textContent = `Show ${Math.max(0, total - count).toLocaleString("en")} more`;
+    more.hidden = count >= total;
   }
   more.addEventListener("click", () => add(MOST_LINES * 5));
-  const before = Math.max(0, place - 5);
-  if (before) {
-    count = before;
-    const all = html("button", `Show ${before.toLocaleString("en")} before`);
-    all.addEventListener("click", () => choose({ step }));
-    panel.append(all);
-  }
   add(MOST_LINES);
   panel.append(items, more);
 }
@@ -348,14 +372,13 @@ function tellFate(ladder, place, what) {
   const [, , truth, ndr] = ladder.recipients[place], items = html("ol");
   if (ladders.length > 1) panel.append(html("h3", ladder.title));
   for (const step of ladder.steps) {
-    for (const line of step.lines) {
-      if (line[4] !== place) continue;
-      what.steps.add(step);
-      const item = html("li", `${title(step)}: ${ladder.texts[line[0]]}`, "link");
-      item.style.borderLeftColor = data.colours[line[3]];
-      item.addEventListener("click", () => { choose({ step, recipient: place }); show(step); });
-      items.append(item);
-    }
+    const at = placeOf(step, place);
+    if (at < 0) continue;
+    what.steps.add(step);
+    const [[text, kind]] = linesOf(step, at, 1), item = html("li", `${title(step)}: ${text}`, "link");
+    item.style.borderLeftColor = data.colours[kind];
+    item.addEventListener("click", () => { choose({ step, recipient: place }); show(step); });
+    items.append(item);
   }
   panel.append(items, html("p", `In truth: ${truth ? data.ledger[truth] : "not known"}`));
   if (ladder.texts[ndr]) panel.append(html("p", "Non-delivery report:"), html("pre", ladder.texts[ndr]));
@@ -379,8 +402,8 @@ function find(text) {
   if (!text) return;
   for (const ladder of ladders) {
     const place = ladder.recipients.findIndex((one) => one[0].includes(text));
-    const step = ladder.steps.find((one) => one.lines.some((line) => line[4] === place));
-    if (place < 0 || !step) continue;
+    const step = place < 0 ? null : ladder.steps.find((one) => placeOf(one, place) >= 0);
+    if (!step) continue;
     choose({ step, recipient: place });
     show(step);
     return;

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -26,6 +26,7 @@ from simsmtp.protocol.ledger import LEDGER_NAMES
 from simsmtp.shown import html_text, shown
 
 _HERE = Path(__file__)
+_ADDRESS = "\0"
 
 
 def page_of(ladders: Sequence[Ladder]) -> str:
@@ -48,7 +49,12 @@ def page_of(ladders: Sequence[Ladder]) -> str:
 
 
 def document_of(ladders: Sequence[Ladder]) -> dict[str, Any]:
-    """Return what the page draws, fit for JSON: places on the axis in seconds, texts by their number in a list."""
+    """Return what the page draws, fit for JSON.
+
+    Places on the axis are in seconds, texts are numbers of a list. Lines in a row that differ by nothing but the next
+    recipient's address are one run: the number of the text, in which the address is a NUL character, then verb, code,
+    kind, the first recipient, and how many lines there are.
+    """
     axis = TimeAxis(ladders)
     parting_s = parting(ladders)
     return {
@@ -66,8 +72,9 @@ def _ladder(ladder: Ladder, axis: TimeAxis) -> dict[str, Any]:
     def numbered(text: str) -> int:
         return texts.setdefault(shown(text, keep="\n"), len(texts))
 
-    def line(one: Line) -> list[Any]:
-        return [numbered(one.text), one.verb, one.code, one.kind, one.recipient]
+    def run(lines: list[Line]) -> list[Any]:
+        first = lines[0]
+        return [numbered(_pattern(first, ladder)), first.verb, first.code, first.kind, first.recipient, len(lines)]
 
     def step(one: Step) -> dict[str, Any]:
         parts = totals_of(one) if one.kind == "conclusion" else parts_of(one)
@@ -83,7 +90,7 @@ def _ladder(ladder: Ladder, axis: TimeAxis) -> dict[str, Any]:
             "octets": one.octets,
             "note": shown(one.note),
             "parts": [[shown(part.text), part.kind, part.many] for part in parts],
-            "lines": [line(each) for each in one.lines],
+            "runs": [run(lines) for lines in _runs(one.lines, ladder)],
         }
 
     steps = [step(one) for one in ladder.steps]
@@ -97,3 +104,29 @@ def _ladder(ladder: Ladder, axis: TimeAxis) -> dict[str, Any]:
         "recipients": [[shown(one.address), one.message, one.truth, numbered(one.ndr)] for one in ladder.recipients],
         "texts": list(texts),
     }
+
+
+def _pattern(line: Line, ladder: Ladder) -> str:
+    """Return a line with a mark in place of its recipient's address."""
+    text = shown(line.text, keep="\n")
+    return text.replace(shown(ladder.recipients[line.recipient].address), _ADDRESS) if line.recipient >= 0 else text
+
+
+def _runs(lines: Sequence[Line], ladder: Ladder) -> Iterator[list[Line]]:
+    """Yield lines that differ by the address of the next recipient only."""
+    run: list[Line] = []
+    pattern = ""
+    for line in lines:
+        own = _pattern(line, ladder)
+        if run and (own != pattern or not _follows(run[-1], line)):
+            yield run
+            run = []
+        pattern = own
+        run.append(line)
+    if run:
+        yield run
+
+
+def _follows(before: Line, line: Line) -> bool:
+    following = before.recipient + 1 if before.recipient >= 0 else -1
+    return line[1:] == (before.verb, following, before.code, before.kind)

@@ -112,8 +112,9 @@ def _body(ladders: Sequence[Ladder], axis: TimeAxis) -> float:
     """Return the height of the time axis in inches: as much as the fullest column of labels needs."""
     heights = [_LEAST]
     for ladder in ladders:
-        for lane in range(max(lanes(ladder), default=0) + 1):
-            steps = [step for step in ladder.steps if lanes(ladder)[step.connection] == lane]
+        of = lanes(ladder)
+        for lane in range(max(of, default=0) + 1):
+            steps = [step for step in ladder.steps if of[step.connection] == lane]
             heights += [1.12 * sum(label.height for label in labels) for labels in _columns(steps, ladder, axis)]
     return min(max(heights), _MOST)
 
