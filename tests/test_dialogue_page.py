@@ -127,6 +127,7 @@ def test_a_browser_draws_it_and_follows_a_recipient(tmp_path: Path) -> None:
     assert "149 failed: NDR" in diagram
     assert "150 re-queued" in diagram
     panel = drawn.partition('id="panel"')[2]
+    assert "RCPT TO:&lt;u00000000149@example.test&gt;" in panel
     assert "In truth: false NDR" in panel  # by the affected sender
     assert "In truth: delivered" in panel  # by the other
     assert "Diagnostic-Code: smtp; 552 Too many recipients" in panel

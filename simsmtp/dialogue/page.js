@@ -242,9 +242,11 @@ function drawFoot(ladder, at) {
 }
 
 function title(step) {
-  const names = { connect: "The client connects", handshake: "TLS handshake", group: `Group ${step.number}`, read: `Read ${step.number}`, conclusion: step.note, close: step.note || "The client leaves" };
+  const names = { connect: "the client connects", handshake: "TLS handshake", group: `group ${step.number}`, read: `read ${step.number}`, conclusion: step.note, close: step.note || "the client leaves" };
   return names[step.kind];
 }
+
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 function facts(step) {
   const found = [step.ladder.connections[step.connection], `${+step.clientS.toFixed(6)} s at the client`];
@@ -256,7 +258,7 @@ function facts(step) {
 function listen(node, step, kind) {
   node.addEventListener("click", () => choose({ step, kind }));
   node.addEventListener("keydown", (event) => { if (event.key === "Enter") choose({ step, kind }); });
-  listenTip(node, () => [title(step), ...step.parts.slice(0, 12).map((part) => part[0]), facts(step)].join("\n"));
+  listenTip(node, () => [capital(title(step)), ...step.parts.slice(0, 12).map((part) => part[0]), facts(step)].join("\n"));
 }
 
 function listenTip(node, text) {
@@ -309,7 +311,7 @@ function placeOf(step, recipient, kind = null) {
 }
 
 function tellStep({ step, kind, recipient }) {
-  panel.append(html("h2", title(step)), html("p", facts(step), "soft"));
+  panel.append(html("h2", capital(title(step))), html("p", facts(step), "soft"));
   if (step.kind === "conclusion") panel.append(html("p", "What the sender takes each recipient for; what was true stands behind it.", "soft"));
   if (kind) {
     const all = html("button", `Show all ${step.count.toLocaleString("en")}`);
@@ -375,7 +377,7 @@ function tellFate(ladder, place, what) {
     const at = placeOf(step, place);
     if (at < 0) continue;
     what.steps.add(step);
-    const [[text, kind]] = linesOf(step, at, 1), item = html("li", `${title(step)}: ${text}`, "link");
+    const [[text, kind]] = linesOf(step, at, 1), item = html("li", `${ladder.connections[step.connection]}, ${title(step)}: ${text}`, "link");
     item.style.borderLeftColor = data.colours[kind];
     item.addEventListener("click", () => { choose({ step, recipient: place }); show(step); });
     items.append(item);

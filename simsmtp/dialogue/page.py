@@ -70,7 +70,7 @@ def _ladder(ladder: Ladder, axis: TimeAxis) -> dict[str, Any]:
     texts: dict[str, int] = {}
 
     def numbered(text: str) -> int:
-        return texts.setdefault(shown(text, keep="\n"), len(texts))
+        return texts.setdefault(text, len(texts))
 
     def run(lines: list[Line]) -> list[Any]:
         first = lines[0]
@@ -101,7 +101,7 @@ def _ladder(ladder: Ladder, axis: TimeAxis) -> dict[str, Any]:
         "lanes": lanes(ladder),
         "truths": [[shown(part.text), part.kind, part.many] for part in truths_of(ladder)],
         "steps": steps,
-        "recipients": [[shown(one.address), one.message, one.truth, numbered(one.ndr)] for one in ladder.recipients],
+        "recipients": [[shown(one.address), one.message, one.truth, numbered(shown(one.ndr, keep="\n"))] for one in ladder.recipients],
         "texts": list(texts),
     }
 
