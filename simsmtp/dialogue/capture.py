@@ -8,7 +8,7 @@ from statistics import median
 
 from simsmtp.dialogue.capture_file import FORMATS, CaptureFile
 from simsmtp.dialogue.captured_recipients import fates_of
-from simsmtp.dialogue.captured_session import Session, session_of, steps_of
+from simsmtp.dialogue.captured_session import Session, is_foreign, session_of, steps_of
 from simsmtp.dialogue.ladder import Ladder
 from simsmtp.dialogue.tcp_segments import LINK_TYPES, is_known, segment_of
 from simsmtp.dialogue.tcp_streams import Connection, Connections
@@ -73,7 +73,7 @@ def read_capture(path: Path, *, port: int | None = None) -> Ladder:
 
 
 def _connections(capture: CaptureFile, port: int | None) -> Connections:
-    connections = Connections(port)
+    connections = Connections(port, is_foreign)
     for packet in capture:
         if segment := segment_of(packet):
             connections.take(segment)

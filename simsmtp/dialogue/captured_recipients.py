@@ -166,8 +166,7 @@ def _notes(fates: list[_Fate]) -> list[str]:
     never = [fate for fate in over if not fate.accepted]
     once = sum(fate.asked == 1 for fate in never)
     note = (
-        f"Refused over a limit: {len(over):,} of {len(fates):,} recipients. Of these, {len(over) - len(never):,} were"
-        f" accepted later and {len(never):,} were not accepted in this capture; {once:,} of the latter were asked for"
-        " only once."
+        f"Refused over a limit: {len(over):,} of {len(fates):,} recipients; accepted later: {len(over) - len(never):,};"
+        f" not accepted in this capture: {len(never):,}, of them asked for only once: {once:,}."
     )
     return [note]

@@ -27,6 +27,7 @@ AT_ONCE_NS = 1_000_000
 _COMMAND = re.compile(
     rb"(EHLO|HELO) |(MAIL +FROM|RCPT +TO): *\S|(DATA|RSET|QUIT|STARTTLS|NOOP)\s|(VRFY|EXPN|NOOP|BDAT) ", re.IGNORECASE
 )
+_ENOUGH = 16  # octets of a client tell
 _FTP = re.compile(rb"(USER|PASS|AUTH|FEAT|OPTS|SYST|HOST) ?", re.IGNORECASE)
 _REPLY = re.compile(rb"[2-5][0-9][0-9][ -]")
 _GREETING, _REFUSAL = re.compile(rb"220[ \-\r\n]"), re.compile(rb"(421|554)[ \-\r\n]")
@@ -104,6 +105,13 @@ def session_of(connection: Connection, port: int | None) -> Session | None:
     return _session(connection, Said(said), Said(heard), holes)
 
 
+def is_foreign(connection: Connection) -> bool:
+    """Tell whether a connection that was captured from its beginning shows by now that it is not SMTP."""
+    client, server = (connection.stream(end).pieces for end in connection.ends)
+    said = _begin(client)
+    return connection.is_whole and len(said) >= _ENOUGH and not _is_smtp(said, _begin(server), is_whole=True)
+
+
 def _session(connection: Connection, client: Said, server: Said, holes: tuple[str, ...]) -> Session:
     replies = list(replies_in(server))
     greeting = replies[0] if replies and connection.is_whole else None
@@ -168,7 +176,7 @@ def steps_of(session: Session, number: int, begin_ns: int, recipients: Sequence[
         Whom each exchange concerns, a place in `Ladder.recipients`, or -1.
     """
     timed = [*_ends(session), *_groups(session, recipients), *_reads(session, recipients)]
-    timed.sort(key=lambda one: one[0].order)
+    timed.sort(key=lambda one: (one[0].order, one[1].kind == "close"))
     found = []
     for seen, step in timed:
         at_s = (seen.at_ns - begin_ns) / 1e9

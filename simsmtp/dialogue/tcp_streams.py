@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 import ipaddress
+from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 from simsmtp.dialogue.tcp_segments import ACK, FIN, RST, SYN, End, Segment
@@ -94,6 +95,8 @@ class Connection:
         Times of the SYN, of the SYN/ACK and of the ACK, as far as they were captured.
     closed : tuple of (Seen, End, bool) or None
         The first FIN or RST: when, whose, whether it is an RST.
+    is_forgotten : bool
+        What was said is of no interest.
     """
 
     def __init__(self, segment: Segment, order: int) -> None:
@@ -103,6 +106,7 @@ class Connection:
         self.first = Seen(order, segment.at_ns, 0)
         self.handshake_ns: list[int] = []
         self.closed: tuple[Seen, End, bool] | None = None
+        self.is_forgotten = False
         self._streams: dict[End, Stream[Seen]] = {}
         self._starts: dict[End, int] = {}
         self._ended: set[End] = set()
@@ -134,6 +138,15 @@ class Connection:
             self.closed = self.closed or (seen, segment.source, is_reset)
             self._ended |= set(self.ends) if is_reset else {segment.source}
 
+    def forget(self) -> int:
+        """Keep no more than the first piece of either side, now and later; return how many octets were let go."""
+        self.is_forgotten = True
+        octets = 0
+        for one in self._streams.values():
+            octets += sum(len(piece) for _, piece in one.pieces[1:])
+            del one.pieces[1:]
+        return octets
+
     def stream(self, end: End) -> Stream[Seen]:
         """Return what an end sent."""
         return self._streams.get(end) or Stream(0)
@@ -163,6 +176,8 @@ class Connections:
     ----------
     port : int or None
         Only connections with this port at one end.
+    is_foreign : callable
+        Tells whether what a connection has said so far is of no interest.
 
     Attributes
     ----------
@@ -174,8 +189,9 @@ class Connections:
     """What is kept, about in octets."""
     _OF_A_CONNECTION, _OF_A_SEGMENT = 2000, 300
 
-    def __init__(self, port: int | None = None) -> None:
+    def __init__(self, port: int | None, is_foreign: Callable[[Connection], bool]) -> None:
         self.found: list[Connection] = []
+        self._is_foreign = is_foreign
         self._port = port
         self._open: dict[tuple[End, End], Connection] = {}
         self._room, self._order = self.ROOM, 0
@@ -197,8 +213,12 @@ class Connections:
             one = self._open[key] = Connection(segment, self._order)
             self.found.append(one)
             self._room -= self._OF_A_CONNECTION
+        if one.is_forgotten:
+            return
         one.take(segment, self._order)
-        self._room -= len(segment.octets) + (self._OF_A_SEGMENT if segment.octets else 0)
+        if segment.octets:
+            self._room -= len(segment.octets) + self._OF_A_SEGMENT
+            self._room += one.forget() if self._is_foreign(one) else 0
 
 
 def end_name(end: End) -> str:
