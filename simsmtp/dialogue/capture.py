@@ -96,7 +96,7 @@ def _what_else(found: Sequence[Connection], port: int | None) -> str:
 
 
 def _is_tls(connection: Connection) -> bool:
-    pieces = connection.stream(connection.ends[0]).pieces
+    pieces = connection.pieces(connection.ends[0])
     return bool(pieces) and pieces[0][1].startswith(_TLS_HANDSHAKE)
 
 

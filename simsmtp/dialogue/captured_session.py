@@ -4,9 +4,9 @@ Commands are one *group* where the segment with the next command does not yet ac
 it: the client cannot have seen that reply. This holds wherever the capture was taken. What TCP delivered may still
 have waited to be read, so a client that did not look at a reply counts as one that waited for it.
 
-Replies are one *read* if one segment completed them, or segments within a millisecond of the first, as a server's
-write leaves that TCP cut, unless in between the client sent something that answers them. A capture does not show what
-a program read at once; this is the most that it can have been.
+Replies are one *read* if one segment completed them, or segments that came within 0.1 ms of the first, unless in
+between the client sent something that answers them. A program needs about that time to wake up and read, and meanwhile
+more of what the server wrote at once arrives. A capture does not show what was read at once; this is an estimate.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from simsmtp.dialogue.tcp_streams import Connection, Seen, end_name
 from simsmtp.protocol.commands import Verb
 from simsmtp.strategies.reply_class import ReplyClass, classify
 
-AT_ONCE_NS = 1_000_000
+AT_ONCE_NS = 100_000
 """Segments that come within this time of the first are read at once."""
 _COMMAND = re.compile(
     rb"(EHLO|HELO) |(MAIL +FROM|RCPT +TO): *\S|(DATA|RSET|QUIT|STARTTLS|NOOP)\s|(VRFY|EXPN|NOOP|BDAT) ", re.IGNORECASE
@@ -95,19 +95,18 @@ def session_of(connection: Connection, port: int | None) -> Session | None:
     client, server = connection.ends
     if port is not None and server.port != port:
         return None
-    sent, received = connection.stream(client), connection.stream(server)
-    said, heard = sent.pieces, received.pieces
+    said, heard = connection.pieces(client), connection.pieces(server)
     if not connection.is_whole:
         said, heard = _from_first_command(said, heard)
     if not _is_smtp(_begin(said), _begin(heard), is_whole=connection.is_whole):
         return None
-    holes = tuple(who for who, one in (("client", sent), ("server", received)) if one.has_hole)
+    holes = tuple(who for who, end in (("client", client), ("server", server)) if connection.lacks(end))
     return _session(connection, Said(said), Said(heard), holes)
 
 
 def is_foreign(connection: Connection) -> bool:
     """Tell whether a connection that was captured from its beginning shows by now that it is not SMTP."""
-    client, server = (connection.stream(end).pieces for end in connection.ends)
+    client, server = (connection.pieces(end) for end in connection.ends)
     said = _begin(client)
     return connection.is_whole and len(said) >= _ENOUGH and not _is_smtp(said, _begin(server), is_whole=True)
 
@@ -143,7 +142,7 @@ def _is_directed(connection: Connection, port: int | None) -> bool:
     client, server = connection.ends
     if port is not None and client.port != server.port:
         return server.port == port
-    return any(_COMMAND.match(octets) for _, octets in connection.stream(client).pieces)
+    return any(_COMMAND.match(octets) for _, octets in connection.pieces(client))
 
 
 def _from_first_command(said: _Pieces, heard: _Pieces) -> tuple[_Pieces, _Pieces]:
@@ -203,18 +202,21 @@ def _step(kind: str, *, note: str = "") -> Step:
 
 def _groups(session: Session, recipients: Sequence[int]) -> Iterator[tuple[Seen, Step]]:
     groups: list[list[tuple[Exchange, int]]] = []
-    before: Reply | None = None
     for exchange, recipient in zip(session.exchanges, recipients, strict=True):
-        has_waited = before is not None and exchange.command.seen.acked >= before.end
-        if has_waited or not groups:
+        if not groups or _has_waited(groups[-1][-1][0], exchange):
             groups.append([])
         groups[-1].append((exchange, recipient))
-        before = exchange.reply
     for number, group in enumerate(groups, 1):
         commands = [exchange.command for exchange, _ in group]
         lines = tuple(Line(exchange.command.text, exchange.command.verb, recipient) for exchange, recipient in group)
         octets = sum(command.octets for command in commands)
         yield commands[0].seen, _step("group")._replace(number=number, octets=octets, lines=lines)
+
+
+def _has_waited(before: Exchange, exchange: Exchange) -> bool:
+    """Tell whether a command follows the reply to the one before it or, if that is missing, other octets."""
+    acked = exchange.command.seen.acked
+    return acked >= before.reply.end if before.reply else acked > before.command.seen.acked
 
 
 def _reads(session: Session, recipients: Sequence[int]) -> Iterator[tuple[Seen, Step]]:

@@ -122,18 +122,17 @@ class Connection:
 
     def take(self, segment: Segment, order: int) -> None:
         """Take the next segment in the order of the capture."""
-        other = self._streams.get(segment.target)
-        is_reset, has_ack = bool(segment.flags & RST), bool(segment.flags & ACK)
-        acked = other.place(segment.acked) if other and has_ack else 0
-        seen = Seen(order, segment.at_ns, acked)
         self._note_handshake(segment)
-        stream = self._stream(segment)
-        if not is_reset:
-            if other and has_ack:
-                other.acknowledge(segment.acked)
-            if stream:
-                number = segment.number + bool(segment.flags & SYN)
-                stream.add(number, segment.octets, seen, segment.missing)
+        is_reset = bool(segment.flags & RST)
+        acked = 0
+        if segment.flags & ACK and not is_reset:
+            other = self._streams.setdefault(segment.target, Stream(segment.acked))
+            other.acknowledge(segment.acked)
+            acked = other.place(segment.acked)
+        seen = Seen(order, segment.at_ns, acked)
+        if not is_reset and (stream := self._stream(segment)):
+            number = segment.number + bool(segment.flags & SYN)
+            stream.add(number, segment.octets, seen, segment.missing)
         if segment.flags & (FIN | RST):
             self.closed = self.closed or (seen, segment.source, is_reset)
             self._ended |= set(self.ends) if is_reset else {segment.source}
@@ -147,12 +146,16 @@ class Connection:
             del one.pieces[1:]
         return octets
 
-    def stream(self, end: End) -> Stream[Seen]:
+    def pieces(self, end: End) -> list[tuple[Seen, bytes]]:
         """Return what an end sent."""
-        return self._streams.get(end) or Stream(0)
+        return self._streams[end].pieces if end in self._streams else []
+
+    def lacks(self, end: End) -> bool:
+        """Tell whether an end sent something that was not captured, or nothing of it was captured at all."""
+        return end not in self._streams or self._streams[end].has_hole
 
     def _stream(self, segment: Segment) -> Stream[Seen] | None:
-        """Return the sender's stream, which begins with its SYN or else with the first octets that were captured."""
+        """Return the sender's stream, which begins after its SYN, or else where the capture does."""
         if segment.flags & SYN:
             self._starts.setdefault(segment.source, segment.number)
             self._streams.setdefault(segment.source, Stream((segment.number + 1) % 2**32))
