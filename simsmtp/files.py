@@ -75,11 +75,30 @@ def begin_of(path: str | Path, *, allowed: str, octets: int = 4096) -> bytes:
 
 
 def _checked(name: str, most: int, allowed: str, key: str | None = None) -> bytes:
+    with reading(name, allowed=allowed, key=key) as file:
+        return file.read(most + 1)
+
+
+@contextmanager
+def reading(path: str | Path, *, allowed: str, key: str | None = None) -> Iterator[BufferedReader]:
+    """Yield a regular file opened for reading; an `OSError` of the block becomes an `InputError` that names the file.
+
+    Parameters
+    ----------
+    path : str or Path
+        FIFOs, devices and folders are refused.
+    allowed : str
+        What would have been accepted, for the message.
+    key : str, optional
+        The option or key that named the file.
+    """
+    name = str(path)
     try:
         file = open_regular(name)
         if file is not None:
             with file:
-                return file.read(most + 1)
+                yield file
+            return
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"cannot be read: {reason}", file=name, key=key, allowed=allowed) from None

@@ -150,7 +150,7 @@ def test_what_is_no_packet_is_passed_over(tmp_path_factory: pytest.TempPathFacto
 
 def test_a_file_that_is_no_capture_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("no capture at all, but long enough for one", encoding="utf-8")
-    with pytest.raises(InputError, match="no capture"):
+    with pytest.raises(InputError, match="is not a capture"):
         segments(tmp_path / "x", 2525)
     with pytest.raises(InputError, match="no connection"):
         facts([])

@@ -48,7 +48,7 @@ _MAY_IMPORT = {
     "mailers": "",
     "audit": "mailers live engines model protocol",
     "calibration": "_version engines model protocol",
-    "lab": "mailers",
+    "lab": "mailers dialogue",
 }
 MAY_IMPORT = {room: set(below.split()) for room, below in _MAY_IMPORT.items()}
 MAY_IMPORT["cli"] = {*MAY_IMPORT, "tracing", "progress", "_version"}  # which parses, calls and prints

@@ -1,1 +1,1 @@
-"""What peers said in simulated sessions: transcripts, NDRs as messages, and packet captures."""
+"""What peers said in a session: transcripts, ladders, NDRs as messages, packet captures written and read."""

@@ -1,0 +1,132 @@
+"""A capture of somebody's own sessions, read as a ladder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+
+from simsmtp.dialogue.capture_file import FORMATS, CaptureFile
+from simsmtp.dialogue.captured_recipients import fates_of
+from simsmtp.dialogue.captured_session import Session, is_foreign, session_of, steps_of
+from simsmtp.dialogue.ladder import Ladder
+from simsmtp.dialogue.tcp_segments import LINK_TYPES, is_known, segment_of
+from simsmtp.dialogue.tcp_streams import Connection, Connections
+from simsmtp.errors import InputError
+from simsmtp.files import reading
+
+_CLEARLY = 4  # times as long as the other gap of the handshake
+_TLS_HANDSHAKE = b"\x16\x03"
+_MOST_PORTS = 8
+
+
+def read_capture(path: Path, *, port: int | None = None) -> Ladder:
+    """Read the SMTP sessions of a packet capture.
+
+    A capture has one clock, so both times of a step are the time at which its first segment (of a read, the last) was
+    captured, in seconds since the first packet of the first session. What a sender concludes is not visible.
+
+    Parameters
+    ----------
+    path : Path
+        A pcap or pcapng file.
+    port : int, optional
+        The server's port. By default every connection is looked at in which a server greets or a client speaks as in
+        SMTP.
+
+    Returns
+    -------
+    Ladder
+        `Recipient.truth` is ``delivered`` or ``duplicate`` where the text was accepted for it, and ``""`` elsewhere.
+
+    Raises
+    ------
+    InputError
+        If the file is not a capture, has a link type that is not read, or shows no SMTP.
+    """
+    with reading(path, allowed=FORMATS) as file:
+        capture = CaptureFile(file, str(path))
+        connections = _connections(capture, port)
+    sessions = [session for one in connections.found if (session := session_of(one, port))]
+    unread = sorted(link for link in capture.links if not is_known(link))
+    if not sessions and unread:
+        raise InputError(f"link type {unread[0]} is not read", file=str(path), allowed=", ".join(LINK_TYPES))
+    if not sessions:
+        raise InputError(f"no SMTP in this capture: {_what_else(connections.found, port)}", file=str(path))
+    begin_ns = min(one.connection.first.at_ns for one in sessions)
+    fates = fates_of(sessions)
+    steps = [
+        step
+        for number, (session, places) in enumerate(zip(sessions, fates.places, strict=True))
+        for step in steps_of(session, number, begin_ns, places)
+    ]
+    notes = [
+        *([capture.flaw] if capture.flaw else []),
+        *([f"Packets of link type {', '.join(map(str, unread))} were passed over."] if unread else []),
+        *(["The capture is too large: its end was not read. With a port, more is."] if connections.is_full else []),
+        *_where_taken(sessions),
+        *(note for number, session in enumerate(sessions, 1) for note in _missing(session, number)),
+        *fates.notes,
+        "A capture does not show what the sender concluded for a recipient, nor which NDRs it sent.",
+    ]
+    return Ladder(path.name, tuple(one.name for one in sessions), tuple(steps), fates.recipients, tuple(notes))
+
+
+def _connections(capture: CaptureFile, port: int | None) -> Connections:
+    connections = Connections(port, is_foreign)
+    for packet in capture:
+        if segment := segment_of(packet):
+            connections.take(segment)
+        if connections.is_full:
+            break
+    return connections
+
+
+def _what_else(found: Sequence[Connection], port: int | None) -> str:
+    """Return what a capture without SMTP shows instead."""
+    where = f" with port {port}" if port is not None else ""
+    if not found:
+        return f"no TCP connection{where}"
+    ports = sorted({one.ends[1].port for one in found})
+    named = ", ".join(str(one) for one in ports[:_MOST_PORTS]) + (", …" if len(ports) > _MOST_PORTS else "")
+    count = f"{len(found):,} TCP connection" + ("s" if len(found) > 1 else "")
+    encrypted = sum(_is_tls(one) for one in found)
+    tls = f"; {encrypted:,} encrypted from the beginning" if encrypted else ""
+    return f"{count}{where}, to port{'s' if len(ports) > 1 else ''} {named}{tls}"
+
+
+def _is_tls(connection: Connection) -> bool:
+    pieces = connection.pieces(connection.ends[0])
+    return bool(pieces) and pieces[0][1].startswith(_TLS_HANDSHAKE)
+
+
+def _where_taken(sessions: Sequence[Session]) -> Iterator[str]:
+    times = [one.connection.handshake_ns for one in sessions if len(one.connection.handshake_ns) == 3]
+    if not times:
+        return
+    to_server = median(answered - begun for begun, answered, _ in times) / 1e6
+    to_client = median(ended - answered for _, answered, ended in times) / 1e6
+    total = f"round trip in the TCP handshake {to_server + to_client:.3g} ms"
+    gaps = f"{to_server:.3g} ms to the server and back, {to_client:.3g} ms to the client and back"
+    if to_server > _CLEARLY * to_client:
+        yield f"Taken near the client: {total} ({gaps})."
+    elif to_client > _CLEARLY * to_server:
+        yield f"Taken near the server: {total} ({gaps})."
+    else:
+        yield f"It is not clear at which end the capture was taken: {total} ({gaps})."
+
+
+def _missing(session: Session, number: int) -> Iterator[str]:
+    """Yield what is not seen of a session."""
+    if not session.connection.is_whole:
+        yield (
+            f"Connection {number} began before the capture: it is read from its first command on, as if nothing had"
+            " been unanswered then."
+        )
+    for side in session.holes:
+        yield (
+            f"Connection {number}: octets of the {side} are missing from the capture; what it said after them is not"
+            " shown."
+        )
+    if session.encrypted:
+        yield f"Connection {number} is encrypted after STARTTLS: {session.encrypted_octets:,} octets not shown."

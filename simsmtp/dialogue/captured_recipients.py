@@ -1,0 +1,172 @@
+"""Whom the RCPT commands of captured sessions concern, and what a capture tells of them.
+
+Transactions are of one *message* if their texts have the same Message-ID. A transaction whose text has none, or was
+never sent, belongs to the last message of the same sender that it asks for a recipient of whom was refused before and
+never accepted since; otherwise it is a message of its own. A *recipient* is an address of a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from simsmtp.dialogue.captured_session import Session, reply_kind
+from simsmtp.dialogue.ladder import Recipient
+from simsmtp.dialogue.smtp_exchange import Exchange
+from simsmtp.protocol.commands import Verb
+from simsmtp.protocol.ledger import Ledger
+
+_ENDS = {"RSET", "EHLO", "HELO", "STARTTLS"}
+
+
+class _Asked(NamedTuple):
+    """An RCPT: of which session, which exchange in it, and the kind of its reply (``""`` if there is none)."""
+
+    session: int
+    place: int
+    address: str
+    kind: str
+
+
+class _Transaction:
+    """A transaction: its sender, its RCPTs, the Message-ID of its text, and whether that was accepted."""
+
+    def __init__(self, sender: str, order: int) -> None:
+        self.sender, self.order = sender, order
+        self.asked: list[_Asked] = []
+        self.message_id = ""
+        self.is_accepted = False
+
+
+class _Fate:
+    """What is seen of one recipient: how often it was asked for and accepted, and the kind of the last refusal."""
+
+    def __init__(self) -> None:
+        self.asked = self.accepted = 0
+        self.refusal = ""
+
+    @property
+    def is_refused(self) -> bool:
+        return bool(self.refusal) and not self.accepted
+
+
+class Fates(NamedTuple):
+    """The recipients of a capture.
+
+    Attributes
+    ----------
+    recipients : tuple of Recipient
+        In order of message and place in it.
+    places : list of list of int
+        For each session, whom each exchange concerns: a place in `recipients`, or -1.
+    notes : list of str
+        What is to be said of those who were refused.
+    """
+
+    recipients: tuple[Recipient, ...]
+    places: list[list[int]]
+    notes: list[str]
+
+
+def fates_of(sessions: Sequence[Session]) -> Fates:
+    """Return the recipients of captured sessions."""
+    transactions = [one for number, session in enumerate(sessions) for one in _transactions(session, number)]
+    transactions.sort(key=lambda one: one.order)
+    fates: dict[tuple[int, str], _Fate] = {}
+    asked: list[tuple[_Asked, int]] = []
+    messages = _Messages()
+    for one in transactions:
+        message = messages.number_of(one)
+        asked += [(rcpt, message) for rcpt in one.asked]
+        for rcpt in one.asked:
+            fate = fates.setdefault((message, rcpt.address), _Fate())
+            fate.asked += 1
+            fate.accepted += one.is_accepted and rcpt.kind == "accepted"
+            fate.refusal = rcpt.kind if rcpt.kind not in {"", "accepted"} else fate.refusal
+            messages.note(message, one.sender, rcpt.address, is_refused=fate.is_refused)
+    order = {key: place for place, key in enumerate(sorted(fates, key=lambda key: key[0]))}
+    recipients = tuple(Recipient(address, message, _truth(fates[message, address])) for message, address in order)
+    places = [[-1] * len(session.exchanges) for session in sessions]
+    for rcpt, message in asked:
+        places[rcpt.session][rcpt.place] = order[message, rcpt.address]
+    return Fates(recipients, places, _notes(list(fates.values())))
+
+
+def _truth(fate: _Fate) -> str:
+    """Return the class of the ledger as far as the wire shows it: NDRs go another way."""
+    if fate.accepted:
+        return (Ledger.DELIVERED if fate.accepted == 1 else Ledger.DUPLICATE).name.lower()
+    return ""
+
+
+def _transactions(session: Session, number: int) -> list[_Transaction]:
+    found: list[_Transaction] = []
+    current: _Transaction | None = None
+    is_first = True
+    for place, exchange in enumerate(session.exchanges):
+        command = exchange.command
+        if command.verb == Verb.MAIL.name or (current is None and command.verb == Verb.RCPT.name):
+            current = _Transaction(command.address if command.verb == Verb.MAIL.name else "", command.seen.order)
+            found.append(current)
+            is_first = True
+        if current is None:
+            continue
+        if command.verb == Verb.RCPT.name:
+            kind = reply_kind(command.verb, exchange.reply, is_first=is_first) if exchange.reply else ""
+            current.asked.append(_Asked(number, place, command.address, kind))
+            is_first = False
+        if not _goes_on(current, exchange):
+            current = None
+    return found
+
+
+def _goes_on(transaction: _Transaction, exchange: Exchange) -> bool:
+    """Note what an exchange tells of a transaction, and tell whether it goes on after it."""
+    command, code = exchange.command, exchange.reply.code if exchange.reply else 0
+    transaction.message_id = transaction.message_id or command.message_id
+    transaction.is_accepted |= command.is_last and 200 <= code < 300
+    return not (command.is_last or command.verb in _ENDS)
+
+
+class _Messages:
+    """Numbers of messages."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._by_id: dict[tuple[str, str], int] = {}
+        self._has_id: set[int] = set()
+        self._refused: dict[tuple[str, str], int] = {}  # sender and recipient → message that still lacks the latter
+
+    def number_of(self, one: _Transaction) -> int:
+        """Return the number of a transaction's message."""
+        key = (one.sender, one.message_id)
+        number = self._by_id.get(key, -1) if one.message_id else -1
+        if number < 0:
+            known = (self._refused.get((one.sender, rcpt.address), -1) for rcpt in one.asked)
+            number = max((old for old in known if not (one.message_id and old in self._has_id)), default=-1)
+        if number < 0:
+            number, self._count = self._count, self._count + 1
+        if one.message_id:
+            self._by_id[key] = number
+            self._has_id.add(number)
+        return number
+
+    def note(self, message: int, sender: str, address: str, *, is_refused: bool) -> None:
+        """Note whether a message still lacks a recipient that was asked for."""
+        if is_refused:
+            self._refused[sender, address] = message
+        elif self._refused.get((sender, address)) == message:
+            del self._refused[sender, address]
+
+
+def _notes(fates: list[_Fate]) -> list[str]:
+    over = [fate for fate in fates if fate.refusal == "over-limit"]
+    if not over:
+        return []
+    never = [fate for fate in over if not fate.accepted]
+    once = sum(fate.asked == 1 for fate in never)
+    note = (
+        f"Refused over a limit: {len(over):,} of {len(fates):,} recipients; accepted later: {len(over) - len(never):,};"
+        f" not accepted in this capture: {len(never):,}, of them asked for only once: {once:,}."
+    )
+    return [note]
