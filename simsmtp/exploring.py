@@ -106,9 +106,9 @@ class Explorer:
         }
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display  # type: ignore[import-not-found,unused-ignore]
+        from IPython.display import display
 
-        display(self.widget)
+        display(self.widget)  # type: ignore[no-untyped-call,unused-ignore]
 
     def __repr__(self) -> str:
         return f"<Explorer of {self.scenario!r}>"

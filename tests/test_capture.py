@@ -70,7 +70,8 @@ def test_every_format_and_link_type_shows_the_same(tmp_path: Path, form: str, li
     there, expected = read(tmp_path, FILES[form](found, link)), read(tmp_path, pcap(found))
     assert there._replace(steps=()) == expected._replace(steps=())
     for one, other in zip(there.steps, expected.steps, strict=True):
-        assert one.client_s == one.server_s == pytest.approx(other.client_s, abs=2e-6)
+        assert one.client_s == pytest.approx(other.client_s, abs=2e-6)
+        assert one.server_s == pytest.approx(other.server_s, abs=2e-6)
         assert one._replace(client_s=0, server_s=0) == other._replace(client_s=0, server_s=0)
 
 
@@ -122,7 +123,28 @@ def test_a_session_reads_like_this(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert steps(ladder, "close")[0].note == "the client closed"
     assert "Taken near the client" in ladder.notes[0]
+    assert "Times at the server are estimates: 5 ms" in ladder.notes[0]
+    there = [round((one.server_s - one.client_s) * 1e3, 2) for one in ladder.steps]
+    assert there[:3] == [15.0, -5.0, 5.0]  # SYN, SYN/ACK and ACK; a read; a group
     assert "Refused over a limit: 2 of 3 recipients; accepted later: 0;" in ladder.notes[1]
+
+
+@pytest.mark.parametrize(
+    ("handshake_ms", "note", "there_ms"),
+    [
+        ((0, 0, 10), "Taken near the server", [15.0, -5.0]),
+        ((0, 4, 8), "It is not clear at which end", [0.0, 0.0]),
+    ],
+)
+def test_the_handshake_tells_where_a_capture_was_taken(
+    tmp_path: Path, handshake_ms: tuple[int, ...], note: str, there_ms: list[float]
+) -> None:
+    sent = whole().sent
+    begin_ns = sent[0].at_ns
+    sent[:3] = [one._replace(at_ns=begin_ns + ms * 10**6) for one, ms in zip(sent, handshake_ms, strict=False)]
+    ladder = read(tmp_path, pcap(packets(sent)))
+    assert ladder.notes[0].startswith(note)
+    assert [round((one.server_s - one.client_s) * 1e3, 1) for one in ladder.steps[:2]] == there_ms
 
 
 def test_a_first_rcpt_is_never_over_a_limit(tmp_path: Path) -> None:

@@ -20,7 +20,9 @@ from simsmtp.errors import InputError
 
 AFFECTED = {"client": {"preset": "windows-2003-rtm"}}
 FIXED = {"client": {"strategy": "corrected"}}
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), "")
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
+)
 needs_browser = pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed (Debian package chromium)")
 
 
@@ -57,7 +59,7 @@ def test_a_page_holds_both_dialogues_and_needs_no_other_file() -> None:
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org/2000/svg", "")
 
 
-HOSTILE = '</script><script>alert(1)</script><!-- <img src=x onerror=alert(1)> \x1b[31m " \' & $title $data'
+HOSTILE = "</script><script>alert(1)</script><!-- <img src=x onerror=alert(1)> \x1b[31m \" ' & $title $data"
 
 
 def hostile_ladder() -> Ladder:

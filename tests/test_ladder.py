@@ -120,9 +120,7 @@ def test_a_ladder_holds_all_that_was_said_and_nothing_else(scenario: Scenario) -
     lines = [(step, line) for step in ladder.steps for line in step.lines]
     assert sum(step.kind == "group" and line.verb == "RCPT" for step, line in lines) == said["rcpt_commands"]
     assert sum(step.kind == "connect" for step in ladder.steps) == said["connections"] == len(ladder.connections)
-    assert Counter(one.truth for one in ladder.recipients) == {
-        name: said[name] for name in LEDGER_NAMES if said[name]
-    }
+    assert Counter(one.truth for one in ladder.recipients) == {name: said[name] for name in LEDGER_NAMES if said[name]}
     for step, line in lines:
         allowed = {"group": ("command",), "read": REPLY_KINDS, "conclusion": CONCLUSIONS}[step.kind]
         assert line.kind in allowed

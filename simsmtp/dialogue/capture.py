@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from simsmtp.dialogue.capture_file import FORMATS, CaptureFile
 from simsmtp.dialogue.captured_recipients import fates_of
 from simsmtp.dialogue.captured_session import Session, is_foreign, session_of, steps_of
-from simsmtp.dialogue.ladder import Ladder
+from simsmtp.dialogue.ladder import Ladder, Step
 from simsmtp.dialogue.tcp_segments import LINK_TYPES, is_known, segment_of
 from simsmtp.dialogue.tcp_streams import Connection, Connections
 from simsmtp.errors import InputError
@@ -23,8 +24,9 @@ _MOST_PORTS = 8
 def read_capture(path: Path, *, port: int | None = None) -> Ladder:
     """Read the SMTP sessions of a packet capture.
 
-    A capture has one clock, so both times of a step are the time at which its first segment (of a read, the last) was
-    captured, in seconds since the first packet of the first session. What a sender concludes is not visible.
+    Times are seconds since the first packet of the first session: that of a step is when its first segment (of a read,
+    the last) was captured. Where the TCP handshake tells near which end that was, the time at the other end is an
+    estimate, half a round trip away; elsewhere both are the time of the capture. What a sender concludes is not seen.
 
     Parameters
     ----------
@@ -54,9 +56,9 @@ def read_capture(path: Path, *, port: int | None = None) -> Ladder:
     if not sessions:
         raise InputError(f"no SMTP in this capture: {_what_else(connections.found, port)}", file=str(path))
     begin_ns = min(one.connection.first.at_ns for one in sessions)
-    fates = fates_of(sessions)
+    fates, place = fates_of(sessions), _place_of(sessions)
     steps = [
-        step
+        _with_far_end(step, place) if place else step
         for number, (session, places) in enumerate(zip(sessions, fates.places, strict=True))
         for step in steps_of(session, number, begin_ns, places)
     ]
@@ -64,7 +66,7 @@ def read_capture(path: Path, *, port: int | None = None) -> Ladder:
         *([capture.flaw] if capture.flaw else []),
         *([f"Packets of link type {', '.join(map(str, unread))} were passed over."] if unread else []),
         *(["The capture is too large: its end was not read. With a port, more is."] if connections.is_full else []),
-        *_where_taken(sessions),
+        *([place.note] if place else []),
         *(note for number, session in enumerate(sessions, 1) for note in _missing(session, number)),
         *fates.notes,
         "A capture does not show what the sender concluded for a recipient, nor which NDRs it sent.",
@@ -100,20 +102,42 @@ def _is_tls(connection: Connection) -> bool:
     return bool(pieces) and pieces[0][1].startswith(_TLS_HANDSHAKE)
 
 
-def _where_taken(sessions: Sequence[Session]) -> Iterator[str]:
+class _Place(NamedTuple):
+    """Where a capture was taken: near the client, near the server or neither; how long octets take; what to say."""
+
+    near: str
+    one_way_s: float
+    note: str
+
+
+def _place_of(sessions: Sequence[Session]) -> _Place | None:
     times = [one.connection.handshake_ns for one in sessions if len(one.connection.handshake_ns) == 3]
     if not times:
-        return
+        return None
     to_server = median(answered - begun for begun, answered, _ in times) / 1e6
     to_client = median(ended - answered for _, answered, ended in times) / 1e6
     total = f"round trip in the TCP handshake {to_server + to_client:.3g} ms"
     gaps = f"{to_server:.3g} ms to the server and back, {to_client:.3g} ms to the client and back"
-    if to_server > _CLEARLY * to_client:
-        yield f"Taken near the client: {total} ({gaps})."
-    elif to_client > _CLEARLY * to_server:
-        yield f"Taken near the server: {total} ({gaps})."
-    else:
-        yield f"It is not clear at which end the capture was taken: {total} ({gaps})."
+    near, far = "client", "server"
+    if max(to_server, to_client) <= _CLEARLY * min(to_server, to_client):
+        return _Place("", 0.0, f"It is not clear at which end the capture was taken: {total} ({gaps}).")
+    if to_client > to_server:
+        near, far = far, near
+    one_way_ms = (to_server + to_client) / 2
+    estimate = f"Times at the {far} are estimates: {one_way_ms:.3g} ms, half of that, away"
+    return _Place(near, one_way_ms / 1e3, f"Taken near the {near}: {total} ({gaps}). {estimate}.")
+
+
+def _with_far_end(step: Step, place: _Place) -> Step:
+    """Return a step with the time at the end where the capture was not taken, as far as that can be estimated."""
+    one_way = place.one_way_s
+    if step.kind == "connect":  # three ways: SYN, SYN/ACK, ACK
+        ways = {"client": (0, 3), "server": (-1, 2), "": (0, 0)}[place.near]
+        return step._replace(client_s=step.client_s + ways[0] * one_way, server_s=step.server_s + ways[1] * one_way)
+    there = -one_way if step.kind == "read" else one_way  # from the client's time to the server's
+    if place.near == "client":
+        return step._replace(server_s=step.client_s + there)
+    return step._replace(client_s=step.server_s - there)
 
 
 def _missing(session: Session, number: int) -> Iterator[str]:

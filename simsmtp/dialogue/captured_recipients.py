@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from simsmtp.dialogue.captured_session import Session, reply_kind
-from simsmtp.dialogue.ladder import Recipient
+from simsmtp.dialogue.captured_session import Session
+from simsmtp.dialogue.ladder import Recipient, reply_kind
 from simsmtp.dialogue.smtp_exchange import Exchange
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.ledger import Ledger
@@ -112,7 +112,8 @@ def _transactions(session: Session, number: int) -> list[_Transaction]:
         if current is None:
             continue
         if command.verb == Verb.RCPT.name:
-            kind = reply_kind(command.verb, exchange.reply, is_first=is_first) if exchange.reply else ""
+            reply = exchange.reply
+            kind = reply_kind(command.verb, reply.code, reply.status, is_first=is_first) if reply else ""
             current.asked.append(_Asked(number, place, command.address, kind))
             is_first = False
         if not _goes_on(current, exchange):

@@ -16,11 +16,10 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from simsmtp.dialogue.ladder import Line, Step
+from simsmtp.dialogue.ladder import Line, Step, reply_kind
 from simsmtp.dialogue.smtp_exchange import Exchange, Reply, Said, exchanges, replies_in
 from simsmtp.dialogue.tcp_streams import Connection, Seen, end_name
 from simsmtp.protocol.commands import Verb
-from simsmtp.strategies.reply_class import ReplyClass, classify
 
 AT_ONCE_NS = 100_000
 """Segments that come within this time of the first are read at once."""
@@ -32,13 +31,6 @@ _FTP = re.compile(rb"(USER|PASS|AUTH|FEAT|OPTS|SYST|HOST) ?", re.IGNORECASE)
 _REPLY = re.compile(rb"[2-5][0-9][0-9][ -]")
 _GREETING, _REFUSAL = re.compile(rb"220[ \-\r\n]"), re.compile(rb"(421|554)[ \-\r\n]")
 _Pieces = list[tuple[Seen, bytes]]
-_KINDS = {
-    ReplyClass.ACCEPTED: "accepted",
-    ReplyClass.OVER: "over-limit",
-    ReplyClass.FAILED: "failed",
-    ReplyClass.DEFERRED: "deferred",
-    ReplyClass.CLOSED: "deferred",
-}
 
 
 class Session(NamedTuple):
@@ -153,13 +145,6 @@ def _from_first_command(said: _Pieces, heard: _Pieces) -> tuple[_Pieces, _Pieces
     return said[first:], heard[next(begin, len(heard)) :]
 
 
-def reply_kind(verb: str, reply: Reply, *, is_first: bool) -> str:
-    """Return which of `ladder.REPLY_KINDS` a reply is; `is_first` tells of the first RCPT of a transaction."""
-    if 300 <= reply.code < 400:
-        return "go-on"
-    return _KINDS[classify(reply.code, reply.status, is_first or verb != Verb.RCPT.name)]
-
-
 def steps_of(session: Session, number: int, begin_ns: int, recipients: Sequence[int]) -> list[Step]:
     """Return the steps of a session.
 
@@ -255,4 +240,4 @@ def _answers(session: Session, recipients: Sequence[int]) -> dict[int, Line]:
 
 
 def _line(reply: Reply, verb: str, recipient: int, *, is_first: bool = False) -> Line:
-    return Line(reply.text, verb, recipient, reply.code, reply_kind(verb, reply, is_first=is_first))
+    return Line(reply.text, verb, recipient, reply.code, reply_kind(verb, reply.code, reply.status, is_first=is_first))

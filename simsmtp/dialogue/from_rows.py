@@ -6,13 +6,12 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
-from simsmtp.dialogue.ladder import Ladder, Line, Recipient, Step
+from simsmtp.dialogue.ladder import Ladder, Line, Recipient, Step, reply_kind
 from simsmtp.dialogue.ndr import last_replies, ndr_fields
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
 from simsmtp.rows.records import DialogueRow, RecipientRow
 from simsmtp.strategies.counting import Verdict
-from simsmtp.strategies.reply_class import ReplyClass, classify
 
 Text = Callable[[DialogueRow], str]
 """What a row says, without CRLF; the lines of a long reply are joined by line feeds. Of a close why, if not by QUIT."""
@@ -158,7 +157,9 @@ class _Session:
         if row.verb == Verb.MAIL:
             self._is_first = True
         is_first, self._is_first = self._is_first, self._is_first and row.verb != Verb.RCPT
-        return reply_kind(row.verb, row.code, row.status, is_first=is_first, is_over=row.note == Answer.RCPT_OVER)
+        return reply_kind(
+            Verb(row.verb).name, row.code, row.status, is_first=is_first, is_over=row.note == Answer.RCPT_OVER
+        )
 
     def _conclusion(self, row: DialogueRow) -> Line:
         kind, words = _CONCLUSIONS[Verdict(row.note)]
@@ -166,25 +167,6 @@ class _Session:
 
     def _place(self, row: DialogueRow) -> int:
         return self._places.get((row.message, row.recipient), -1)
-
-
-def reply_kind(verb: int, code: int, status: int, *, is_first: bool, is_over: bool = False) -> str:
-    """Return which of `simsmtp.dialogue.ladder.REPLY_KINDS` a reply is.
-
-    Parameters
-    ----------
-    verb, code, status : int
-        What was asked, and the reply, see `simsmtp.protocol.replies.Reply`.
-    is_first : bool
-        The RCPT was the first of its transaction.
-    is_over : bool
-        The server is known to have refused because of a limit, whatever the reply looks like.
-    """
-    if is_over or (verb == Verb.RCPT and classify(code, status, is_first) == ReplyClass.OVER):
-        return "over-limit"
-    if code < 400:
-        return "go-on" if code >= 300 else "accepted"
-    return "deferred" if code < 500 else "failed"
 
 
 def _cut_off(replies: list[DialogueRow]) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from simsmtp.protocol.commands import Verb
+from simsmtp.strategies.reply_class import ReplyClass, classify
+
 
 class Line(NamedTuple):
     """One command, one reply, or what the sender concluded for one recipient.
@@ -111,3 +114,24 @@ class Ladder(NamedTuple):
     steps: tuple[Step, ...]
     recipients: tuple[Recipient, ...]
     notes: tuple[str, ...] = ()
+
+
+def reply_kind(verb: str, code: int, status: int, *, is_first: bool, is_over: bool = False) -> str:
+    """Return which of `REPLY_KINDS` a reply is.
+
+    Parameters
+    ----------
+    verb : str
+        What was asked, in capitals.
+    code, status : int
+        The reply, see `simsmtp.protocol.replies.Reply`.
+    is_first : bool
+        The RCPT was the first of its transaction.
+    is_over : bool
+        The server is known to have refused because of a limit, whatever the reply looks like.
+    """
+    if is_over or (verb == Verb.RCPT.name and classify(code, status, is_first) == ReplyClass.OVER):
+        return "over-limit"
+    if code < 400:
+        return "go-on" if code >= 300 else "accepted"
+    return "deferred" if code < 500 else "failed"

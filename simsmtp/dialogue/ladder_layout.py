@@ -42,8 +42,8 @@ class Stretch(NamedTuple):
 class TimeAxis:
     """Time downwards to scale, but for long waits in which nothing is under way and no answer is due.
 
-    A wait is cut if it is longer than everything else that is shorter taken together: retries may wait for hours
-    between sessions of milliseconds.
+    A wait is cut if it is longer than half of all that is shorter taken together: retries may wait for hours between
+    sessions of milliseconds.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class TimeAxis:
         gaps = sorted((after[0] - before[1], before[1]) for before, after in pairwise(spans))
         cut: set[float] = set()
         for length, at in gaps:
-            if busy and length > busy:
+            if busy and length > busy / 2:
                 cut.add(at)
             else:
                 busy += length
@@ -196,6 +196,11 @@ def truths_of(ladder: Ladder) -> list[Part]:
     known = [name for name in LEDGER_NAMES if found[name]]
     rest = [Part(f"{found['']:,} not known", "", found[""])] if known and found[""] else []
     return [Part(f"{found[name]:,} {ledger_words(name)}", name, found[name]) for name in known] + rest
+
+
+def from_server(step: Step) -> bool:
+    """Tell whether the server speaks, or leaves, in a step."""
+    return step.kind == "read" or (step.kind == "close" and step.note.startswith("the server"))
 
 
 def ledger_words(name: str) -> str:

@@ -2,7 +2,7 @@
 // Draws the ladders that stand in the element "data". Only what is in view is drawn, so that ten thousand recipients
 // cost no more than a hundred.
 const data = JSON.parse(document.getElementById("data").textContent);
-const SIZE = { time: 54, left: 184, arrows: 140, right: 140, apart: 12, head: 64, foot: 130, line: 15, strip: 9 };
+const SIZE = { time: 54, left: 184, arrows: 140, right: 140, apart: 12, head: 64, foot: 100, line: 15, strip: 9 };
 const LANE = SIZE.left + SIZE.arrows + SIZE.right + SIZE.apart;
 const MOST_LINES = 400, MARGIN = 300;
 const diagram = document.getElementById("diagram"), panel = document.getElementById("panel");
@@ -10,7 +10,7 @@ const svg = element("svg"), spacer = document.createElement("div"), tip = docume
 const total = data.axis[data.axis.length - 1][3] || 1;
 const ladders = data.ladders.map((one, number) => prepared(one, number));
 const width = ladders.reduce((sum, one) => sum + one.width, 0);
-const first = Math.min(30000000 / total, Math.max(420, ...ladders.map(needed)) / total);
+const first = Math.min(30000000 / total, roomy(Math.max(420, ...ladders.map(needed)) / total));
 let scale = first, chosen = null, pending = false;
 
 function element(name, attributes = {}, text) {
@@ -55,7 +55,7 @@ function prepared(ladder, number) {
 
 function labelOf(ladder, step) {
   switch (step.kind) {
-    case "connect": return [[ladder.connections[step.connection], "command"]];
+    case "connect": return [[cut(ladder.connections[step.connection]), "command"]];
     case "group": return [[step.parts.map((part) => part[0]).join(" · "), "command"]];
     case "read": case "conclusion": return step.parts;
     case "handshake": return [["TLS handshake", "command"]];
@@ -63,9 +63,32 @@ function labelOf(ladder, step) {
   }
 }
 
+function cut(text) {
+  return text.length > 27 ? `${text.slice(0, 26)}…` : text;
+}
+
 function needed(ladder) {
   const columns = ladder.lanesOf.flatMap((lane) => [lane.left, lane.right]);
   return 1.15 * Math.max(...columns.map((labels) => labels.reduce((sum, label) => sum + label.height, 0)));
+}
+
+// The smallest of some scales at which few labels are far from their instants.
+function roomy(least) {
+  const columns = ladders.flatMap((ladder) => ladder.lanesOf.flatMap((lane) => [lane.left, lane.right]));
+  for (const factor of [1, 1.4, 2, 2.8, 4]) {
+    let far = 0, all = 0;
+    for (const labels of columns) {
+      let free = -Infinity;
+      for (const label of labels) {
+        const top = Math.max(free, label.at * least * factor);
+        far += top - label.at * least * factor > 60;
+        all += 1;
+        free = top + label.height;
+      }
+    }
+    if (far <= all / 20) return least * factor;
+  }
+  return least;
 }
 
 const y = (at) => SIZE.head + at * scale;
@@ -165,6 +188,8 @@ function drawStep(step, client, server) {
     if (kind !== "accepted") for (const share of [0.3, 0.5, 0.7]) cross(group, client + SIZE.arrows * share, at + (other - at) * share, data.colours[kind]);
   } else if (step.kind === "conclusion") {
     group.append(element("path", { d: `M${client - 6} ${at}l6 -6l6 6l-6 6z`, fill: "#222", class: "arrow" }));
+  } else if (step.fromServer) {
+    arrow(group, server, other, client, at, data.colours.command);
   } else {
     arrow(group, client, at, server, other, data.colours.command, step.count > 2 ? 2 : 1.3);
   }
@@ -238,7 +263,6 @@ function drawFoot(ladder, at) {
     svg.append(element("text", { x: x + room, y: at, "text-anchor": "end" }, ladder.truths.map((part) => part[0]).join(" · ")));
     strip(x, at + 8, room, ladder.truths, null);
   }
-  ladder.notes.forEach((note, n) => svg.append(element("text", { x, y: at + 34 + n * SIZE.line, fill: "#555", "font-size": 11 }, note)));
 }
 
 function title(step) {
@@ -246,7 +270,9 @@ function title(step) {
   return names[step.kind];
 }
 
-const capital = (text) => text[0].toUpperCase() + text.slice(1);
+function capital(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}
 
 function facts(step) {
   const found = [step.ladder.connections[step.connection], `${+step.clientS.toFixed(6)} s at the client`];
@@ -440,6 +466,7 @@ document.getElementById("in").addEventListener("click", () => zoom(1.5));
 document.getElementById("out").addEventListener("click", () => zoom(1 / 1.5));
 document.getElementById("fit").addEventListener("click", () => zoom(first / scale));
 document.getElementById("find").addEventListener("change", (event) => find(event.target.value.trim()));
+for (const note of new Set(ladders.flatMap((ladder) => ladder.notes))) document.getElementById("notes").append(html("p", note));
 document.getElementById("parting").hidden = data.parting === null;
 addEventListener("hashchange", follow);
 draw();

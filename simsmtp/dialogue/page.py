@@ -15,6 +15,7 @@ from simsmtp.dialogue.ladder import Ladder, Line, Step
 from simsmtp.dialogue.ladder_layout import (
     COLOURS,
     TimeAxis,
+    from_server,
     lanes,
     ledger_words,
     parting,
@@ -89,6 +90,7 @@ def _ladder(ladder: Ladder, axis: TimeAxis) -> dict[str, Any]:
             "number": one.number,
             "octets": one.octets,
             "note": shown(one.note),
+            "fromServer": from_server(one),
             "parts": [[shown(part.text), part.kind, part.many] for part in parts],
             "runs": [run(lines) for lines in _runs(one.lines, ladder)],
         }
@@ -101,7 +103,10 @@ def _ladder(ladder: Ladder, axis: TimeAxis) -> dict[str, Any]:
         "lanes": lanes(ladder),
         "truths": [[shown(part.text), part.kind, part.many] for part in truths_of(ladder)],
         "steps": steps,
-        "recipients": [[shown(one.address), one.message, one.truth, numbered(shown(one.ndr, keep="\n"))] for one in ladder.recipients],
+        "recipients": [
+            [shown(one.address), one.message, one.truth, numbered(shown(one.ndr, keep="\n"))]
+            for one in ladder.recipients
+        ],
         "texts": list(texts),
     }
 

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
 
 from simsmtp.dialogue.ladder import Ladder, Step
-from simsmtp.dialogue.ladder_layout import COLOURS, Part, TimeAxis, lanes, parting, parts_of, totals_of, truths_of
+from simsmtp.dialogue.ladder_layout import (
+    COLOURS,
+    Part,
+    TimeAxis,
+    from_server,
+    lanes,
+    parting,
+    truths_of,
+)
+from simsmtp.figures.ladder_labels import LINE, STRIP_IN, Label, body_height, columns, spread
 from simsmtp.figures.line_styles import RC
 from simsmtp.model.numbers import counted, seconds_text
 from simsmtp.shown import shown
@@ -19,37 +29,12 @@ if TYPE_CHECKING:
 # Everything is laid out in inches, so that labels keep their size however long the dialogue is.
 _TIME, _LEFT, _ARROWS, _RIGHT, _APART = 0.42, 1.62, 1.25, 1.22, 0.12
 _TICK_IN = 0.45
-_HEAD, _FOOT, _LINE, _GAP = 0.62, 0.62, 0.135, 0.05
-_LEAST, _MOST = 3.2, 60.0
-_FONT, _SMALL = 7.5, 6.5
-_STRIP_IN, _CELL_IN = 0.085, 0.035
+_HEAD, _FOOT, _NOTE, _CELL_IN = 0.62, 0.55, 0.13, 0.035
+_FONT, _SMALL, _SMALL_IN = 7.5, 6.5, 0.05
 _WORST = ("failed", "over-limit", "deferred")
 _HATCHED = {*_WORST, "false_ndr", "contradictory_ndr", "lost"}  # told apart without colour, too
 _PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}
 _PARTING = "Dashed line: from here on the two differ."
-
-
-class Label(NamedTuple):
-    """Lines of text beside a lifeline, and the strip under them.
-
-    Attributes
-    ----------
-    at : float
-        Where they belong on the time axis.
-    parts : list of Part
-        One line each, in the colour of its kind.
-    has_strip : bool
-        Draw how many there are of each kind.
-    """
-
-    at: float
-    parts: list[Part]
-    has_strip: bool
-
-    @property
-    def height(self) -> float:
-        """Height in inches."""
-        return len(self.parts) * _LINE + self.has_strip * (_STRIP_IN + 0.03) + _GAP
 
 
 def ladder_figure(ladders: Sequence[Ladder], *, connections: int = 6) -> Figure:
@@ -77,26 +62,52 @@ def ladder_figure(ladders: Sequence[Ladder], *, connections: int = 6) -> Figure:
 
     from simsmtp.figures.canvas import new_figure
 
-    shown_ones = [_first(ladder, connections) for ladder in ladders]
-    axis = TimeAxis(shown_ones)
-    body = _body(shown_ones, axis)
-    widths = [_width(ladder) for ladder in shown_ones]
+    sheet = _Sheet(ladders, connections)
     with mpl.rc_context(RC):
-        figure = new_figure(sum(widths), _HEAD + body + _FOOT)
+        figure = new_figure(sum(sheet.widths), sheet.height)
         figure.set_layout_engine("none")
         left = 0.0
-        for whole, ladder, width in zip(ladders, shown_ones, widths, strict=True):
-            axes = figure.add_axes((left / sum(widths), 0.0, width / sum(widths), 1.0))
-            _Drawing(axes, ladder, axis, body, whole).draw(parting(shown_ones))
+        for number, width in enumerate(sheet.widths):
+            axes = figure.add_axes((left / sum(sheet.widths), 0.0, width / sum(sheet.widths), 1.0))
+            _Drawing(axes, sheet, number).draw()
             left += width
     return figure
 
 
 def draw_ladder(axes: Axes, ladder: Ladder, *, connections: int = 6) -> None:
     """Draw one ladder into axes; see `ladder_figure`."""
-    part = _first(ladder, connections)
-    axis = TimeAxis([part])
-    _Drawing(axes, part, axis, _body([part], axis), ladder).draw(None)
+    _Drawing(axes, _Sheet([ladder], connections), 0).draw()
+
+
+class _Sheet:
+    """What ladders share that are drawn side by side: the time axis, and room for everything in inches.
+
+    Parameters
+    ----------
+    whole : sequence of Ladder
+        As they were given.
+    connections : int
+        The most connections drawn of each.
+    """
+
+    def __init__(self, whole: Sequence[Ladder], connections: int) -> None:
+        self.whole = whole
+        self.drawn = [_first(ladder, connections) for ladder in whole]
+        self.axis = TimeAxis(self.drawn)
+        self.parting_s = parting(self.drawn)
+        self.body = body_height(self.drawn, self.axis)
+        self.widths = [_width(ladder) for ladder in self.drawn]
+        self.notes = [self._notes(number) for number in range(len(whole))]
+        self.height = _HEAD + self.body + _FOOT + _NOTE * max(map(len, self.notes))
+
+    def _notes(self, number: int) -> list[str]:
+        """Return the lines at the bottom of a ladder."""
+        whole, drawn = self.whole[number], self.drawn[number]
+        left_out = len(whole.connections) - len(drawn.connections)
+        notes = [_PARTING] if self.parting_s is not None else []
+        notes += map(shown, whole.notes)
+        notes += [f"{counted(left_out, 'more connection')} not drawn"] if left_out else []
+        return [line for note in notes for line in wrap(note, int(self.widths[number] / _SMALL_IN))]
 
 
 def _first(ladder: Ladder, connections: int) -> Ladder:
@@ -108,71 +119,19 @@ def _width(ladder: Ladder) -> float:
     return (_LEFT + _ARROWS + _RIGHT + _APART) * (max(lanes(ladder), default=0) + 1) + _TIME
 
 
-def _body(ladders: Sequence[Ladder], axis: TimeAxis) -> float:
-    """Return the height of the time axis in inches: as much as the fullest column of labels needs."""
-    heights = [_LEAST]
-    for ladder in ladders:
-        of = lanes(ladder)
-        for lane in range(max(of, default=0) + 1):
-            steps = [step for step in ladder.steps if of[step.connection] == lane]
-            heights += [1.12 * sum(label.height for label in labels) for labels in _columns(steps, ladder, axis)]
-    return min(max(heights), _MOST)
-
-
-def _columns(steps: Sequence[Step], ladder: Ladder, axis: TimeAxis) -> tuple[list[Label], list[Label]]:
-    """Return the labels at the client's line and at the server's."""
-    left: list[Label] = []
-    right: list[Label] = []
-    for step in steps:
-        if step.kind == "read":
-            at = step.client_s if math.isnan(step.server_s) else step.server_s
-            right.append(Label(axis.place(at), parts_of(step), has_strip=len(step.lines) > 1))
-        else:
-            left.append(_client_label(step, ladder, axis.place(step.client_s)))
-    return left, right
-
-
-def _client_label(step: Step, ladder: Ladder, at: float) -> Label:
-    match step.kind:
-        case "connect":
-            return Label(at, [Part(shown(ladder.connections[step.connection]), "command", 1)], has_strip=False)
-        case "group":
-            text = " · ".join(part.text for part in parts_of(step))
-            return Label(at, [Part(shown(text), "command", 1)], has_strip=False)
-        case "conclusion":
-            return Label(at, totals_of(step), has_strip=True)
-        case "handshake":
-            return Label(at, [Part("TLS handshake", "command", 1)], has_strip=False)
-        case _:
-            return Label(at, [Part(shown(step.note) or "QUIT", "command", 1)], has_strip=False)
-
-
-def _spread(labels: Sequence[Label], top: float, bottom: float, scale: float) -> Iterator[tuple[float, Label]]:
-    """Yield where each label begins: beside its instant where there is room, else below the one before."""
-    tops: list[float] = []
-    free = top
-    for label in labels:
-        tops.append(max(free, top + label.at * scale - _LINE / 2))
-        free = tops[-1] + label.height
-    limit = bottom + 0.1
-    for place in range(len(labels) - 1, -1, -1):
-        tops[place] = min(tops[place], limit - labels[place].height)
-        limit = tops[place]
-    yield from zip(tops, labels, strict=True)
-
-
 class _Drawing:
     """One ladder on its way into axes whose units are inches, from the upper left corner."""
 
-    def __init__(self, axes: Axes, ladder: Ladder, axis: TimeAxis, body: float, whole: Ladder) -> None:
-        self._axes, self._ladder, self._axis, self._whole = axes, ladder, axis, whole
-        self._body, self._width = body, _width(ladder)
-        self._scale = body / (axis.length or 1.0)
-        self._lanes = lanes(ladder)
+    def __init__(self, axes: Axes, sheet: _Sheet, number: int) -> None:
+        self._axes, self._sheet, self._number = axes, sheet, number
+        self._ladder, self._axis = sheet.drawn[number], sheet.axis
+        self._body, self._width = sheet.body, sheet.widths[number]
+        self._scale = sheet.body / (sheet.axis.length or 1.0)
+        self._lanes = lanes(self._ladder)
 
-    def draw(self, parting_s: float | None) -> None:
+    def draw(self) -> None:
         """Draw all of it."""
-        self._axes.set(xlim=(0, self._width), ylim=(_HEAD + self._body + _FOOT, 0))
+        self._axes.set(xlim=(0, self._width), ylim=(self._sheet.height, 0))
         self._axes.set_axis_off()
         self._text(_APART, 0.14, shown(self._ladder.title), size=10, weight="bold")
         for lane in range(max(self._lanes, default=0) + 1):
@@ -180,11 +139,11 @@ class _Drawing:
         for one in self._axis.stretches:
             if one.is_cut:
                 self._draw_break(one.top, one.bottom, one.end_s - one.begin_s)
-        if parting_s is not None:
-            y = self._y(parting_s)
+        if self._sheet.parting_s is not None:
+            y = self._y(self._sheet.parting_s)
             self._line((0, self._width), (y, y), color="0.3", linestyle=(0, (4, 3)), linewidth=0.7, zorder=0)
         self._draw_times()
-        self._draw_foot([_PARTING] if parting_s is not None else [])
+        self._draw_foot()
 
     def _draw_lane(self, lane: int) -> None:
         steps = [step for step in self._ladder.steps if self._lanes[step.connection] == lane]
@@ -195,10 +154,10 @@ class _Drawing:
             self._line((x, x), (_HEAD - 0.1, _HEAD + self._body + 0.1), color="0.35", linewidth=1.1)
         for step in steps:
             self._draw_step(step, client, server)
-        left, right = _columns(steps, self._ladder, self._axis)
-        for y, label in _spread(left, _HEAD, _HEAD + self._body, self._scale):
+        left, right = columns(steps, self._ladder, self._axis)
+        for y, label in spread(left, _HEAD, _HEAD + self._body, self._scale):
             self._draw_label(label, client, y, is_left=True)
-        for y, label in _spread(right, _HEAD, _HEAD + self._body, self._scale):
+        for y, label in spread(right, _HEAD, _HEAD + self._body, self._scale):
             self._draw_label(label, server, y, is_left=False)
 
     def _draw_step(self, step: Step, client: float, server: float) -> None:
@@ -207,13 +166,13 @@ class _Drawing:
         match step.kind:
             case "connect":
                 third = (end - begin) / 3
-                ends = ((client, server), (server, client), (client, server))
-                for number, (x0, x1) in enumerate(ends):
+                ways = ((client, server), (server, client), (client, server))
+                for number, (x0, x1) in enumerate(ways):
                     self._arrow((x0, begin + number * third), (x1, begin + (number + 1) * third), "0.7")
             case "group" | "close":
-                self._arrow(
-                    (client, begin), (server, end), COLOURS["command"], width=1.2 if len(step.lines) > 2 else 0.9
-                )
+                ends = ((client, begin), (server, end))
+                tail, head = ends[::-1] if from_server(step) else ends
+                self._arrow(tail, head, COLOURS["command"], width=1.2 if len(step.lines) > 2 else 0.9)
             case "read":
                 kinds = {line.kind for line in step.lines}
                 worst = next((kind for kind in _WORST if kind in kinds), "accepted")
@@ -234,15 +193,15 @@ class _Drawing:
         x = lifeline + side * 0.14
         align = "right" if is_left else "left"
         at = _HEAD + label.at * self._scale
-        if abs(at - (y + _LINE / 2)) > 0.02:
-            self._line((lifeline, x - side * 0.02), (at, y + _LINE / 2), color="0.75", linewidth=0.5)
+        if abs(at - (y + LINE / 2)) > 0.02:
+            self._line((lifeline, x - side * 0.02), (at, y + LINE / 2), color="0.75", linewidth=0.5)
         for number, part in enumerate(label.parts):
             text = _cut(part.text, (_LEFT if is_left else _RIGHT) - 0.14)
-            self._text(x, y + (number + 0.5) * _LINE, text, ha=align, color=COLOURS[part.kind], bbox=_PAPER)
+            self._text(x, y + (number + 0.5) * LINE, text, ha=align, color=COLOURS[part.kind], bbox=_PAPER)
         if label.has_strip:
             room = (_LEFT if is_left else _RIGHT) - 0.2
             begin = x - room if is_left else x
-            self._strip(begin, y + len(label.parts) * _LINE + 0.03, room, label.parts)
+            self._strip(begin, y + len(label.parts) * LINE + 0.03, room, label.parts)
 
     def _strip(self, x: float, y: float, room: float, parts: Sequence[Part]) -> None:
         """Draw parts in proportion; even a single one of thousands is to be seen."""
@@ -255,7 +214,7 @@ class _Drawing:
         widths[widest] -= sum(widths) - room
         for part, width in zip(parts, widths, strict=True):
             box: Any = Rectangle(
-                (x, y), width, _STRIP_IN, facecolor=COLOURS[part.kind], edgecolor="white", linewidth=0.4
+                (x, y), width, STRIP_IN, facecolor=COLOURS[part.kind], edgecolor="white", linewidth=0.4
             )
             if part.kind in _HATCHED:
                 box.set_hatch("////")
@@ -272,28 +231,27 @@ class _Drawing:
         """Draw times at the left margin, at round numbers."""
         from matplotlib.ticker import MaxNLocator
 
+        free = 0.0
         for one in self._axis.stretches:
             most = max(1, int((one.bottom - one.top) * self._scale / _TICK_IN))
             if one.is_cut:
                 continue
             for at in MaxNLocator(most, steps=[1, 2, 5, 10]).tick_values(one.begin_s, one.end_s):
-                if one.begin_s <= at <= one.end_s:
-                    y = self._y(float(at))
+                y = self._y(float(at))
+                if one.begin_s <= at <= one.end_s and y >= free:
+                    free = y + LINE
                     self._line((0.04, 0.1), (y, y), color="0.6", linewidth=0.6)
                     self._text(0.13, y, f"{at:g} s", color="0.45", size=_SMALL)
 
-    def _draw_foot(self, notes: list[str]) -> None:
+    def _draw_foot(self) -> None:
         y = _HEAD + self._body + 0.24
-        parts = truths_of(self._whole)
-        notes += [shown(note) for note in self._whole.notes]
-        if left_out := len(self._whole.connections) - len(self._ladder.connections):
-            notes.append(f"{counted(left_out, 'more connection')} not drawn")
-        if parts:
-            self._text(_APART, y, f"What became of {counted(len(self._whole.recipients), 'recipient')}:", weight="bold")
+        whole = self._sheet.whole[self._number]
+        if parts := truths_of(whole):
+            self._text(_APART, y, f"What became of {counted(len(whole.recipients), 'recipient')}:", weight="bold")
             self._text(self._width - 0.1, y, " · ".join(part.text for part in parts), ha="right")
             self._strip(_APART, y + 0.1, self._width - _APART - 0.1, parts)
-        if notes:
-            self._text(_APART, y + 0.3, "; ".join(notes), size=_SMALL, color="0.35")
+        for number, line in enumerate(self._sheet.notes[self._number]):
+            self._text(_APART, y + 0.32 + number * _NOTE, line, size=_SMALL, color="0.35")
 
     def _y(self, at_s: float) -> float:
         return _HEAD + self._axis.place(at_s) * self._scale
