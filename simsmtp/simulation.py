@@ -13,9 +13,9 @@ import numpy as np
 from simsmtp.engines import ENGINES, Block, choose_engine, expected_recipients, run_block, run_replication
 from simsmtp.engines.repeated import run_here
 from simsmtp.errors import InputError
+from simsmtp.model.given_scenario import scenario_of_given
 from simsmtp.model.numbers import counted, number_text
 from simsmtp.model.plan import plan_of
-from simsmtp.model.scenario import Scenario
 from simsmtp.rows.records import Output
 from simsmtp.rows.response_rows import one_row
 from simsmtp.rows.responses import COLUMNS
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
+    from simsmtp.model.scenario import Scenario
     from simsmtp.rows.recipient_rows import RecipientRows
 
 
@@ -136,14 +137,30 @@ class Result:
         outputs = _run(self.scenario, self.seed, len(self.replications), self.engine)
         return (output.recipients for output in outputs)
 
-    def plot(self) -> Figure:
-        """Draw the ledger and the delays; needs `recipients`.
+    def plot(self, ax: object = None) -> Figure:
+        """Draw the ledger and the delays; the delays need `recipients`.
 
         See `simsmtp.figures.result_views.result_figure` for how to read it.
+
+        Parameters
+        ----------
+        ax : Axes or two of them, optional
+            Draw into axes of your own: one gets the ledger, two get the ledger and the delays, as in
+            ``result.plot(ax=plt.subplots(1, 2)[1])``.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A new one, or that of `ax`. Its ``show()`` opens a new one in a window.
+
+        Raises
+        ------
+        InputError
+            If `ax` is something else.
         """
         from simsmtp.figures.result_views import result_figure
 
-        return result_figure(self.replications, self.recipients(), self._title())
+        return result_figure(self.replications, self.recipients, self._title(), ax)
 
     def _title(self) -> str:
         client, server = self.scenario.client, self.scenario.server
@@ -212,7 +229,7 @@ def simulate(
     >>> int(result.summary()["false_ndr"].iloc[0])
     149
     """
-    wanted = _scenario(scenario)
+    wanted = scenario_of_given(scenario)
     seed = _whole(seed, "seed", 0)
     count = _whole(replications, "replications", 1)
     if engine not in ENGINES:
@@ -275,15 +292,6 @@ def _recipient_tables(replications: Iterable[RecipientRows]) -> Iterator[DataFra
         for table in rows.frames():
             table.insert(0, "replication", number)
             yield table
-
-
-def _scenario(given: object) -> Scenario:
-    if isinstance(given, Scenario):
-        return given
-    if isinstance(given, Mapping) and all(isinstance(key, str) for key in given):
-        return Scenario.from_dict(given)
-    allowed = "a Scenario, or a dict of its tables"
-    raise InputError("not a scenario", key="scenario", given=given, allowed=allowed)
 
 
 def _whole(given: object, key: str, least: int) -> int:
