@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,10 @@ import numpy as np
 from simsmtp.engines import ENGINES, Block, choose_engine, expected_recipients, run_block, run_replication
 from simsmtp.engines.repeated import run_here
 from simsmtp.errors import InputError
-from simsmtp.model.given_scenario import scenario_of_given
+from simsmtp.model.arguments import scenario_given, whole_number
 from simsmtp.model.numbers import counted, number_text
 from simsmtp.model.plan import plan_of
+from simsmtp.model.scenario import Scenario
 from simsmtp.rows.records import Output
 from simsmtp.rows.response_rows import one_row
 from simsmtp.rows.responses import COLUMNS
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
-    from simsmtp.model.scenario import Scenario
     from simsmtp.rows.recipient_rows import RecipientRows
 
 
@@ -229,9 +228,9 @@ def simulate(
     >>> int(result.summary()["false_ndr"].iloc[0])
     149
     """
-    wanted = scenario_of_given(scenario)
-    seed = _whole(seed, "seed", 0)
-    count = _whole(replications, "replications", 1)
+    wanted = scenario_given(scenario)
+    seed = whole_number(seed, "seed", 0)
+    count = whole_number(replications, "replications", 1)
     if engine not in ENGINES:
         raise InputError("unknown engine", key="engine", given=engine, allowed=ENGINES)
     engines: Counter[str] = Counter()
@@ -292,10 +291,3 @@ def _recipient_tables(replications: Iterable[RecipientRows]) -> Iterator[DataFra
         for table in rows.frames():
             table.insert(0, "replication", number)
             yield table
-
-
-def _whole(given: object, key: str, least: int) -> int:
-    if isinstance(given, bool) or not isinstance(given, Integral) or not least <= int(given) < 2**63:
-        allowed = f"a whole number, {least} or more and below 2**63"
-        raise InputError("out of range or not a whole number", key=key, given=given, allowed=allowed)
-    return int(given)

@@ -12,7 +12,7 @@ from simsmtp.errors import InputError, UnfinishedError
 from simsmtp.experiment.experiment import Experiment
 from simsmtp.experiment.plain_levels import plain_levels, plain_value
 from simsmtp.experiment.scenario_keys import flat, is_scenario_key
-from simsmtp.model.given_scenario import scenario_of_given
+from simsmtp.model.arguments import scenario_given
 from simsmtp.running.executors import executor_of
 from simsmtp.running.run_options import RunOptions
 from simsmtp.running.runner import PreparedRun, StudyInterrupted, execute, prepared_run
@@ -90,7 +90,7 @@ def sweep(
             "replications": plain_value(replications),
             "seed": plain_value(seed),
         },
-        "scenario": scenario_of_given(scenario)._given,
+        "scenario": scenario_given(scenario)._given,
         "factors": _read(factors),
     }
     options = RunOptions(
