@@ -6,6 +6,7 @@ Everything public stands here and is imported when it is first used::
 
     scenario = simsmtp.Scenario(client={"strategy": "one-stop"}, server={"recipient_limit": 100})
     result = simsmtp.simulate(scenario, seed=1, replications=30)
+    study = simsmtp.sweep(scenario, {"client.batch_size": [50, 100, 250]}, replications=20)
     study = simsmtp.run("experiments/kb822105.toml")
 
 What is asked of rows after a run is in `simsmtp.analysis`.
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from simsmtp.planning.capacity import capacity
     from simsmtp.rows.responses import RESPONSES
     from simsmtp.running.runner import run
+    from simsmtp.running.sweep import sweep
     from simsmtp.simulation import Result, simulate
     from simsmtp.strategies.counting import Knobs, Rcpt, Verdict, by_own_reply
     from simsmtp.strategies.registry import register_strategy
@@ -68,6 +70,7 @@ __all__ = [
     "run",
     "simulate",
     "strategies",
+    "sweep",
     "trace",
 ]
 
@@ -94,8 +97,9 @@ _HOMES = {
     "register_strategy": "strategies.registry",
     "run": "running.runner",
     "simulate": "simulation",
-    "trace": "tracing",
     "explore": "exploring",
+    "sweep": "running.sweep",
+    "trace": "tracing",
 }
 
 

@@ -136,14 +136,30 @@ class Result:
         outputs = _run(self.scenario, self.seed, len(self.replications), self.engine)
         return (output.recipients for output in outputs)
 
-    def plot(self) -> Figure:
-        """Draw the ledger and the delays; needs `recipients`.
+    def plot(self, ax: object = None) -> Figure:
+        """Draw the ledger and the delays; the delays need `recipients`.
 
         See `simsmtp.figures.result_views.result_figure` for how to read it.
+
+        Parameters
+        ----------
+        ax : Axes or two of them, optional
+            Draw into axes of your own: one gets the ledger, two get the ledger and the delays, as in
+            ``result.plot(ax=plt.subplots(1, 2)[1])``.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A new one, or that of `ax`. Its ``show()`` opens a new one in a window.
+
+        Raises
+        ------
+        InputError
+            If `ax` is something else.
         """
         from simsmtp.figures.result_views import result_figure
 
-        return result_figure(self.replications, self.recipients(), self._title())
+        return result_figure(self.replications, self.recipients, self._title(), ax)
 
     def _title(self) -> str:
         client, server = self.scenario.client, self.scenario.server

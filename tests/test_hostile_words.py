@@ -302,7 +302,7 @@ def test_a_torn_last_row_behind_a_byte_order_mark_is_cut_off_and_nothing_else(tm
 
 
 def test_provenance_with_a_byte_order_mark_names_the_run(tmp_path: Path) -> None:
-    from simsmtp.gate.read_results import _provenance
+    from simsmtp.store.last_run import read_provenance
 
     (tmp_path / "provenance.json").write_text('{"code": "c", "seed": 7}', encoding="utf-8-sig")
-    assert _provenance(tmp_path) == ("c", 7)
+    assert read_provenance(tmp_path) == {"code": "c", "seed": 7}

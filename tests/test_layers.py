@@ -65,6 +65,7 @@ HOMES = {
     "joblib": {"running/"},
     "click": {"cli/", "__main__.py"},
     "pyarrow": {"output/recipient_files.py"},
+    "xarray": {"study/to_xarray.py"},
     "pydantic": {"model/", "randomness/", "experiment/"},
 }
 

@@ -123,7 +123,7 @@ def _named_factor(name: str, levels: Mapping[str, Any]) -> Factor:
 
 
 def _complete(factor: Factor) -> Factor:
-    labels = [(type(one.label), one.label) for one in factor.levels]
+    labels = [(isinstance(one.label, bool), one.label) for one in factor.levels]  # True is 1, to Python alone
     if not labels:
         raise InputError("has no level", key=f"factors.{factor.name}")
     if len(set(labels)) < len(labels):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -22,7 +24,40 @@ _DPI = 200
 
 
 class PaperFigure(Figure):
-    """A figure that a notebook shows although pyplot was never imported."""
+    """A figure that a notebook shows although pyplot was never imported, and a script by `show`."""
+
+    def show(self, warn: bool = True, *, block: bool | None = None) -> None:
+        """Show this figure, and all open ones of pyplot, in windows of the user's matplotlib backend.
+
+        Pyplot holds every figure that it makes until it is closed. Figures here are built without it: one that
+        nobody shows is freed like any object, and ``plt.show()`` alone does not know it. It gets a window, and
+        becomes a figure of pyplot, only here.
+
+        Parameters
+        ----------
+        warn : bool
+            False says nothing where the backend has no windows.
+        block : bool, optional
+            Whether to wait until the windows are closed; as of ``plt.show``: by default in a script.
+        """
+        import matplotlib.pyplot as plt  # which looks for a display: not before one is asked for
+        from matplotlib._pylab_helpers import Gcf
+
+        if self.canvas.manager not in Gcf.get_all_fig_managers():  # never shown, or its window was closed
+            # The window of a new figure is given this one: what every backend and version of matplotlib allows.
+            manager = plt.figure(figsize=self.get_size_inches(), dpi=self.dpi).canvas.manager
+            assert manager is not None
+            manager.canvas.figure = self
+            self.set_canvas(manager.canvas)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a backend without windows, which may also say nothing
+            plt.show(block=block)
+        manager = self.canvas.manager
+        if type(manager) is FigureManagerBase and manager in Gcf.get_all_fig_managers():
+            plt.close(self)  # nobody else could: there is no window
+            if warn:
+                told = f"the backend {mpl.get_backend()} of matplotlib opens no window; savefig() writes a file"
+                warnings.warn(told, stacklevel=2)
 
     def _repr_png_(self) -> bytes:
         _show_plainly(self)

@@ -146,6 +146,18 @@ def _number(value: float) -> str:
     return number_text(value, apart=10_000)  # years and batch sizes of four digits are read without a comma
 
 
+def level_with_unit(factor: str, level: object) -> str:
+    """Return a level as a legend shows it, a number with its unit.
+
+    Examples
+    --------
+    >>> level_with_unit("network.rtt_ms", 50), level_with_unit("client.strategy", "one-stop")
+    ('50 ms', 'one-stop')
+    """
+    is_number = isinstance(level, int | float) and not isinstance(level, bool)
+    return f"{level_text(level)} {factor_name(factor).suffix if is_number else ''}".rstrip()
+
+
 def plain_level(level: object) -> object:
     """Return a level as a hashable plain value: None for a missing or unlimited one, text for a table."""
     if isinstance(level, np.generic):

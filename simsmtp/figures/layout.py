@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 _MARKERS_SPREAD = 0.6  # of the smallest gap between levels: each marker stays nearer to its own level than to another
+_LABELS_IN = 0.4  # beside a panel
 _ABREAST = 4  # panels beside each other that are still legible on a page
 
 
@@ -123,8 +124,15 @@ def tidy(table: DataFrame, figure: FigureSpec) -> DataFrame:
     return pd.DataFrame(columns)
 
 
-def lay_out(summary: DataFrame, figure: FigureSpec) -> tuple[Layout, DataFrame]:
+def lay_out(summary: DataFrame, figure: FigureSpec, width_in: float | None = None) -> tuple[Layout, DataFrame]:
     """Return the layout of a figure and its tidy rows.
+
+    Parameters
+    ----------
+    summary, figure
+        As of `simsmtp.figures.study_figure.plot_study`.
+    width_in : float, optional
+        Width of a panel without its labels, in inches, where that is given; by default one that fits.
 
     Raises
     ------
@@ -141,7 +149,7 @@ def lay_out(summary: DataFrame, figure: FigureSpec) -> tuple[Layout, DataFrame]:
     _check_places(shown, summary, figure)
     lines, panels = list(dict.fromkeys(shown["line"])), list(dict.fromkeys(shown["panel"]))
     axis = x_axis(list(shown["x"]), figure.x_scale, figure.x)
-    width = _panel_width(axis, len(panels))
+    width = _panel_width(axis, len(panels)) if width_in is None else width_in + _LABELS_IN
     room = _MARKERS_SPREAD * axis.gap() * _inner_pt(width)
     styles = line_styles(len(lines), room, joined=axis.joined(), levels=lines)
     return Layout(figure, axis, lines, panels, styles, width), shown
@@ -166,7 +174,7 @@ def _panel_width(axis: XAxis, panels: int) -> float:
 
 
 def _inner_pt(panel_in: float) -> float:
-    return (panel_in - 0.4) * 72
+    return (panel_in - _LABELS_IN) * 72
 
 
 def _check_places(shown: DataFrame, summary: DataFrame, figure: FigureSpec) -> None:
@@ -174,9 +182,11 @@ def _check_places(shown: DataFrame, summary: DataFrame, figure: FigureSpec) -> N
     if len(set(places)) == len(places):
         return
     used = {figure.x, figure.line, figure.panel}
-    left = [name for name in _factors(summary) if name not in used]
-    remedy = f"a line or a panel for {' and '.join(left)}, or one level of it" if left else "one row each"
-    raise InputError("several design points share one place in the figure", key="figure", allowed=remedy)
+    left = [name for name in _factors(summary) if name not in used and len(set(map(plain_level, summary[name]))) > 1]
+    one_level = ", ".join(f"{name!r}: {plain_level(summary[name].iloc[0])!r}" for name in left)
+    remedy = f"a line or a panel for {' and '.join(left)}, or one level of it, as in plot(where={{{one_level}}})"
+    raise InputError("several design points share one place in the figure", key="figure",
+                     allowed=remedy if left else "one row each")  # fmt: skip
 
 
 def _factors(summary: DataFrame) -> list[str]:

@@ -68,7 +68,7 @@ def scale_y(axes: Axes, rows: DataFrame, response: str, scale: str) -> None:
         return
     low, high = float(values.min()), float(values.max())
     if scale in {"log", "symlog"}:
-        axes.set_ylim(low / 1.25 if scale == "log" else -0.3, high * 1.25)
+        axes.set_ylim(low / 1.25 if scale == "log" else -0.3, high * 1.25 or 1.0)
         _log_ticks(axes, scale)
         return
     low = min(low, 0.0) if natural_range(response)[0] == 0 else low

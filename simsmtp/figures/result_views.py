@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from simsmtp.figures.labels import level_text, response_label
 from simsmtp.figures.line_styles import COLOURS, RC
+from simsmtp.figures.own_axes import axes_of, figure_of
 from simsmtp.model.numbers import number_text, percent_text
 from simsmtp.rows.responses import BY_NAME, COLUMNS
 from simsmtp.shown import html_text
@@ -72,7 +74,9 @@ def _text(value: float) -> str:
     return number_text(round(value, 1), 6) if abs(value) >= 1000 else number_text(value)
 
 
-def result_figure(replications: DataFrame, recipients: DataFrame, title: str) -> Figure:
+def result_figure(
+    replications: DataFrame, recipients: Callable[[], DataFrame], title: str, axes: object = None
+) -> Figure:
     """Draw what became of the recipients of one scenario, and when they were accepted.
 
     Left: recipients in each class of the ledger, mean and t interval over replications. Right: share of
@@ -83,25 +87,38 @@ def result_figure(replications: DataFrame, recipients: DataFrame, title: str) ->
     ----------
     replications : DataFrame
         One row per replication, with every response column.
-    recipients : DataFrame
-        One row per recipient: ``replication``, ``valid``, ``delay_s``.
+    recipients : callable
+        Returns one row per recipient: ``replication``, ``valid``, ``delay_s``. Called where they are drawn.
     title : str
-        Above both.
+        Above both; axes of the user's own get none.
+    axes : Axes or two of them, optional
+        Of the user's own: one for the left part alone, two for both.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Built without pyplot.
+        Built without pyplot, or that of the axes.
+
+    Raises
+    ------
+    InputError
+        If `axes` is something else.
     """
     import matplotlib as mpl
 
     from simsmtp.figures.canvas import new_figure
 
+    if axes is not None:
+        own = axes_of(axes)
+        _draw_ledger(own[0], replications)
+        if len(own) > 1:
+            _draw_delays(own[1], recipients())
+        return figure_of(own[0])
     with mpl.rc_context(RC):
         drawn = new_figure(8.2, 3.2)
         left, right = drawn.subplots(1, 2, width_ratios=[1.1, 1])
         _draw_ledger(left, replications)
-        _draw_delays(right, recipients)
+        _draw_delays(right, recipients())
         drawn.suptitle(title, fontsize=10.5)
     return drawn
 

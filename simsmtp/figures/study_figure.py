@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from simsmtp.figures.labels import factor_label, factor_name, level_text, plain_level
+import numpy as np
+
+from simsmtp.errors import InputError
+from simsmtp.figures.labels import factor_label, factor_name, level_text, level_with_unit, plain_level
 from simsmtp.figures.layout import FigureSpec, Layout, lay_out, tidy
 from simsmtp.figures.line_styles import RC, THEORY
+from simsmtp.figures.own_axes import figure_of, require_axes
 from simsmtp.figures.panels import (
     draw_panel,
     fit_to_scale,
@@ -23,6 +27,7 @@ from simsmtp.model.numbers import percent_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
     from pandas import DataFrame
 
 _ROW_IN = 2.45
@@ -76,25 +81,83 @@ def plot_study(
     from simsmtp.figures.canvas import new_figure
 
     layout, rows = lay_out(summary, figure)
-    marked = {plain_level(panel): mark for panel, mark in marks.items()}
-    closed = None if theory is None else tidy(theory, figure)
     with mpl.rc_context(RC):
         drawn = new_figure(*_size(layout))
-        grid = _grid(drawn, layout)
-        for row, response in enumerate(figure.y):
-            scale = (figure.y_scale or ["linear"] * len(figure.y))[row]
-            fitting = fit_to_scale(rows, response, scale)
-            for column, panel in enumerate(layout.panels):
-                draw_panel(grid[row, column], layout, fitting, closed, response=response, panel=panel)
-            scale_y(grid[row, 0], fitting, response, scale)
-            name_response(grid[row, 0], layout, response)
-        for column, panel in enumerate(layout.panels):
-            _frame(grid[:, column], layout, panel, limit_of(marked, panel))
-        for axes in grid[:, -1] if layout.upright else grid[-1]:
-            axes.set_xlabel(factor_label(figure.x))
+        _fill(_grid(drawn, layout), layout, rows, marks, theory)
         _legend(drawn, layout, _note(rows, summary, level), theory=theory is not None)
         drawn.suptitle(fill(title, int(drawn.get_figwidth() * _TITLE_CHARS_PER_INCH)), fontsize=11)
     return drawn
+
+
+def plot_study_into(
+    axes: object,
+    summary: DataFrame,
+    figure: FigureSpec,
+    *,
+    title: str | None,
+    marks: Mapping[Any, float | None],
+    theory: DataFrame | None = None,
+) -> Figure:
+    """Draw one response of one panel into axes of the user's own, which keep their look and their place.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    summary, figure, marks, theory
+        As of `plot_study`.
+    title : str or None
+        Above the axes; None leaves their title as it is.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        That of the axes.
+
+    Raises
+    ------
+    InputError
+        As of `plot_study`; if `axes` is something else, or `figure` has several responses or panels.
+    """
+    own = require_axes(axes)
+    if len(figure.y) > 1:
+        raise InputError("axes of your own take one response", key="y", given=list(figure.y), allowed=figure.y)
+    root = figure_of(own)
+    layout, rows = lay_out(summary, figure, own.get_window_extent().width / root.dpi)
+    if len(layout.panels) > 1:
+        levels = [level_text(one) for one in layout.panels]
+        allowed = f"one level of it, as in where={{{figure.panel!r}: {layout.panels[0]!r}}}, or line={figure.panel!r}"
+        raise InputError(f"axes of your own take one panel, and {figure.panel} has {len(levels)} levels", key="panel",
+                         given=levels, allowed=allowed)  # fmt: skip
+    _fill(np.array([[own]]), layout, rows, marks, theory)
+    if handles := _handles(layout, theory=theory is not None):
+        # A title or a level may hold dollar signs: no formula is meant.
+        legend = own.legend(handles=handles, title=_heading(layout, ""), handlelength=3.4)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+    if title is not None:
+        own.set_title(title, pad=14, parse_math=False)  # the mark has its name above the axes, too
+    return root
+
+
+def _fill(
+    grid: Any, layout: Layout, rows: DataFrame, marks: Mapping[Any, float | None], theory: DataFrame | None
+) -> None:
+    """Draw all panels into axes, one row for each response and one column for each panel."""
+    figure = layout.figure
+    marked = {plain_level(panel): mark for panel, mark in marks.items()}
+    closed = None if theory is None else tidy(theory, figure)
+    for row, response in enumerate(figure.y):
+        scale = (figure.y_scale or ["linear"] * len(figure.y))[row]
+        fitting = fit_to_scale(rows, response, scale)
+        for column, panel in enumerate(layout.panels):
+            draw_panel(grid[row, column], layout, fitting, closed, response=response, panel=panel)
+        scale_y(grid[row, 0], fitting, response, scale)
+        name_response(grid[row, 0], layout, response)
+    for column, panel in enumerate(layout.panels):
+        _frame(grid[:, column], layout, panel, limit_of(marked, panel))
+    for axes in grid[:, -1] if layout.upright else grid[-1]:
+        axes.set_xlabel(factor_label(figure.x))
 
 
 def _grid(drawn: Figure, layout: Layout) -> Any:
@@ -130,23 +193,31 @@ def _note(rows: DataFrame, summary: DataFrame, level: float) -> str:
     return f"bars: {percent_text(level, 4)} t interval over {most:,} replications"
 
 
-def _legend(drawn: Figure, layout: Layout, note: str, *, theory: bool) -> None:
+def _handles(layout: Layout, *, theory: bool) -> list[Line2D]:
+    """Return what a legend shows: the lines by their levels, and the closed form."""
     from matplotlib.lines import Line2D
 
     factor = layout.figure.line
     handles = [
-        Line2D([], [], label=level_text(level), **style.kwargs())
+        Line2D([], [], label=level_with_unit(factor, level), **style.kwargs())
         for level, style in zip(layout.lines, layout.styles, strict=True)
         if factor is not None
     ]
-    if theory:
-        handles.append(Line2D([], [], label="closed form", **THEORY))
-    heading = " · ".join(text for text in (factor_name(factor).name if factor else "", note) if text)
+    return [*handles, Line2D([], [], label="closed form", **THEORY)] if theory else handles
+
+
+def _heading(layout: Layout, note: str) -> str:
+    factor = layout.figure.line
+    return " · ".join(text for text in (factor_name(factor).name if factor else "", note) if text)
+
+
+def _legend(drawn: Figure, layout: Layout, note: str, *, theory: bool) -> None:
+    handles = _handles(layout, theory=theory)
     drawn.legend(
         handles=handles,
         loc="outside lower center",
         ncols=min(len(handles), _legend_columns(layout)) or 1,
-        title=heading,
+        title=_heading(layout, note),
         frameon=False,
         handlelength=3.4,
     )

@@ -10,13 +10,13 @@ from typing import Any
 from simsmtp.errors import InputError
 from simsmtp.experiment.capacity_table import RATE
 from simsmtp.gate.capacity_comparison import AnswerRow, CapacityComparison
-from simsmtp.gate.recorded_results import default_of
 from simsmtp.gate.verdicts import CHANGED, IDENTICAL, INCONCLUSIVE, OK, REGRESSION
 from simsmtp.model.numbers import number_text, percent_text
 from simsmtp.planning.finding_text import SOUGHT
 from simsmtp.planning.recorded_answers import RecordedAnswers
 from simsmtp.statistics.judgements import MET, MISSED, UNDECIDED
 from simsmtp.statistics.objectives import parse_objective
+from simsmtp.store.scenario_identity import default_of
 
 # What may differ where two plans are the same: texts for people, and the version that wrote them.
 _ASIDE = {"title", "simsmtp", "code"}

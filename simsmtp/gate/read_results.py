@@ -12,13 +12,9 @@ from simsmtp.errors import InputError
 from simsmtp.experiment.factors import Label, label_of
 from simsmtp.files import parse_json, read_text
 from simsmtp.gate.recorded_results import (
-    Flat,
     NoBaselineError,
     RecordedPoint,
     RecordedResults,
-    default_of,
-    flat_scenario,
-    identity_of,
     level_key,
     recorded_experiment,
     shared_keys,
@@ -26,7 +22,9 @@ from simsmtp.gate.recorded_results import (
 from simsmtp.planning.recorded_answers import capacity_folder, is_capacity_summary
 from simsmtp.rows.responses import COLUMNS
 from simsmtp.store.address import canonical
-from simsmtp.store.store import ALL, STORE, ScenarioRow, Store
+from simsmtp.store.last_run import scenarios_of_last_run
+from simsmtp.store.scenario_identity import Flat, default_of, flat_scenario, identity_of
+from simsmtp.store.store import STORE, Store
 from simsmtp.store.stored_rows import place_of
 
 if TYPE_CHECKING:
@@ -83,10 +81,8 @@ def from_store(path: Path) -> RecordedResults:
         raise _no_study(path)
     with Store(path, read_only=True) as store:
         store.check()
-        held = [one for one in store.scenarios() if store.finished(one.id, ALL).size]
-        wanted = _code_and_seed(held, path.parent)
-        # Of two versions of a user's strategy the one stored last.
-        found = {one.canonical: one.id for one in held if (one.code, one.seed) == wanted}
+        wanted, held = scenarios_of_last_run(store, path.parent)
+        found = {one.canonical: one.id for one in held}
         found, labels = _of_study(found, path.parent)
         scenarios = [flat_scenario(text) for text in found]
         common, varied = shared_keys(scenarios)
@@ -104,20 +100,6 @@ def from_store(path: Path) -> RecordedResults:
     return RecordedResults(
         str(path), path.parent.name, seed, points, rows, shortest, common, varied, code, complete=whole
     )
-
-
-def _code_and_seed(held: Sequence[ScenarioRow], folder: Path) -> tuple[str, int] | None:
-    known = [(one.code, one.seed) for one in held]
-    noted = _provenance(folder)
-    return noted if noted in known else known[-1] if known else None
-
-
-def _provenance(folder: Path) -> tuple[str, int] | None:
-    try:
-        noted = parse_json(read_text(folder / "provenance.json", allowed="a file that simsmtp run wrote"))
-        return str(noted["code"]), int(noted["seed"])
-    except (InputError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _of_study(found: dict[str, int], folder: Path) -> tuple[dict[str, int], dict[str, dict[str, Label]]]:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp.errors import InputError
 from simsmtp.experiment.factors import Label, label_of
-from simsmtp.experiment.scenario_keys import TABLES
-from simsmtp.model.scenario import Scenario
 from simsmtp.rows.responses import COLUMNS
 from simsmtp.store.address import canonical, code_hash
+from simsmtp.store.scenario_identity import Flat, default_of, flat_scenario, identity_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from simsmtp.experiment.experiment import Experiment
     from simsmtp.study.study import Study
-
-Flat = dict[str, Any]
 
 
 class NoBaselineError(InputError):
@@ -89,40 +84,6 @@ class RecordedResults:
     def columns(self) -> tuple[str, ...]:
         """Factor columns."""
         return tuple(self.points[0].factors) if self.points else ()
-
-
-def identity_of(scenario: Flat) -> str:
-    """Return the hash of what differs from the defaults: a later version may add keys and change defaults."""
-    return hashlib.sha256(json.dumps(scenario, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def flat_scenario(text: str) -> Flat:
-    """Return the keys of a canonical scenario that are not at their default, tables dotted."""
-    found, usual = _dotted(json.loads(text)), _defaults()
-    return {key: _without_none(value) for key, value in found.items() if key not in usual or usual[key] != value}
-
-
-def _without_none(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_none(one) for key, one in value.items() if one is not None}
-    return [_without_none(one) for one in value] if isinstance(value, list) else value
-
-
-def default_of(key: str) -> Any:
-    """Return the default of a dotted key, None if it has none."""
-    return _defaults().get(key)
-
-
-@cache
-def _defaults() -> Flat:
-    return _dotted(json.loads(Scenario().canonical()))
-
-
-def _dotted(tables: Mapping[str, Any]) -> Flat:
-    flat: Flat = {}
-    for name, table in tables.items():
-        flat.update({f"{name}.{key}": one for key, one in table.items()} if name in TABLES else {name: table})
-    return flat
 
 
 def shared_keys(scenarios: Sequence[Flat]) -> tuple[Flat, tuple[str, ...]]:

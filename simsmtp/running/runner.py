@@ -163,8 +163,9 @@ def execute(prepared: PreparedRun) -> Study:
             store_tasks(prepared, tasks, experiment.seed, store, total, ran, advance)
         results = results_of(store, experiment, ids)
     return Study(
-        experiment, prepared.folder, results, len(tasks), total - len(tasks), ran, started, time.perf_counter() - began
-    )
+        experiment, prepared.folder, results, len(tasks), total - len(tasks), ran, started,
+        time.perf_counter() - began, ids=tuple(ids),
+    )  # fmt: skip
 
 
 def prepare(path_or_experiment: str | Path | Experiment, options: RunOptions = DEFAULTS) -> PreparedRun:

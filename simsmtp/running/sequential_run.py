@@ -189,5 +189,5 @@ def _together(
         ran.add(one.ran)
     return PreciseStudy(
         last.experiment, last.folder, last.results, min(computed, total), max(0, total - computed), ran,
-        done[0].started, sum(one.duration_s for one in done), precisions, decisions, budget,
+        done[0].started, sum(one.duration_s for one in done), precisions, decisions, budget, ids=last.ids,
     )  # fmt: skip

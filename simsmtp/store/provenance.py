@@ -66,7 +66,7 @@ def provenance_to_write(folder: Path, new: dict[str, Any], files: Mapping[str, b
     folder : Path
         Of the results.
     new : dict
-        What `simsmtp.study.study_files.provenance` tells of this run.
+        What `simsmtp.study.study_files.provenance` tells of this run, or of the one that made opened results.
     files : mapping
         Name → content of the files whose hashes are noted.
 
@@ -77,10 +77,10 @@ def provenance_to_write(folder: Path, new: dict[str, Any], files: Mapping[str, b
     """
     path = folder / PROVENANCE
     hashes = {name: hash_of(content) for name, content in files.items()}
-    noted = _noted(path, must=not new["computed"])
-    same = noted is not None and all(noted.get(key) == new[key] for key in _TOLD) and not noted.get("failed")
-    if noted is not None and not (same and noted.get("digest") == new["digest"]):
-        if same and not new["computed"]:
+    noted = _noted(path, must=not new.get("computed"))
+    same = noted is not None and all(noted.get(key) == new.get(key) for key in _TOLD) and not noted.get("failed")
+    if noted is not None and not (same and noted.get("digest") == new.get("digest")):
+        if same and not new.get("computed"):
             raise InputError(
                 "notes another digest than that of the stored results, and nothing was computed",
                 file=str(path), key="digest", given=noted.get("digest"),
@@ -88,9 +88,9 @@ def provenance_to_write(folder: Path, new: dict[str, Any], files: Mapping[str, b
             )  # fmt: skip
         if same:
             note(f"{path} noted the digest {noted.get('digest')} for the same inputs; it is now {new['digest']}")
-        elif not new["computed"]:
+        elif not new.get("computed"):
             note(f"{path} told of another run; it now tells of this one, which took all results from the store")
-    elif noted is not None and not new["computed"]:
+    elif noted is not None and (noted == new or not new.get("computed")):
         new, hashes = noted, {**(noted.get("files") or {}), **hashes}
     return (json.dumps({**new, "files": hashes}, indent=2) + "\n").encode()
 

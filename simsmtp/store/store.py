@@ -163,7 +163,10 @@ class Store:
 
     def known_id(self, scenario: Scenario, seed: int) -> int | None:
         """Return the id of a scenario and seed, None if it was never stored."""
-        where = address(scenario, seed)
+        return self.id_at(address(scenario, seed))
+
+    def id_at(self, where: str) -> int | None:
+        """Return the id of the scenario at an address, None if there is none."""
         with failures_named(self.path):
             found = self._base.execute("SELECT id FROM scenario WHERE address = ?", (where,)).fetchone()
             if found is None:

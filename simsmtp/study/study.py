@@ -8,24 +8,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simsmtp.errors import InputError
-from simsmtp.experiment.factors import Label, label_of
-from simsmtp.experiment.scenario_keys import value_at
-from simsmtp.model.numbers import counted
 from simsmtp.rows.responses import COLUMNS, RESPONSES
 from simsmtp.statistics.pooled_percentiles import note_for, pooled_mark
 from simsmtp.store.store import Row, digest
 
 if TYPE_CHECKING:
     import numpy as np
+    import xarray
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
     from pandas import DataFrame
 
     from simsmtp.experiment.design import DesignPoint
     from simsmtp.experiment.experiment import Experiment
+    from simsmtp.experiment.factors import Label
     from simsmtp.study.engine_tally import EngineTally
 
 
@@ -69,6 +68,12 @@ class Study:
         When this run began.
     duration_s : float
         How long it took.
+    ids : tuple of int
+        Of the points' scenarios in the store.
+    recorded : mapping or None
+        Of a study that was opened, the provenance in its folder: what made it, when and how.
+    scratch : object
+        What keeps the store of a study without a folder of its own, for as long as the study is there.
     """
 
     experiment: Experiment
@@ -79,6 +84,38 @@ class Study:
     ran: EngineTally
     started: datetime
     duration_s: float
+    ids: tuple[int, ...] = field(default=(), kw_only=True)
+    recorded: Mapping[str, Any] | None = field(default=None, kw_only=True)
+    scratch: object = field(default=None, kw_only=True, compare=False)
+
+    @staticmethod
+    def open(folder: str | Path) -> Study:
+        """Open the results in a folder; nothing is run or written.
+
+        Results that another version of simsmtp made are opened like others: `notes` says so. Running them again would
+        compute them anew.
+
+        Parameters
+        ----------
+        folder : str or Path
+            What ``simsmtp run``, ``simsmtp.sweep(output=…)`` or `Study.write` left.
+
+        Raises
+        ------
+        InputError
+            If it holds no study, or not all of one; if a file in it is damaged; or if this version does not know what
+            the study is made of, such as a counting strategy that is not registered.
+        """
+        from simsmtp.study.open_study import read_folder
+
+        return Study(**read_folder(folder))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What has to be said of the results: that other code than this made them."""
+        from simsmtp.study.open_study import notes_of
+
+        return notes_of(self)
 
     @property
     def name(self) -> str:
@@ -157,29 +194,99 @@ class Study:
 
         return summarised(self.points, self.results, self.experiment.columns)
 
-    def plot(self) -> Figure:
-        """Draw the experiment's figure.
+    def to_xarray(self) -> xarray.Dataset:
+        """Return one variable per response, over the factors and ``replication``; needs the extra ``xarray``.
+
+        Returns
+        -------
+        xarray.Dataset
+            With one dimension per factor, in the order of the levels. Points that are not all combinations of the
+            levels (listed or sampled ones) have the dimension ``point`` instead, and the factors along it. A failed
+            replication is nan.
 
         Raises
         ------
         InputError
-            If the experiment has none.
+            If xarray is not installed.
         """
-        figure = self.experiment.figure
-        if figure is None:
-            raise InputError("is required to plot", key="figure", allowed="a table [figure] with x and y")
-        from simsmtp.figures.study_figure import plot_study
+        from simsmtp.study.to_xarray import dataset_of
 
-        theory = self._theory() if figure.theory else None
-        title, marks = self.experiment.title, self._marks()
+        return dataset_of(self)
+
+    def plot(
+        self,
+        x: str | None = None,
+        y: str | Sequence[str] | None = None,
+        line: str | None = None,
+        panel: str | None = None,
+        *,
+        where: Mapping[str, object] | None = None,
+        ax: Axes | None = None,
+        mark: str | None = None,
+        x_scale: str | None = None,
+        y_scale: str | Sequence[str] | None = None,
+        theory: bool | None = None,
+        title: str | None = None,
+    ) -> Figure:
+        """Draw means and their intervals: the experiment's own figure, or what is named.
+
+        What is not named is taken from the experiment's figure, if it has one. A factor that still has no place and
+        varies gets the first free one: a number becomes `x`, then `line`, then `panel`.
+
+        Parameters
+        ----------
+        x, line, panel : str, optional
+            Factors: on the x axis, with one line per level, with one panel per level.
+        y : str or sequence of str, optional
+            Responses, one row of panels each; by default delivered recipients per second and the false-NDR rate.
+        where : mapping, optional
+            Draw only some levels: ``{"network.rtt_ms": 50}``, or a list of levels.
+        ax : matplotlib.axes.Axes, optional
+            Draw one response and one panel into axes of your own.
+        mark : str, optional
+            A scenario key, whose value is marked on the x axis: ``"server.recipient_limit"``.
+        x_scale : str, optional
+            ``"linear"``, ``"log"`` or ``"category"``; by default one that fits the levels.
+        y_scale : str or sequence of str, optional
+            ``"linear"``, ``"log"`` or ``"symlog"``, for all responses or for each.
+        theory : bool, optional
+            Draw closed forms as thin lines, where there are any.
+        title : str, optional
+            In place of the study's own.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Shown by a notebook; in a script, ``study.plot().show()`` opens a window and ``.savefig(…)`` writes a file.
+            With `ax`, the figure of `ax`.
+
+        Raises
+        ------
+        InputError
+            If something that is named is not there, several design points would share one place, or there is no
+            factor to draw along.
+        """
+        from simsmtp.figures.study_figure import plot_study, plot_study_into
+        from simsmtp.study.figure_choice import figure_choice, heading, marks_of, points_where
+
+        points = points_where(self.points, where)
+        named = {"x": x, "y": y, "line": line, "panel": panel, "mark": mark, "x_scale": x_scale, "y_scale": y_scale}
+        figure = figure_choice(self.experiment.figure, points, named | {"theory": theory}, one_panel=ax is not None)
+        summary = self.summary()
+        shown = summary[summary["point"].isin([one.number for one in points])]
+        closed = self._theory(points) if figure.theory else None
+        marks = marks_of(points, figure)
+        if ax is not None:
+            return plot_study_into(ax, shown, figure, title=title, marks=marks, theory=closed)
+        title = heading(self.experiment.title, where) if title is None else title
         if note_for(figure.y, self.destinations):
             title = f"{title} (delay percentiles {pooled_mark(self.destinations)})"
-        return plot_study(self.summary(), figure, title=title, marks=marks, theory=theory)
+        return plot_study(shown, figure, title=title, marks=marks, theory=closed)
 
-    def _theory(self) -> DataFrame | None:
+    def _theory(self, points: Sequence[DesignPoint]) -> DataFrame | None:
         from simsmtp.theory.closed_form_lines import theory_of
 
-        closed_forms = theory_of(self.points, self.experiment.columns)
+        closed_forms = theory_of(points, self.experiment.columns)
         return None if closed_forms.empty else closed_forms
 
     def without_theory(self) -> dict[str, int]:
@@ -190,19 +297,10 @@ class Study:
 
         return points_without(self.points)
 
-    def _marks(self) -> dict[Label | None, float | None]:
-        """Return the marked key's value for each level of the panel factor, None where it varies."""
-        figure = self.experiment.figure
-        if figure is None or figure.mark is None:
-            return {None: None}
-        values: dict[Label | None, set[object]] = {}
-        for point in self.points:
-            panel = point.factors[figure.panel] if figure.panel else None
-            values.setdefault(panel, set()).add(label_of(value_at(point.scenario, figure.mark)))
-        return {None: None} | {panel: _only_number(found) for panel, found in values.items()}
-
     def write(self, folder: str | Path | None = None, *, figure: bool = True, command: str | None = None) -> list[Path]:
-        """Write summary, figure, provenance and the experiment as tables.
+        """Write summary, figure, provenance and the experiment as tables; into another folder the rows as well.
+
+        What is written can be opened again by `Study.open`, and goes on where it is run again with that folder.
 
         Parameters
         ----------
@@ -217,7 +315,7 @@ class Study:
         -------
         list of Path
             The files written: ``summary.csv``, ``provenance.json``, ``experiment.json``, ``<name>.png`` and
-            ``.svg``.
+            ``.svg``. The rows are in ``replications.sqlite`` beside them.
         """
         from simsmtp.study.study_files import write_study
 
@@ -229,16 +327,11 @@ class Study:
                 yield point, row
 
     def __repr__(self) -> str:
-        failed = f", {len(self.failures)} failed" if self.failures else ""
-        size = f"{counted(len(self.points), 'design point')}, {counted(self.computed + self.reused, 'replication')}"
-        return f"<Study {self.name!r}: {size}{failed}>"
+        from simsmtp.study.study_views import text_of
+
+        return text_of(self)
 
     def _repr_html_(self) -> str:
-        from simsmtp.study.study_files import html_of
+        from simsmtp.study.study_views import html_of
 
         return html_of(self)
-
-
-def _only_number(values: set[object]) -> float | None:
-    only = next(iter(values)) if len(values) == 1 else None
-    return float(only) if isinstance(only, int | float) else None
