@@ -346,7 +346,9 @@ def capture(data: bytes) -> None:
             assert -1 <= line.recipient < len(ladder.recipients)
             assert line.kind in (REPLY_KINDS if step.kind == "read" else ["command"])
             assert (line.recipient >= 0) == (line.verb == "RCPT")
-    assert {one.message for one in ladder.recipients} <= set(range(len(ladder.recipients)))
+    messages = [one.message for one in ladder.recipients]
+    assert messages == sorted(messages)
+    assert set(messages) == set(range(max(messages, default=-1) + 1))
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {

@@ -29,6 +29,7 @@ from capture_writer import (
     whole,
 )
 
+from simsmtp.dialogue import capture, captured_session
 from simsmtp.dialogue.capture import read_capture
 from simsmtp.dialogue.tcp_streams import Connections
 from simsmtp.errors import InputError
@@ -269,6 +270,7 @@ def test_a_snap_length_leaves_holes(tmp_path: Path) -> None:
     assert texts(ladder, "group")[1] == ["MAIL FROM:<s@a.test>", "RCPT TO:<u1@b.test>"]
     assert "octets of the client are missing" in " ".join(ladder.notes)
     assert "octets of the server are missing" in " ".join(ladder.notes)
+    assert "Long packets were cut when they were captured; tcpdump -s 0 keeps them whole." in ladder.notes
 
 
 def test_a_capture_that_is_cut_off_is_read_up_to_there(tmp_path: Path) -> None:
@@ -348,6 +350,15 @@ def test_a_capture_that_is_too_large_is_read_in_part(tmp_path: Path, monkeypatch
     ladder = heard(tmp_path, whole(), whole(), whole())
     assert len(ladder.connections) < 3
     assert "its end was not read" in " ".join(ladder.notes)
+
+
+def test_lines_without_end_are_read_up_to_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(captured_session, "MOST_LINES", 50)
+    monkeypatch.setattr(capture, "MOST_LINES", 50)
+    ladder = heard(tmp_path, greeted(Talk()).client(b"\n" * 20_000).server(b"250\n" * 9000), whole())
+    assert len(ladder.connections) == 1
+    assert sum(len(one.lines) for one in ladder.steps) == 100
+    assert "Of more than 50 commands and replies the rest was not read." in ladder.notes
 
 
 # -- what is no capture -------------------------------------------------------------------------------------------

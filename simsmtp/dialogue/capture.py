@@ -8,7 +8,7 @@ from statistics import median
 
 from simsmtp.dialogue.capture_file import FORMATS, CaptureFile
 from simsmtp.dialogue.captured_recipients import fates_of
-from simsmtp.dialogue.captured_session import Session, is_foreign, session_of, steps_of
+from simsmtp.dialogue.captured_session import MOST_LINES, Session, is_foreign, session_of, steps_of
 from simsmtp.dialogue.ladder import Ladder
 from simsmtp.dialogue.tcp_segments import LINK_TYPES, is_known, segment_of
 from simsmtp.dialogue.tcp_streams import Connection, Connections
@@ -18,6 +18,7 @@ from simsmtp.files import reading
 _CLEARLY = 4  # times as long as the other gap of the handshake
 _TLS_HANDSHAKE = b"\x16\x03"
 _MOST_PORTS = 8
+_CUT = "Long packets were cut when they were captured; tcpdump -s 0 keeps them whole."
 
 
 def read_capture(path: Path, *, port: int | None = None) -> Ladder:
@@ -47,12 +48,12 @@ def read_capture(path: Path, *, port: int | None = None) -> Ladder:
     with reading(path, allowed=FORMATS) as file:
         capture = CaptureFile(file, str(path))
         connections = _connections(capture, port)
-    sessions = [session for one in connections.found if (session := session_of(one, port))]
+    sessions, is_all = _sessions(connections, port)
     unread = sorted(link for link in capture.links if not is_known(link))
     if not sessions and unread:
         raise InputError(f"link type {unread[0]} is not read", file=str(path), allowed=", ".join(LINK_TYPES))
     if not sessions:
-        raise InputError(f"no SMTP in this capture: {_what_else(connections.found, port)}", file=str(path))
+        raise InputError(f"no SMTP in this capture: {_what_else(connections, port)}", file=str(path))
     begin_ns = min(one.connection.first.at_ns for one in sessions)
     fates = fates_of(sessions)
     steps = [
@@ -64,6 +65,8 @@ def read_capture(path: Path, *, port: int | None = None) -> Ladder:
         *([capture.flaw] if capture.flaw else []),
         *([f"Packets of link type {', '.join(map(str, unread))} were passed over."] if unread else []),
         *(["The capture is too large: its end was not read. With a port, more is."] if connections.is_full else []),
+        *([] if is_all else [f"Of more than {MOST_LINES:,} commands and replies the rest was not read."]),
+        *([_CUT] if connections.has_cut else []),
         *_where_taken(sessions),
         *(note for number, session in enumerate(sessions, 1) for note in _missing(session, number)),
         *fates.notes,
@@ -82,8 +85,22 @@ def _connections(capture: CaptureFile, port: int | None) -> Connections:
     return connections
 
 
-def _what_else(found: Sequence[Connection], port: int | None) -> str:
+def _sessions(connections: Connections, port: int | None) -> tuple[list[Session], bool]:
+    """Return the sessions, and whether they are all that there are."""
+    found: list[Session] = []
+    lines = 0
+    for one in connections.found:
+        if lines >= MOST_LINES:
+            break
+        if session := session_of(one, port):
+            found.append(session)
+            lines += max(len(session.exchanges), len(session.replies))
+    return found, lines < MOST_LINES
+
+
+def _what_else(connections: Connections, port: int | None) -> str:
     """Return what a capture without SMTP shows instead."""
+    found = connections.found
     where = f" with port {port}" if port is not None else ""
     if not found:
         return f"no TCP connection{where}"
@@ -92,7 +109,8 @@ def _what_else(found: Sequence[Connection], port: int | None) -> str:
     count = f"{len(found):,} TCP connection" + ("s" if len(found) > 1 else "")
     encrypted = sum(_is_tls(one) for one in found)
     tls = f"; {encrypted:,} encrypted from the beginning" if encrypted else ""
-    return f"{count}{where}, to port{'s' if len(ports) > 1 else ''} {named}{tls}"
+    rest = "; it is too large to be read to its end" if connections.is_full else ""
+    return f"{count}{where}, to port{'s' if len(ports) > 1 else ''} {named}{tls}{rest}"
 
 
 def _is_tls(connection: Connection) -> bool:

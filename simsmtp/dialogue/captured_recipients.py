@@ -90,7 +90,9 @@ class Fates(NamedTuple):
 
 def fates_of(sessions: Sequence[Session]) -> Fates:
     """Return the recipients of captured sessions."""
-    transactions = [one for number, session in enumerate(sessions) for one in _transactions(session, number)]
+    transactions = [
+        one for number, session in enumerate(sessions) for one in _transactions(session, number) if one.asked
+    ]
     transactions.sort(key=lambda one: one.order)
     fates: dict[tuple[int, str], _Fate] = {}
     asked: list[tuple[_Asked, int]] = []

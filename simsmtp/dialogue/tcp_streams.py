@@ -186,6 +186,8 @@ class Connections:
     ----------
     found : list of Connection
         They.
+    has_cut : bool
+        Some of their octets were cut off by a snap length.
     """
 
     ROOM = 2**28
@@ -194,6 +196,7 @@ class Connections:
 
     def __init__(self, port: int | None, is_foreign: Callable[[Connection], bool]) -> None:
         self.found: list[Connection] = []
+        self.has_cut = False
         self._is_foreign = is_foreign
         self._port = port
         self._open: dict[tuple[End, End], Connection] = {}
@@ -219,6 +222,7 @@ class Connections:
         if one.is_forgotten:
             return
         one.take(segment, self._order)
+        self.has_cut |= segment.missing > 0
         if segment.octets:
             self._room -= len(segment.octets) + self._OF_A_SEGMENT
             self._room += one.forget() if self._is_foreign(one) else 0
