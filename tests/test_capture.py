@@ -184,7 +184,7 @@ def test_what_is_encrypted_is_told_by_its_length(tmp_path: Path) -> None:
     assert texts(ladder, "group")[-1] == ["STARTTLS"]
     assert len(steps(ladder, "read")) == 3
     assert steps(ladder, "handshake")[0].note == "encrypted from here on: 200 octets not shown"
-    assert "Connection 1 is encrypted after STARTTLS: 200 octets not shown." in ladder.notes
+    assert "Encrypted after STARTTLS, 200 octets not shown: connection 1." in ladder.notes
 
 
 # -- recipients ---------------------------------------------------------------------------------------------------
@@ -255,21 +255,21 @@ def test_a_lost_segment_ends_what_a_side_said(tmp_path: Path) -> None:
     ladder = read(tmp_path, pcap(packets(sent)))
     assert len(steps(ladder, "group")) == 2
     assert [line.verb for one in steps(ladder, "read")[3:] for line in one.lines] == ["", ""]
-    note = "Connection 1: octets of the client are missing from the capture; what it said after them is not shown."
+    note = "Octets of the client were not captured; what it said after them is not shown: connection 1."
     assert note in ladder.notes
-    assert not [one for one in read(tmp_path, pcap(packets(whole().sent))).notes if "missing" in one]
+    assert not [one for one in read(tmp_path, pcap(packets(whole().sent))).notes if "not captured" in one]
 
 
 def test_the_last_segment_is_missed_because_it_was_acknowledged(tmp_path: Path) -> None:
     sent = [one for one in greeted(Talk()).client(GROUP).server(REPLIES).sent if one.octets != GROUP]
-    assert "octets of the client are missing" in " ".join(read(tmp_path, pcap(packets(sent))).notes)
+    assert "Octets of the client were not captured" in " ".join(read(tmp_path, pcap(packets(sent))).notes)
 
 
 def test_a_snap_length_leaves_holes(tmp_path: Path) -> None:
     ladder = read(tmp_path, pcap(packets(whole().sent), snap=96))
     assert texts(ladder, "group")[1] == ["MAIL FROM:<s@a.test>", "RCPT TO:<u1@b.test>"]
-    assert "octets of the client are missing" in " ".join(ladder.notes)
-    assert "octets of the server are missing" in " ".join(ladder.notes)
+    assert "Octets of the client were not captured" in " ".join(ladder.notes)
+    assert "Octets of the server were not captured" in " ".join(ladder.notes)
     assert "Long packets were cut when they were captured; tcpdump -s 0 keeps them whole." in ladder.notes
 
 
@@ -291,10 +291,10 @@ def test_one_direction_alone_is_read(tmp_path: Path) -> None:
     sent = greeted(Talk()).client(b"NOOP\r\n").server(b"250 ok\r\n").client(GROUP).server(REPLIES).sent
     up = read(tmp_path, pcap(packets([one for one in sent if one.up])))
     assert [len(one.lines) for one in steps(up, "group")] == [1, 1, 5]
-    assert "octets of the server are missing" in " ".join(up.notes)
+    assert "Octets of the server were not captured" in " ".join(up.notes)
     down = read(tmp_path, pcap(packets([one for one in sent if not one.up])))
     assert [len(one.lines) for one in steps(down, "read")] == [1, 1, 1, 5]
-    assert "octets of the client are missing" in " ".join(down.notes)
+    assert "Octets of the client were not captured" in " ".join(down.notes)
 
 
 def test_a_session_that_began_before_is_read_from_its_first_command(tmp_path: Path) -> None:
@@ -305,9 +305,11 @@ def test_a_session_that_began_before_is_read_from_its_first_command(tmp_path: Pa
     for later in (sent[place:], sent[place - 1 :], [torn, *sent[place:]]):
         ladder = read(tmp_path, pcap(packets(later)))
         assert ladder.connections == ("192.0.2.1:40000 to 198.51.100.1:25",)
+        assert [len(one.lines) for one in steps(ladder, "group")] == [5, 1, 1]
+        assert [len(one.lines) for one in steps(ladder, "read")] == [5, 1, 1]
         assert texts(ladder, "group")[0][0] == "MAIL FROM:<s@a.test>"
         assert [one.truth for one in ladder.recipients] == ["delivered", "", ""]
-        assert "began before the capture" in " ".join(ladder.notes)
+        assert "Begun before the capture" in " ".join(ladder.notes)
         assert not steps(ladder, "connect")
 
 
@@ -331,9 +333,10 @@ def test_a_syn_that_is_sent_again_begins_nothing(tmp_path: Path) -> None:
 
 
 def test_other_protocols_are_passed_over(tmp_path: Path) -> None:
+    pop = Talk().client(b"NOOP\r\n").server(b"+OK\r\n").client(b"QUIT\r\n").server(b"+OK\r\n")
     web = Talk().connect().client(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\nMAIL FROM:<x>\r\n").server(b"220 x\r\n" * 99)
     ftp = Talk().connect().server(b"220 ftp\r\n").client(b"USER anonymous\r\n").server(b"331 password\r\n")
-    ladder = heard(tmp_path, web, whole(), ftp)
+    ladder = heard(tmp_path, web, whole(), ftp, pop)
     assert ladder.connections == ("127.0.0.1:1 to 198.51.100.1:25",)
 
 
@@ -396,6 +399,6 @@ def test_what_is_no_file_is_told_in_one_line(tmp_path: Path) -> None:
 
 def test_packets_of_other_interfaces_are_passed_over(tmp_path: Path) -> None:
     found = pcapng(packets(whole().sent))
-    wireless = struct.pack("<IIHHII", 1, 20, 105, 0, 0, 20)
-    ladder = read(tmp_path, found + wireless)
-    assert "Packets of link type 105 were passed over." in ladder.notes
+    wireless, serial = (struct.pack("<IIHHII", 1, 20, link, 0, 0, 20) for link in (105, 50))
+    ladder = read(tmp_path, found + wireless + serial)
+    assert "Packets of link types 50, 105 were passed over." in ladder.notes

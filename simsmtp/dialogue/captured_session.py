@@ -30,6 +30,7 @@ MOST_LINES = 500_000
 _COMMAND = re.compile(
     rb"(EHLO|HELO) |(MAIL +FROM|RCPT +TO): *\S|(DATA|RSET|QUIT|STARTTLS|NOOP)\s|(VRFY|EXPN|NOOP|BDAT) ", re.IGNORECASE
 )
+_START = re.compile(rb"(RSET\s+)?((EHLO|HELO) |(MAIL +FROM|RCPT +TO): *\S)", re.IGNORECASE)  # POP3 and FTP have others
 _FIRST, _LONGEST = 8, 100  # pieces, and octets of each, in which a protocol shows
 _ENOUGH = 16  # octets of a client tell
 _FTP = re.compile(rb"(USER|PASS|AUTH|FEAT|OPTS|SYST|HOST) ?", re.IGNORECASE)
@@ -138,9 +139,9 @@ def _begin(pieces: _Pieces) -> bytes:
 def _is_smtp(client: bytes, server: bytes, *, is_whole: bool) -> bool:
     if _COMMAND.match(client):
         return True
-    if not is_whole:
-        return False
-    return bool((_GREETING.match(server) and not _FTP.match(client)) or (_REFUSAL.match(server) and not client))
+    return is_whole and bool(
+        (_GREETING.match(server) and not _FTP.match(client)) or (_REFUSAL.match(server) and not client)
+    )
 
 
 def _is_directed(connection: Connection, port: int | None) -> bool:
@@ -148,15 +149,18 @@ def _is_directed(connection: Connection, port: int | None) -> bool:
     client, server = connection.ends
     if port is not None and client.port != server.port:
         return server.port == port
-    return any(_COMMAND.match(octets) for _, octets in connection.pieces(client))
+    return any(_START.match(octets) for _, octets in connection.pieces(client))
 
 
 def _from_first_command(said: _Pieces, heard: _Pieces) -> tuple[_Pieces, _Pieces]:
-    """Return what follows the first piece that begins with a command, and the replies after it."""
-    first = next((place for place, (_, octets) in enumerate(said) if _COMMAND.match(octets)), len(said))
+    """Return what follows the first piece that begins a transaction, and the replies after it, counted from there."""
+    first = next((place for place, (_, octets) in enumerate(said) if _START.match(octets)), len(said))
     order = said[first][0].order if first < len(said) else 0
-    begin = (place for place, (seen, octets) in enumerate(heard) if seen.order > order and _REPLY.match(octets))
-    return said[first:], heard[next(begin, len(heard)) :]
+    replies = (place for place, (seen, octets) in enumerate(heard) if seen.order > order and _REPLY.match(octets))
+    begin = next(replies, len(heard))
+    before = sum(len(octets) for _, octets in heard[:begin])
+    later = [(seen._replace(acked=seen.acked - before), octets) for seen, octets in said[first:]]
+    return later, heard[begin:]
 
 
 def reply_kind(verb: str, reply: Reply, *, is_first: bool) -> str:

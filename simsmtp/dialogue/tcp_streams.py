@@ -12,11 +12,11 @@ from typing import Generic, NamedTuple, TypeVar
 
 from simsmtp.dialogue.tcp_segments import ACK, FIN, RST, SYN, End, Segment
 
-Mark = TypeVar("Mark")
+_Mark = TypeVar("_Mark")
 _HALF = 1 << 31
 
 
-class Stream(Generic[Mark]):
+class Stream(Generic[_Mark]):
     """One direction of a connection.
 
     Parameters
@@ -26,18 +26,18 @@ class Stream(Generic[Mark]):
 
     Attributes
     ----------
-    pieces : list of (Mark, bytes)
+    pieces : list of (_Mark, bytes)
         Octets in order, each once, with the mark of the segment that made them readable.
     """
 
     def __init__(self, first: int) -> None:
-        self.pieces: list[tuple[Mark, bytes]] = []
+        self.pieces: list[tuple[_Mark, bytes]] = []
         self._first = first
         self._ready = 0  # octets in `pieces`
         self._end = 0  # octets known to have been sent
         self._waiting: list[tuple[int, int, bytes]] = []  # place, order of arrival, octets
 
-    def add(self, number: int, octets: bytes, mark: Mark, missing: int = 0) -> None:
+    def add(self, number: int, octets: bytes, mark: _Mark, missing: int = 0) -> None:
         """Take the octets of a segment, perhaps some that came before or out of their turn; `missing` follow them."""
         begin, length = self.place(number), len(octets) + missing
         self._end = max(self._end, begin + length if length else begin - 1)  # a FIN before it has a number, too
