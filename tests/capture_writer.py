@@ -1,10 +1,14 @@
-"""Writes captures for tests: sessions as packets, in every format and link type that is read."""
+"""Writes captures for tests: sessions as packets, in every format and link type that is read; and reads them."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
+
+from simsmtp.dialogue.capture import read_capture
+from simsmtp.dialogue.ladder import Ladder, Step
 
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 CLIENT, SERVER = (b"\xc0\x00\x02\x01", 40_000), (b"\xc6\x33\x64\x01", 25)
@@ -151,3 +155,37 @@ def _option(order: str, code: int, value: bytes) -> bytes:
 def _block(order: str, kind: int, body: bytes) -> bytes:
     length = len(body) + 12
     return struct.pack(f"{order}II", kind, length) + body + struct.pack(f"{order}I", length)
+
+
+GROUP = b"MAIL FROM:<s@a.test>\r\nRCPT TO:<u1@b.test>\r\nRCPT TO:<u2@b.test>\r\nRCPT TO:<u3@b.test>\r\nDATA\r\n"
+REPLIES = b"250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n552 too many\r\n452 4.5.3 too many\r\n354 go\r\n"
+TEXT = b"Message-ID: <1@a.test>\r\n\r\nhello\r\n.\r\n"
+
+
+def greeted(talk: Talk) -> Talk:
+    talk.connect().server(b"220 b.test ESMTP\r\n").client(b"EHLO a.test\r\n")
+    return talk.server(b"250-b.test\r\n250 PIPELINING\r\n")
+
+
+def whole() -> Talk:
+    talk = greeted(Talk(1000)).client(GROUP).server(REPLIES).client(TEXT).server(b"250 2.0.0 Ok: queued\r\n")
+    return talk.client(b"QUIT\r\n").server(b"221 bye\r\n").close()
+
+
+def read(tmp_path: Path, octets: bytes, port: int | None = None) -> Ladder:
+    path = tmp_path / "some.pcap"
+    path.write_bytes(octets)
+    return read_capture(path, port=port)
+
+
+def heard(tmp_path: Path, *talks: Talk) -> Ladder:
+    found = [packet for number, one in enumerate(talks) for packet in packets(one.sent, client=(b"\x7f\0\0\1", number))]
+    return read(tmp_path, pcap(found))
+
+
+def steps(ladder: Ladder, kind: str, connection: int = 0) -> list[Step]:
+    return [one for one in ladder.steps if one.kind == kind and one.connection == connection]
+
+
+def texts(ladder: Ladder, kind: str) -> list[list[str]]:
+    return [[line.text for line in one.lines] for one in steps(ladder, kind)]

@@ -19,6 +19,8 @@ from wire_account import account, codes_in
 
 from simsmtp import Scenario
 from simsmtp.audit.dsn import failed_recipients
+from simsmtp.dialogue.capture import read_capture
+from simsmtp.dialogue.ladder import REPLY_KINDS
 from simsmtp.errors import InputError
 from simsmtp.live.client_session import ClientSession
 from simsmtp.live.effects import Close, Connect, Effect, Poll, Read, StartTls, Write
@@ -318,6 +320,37 @@ def experiment(data: bytes) -> None:
     assert Scenario.from_dict(scenario.to_dict()).canonical() == scenario.canonical()
 
 
+def capture(data: bytes) -> None:
+    """Read a capture: a ladder whose parts belong together, or an `InputError` of one line."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "some.pcap"
+        path.write_bytes(data)
+        try:
+            ladder = read_capture(path)
+        except InputError as error:
+            complaint = str(error)
+        else:
+            complaint = ""
+    if complaint:
+        assert "some.pcap: " in complaint
+        assert "\n" not in complaint
+        return
+    assert ladder.connections
+    assert [step.connection for step in ladder.steps] == sorted(step.connection for step in ladder.steps)
+    assert sum(step.octets for step in ladder.steps) <= len(data)
+    for step in ladder.steps:
+        assert ladder.connections[step.connection]
+        assert step.client_s == step.server_s
+        assert bool(step.lines) == bool(step.number) == (step.kind in {"group", "read"})
+        for line in step.lines:
+            assert -1 <= line.recipient < len(ladder.recipients)
+            assert line.kind in (REPLY_KINDS if step.kind == "read" else ["command"])
+            assert (line.recipient >= 0) == (line.verb == "RCPT")
+    messages = [one.message for one in ladder.recipients]
+    assert messages == sorted(messages)
+    assert set(messages) == set(range(max(messages, default=-1) + 1))
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    one.__name__: one for one in (server, client, replies, texts, experiment)
+    one.__name__: one for one in (server, client, replies, texts, experiment, capture)
 }

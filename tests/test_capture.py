@@ -8,46 +8,31 @@ import struct
 from pathlib import Path
 
 import pytest
-from capture_writer import ACK, FIN, LINKS, RST, SERVER, Talk, packets, pcap, pcapng
+from capture_writer import (
+    ACK,
+    FIN,
+    GROUP,
+    LINKS,
+    REPLIES,
+    RST,
+    SERVER,
+    TEXT,
+    Talk,
+    greeted,
+    heard,
+    packets,
+    pcap,
+    pcapng,
+    read,
+    steps,
+    texts,
+    whole,
+)
 
+from simsmtp.dialogue import capture, captured_session
 from simsmtp.dialogue.capture import read_capture
-from simsmtp.dialogue.ladder import Ladder, Step
 from simsmtp.dialogue.tcp_streams import Connections
 from simsmtp.errors import InputError
-
-GROUP = b"MAIL FROM:<s@a.test>\r\nRCPT TO:<u1@b.test>\r\nRCPT TO:<u2@b.test>\r\nRCPT TO:<u3@b.test>\r\nDATA\r\n"
-REPLIES = b"250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n552 too many\r\n452 4.5.3 too many\r\n354 go\r\n"
-TEXT = b"Message-ID: <1@a.test>\r\n\r\nhello\r\n.\r\n"
-
-
-def greeted(talk: Talk) -> Talk:
-    talk.connect().server(b"220 b.test ESMTP\r\n").client(b"EHLO a.test\r\n")
-    return talk.server(b"250-b.test\r\n250 PIPELINING\r\n")
-
-
-def whole() -> Talk:
-    talk = greeted(Talk(1000)).client(GROUP).server(REPLIES).client(TEXT).server(b"250 2.0.0 Ok: queued\r\n")
-    return talk.client(b"QUIT\r\n").server(b"221 bye\r\n").close()
-
-
-def read(tmp_path: Path, octets: bytes, port: int | None = None) -> Ladder:
-    path = tmp_path / "some.pcap"
-    path.write_bytes(octets)
-    return read_capture(path, port=port)
-
-
-def heard(tmp_path: Path, *talks: Talk) -> Ladder:
-    found = [packet for number, one in enumerate(talks) for packet in packets(one.sent, client=(b"\x7f\0\0\1", number))]
-    return read(tmp_path, pcap(found))
-
-
-def steps(ladder: Ladder, kind: str, connection: int = 0) -> list[Step]:
-    return [one for one in ladder.steps if one.kind == kind and one.connection == connection]
-
-
-def texts(ladder: Ladder, kind: str) -> list[list[str]]:
-    return [[line.text for line in one.lines] for one in steps(ladder, kind)]
-
 
 # -- formats ------------------------------------------------------------------------------------------------------
 
@@ -221,7 +206,7 @@ def test_what_is_encrypted_is_told_by_its_length(tmp_path: Path) -> None:
     assert texts(ladder, "group")[-1] == ["STARTTLS"]
     assert len(steps(ladder, "read")) == 3
     assert steps(ladder, "handshake")[0].note == "encrypted from here on: 200 octets not shown"
-    assert "Connection 1 is encrypted after STARTTLS: 200 octets not shown." in ladder.notes
+    assert "Encrypted after STARTTLS, 200 octets not shown: connection 1." in ladder.notes
 
 
 # -- recipients ---------------------------------------------------------------------------------------------------
@@ -292,21 +277,22 @@ def test_a_lost_segment_ends_what_a_side_said(tmp_path: Path) -> None:
     ladder = read(tmp_path, pcap(packets(sent)))
     assert len(steps(ladder, "group")) == 2
     assert [line.verb for one in steps(ladder, "read")[3:] for line in one.lines] == ["", ""]
-    note = "Connection 1: octets of the client are missing from the capture; what it said after them is not shown."
+    note = "Octets of the client were not captured; what it said after them is not shown: connection 1."
     assert note in ladder.notes
-    assert not [one for one in read(tmp_path, pcap(packets(whole().sent))).notes if "missing" in one]
+    assert not [one for one in read(tmp_path, pcap(packets(whole().sent))).notes if "not captured" in one]
 
 
 def test_the_last_segment_is_missed_because_it_was_acknowledged(tmp_path: Path) -> None:
     sent = [one for one in greeted(Talk()).client(GROUP).server(REPLIES).sent if one.octets != GROUP]
-    assert "octets of the client are missing" in " ".join(read(tmp_path, pcap(packets(sent))).notes)
+    assert "Octets of the client were not captured" in " ".join(read(tmp_path, pcap(packets(sent))).notes)
 
 
 def test_a_snap_length_leaves_holes(tmp_path: Path) -> None:
     ladder = read(tmp_path, pcap(packets(whole().sent), snap=96))
     assert texts(ladder, "group")[1] == ["MAIL FROM:<s@a.test>", "RCPT TO:<u1@b.test>"]
-    assert "octets of the client are missing" in " ".join(ladder.notes)
-    assert "octets of the server are missing" in " ".join(ladder.notes)
+    assert "Octets of the client were not captured" in " ".join(ladder.notes)
+    assert "Octets of the server were not captured" in " ".join(ladder.notes)
+    assert "Long packets were cut when they were captured; tcpdump -s 0 keeps them whole." in ladder.notes
 
 
 def test_a_capture_that_is_cut_off_is_read_up_to_there(tmp_path: Path) -> None:
@@ -327,10 +313,10 @@ def test_one_direction_alone_is_read(tmp_path: Path) -> None:
     sent = greeted(Talk()).client(b"NOOP\r\n").server(b"250 ok\r\n").client(GROUP).server(REPLIES).sent
     up = read(tmp_path, pcap(packets([one for one in sent if one.up])))
     assert [len(one.lines) for one in steps(up, "group")] == [1, 1, 5]
-    assert "octets of the server are missing" in " ".join(up.notes)
+    assert "Octets of the server were not captured" in " ".join(up.notes)
     down = read(tmp_path, pcap(packets([one for one in sent if not one.up])))
     assert [len(one.lines) for one in steps(down, "read")] == [1, 1, 1, 5]
-    assert "octets of the client are missing" in " ".join(down.notes)
+    assert "Octets of the client were not captured" in " ".join(down.notes)
 
 
 def test_a_session_that_began_before_is_read_from_its_first_command(tmp_path: Path) -> None:
@@ -341,9 +327,11 @@ def test_a_session_that_began_before_is_read_from_its_first_command(tmp_path: Pa
     for later in (sent[place:], sent[place - 1 :], [torn, *sent[place:]]):
         ladder = read(tmp_path, pcap(packets(later)))
         assert ladder.connections == ("192.0.2.1:40000 to 198.51.100.1:25",)
+        assert [len(one.lines) for one in steps(ladder, "group")] == [5, 1, 1]
+        assert [len(one.lines) for one in steps(ladder, "read")] == [5, 1, 1]
         assert texts(ladder, "group")[0][0] == "MAIL FROM:<s@a.test>"
         assert [one.truth for one in ladder.recipients] == ["delivered", "", ""]
-        assert "began before the capture" in " ".join(ladder.notes)
+        assert "Begun before the capture" in " ".join(ladder.notes)
         assert not steps(ladder, "connect")
 
 
@@ -370,9 +358,10 @@ def test_a_syn_that_is_sent_again_begins_nothing(tmp_path: Path) -> None:
 
 
 def test_other_protocols_are_passed_over(tmp_path: Path) -> None:
+    pop = Talk().client(b"NOOP\r\n").server(b"+OK\r\n").client(b"QUIT\r\n").server(b"+OK\r\n")
     web = Talk().connect().client(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\nMAIL FROM:<x>\r\n").server(b"220 x\r\n" * 99)
     ftp = Talk().connect().server(b"220 ftp\r\n").client(b"USER anonymous\r\n").server(b"331 password\r\n")
-    ladder = heard(tmp_path, web, whole(), ftp)
+    ladder = heard(tmp_path, web, whole(), ftp, pop)
     assert ladder.connections == ("127.0.0.1:1 to 198.51.100.1:25",)
 
 
@@ -389,6 +378,15 @@ def test_a_capture_that_is_too_large_is_read_in_part(tmp_path: Path, monkeypatch
     ladder = heard(tmp_path, whole(), whole(), whole())
     assert len(ladder.connections) < 3
     assert "its end was not read" in " ".join(ladder.notes)
+
+
+def test_lines_without_end_are_read_up_to_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(captured_session, "MOST_LINES", 50)
+    monkeypatch.setattr(capture, "MOST_LINES", 50)
+    ladder = heard(tmp_path, greeted(Talk()).client(b"\n" * 20_000).server(b"250\n" * 9000), whole())
+    assert len(ladder.connections) == 1
+    assert sum(len(one.lines) for one in ladder.steps) == 100
+    assert "Of more than 50 commands and replies the rest was not read." in ladder.notes
 
 
 # -- what is no capture -------------------------------------------------------------------------------------------
@@ -426,6 +424,6 @@ def test_what_is_no_file_is_told_in_one_line(tmp_path: Path) -> None:
 
 def test_packets_of_other_interfaces_are_passed_over(tmp_path: Path) -> None:
     found = pcapng(packets(whole().sent))
-    wireless = struct.pack("<IIHHII", 1, 20, 105, 0, 0, 20)
-    ladder = read(tmp_path, found + wireless)
-    assert "Packets of link type 105 were passed over." in ladder.notes
+    wireless, serial = (struct.pack("<IIHHII", 1, 20, link, 0, 0, 20) for link in (105, 50))
+    ladder = read(tmp_path, found + wireless + serial)
+    assert "Packets of link types 50, 105 were passed over." in ladder.notes

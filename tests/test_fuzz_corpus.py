@@ -89,6 +89,19 @@ def test_a_client_believes_only_what_its_commands_were_answered(head: bytes, pie
     TARGETS["client"](head + b"\n" + begin + b"".join(pieces))
 
 
+CHANGES = st.tuples(st.integers(0, 5000), st.integers(0, 40), st.binary(max_size=40))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([path for target, path in INPUTS if target == "capture"]), st.lists(CHANGES, max_size=6))
+def test_a_capture_that_was_changed_is_read_or_refused(path: Path, changes: list[tuple[int, int, bytes]]) -> None:
+    octets = path.read_bytes()
+    for place, length, others in changes:
+        begin = place % (len(octets) + 1)
+        octets = octets[:begin] + others + octets[begin + length :]
+    TARGETS["capture"](octets)
+
+
 @pytest.mark.parametrize(
     "octets",
     [

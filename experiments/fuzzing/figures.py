@@ -32,6 +32,9 @@ READERS = {
                    "experiment/design.py", "experiment/scenario_keys.py", "experiment/sampling.py",
                    "model/toml_lines.py", "model/scenario.py", "model/complaints.py", "model/combinations.py",
                    "model/distribution_table.py"),
+    "capture": ("dialogue/capture.py", "dialogue/capture_file.py", "dialogue/tcp_segments.py",
+                "dialogue/tcp_streams.py", "dialogue/smtp_exchange.py", "dialogue/captured_session.py",
+                "dialogue/captured_recipients.py"),
 }  # fmt: skip
 Arcs = set[tuple[str, int, int]]
 

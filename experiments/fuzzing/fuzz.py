@@ -32,7 +32,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-TARGETS = ("server", "client", "replies", "texts", "experiment", "changed")
+TARGETS = ("server", "client", "replies", "texts", "experiment", "capture", "changed")
 READERS = ("experiment/experiment.py", "experiment/experiment_file.py", "experiment/file_tables.py",
            "experiment/factors.py", "experiment/design.py", "experiment/sampling.py", "experiment/settings.py",
            "experiment/source_map.py", "experiment/scenario_keys.py", "experiment/size_limits.py",
@@ -67,7 +67,7 @@ def options(target: str, work: Path, seconds: int) -> list[str]:
             shutil.copy(path, corpus)
     return [
         f"-max_total_time={seconds}",
-        f"-max_len={LONGEST_FILE if target == 'experiment' else LONGEST}",
+        f"-max_len={LONGEST_FILE if target in {'experiment', 'capture'} else LONGEST}",
         "-timeout=20",
         "-rss_limit_mb=1500",
         "-print_final_stats=1",

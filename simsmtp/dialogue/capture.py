@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from simsmtp.dialogue.capture_file import FORMATS, CaptureFile
 from simsmtp.dialogue.captured_recipients import fates_of
-from simsmtp.dialogue.captured_session import Session, is_foreign, session_of, steps_of
+from simsmtp.dialogue.captured_session import MOST_LINES, Session, is_foreign, session_of, steps_of
 from simsmtp.dialogue.ladder import Ladder, Step
 from simsmtp.dialogue.tcp_segments import LINK_TYPES, is_known, segment_of
 from simsmtp.dialogue.tcp_streams import Connection, Connections
@@ -18,7 +18,7 @@ from simsmtp.files import reading
 
 _CLEARLY = 4  # times as long as the other gap of the handshake
 _TLS_HANDSHAKE = b"\x16\x03"
-_MOST_PORTS = 8
+_MOST_NAMED = 8
 
 
 def read_capture(path: Path, *, port: int | None = None) -> Ladder:
@@ -49,12 +49,11 @@ def read_capture(path: Path, *, port: int | None = None) -> Ladder:
     with reading(path, allowed=FORMATS) as file:
         capture = CaptureFile(file, str(path))
         connections = _connections(capture, port)
-    sessions = [session for one in connections.found if (session := session_of(one, port))]
-    unread = sorted(link for link in capture.links if not is_known(link))
-    if not sessions and unread:
+    sessions, is_all = _sessions(connections, port)
+    if not sessions and (unread := _unknown(capture)):
         raise InputError(f"link type {unread[0]} is not read", file=str(path), allowed=", ".join(LINK_TYPES))
     if not sessions:
-        raise InputError(f"no SMTP in this capture: {_what_else(connections.found, port)}", file=str(path))
+        raise InputError(f"no SMTP in this capture: {_what_else(connections, port)}", file=str(path))
     begin_ns = min(one.connection.first.at_ns for one in sessions)
     fates, place = fates_of(sessions), _place_of(sessions)
     steps = [
@@ -62,15 +61,9 @@ def read_capture(path: Path, *, port: int | None = None) -> Ladder:
         for number, (session, places) in enumerate(zip(sessions, fates.places, strict=True))
         for step in steps_of(session, number, begin_ns, places)
     ]
-    notes = [
-        *([capture.flaw] if capture.flaw else []),
-        *([f"Packets of link type {', '.join(map(str, unread))} were passed over."] if unread else []),
-        *(["The capture is too large: its end was not read. With a port, more is."] if connections.is_full else []),
-        *([place.note] if place else []),
-        *(note for number, session in enumerate(sessions, 1) for note in _missing(session, number)),
-        *fates.notes,
-        "A capture does not show what the sender concluded for a recipient, nor which NDRs it sent.",
-    ]
+    seen = [place.note] if place else []
+    notes = [*_unread(capture, connections, is_all=is_all), *seen, *_missing(sessions), *fates.notes]
+    notes.append("A capture does not show what the sender concluded for a recipient, nor which NDRs it sent.")
     return Ladder(path.name, tuple(one.name for one in sessions), tuple(steps), fates.recipients, tuple(notes))
 
 
@@ -84,17 +77,31 @@ def _connections(capture: CaptureFile, port: int | None) -> Connections:
     return connections
 
 
-def _what_else(found: Sequence[Connection], port: int | None) -> str:
+def _sessions(connections: Connections, port: int | None) -> tuple[list[Session], bool]:
+    """Return the sessions, and whether they are all that there are."""
+    found: list[Session] = []
+    lines = 0
+    for one in connections.found:
+        if lines >= MOST_LINES:
+            break
+        if session := session_of(one, port):
+            found.append(session)
+            lines += max(len(session.exchanges), len(session.replies))
+    return found, lines < MOST_LINES
+
+
+def _what_else(connections: Connections, port: int | None) -> str:
     """Return what a capture without SMTP shows instead."""
+    found = connections.found
     where = f" with port {port}" if port is not None else ""
     if not found:
         return f"no TCP connection{where}"
     ports = sorted({one.ends[1].port for one in found})
-    named = ", ".join(str(one) for one in ports[:_MOST_PORTS]) + (", …" if len(ports) > _MOST_PORTS else "")
     count = f"{len(found):,} TCP connection" + ("s" if len(found) > 1 else "")
     encrypted = sum(_is_tls(one) for one in found)
     tls = f"; {encrypted:,} encrypted from the beginning" if encrypted else ""
-    return f"{count}{where}, to port{'s' if len(ports) > 1 else ''} {named}{tls}"
+    rest = "; it is too large to be read to its end" if connections.is_full else ""
+    return f"{count}{where}, to {_named('port', ports)}{tls}{rest}"
 
 
 def _is_tls(connection: Connection) -> bool:
@@ -140,17 +147,40 @@ def _with_far_end(step: Step, place: _Place) -> Step:
     return step._replace(client_s=step.server_s - there)
 
 
-def _missing(session: Session, number: int) -> Iterator[str]:
-    """Yield what is not seen of a session."""
-    if not session.connection.is_whole:
-        yield (
-            f"Connection {number} began before the capture: it is read from its first command on, as if nothing had"
-            " been unanswered then."
-        )
-    for side in session.holes:
-        yield (
-            f"Connection {number}: octets of the {side} are missing from the capture; what it said after them is not"
-            " shown."
-        )
-    if session.encrypted:
-        yield f"Connection {number} is encrypted after STARTTLS: {session.encrypted_octets:,} octets not shown."
+def _unknown(capture: CaptureFile) -> list[int]:
+    return sorted(link for link in capture.links if not is_known(link))
+
+
+def _unread(capture: CaptureFile, connections: Connections, *, is_all: bool) -> Iterator[str]:
+    """Yield what was not read of a capture."""
+    if capture.flaw:
+        yield capture.flaw
+    if links := _unknown(capture):
+        yield f"Packets of {_named('link type', links)} were passed over."
+    if connections.is_full:
+        yield "The capture is too large: its end was not read. With a port, more is."
+    if not is_all:
+        yield f"Of more than {MOST_LINES:,} commands and replies the rest was not read."
+    if connections.has_cut:
+        yield "Long packets were cut when they were captured; tcpdump -s 0 keeps them whole."
+
+
+def _missing(sessions: Sequence[Session]) -> Iterator[str]:
+    """Yield what is not seen of sessions."""
+    before = [number for number, one in enumerate(sessions, 1) if not one.connection.is_whole]
+    if before:
+        where = _named("connection", before)
+        yield f"Begun before the capture, and read from the first command on as if none was unanswered then: {where}."
+    for side in ("client", "server"):
+        if holes := [number for number, one in enumerate(sessions, 1) if side in one.holes]:
+            where = _named("connection", holes)
+            yield f"Octets of the {side} were not captured; what it said after them is not shown: {where}."
+    if encrypted := [number for number, one in enumerate(sessions, 1) if one.encrypted]:
+        octets = sum(one.encrypted_octets for one in sessions)
+        yield f"Encrypted after STARTTLS, {octets:,} octets not shown: {_named('connection', encrypted)}."
+
+
+def _named(what: str, numbers: Sequence[int]) -> str:
+    """Return ``port 25`` or ``ports 25, 587``, shortened where there are many."""
+    shown = ", ".join(str(one) for one in numbers[:_MOST_NAMED]) + (", …" if len(numbers) > _MOST_NAMED else "")
+    return f"{what}{'s' if len(numbers) > 1 else ''} {shown}"

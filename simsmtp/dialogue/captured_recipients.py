@@ -17,6 +17,7 @@ from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.ledger import Ledger
 
 _ENDS = {"RSET", "EHLO", "HELO", "STARTTLS"}
+_NOT_OBEYED = {500, 502, 503}
 
 
 class _Asked(NamedTuple):
@@ -29,13 +30,32 @@ class _Asked(NamedTuple):
 
 
 class _Transaction:
-    """A transaction: its sender, its RCPTs, the Message-ID of its text, and whether that was accepted."""
+    """A transaction: its sender, its RCPTs, the Message-ID of its text, and whether that was accepted.
 
-    def __init__(self, sender: str, order: int) -> None:
-        self.sender, self.order = sender, order
+    `is_open` tells that its MAIL was not refused.
+    """
+
+    def __init__(self, sender: str, order: int, *, is_open: bool) -> None:
+        self.sender, self.order, self.is_open = sender, order, is_open
         self.asked: list[_Asked] = []
         self.message_id = ""
         self.is_accepted = False
+
+    def ask(self, session: int, place: int, exchange: Exchange) -> None:
+        """Note an RCPT."""
+        command, reply = exchange
+        kind = reply_kind(command.verb, reply.code, reply.status, is_first=not self.asked) if reply else ""
+        self.asked.append(_Asked(session, place, command.address, kind))
+
+    def goes_on_after(self, exchange: Exchange) -> bool:
+        """Note what an exchange tells of the text, and tell whether the transaction goes on after it."""
+        command, code = exchange.command, exchange.reply.code if exchange.reply else 0
+        self.message_id = self.message_id or command.message_id
+        is_refused_chunk = command.verb == Verb.BDAT.name and code >= 400
+        if (command.is_last or is_refused_chunk) and code not in _NOT_OBEYED:
+            self.is_accepted = self.is_open and 200 <= code < 300
+            return False
+        return not (command.verb in _ENDS and code < 300)
 
 
 class _Fate:
@@ -70,7 +90,9 @@ class Fates(NamedTuple):
 
 def fates_of(sessions: Sequence[Session]) -> Fates:
     """Return the recipients of captured sessions."""
-    transactions = [one for number, session in enumerate(sessions) for one in _transactions(session, number)]
+    transactions = [
+        one for number, session in enumerate(sessions) for one in _transactions(session, number) if one.asked
+    ]
     transactions.sort(key=lambda one: one.order)
     fates: dict[tuple[int, str], _Fate] = {}
     asked: list[tuple[_Asked, int]] = []
@@ -102,31 +124,25 @@ def _truth(fate: _Fate) -> str:
 def _transactions(session: Session, number: int) -> list[_Transaction]:
     found: list[_Transaction] = []
     current: _Transaction | None = None
-    is_first = True
     for place, exchange in enumerate(session.exchanges):
         command = exchange.command
-        if command.verb == Verb.MAIL.name or (current is None and command.verb == Verb.RCPT.name):
-            current = _Transaction(command.address if command.verb == Verb.MAIL.name else "", command.seen.order)
+        if command.verb == Verb.MAIL.name and not (current and current.is_open and _is_refused(exchange)):
+            current = _Transaction(command.address, command.seen.order, is_open=not _is_refused(exchange))
             found.append(current)
-            is_first = True
+        elif command.verb == Verb.RCPT.name and current is None:
+            current = _Transaction("", command.seen.order, is_open=not session.connection.is_whole)
+            found.append(current)
         if current is None:
             continue
         if command.verb == Verb.RCPT.name:
-            reply = exchange.reply
-            kind = reply_kind(command.verb, reply.code, reply.status, is_first=is_first) if reply else ""
-            current.asked.append(_Asked(number, place, command.address, kind))
-            is_first = False
-        if not _goes_on(current, exchange):
+            current.ask(number, place, exchange)
+        if not current.goes_on_after(exchange):
             current = None
     return found
 
 
-def _goes_on(transaction: _Transaction, exchange: Exchange) -> bool:
-    """Note what an exchange tells of a transaction, and tell whether it goes on after it."""
-    command, code = exchange.command, exchange.reply.code if exchange.reply else 0
-    transaction.message_id = transaction.message_id or command.message_id
-    transaction.is_accepted |= command.is_last and 200 <= code < 300
-    return not (command.is_last or command.verb in _ENDS)
+def _is_refused(exchange: Exchange) -> bool:
+    return exchange.reply is not None and not 200 <= exchange.reply.code < 300
 
 
 class _Messages:

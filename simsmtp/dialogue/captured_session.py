@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from simsmtp.dialogue.ladder import Line, Step, reply_kind
@@ -23,9 +24,13 @@ from simsmtp.protocol.commands import Verb
 
 AT_ONCE_NS = 100_000
 """Segments that come within this time of the first are read at once."""
+MOST_LINES = 500_000
+"""Commands, and replies, that are read."""
 _COMMAND = re.compile(
     rb"(EHLO|HELO) |(MAIL +FROM|RCPT +TO): *\S|(DATA|RSET|QUIT|STARTTLS|NOOP)\s|(VRFY|EXPN|NOOP|BDAT) ", re.IGNORECASE
 )
+_START = re.compile(rb"(RSET\s+)?((EHLO|HELO) |(MAIL +FROM|RCPT +TO): *\S)", re.IGNORECASE)  # POP3 and FTP have others
+_FIRST, _LONGEST = 8, 100  # pieces, and octets of each, in which a protocol shows
 _ENOUGH = 16  # octets of a client tell
 _FTP = re.compile(rb"(USER|PASS|AUTH|FEAT|OPTS|SYST|HOST) ?", re.IGNORECASE)
 _REPLY = re.compile(rb"[2-5][0-9][0-9][ -]")
@@ -99,14 +104,16 @@ def session_of(connection: Connection, port: int | None) -> Session | None:
 def is_foreign(connection: Connection) -> bool:
     """Tell whether a connection that was captured from its beginning shows by now that it is not SMTP."""
     client, server = (connection.pieces(end) for end in connection.ends)
+    if not connection.is_whole or len(client) > _FIRST:  # by then it was asked before
+        return False
     said = _begin(client)
-    return connection.is_whole and len(said) >= _ENOUGH and not _is_smtp(said, _begin(server), is_whole=True)
+    return len(said) >= _ENOUGH and not _is_smtp(said, _begin(server), is_whole=True)
 
 
 def _session(connection: Connection, client: Said, server: Said, holes: tuple[str, ...]) -> Session:
-    replies = list(replies_in(server))
+    replies = list(islice(replies_in(server), MOST_LINES))
     greeting = replies[0] if replies and connection.is_whole else None
-    found = list(exchanges(client, replies[1:] if greeting else replies))
+    found = list(islice(exchanges(client, replies[1:] if greeting else replies), MOST_LINES))
     encrypted: list[Seen] = []
     octets = 0
     if found and found[-1].command.verb == "STARTTLS" and (last := found[-1].reply) and last.code == 220:
@@ -118,15 +125,15 @@ def _session(connection: Connection, client: Said, server: Said, holes: tuple[st
 
 
 def _begin(pieces: _Pieces) -> bytes:
-    return b"".join(octets for _, octets in pieces[:8])
+    return b"".join(octets[:_LONGEST] for _, octets in pieces[:_FIRST])
 
 
 def _is_smtp(client: bytes, server: bytes, *, is_whole: bool) -> bool:
     if _COMMAND.match(client):
         return True
-    if not is_whole:
-        return False
-    return bool((_GREETING.match(server) and not _FTP.match(client)) or (_REFUSAL.match(server) and not client))
+    return is_whole and bool(
+        (_GREETING.match(server) and not _FTP.match(client)) or (_REFUSAL.match(server) and not client)
+    )
 
 
 def _is_directed(connection: Connection, port: int | None) -> bool:
@@ -134,15 +141,18 @@ def _is_directed(connection: Connection, port: int | None) -> bool:
     client, server = connection.ends
     if port is not None and client.port != server.port:
         return server.port == port
-    return any(_COMMAND.match(octets) for _, octets in connection.pieces(client))
+    return any(_START.match(octets) for _, octets in connection.pieces(client))
 
 
 def _from_first_command(said: _Pieces, heard: _Pieces) -> tuple[_Pieces, _Pieces]:
-    """Return what follows the first piece that begins with a command, and the replies after it."""
-    first = next((place for place, (_, octets) in enumerate(said) if _COMMAND.match(octets)), len(said))
+    """Return what follows the first piece that begins a transaction, and the replies after it, counted from there."""
+    first = next((place for place, (_, octets) in enumerate(said) if _START.match(octets)), len(said))
     order = said[first][0].order if first < len(said) else 0
-    begin = (place for place, (seen, octets) in enumerate(heard) if seen.order > order and _REPLY.match(octets))
-    return said[first:], heard[next(begin, len(heard)) :]
+    replies = (place for place, (seen, octets) in enumerate(heard) if seen.order > order and _REPLY.match(octets))
+    begin = next(replies, len(heard))
+    before = sum(len(octets) for _, octets in heard[:begin])
+    later = [(seen._replace(acked=seen.acked - before), octets) for seen, octets in said[first:]]
+    return later, heard[begin:]
 
 
 def steps_of(session: Session, number: int, begin_ns: int, recipients: Sequence[int]) -> list[Step]:

@@ -12,11 +12,11 @@ from typing import Generic, NamedTuple, TypeVar
 
 from simsmtp.dialogue.tcp_segments import ACK, FIN, RST, SYN, End, Segment
 
-Mark = TypeVar("Mark")
+_Mark = TypeVar("_Mark")
 _HALF = 1 << 31
 
 
-class Stream(Generic[Mark]):
+class Stream(Generic[_Mark]):
     """One direction of a connection.
 
     Parameters
@@ -26,18 +26,18 @@ class Stream(Generic[Mark]):
 
     Attributes
     ----------
-    pieces : list of (Mark, bytes)
+    pieces : list of (_Mark, bytes)
         Octets in order, each once, with the mark of the segment that made them readable.
     """
 
     def __init__(self, first: int) -> None:
-        self.pieces: list[tuple[Mark, bytes]] = []
+        self.pieces: list[tuple[_Mark, bytes]] = []
         self._first = first
         self._ready = 0  # octets in `pieces`
         self._end = 0  # octets known to have been sent
         self._waiting: list[tuple[int, int, bytes]] = []  # place, order of arrival, octets
 
-    def add(self, number: int, octets: bytes, mark: Mark, missing: int = 0) -> None:
+    def add(self, number: int, octets: bytes, mark: _Mark, missing: int = 0) -> None:
         """Take the octets of a segment, perhaps some that came before or out of their turn; `missing` follow them."""
         begin, length = self.place(number), len(octets) + missing
         self._end = max(self._end, begin + length if length else begin - 1)  # a FIN before it has a number, too
@@ -186,6 +186,8 @@ class Connections:
     ----------
     found : list of Connection
         They.
+    has_cut : bool
+        Some of their octets were cut off by a snap length.
     """
 
     ROOM = 2**28
@@ -194,6 +196,7 @@ class Connections:
 
     def __init__(self, port: int | None, is_foreign: Callable[[Connection], bool]) -> None:
         self.found: list[Connection] = []
+        self.has_cut = False
         self._is_foreign = is_foreign
         self._port = port
         self._open: dict[tuple[End, End], Connection] = {}
@@ -219,6 +222,7 @@ class Connections:
         if one.is_forgotten:
             return
         one.take(segment, self._order)
+        self.has_cut |= segment.missing > 0
         if segment.octets:
             self._room -= len(segment.octets) + self._OF_A_SEGMENT
             self._room += one.forget() if self._is_foreign(one) else 0
