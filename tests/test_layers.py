@@ -44,9 +44,9 @@ _MAY_IMPORT = {
     "planning": "progress _version running study store theory experiment report figures output statistics model rows",
     "gate": "_version planning running study store experiment output statistics model rows",
     # Real peers, and real mail programs.
-    "live": "peers model rows randomness policies strategies protocol",
+    "live": "dialogue peers model rows randomness policies strategies protocol",
     "mailers": "",
-    "audit": "mailers live engines model protocol",
+    "audit": "mailers live dialogue engines model protocol",
     "calibration": "_version engines model protocol",
     "lab": "mailers dialogue",
 }

@@ -60,6 +60,7 @@ def run_matrix(
     done: Callable[[AuditRow], object],
     place: Endpoint | None = None,
     parallel: int = 1,
+    records: bool = False,
 ) -> list[AuditRow]:
     """Run a sender through cells.
 
@@ -77,8 +78,10 @@ def run_matrix(
         Where to listen, which only one cell can do at a time; by default a free port of this machine for every cell.
     parallel : int
         Cells at once: most of a cell's time is waiting.
+    records : bool
+        Rows hold what was said, too.
     """
-    return asyncio.run(_audited(make, cells, timeout_s, done, place, 1 if place else parallel))
+    return asyncio.run(_audited(make, cells, timeout_s, done, place, 1 if place else parallel, records))
 
 
 async def _audited(
@@ -88,12 +91,13 @@ async def _audited(
     done: Callable[[AuditRow], object],
     place: Endpoint | None,
     parallel: int,
+    records: bool,
 ) -> list[AuditRow]:
     turns = asyncio.Semaphore(parallel)
 
     async def one(cell: Cell) -> AuditRow:
         async with turns:
-            row = await run_cell(make(), cell, place or Endpoint("127.0.0.1", 0), timeout_s=timeout_s)
+            row = await run_cell(make(), cell, place or Endpoint("127.0.0.1", 0), timeout_s=timeout_s, records=records)
             done(row)
             return row
 

@@ -16,9 +16,13 @@ from simsmtp.audit.cells import Cell
 from simsmtp.audit.dsn import failed_recipients
 from simsmtp.audit.judgement import RecipientOutcome, Verdict, counts, judge
 from simsmtp.audit.sender import Sender
+from simsmtp.dialogue.capture import recorded_ladder
+from simsmtp.dialogue.ladder import Ladder
+from simsmtp.dialogue.recording import NOTE, TOO_MUCH, Recorder
 from simsmtp.live.asyncio_server import Listener, Terms
 from simsmtp.live.endpoint import Endpoint
 from simsmtp.live.served import ServedRow
+from simsmtp.protocol.ledger import LEDGER_NAMES
 
 TEXT = "From: <{sender}>\r\nSubject: audit\r\nMessage-ID: <{name}@orig.example.test>\r\n\r\nHello.\r\n"
 _SENDERS = re.compile(rb"audit-[a-z0-9-]+@orig\.example\.test")
@@ -46,6 +50,8 @@ class AuditRow(NamedTuple):
         How long it took.
     verdict : Verdict
         What it says.
+    ladder : Ladder, optional
+        What was said, if it was recorded.
     """
 
     sender: str
@@ -58,6 +64,7 @@ class AuditRow(NamedTuple):
     ndr_messages: int
     seconds: float
     verdict: Verdict
+    ladder: Ladder | None = None
 
     def document(self) -> dict[str, Any]:
         """Return it fit for JSON."""
@@ -117,7 +124,7 @@ class _Account:
         }
 
 
-async def run_cell(sender: Sender, cell: Cell, place: Endpoint, *, timeout_s: float) -> AuditRow:
+async def run_cell(sender: Sender, cell: Cell, place: Endpoint, *, timeout_s: float, records: bool = False) -> AuditRow:
     """Run a cell to its end, or as long as is allowed.
 
     Parameters
@@ -130,16 +137,20 @@ async def run_cell(sender: Sender, cell: Cell, place: Endpoint, *, timeout_s: fl
         Where to listen; port 0 takes any.
     timeout_s : float
         How long to wait for the last recipient.
+    records : bool
+        Keep what is said, for a diagram.
     """
+    recorder = Recorder() if records else None
     account = _Account(cell.sender, cell.addresses())
-    terms = Terms(timeout_s=timeout_s, enter=account.enter, report=account.report)
+    terms = Terms(timeout_s=timeout_s, enter=account.enter, report=account.report, recorder=recorder)
     async with Listener(cell.scenario(), place, terms) as listener, _started(sender, listener.place):
         begin = account.changed = time.monotonic()
         text = TEXT.format(name=cell.name, sender=cell.sender)
         told = await asyncio.to_thread(sender.submit, cell.sender, cell.addresses(), text)
         account.failed |= {who.lower() for who in told} & account.known
         queued = await _settled(sender, account, begin + timeout_s)
-    seen = list(account.seen(queued).values())
+    outcomes = account.seen(queued)
+    seen = list(outcomes.values())
     rows = account.rows
     asked_again = any(len(one.codes) > 1 for one in seen) or account.rounds > 1
     return AuditRow(
@@ -153,7 +164,16 @@ async def run_cell(sender: Sender, cell: Cell, place: Endpoint, *, timeout_s: fl
         account.notifications,
         time.monotonic() - begin,
         judge(seen, asked_again=asked_again, keeps_queue=sender.keeps_queue),
+        _ladder(recorder, f"{sender.name} {sender.version}: {cell.name}", outcomes) if recorder else None,
     )
+
+
+def _ladder(recorder: Recorder, title: str, outcomes: dict[str, RecipientOutcome]) -> Ladder:
+    truths = {
+        who: (LEDGER_NAMES[one.ledger], "An NDR or the program named it as failed." if one.failed else "")
+        for who, one in outcomes.items()
+    }
+    return recorded_ladder(recorder.segments, title, [NOTE, *([TOO_MUCH] if recorder.is_full else [])], truths)
 
 
 @asynccontextmanager

@@ -32,6 +32,7 @@ class Manner(NamedTuple):
     timeout_s: float
     parallel: int
     quiet: bool
+    pages: Path | None = None
 
 
 @click.command()
@@ -59,6 +60,8 @@ class Manner(NamedTuple):
 @click.option("--write-baseline", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdicts.")
 @click.option("--junit", "junit_file", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
 @click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), metavar="FILE", help="Write a table.")
+@click.option("--html", "pages", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Draw the sequence diagram of each cell that is run, DIR/SENDER-CELL.html.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as one document.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.pass_context
@@ -79,6 +82,7 @@ def audit(
     write_baseline: Path | None,
     junit_file: Path | None,
     markdown_file: Path | None,
+    pages: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -124,6 +128,8 @@ def audit(
     for key, path in (("--write-baseline", write_baseline), ("--junit", junit_file), ("--markdown", markdown_file)):
         if path:
             require_writable(path, key)
+    if pages:
+        require_writable(pages, "--html", is_folder=True)
     cells = _cells(quick or bool(listen and not replies and not numbers), replies, numbers)
     kept = Journal(output)
     if listen:
@@ -135,7 +141,7 @@ def audit(
         _refuse([command] if command else [], "--send", "--listen HOST:PORT beside it")
         place, chosen = None, _senders(senders, programs)
     longest_s = timeout_s or (_ASKED_S if listen and not command else _GIVEN_S)
-    _run(chosen, cells, kept, Manner(place, longest_s, parallel, quiet))
+    _run(chosen, cells, kept, Manner(place, longest_s, parallel, quiet, pages))
     rows = kept.in_order(list(chosen), [cell.name for cell in cells])
     found = verdicts.verdicts_of(rows)
     if write_baseline:
@@ -216,19 +222,25 @@ def _senders(names: Sequence[str], programs: Path | None) -> Senders:
 def _run(chosen: Senders, cells: Sequence[Cell], kept: Journal, manner: Manner) -> None:
     from simsmtp.audit.matrix import run_matrix
     from simsmtp.progress import progress_bar
+    from simsmtp.tracing import Dialogue
 
+    if manner.pages:
+        manner.pages.mkdir(parents=True, exist_ok=True)
     todo = {name: [cell for cell in cells if not kept.has(name, cell.name)] for name in chosen}
     total = sum(map(len, todo.values()))
 
     def done(row: AuditRow) -> None:
         kept.add(row)
+        if manner.pages and row.ladder:
+            Dialogue(row.ladder).write_html(manner.pages / f"{row.sender}-{row.cell.name}.html")
         advance(1)
 
     with progress_bar("audit", total, False if manner.quiet else None, unit="cell") as advance:
         for name, make in chosen.items():
             run_matrix(
-                make, todo[name], timeout_s=manner.timeout_s, place=manner.place, parallel=manner.parallel, done=done
-            )
+                make, todo[name], timeout_s=manner.timeout_s, place=manner.place, parallel=manner.parallel, done=done,
+                records=manner.pages is not None,
+            )  # fmt: skip
 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:

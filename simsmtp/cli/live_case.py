@@ -17,6 +17,7 @@ from simsmtp.output.writable import require_writable
 from simsmtp.shown import cell, shown
 
 if TYPE_CHECKING:
+    from simsmtp.dialogue.recording import Recorder
     from simsmtp.live.asyncio_client import Delivered, Delivery
     from simsmtp.model.scenario import Scenario
     from simsmtp.tracing import Dialogue
@@ -77,6 +78,16 @@ def live_dialogue(scenario: Scenario, delivery: Delivery, delivered: Delivered) 
         notes=("Times are those of the sender: arrows are level because the server's times are not known.",),
     )
     return Dialogue(ladder, output.responses)
+
+
+def write_recorded(path: Path, recorder: Recorder, title: str) -> None:
+    """Write the diagram of what a server has heard and said."""
+    from simsmtp.dialogue.capture import recorded_ladder
+    from simsmtp.dialogue.recording import NOTE, TOO_MUCH
+    from simsmtp.tracing import Dialogue
+
+    notes = [NOTE, *([TOO_MUCH] if recorder.is_full else [])]
+    Dialogue(recorded_ladder(recorder.segments, title, notes)).write_html(path)
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

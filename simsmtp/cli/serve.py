@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--destination", metavar="NAME", help="Be this one of the destinations that FILE lists.")
 @options.seed(help="Key of the draws that decide which texts are refused.")
 @click.option("--rows", type=click.Path(path_type=Path), metavar="FILE.csv", help="Write one row per RCPT command.")
+@options.html()
 @options.as_json(help="At the end, print the account as one JSON document.")
 @click.option("--sessions", type=click.IntRange(1), metavar="N", help="End after so many sessions.")
 @click.option("--seconds", type=Seconds(), metavar="N", help="End after so many seconds.")
@@ -47,6 +48,7 @@ def serve(
     destination: str | None,
     seed: int | None,
     rows: Path | None,
+    page: Path | None,
     as_json: bool,
     sessions: int | None,
     seconds: float | None,
@@ -78,17 +80,21 @@ def serve(
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     import asyncio
 
-    from simsmtp.cli.live_case import LiveCounter, RowFile, case_of, only_destination
+    from simsmtp.cli.live_case import LiveCounter, RowFile, case_of, only_destination, write_recorded
+    from simsmtp.dialogue.recording import Recorder
     from simsmtp.live.asyncio_server import Listener, Terms
     from simsmtp.live.certificates import server_context
     from simsmtp.live.endpoint import endpoint_in
     from simsmtp.live.served import ServedRow
+    from simsmtp.output.writable import require_writable
 
     place = endpoint_in(listen, key="--listen", allow_remote=allow_remote)
     wanted = (*([f"server.preset={preset}"] if preset else []), *settings)
     listed, own_seed = case_of(file, wanted, point)
     scenario = only_destination(listed, destination)
     tls = server_context(tls_cert, tls_key) if tls_cert else None
+    if page:
+        require_writable(page, "--html")
     file_of_rows = RowFile(rows, ServedRow._fields) if rows else None
     terms = Terms(
         seed=own_seed if seed is None else seed,
@@ -97,12 +103,15 @@ def serve(
         tls=tls,
         enter=file_of_rows.write if file_of_rows else None,
         warn=lambda trouble: click.echo(f"simsmtp: {trouble}", err=True),
+        recorder=Recorder() if page else None,
     )
     listener = Listener(scenario, place, terms)
     counter = LiveCounter(is_quiet=quiet)
     try:
         asyncio.run(_serve(listener, counter, file_of_rows, Until(sessions, seconds)))
         counter.close()
+        if page and terms.recorder:
+            write_recorded(page, terms.recorder, f"server at {listener.place}")
         _print(listener.served, as_json=as_json)
     finally:
         if file_of_rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -11,12 +11,13 @@ from simsmtp.dialogue.capture_file import FORMATS, CaptureFile
 from simsmtp.dialogue.captured_recipients import fates_of
 from simsmtp.dialogue.captured_session import MOST_LINES, Session, is_foreign, session_of, steps_of
 from simsmtp.dialogue.ladder import Ladder, Step
-from simsmtp.dialogue.tcp_segments import LINK_TYPES, is_known, segment_of
+from simsmtp.dialogue.tcp_segments import LINK_TYPES, Segment, is_known, segment_of
 from simsmtp.dialogue.tcp_streams import Connection, Connections
 from simsmtp.errors import InputError
 from simsmtp.files import reading
 
 _CLEARLY = 4  # times as long as the other gap of the handshake
+_BLIND = "A capture does not show what the sender concluded for a recipient, nor which NDRs it sent."
 _TLS_HANDSHAKE = b"\x16\x03"
 _MOST_NAMED = 8
 
@@ -54,17 +55,55 @@ def read_capture(path: Path, *, port: int | None = None) -> Ladder:
         raise InputError(f"link type {unread[0]} is not read", file=str(path), allowed=", ".join(LINK_TYPES))
     if not sessions:
         raise InputError(f"no SMTP in this capture: {_what_else(connections, port)}", file=str(path))
-    begin_ns = min(one.connection.first.at_ns for one in sessions)
-    fates, place = fates_of(sessions), _place_of(sessions)
+    before = _unread(capture, connections, is_all=is_all)
+    return _ladder(path.name, sessions, _place_of(sessions), [*before, *_missing(sessions)], [_BLIND])
+
+
+def recorded_ladder(
+    segments: Iterable[Segment],
+    title: str,
+    notes: Sequence[str] = (),
+    truths: Mapping[str, tuple[str, str]] | None = None,
+) -> Ladder:
+    """Return what an end of sessions recorded of them, as it was before encryption.
+
+    Parameters
+    ----------
+    segments : iterable of Segment
+        In order of time.
+    title : str
+        Of the ladder.
+    notes : sequence of str
+        Put before what is noted of the sessions.
+    truths : mapping, optional
+        Address in lower case → class of the ledger and report, for recipients of whom they are known.
+    """
+    connections = Connections(None, is_foreign)
+    for segment in segments:
+        connections.take(segment)
+    sessions, _ = _sessions(connections, None, is_plain=True)
+    found = _ladder(title, sessions, None, notes, [])
+    if truths is None:
+        return found
+    told = [
+        one._replace(truth=known[0], ndr=known[1]) if (known := truths.get(one.address.lower())) else one
+        for one in found.recipients
+    ]
+    return found._replace(recipients=tuple(told))
+
+
+def _ladder(
+    title: str, sessions: Sequence[Session], place: _Place | None, before: Sequence[str], after: Sequence[str]
+) -> Ladder:
+    begin_ns = min((one.connection.first.at_ns for one in sessions), default=0)
+    fates = fates_of(sessions)
     steps = [
         _with_far_end(step, place) if place else step
         for number, (session, places) in enumerate(zip(sessions, fates.places, strict=True))
         for step in steps_of(session, number, begin_ns, places)
     ]
-    seen = [place.note] if place else []
-    notes = [*_unread(capture, connections, is_all=is_all), *seen, *_missing(sessions), *fates.notes]
-    notes.append("A capture does not show what the sender concluded for a recipient, nor which NDRs it sent.")
-    return Ladder(path.name, tuple(one.name for one in sessions), tuple(steps), fates.recipients, tuple(notes))
+    notes = (*before, *([place.note] if place else []), *fates.notes, *after)
+    return Ladder(title, tuple(one.name for one in sessions), tuple(steps), fates.recipients, notes)
 
 
 def _connections(capture: CaptureFile, port: int | None) -> Connections:
@@ -77,14 +116,14 @@ def _connections(capture: CaptureFile, port: int | None) -> Connections:
     return connections
 
 
-def _sessions(connections: Connections, port: int | None) -> tuple[list[Session], bool]:
+def _sessions(connections: Connections, port: int | None, *, is_plain: bool = False) -> tuple[list[Session], bool]:
     """Return the sessions, and whether they are all that there are."""
     found: list[Session] = []
     lines = 0
     for one in connections.found:
         if lines >= MOST_LINES:
             break
-        if session := session_of(one, port):
+        if session := session_of(one, port, is_plain=is_plain):
             found.append(session)
             lines += max(len(session.exchanges), len(session.replies))
     return found, lines < MOST_LINES

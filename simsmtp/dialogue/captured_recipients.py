@@ -184,6 +184,6 @@ def _notes(fates: list[_Fate]) -> list[str]:
     once = sum(fate.asked == 1 for fate in never)
     note = (
         f"Refused over a limit: {len(over):,} of {len(fates):,} recipients; accepted later: {len(over) - len(never):,};"
-        f" not accepted in this capture: {len(never):,}, of them asked for only once: {once:,}."
+        f" not accepted: {len(never):,}, of them asked for only once: {once:,}."
     )
     return [note]

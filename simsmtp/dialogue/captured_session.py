@@ -77,7 +77,7 @@ class Session(NamedTuple):
         return f"{end_name(client)} to {end_name(server)}"
 
 
-def session_of(connection: Connection, port: int | None) -> Session | None:
+def session_of(connection: Connection, port: int | None, *, is_plain: bool = False) -> Session | None:
     """Return what was said in a connection, None if it is not SMTP.
 
     Parameters
@@ -86,6 +86,8 @@ def session_of(connection: Connection, port: int | None) -> Session | None:
         If it began before the capture, its ends are put in order.
     port : int or None
         The server's.
+    is_plain : bool
+        Nothing in it is encrypted: it was recorded by an end.
     """
     if not connection.is_whole and not _is_directed(connection, port):
         connection.ends = connection.ends[::-1]
@@ -98,7 +100,7 @@ def session_of(connection: Connection, port: int | None) -> Session | None:
     if not _is_smtp(_begin(said), _begin(heard), is_whole=connection.is_whole):
         return None
     holes = tuple(who for who, end in (("client", client), ("server", server)) if connection.lacks(end))
-    return _session(connection, Said(said), Said(heard), holes)
+    return _session(connection, Said(said), Said(heard), holes, is_plain=is_plain)
 
 
 def is_foreign(connection: Connection) -> bool:
@@ -110,13 +112,14 @@ def is_foreign(connection: Connection) -> bool:
     return len(said) >= _ENOUGH and not _is_smtp(said, _begin(server), is_whole=True)
 
 
-def _session(connection: Connection, client: Said, server: Said, holes: tuple[str, ...]) -> Session:
+def _session(connection: Connection, client: Said, server: Said, holes: tuple[str, ...], *, is_plain: bool) -> Session:
     replies = list(islice(replies_in(server), MOST_LINES))
     greeting = replies[0] if replies and connection.is_whole else None
-    found = list(islice(exchanges(client, replies[1:] if greeting else replies), MOST_LINES))
+    found = list(islice(exchanges(client, replies[1:] if greeting else replies, is_plain=is_plain), MOST_LINES))
     encrypted: list[Seen] = []
     octets = 0
-    if found and found[-1].command.verb == "STARTTLS" and (last := found[-1].reply) and last.code == 220:
+    has_turned = not is_plain and bool(found) and found[-1].command.verb == "STARTTLS"
+    if has_turned and (last := found[-1].reply) and last.code == 220:
         replies = [one for one in replies if one.end <= last.end]
         begin = sum(one.command.octets for one in found)
         encrypted = sorted([*client.after(begin), *server.after(last.end)])

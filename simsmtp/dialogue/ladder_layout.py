@@ -13,6 +13,8 @@ from simsmtp.dialogue.ladder import Ladder, Line, Step
 from simsmtp.dialogue.transcript import runs
 from simsmtp.protocol.ledger import LEDGER_NAMES
 
+_CUT_FROM = 0.75
+"""A wait is cut from this share of everything shorter on."""
 _BREAK_SHARE = 0.05
 """How much of the axis a wait takes that is cut out."""
 
@@ -42,7 +44,7 @@ class Stretch(NamedTuple):
 class TimeAxis:
     """Time downwards to scale, but for long waits in which nothing is under way and no answer is due.
 
-    A wait is cut if it is longer than half of all that is shorter taken together: retries may wait for hours between
+    A wait is cut if it is about as long as all that is shorter taken together: retries may wait for hours between
     sessions of milliseconds.
 
     Parameters
@@ -57,7 +59,7 @@ class TimeAxis:
         gaps = sorted((after[0] - before[1], before[1]) for before, after in pairwise(spans))
         cut: set[float] = set()
         for length, at in gaps:
-            if busy and length > busy / 2:
+            if busy and length > _CUT_FROM * busy:
                 cut.add(at)
             else:
                 busy += length
@@ -123,12 +125,15 @@ def lanes(ladder: Ladder) -> list[int]:
     """Return a lane for each connection, so that two that are open at once are not drawn over each other."""
     begins = [math.inf] * len(ladder.connections)
     ends = [-math.inf] * len(ladder.connections)
+    has_left = [False] * len(ladder.connections)
     for step in ladder.steps:
         begin, end = _span(step)
-        # A client that has said QUIT is free for the next connection while it is on its way.
-        end = step.client_s if step.kind == "close" else end
-        begins[step.connection] = min(begins[step.connection], begin)
-        ends[step.connection] = max(ends[step.connection], end)
+        one = step.connection
+        begins[one] = min(begins[one], begin)
+        if not has_left[one]:
+            # A client that has said QUIT is free for the next connection, whatever is still on its way.
+            has_left[one] = step.kind == "close" or any(line.verb == "QUIT" for line in step.lines)
+            ends[one] = max(ends[one], step.client_s if has_left[one] else end)
     free_from: list[float] = []
     found = [0] * len(begins)
     for connection in sorted(range(len(begins)), key=begins.__getitem__):

@@ -129,7 +129,7 @@ def replies_in(said: Said) -> Iterator[Reply]:
             lines = []
 
 
-def exchanges(client: Said, replies: Sequence[Reply]) -> Iterator[Exchange]:
+def exchanges(client: Said, replies: Sequence[Reply], *, is_plain: bool = False) -> Iterator[Exchange]:
     """Yield what a client said with the reply to it, up to the first octet that is encrypted or cannot be understood.
 
     A reply belongs to the first command without one. Only a 421 may come without being asked (RFC 5321 section 3.8):
@@ -141,6 +141,8 @@ def exchanges(client: Said, replies: Sequence[Reply]) -> Iterator[Exchange]:
         What the client said.
     replies : sequence of Reply
         What it was answered, without the greeting.
+    is_plain : bool
+        What follows STARTTLS was recorded as it was before encryption.
     """
     coming, place, open_verb = deque(replies), 0, ""
     while place < len(client.octets):
@@ -153,7 +155,7 @@ def exchanges(client: Said, replies: Sequence[Reply]) -> Iterator[Exchange]:
         yield Exchange(command, reply)
         place += command.octets
         code = reply.code if reply else 0
-        if (command.verb == "STARTTLS" and code == 220) or (command.verb == "DATA" and reply is None):
+        if (command.verb == "STARTTLS" and code == 220 and not is_plain) or (command.verb == "DATA" and reply is None):
             return
         open_verb = command.verb if command.verb in {"DATA", "AUTH"} and 300 <= code < 400 else ""
 

@@ -10,6 +10,7 @@ from asyncio import constants
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from simsmtp.dialogue.recording import RecordedSession, Recorder
 from simsmtp.errors import InputError
 from simsmtp.live.effects import Pause, Read, StartTls, Write
 from simsmtp.live.endpoint import Endpoint, reason_of
@@ -47,6 +48,8 @@ class Terms(NamedTuple):
         Is given the text of every message from the null sender.
     warn : callable, optional
         Is told once that connections have to wait because the system lacks something.
+    recorder : Recorder, optional
+        Keeps what is said.
     """
 
     seed: int = 0
@@ -57,6 +60,7 @@ class Terms(NamedTuple):
     enter: Callable[[ServedRow], object] | None = None
     report: Callable[[bytes], object] | None = None
     warn: Callable[[str], object] | None = None
+    recorder: Recorder | None = None
 
 
 class Listener:
@@ -169,8 +173,9 @@ class Listener:
         session = ServerSession(self._plan, self._mailboxes, self.served, forbids_early=terms.forbids_early,
                                 report=terms.report)  # fmt: skip
         self.sessions += is_admitted
+        recorded = terms.recorder.session(*wire.ends) if terms.recorder else None
         try:
-            await self._drive(session, wire, is_admitted=is_admitted)
+            await self._drive(session, wire, recorded, is_admitted=is_admitted)
             self.sessions -= is_admitted
             is_admitted = False
             await wire.leave()
@@ -178,22 +183,28 @@ class Listener:
             self.sessions -= is_admitted
             session.abandon()
             wire.close()
+            if recorded:
+                recorded.close()
             self.ended += 1
             self.changed.set()
 
-    async def _drive(self, session: ServerSession, wire: Wire, *, is_admitted: bool) -> None:
+    async def _drive(
+        self, session: ServerSession, wire: Wire, recorded: RecordedSession | None, *, is_admitted: bool
+    ) -> None:
         loop = asyncio.get_running_loop()
         progress, until = -1, 0.0
         for step in session.steps(admitted=is_admitted):
             match step:
                 case Write(octets):
                     wire.write(octets)
+                    if recorded:
+                        recorded.said(octets)
                     if not await self._has_room(wire):
                         return
                 case Read(now):
                     if now != progress:
                         progress, until = now, loop.time() + self._terms.timeout_s
-                    await self._read(session, wire, until)
+                    await self._read(session, wire, until, recorded)
                 case Pause(ns):
                     await asyncio.sleep(ns / 1e9)
                 case StartTls():
@@ -218,7 +229,7 @@ class Listener:
             return False
         return True
 
-    async def _read(self, session: ServerSession, wire: Wire, until: float) -> None:
+    async def _read(self, session: ServerSession, wire: Wire, until: float, recorded: RecordedSession | None) -> None:
         try:
             while not wire.has_input:
                 await wire.change(until)
@@ -227,5 +238,8 @@ class Listener:
             return
         if asyncio.get_running_loop().time() > until:
             session.time_out()  # octets came, but no command for all that time
-        else:
-            session.receive(wire.take())
+            return
+        octets = wire.take()
+        session.receive(octets)
+        if recorded:
+            recorded.heard(octets)

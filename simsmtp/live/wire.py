@@ -78,6 +78,13 @@ class Wire(asyncio.Protocol):
         return f"{name[0]}:{name[1]}" if name else "?"
 
     @property
+    def ends(self) -> tuple[tuple[str, int], tuple[str, int]]:
+        """Address and port of the peer, and of this side; only while connected."""
+        assert self._transport is not None
+        peer, own = (self._transport.get_extra_info(name) for name in ("peername", "sockname"))
+        return peer[:2], own[:2]
+
+    @property
     def is_full(self) -> bool:
         """Whether more has been written than the peer takes at present."""
         return self._is_full
