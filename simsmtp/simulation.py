@@ -212,7 +212,7 @@ def simulate(
     >>> int(result.summary()["false_ndr"].iloc[0])
     149
     """
-    wanted = _scenario(scenario)
+    wanted = scenario if isinstance(scenario, Scenario) else Scenario.from_dict(scenario)
     seed = _whole(seed, "seed", 0)
     count = _whole(replications, "replications", 1)
     if engine not in ENGINES:
@@ -275,15 +275,6 @@ def _recipient_tables(replications: Iterable[RecipientRows]) -> Iterator[DataFra
         for table in rows.frames():
             table.insert(0, "replication", number)
             yield table
-
-
-def _scenario(given: object) -> Scenario:
-    if isinstance(given, Scenario):
-        return given
-    if isinstance(given, Mapping) and all(isinstance(key, str) for key in given):
-        return Scenario.from_dict(given)
-    allowed = "a Scenario, or a dict of its tables"
-    raise InputError("not a scenario", key="scenario", given=given, allowed=allowed)
 
 
 def _whole(given: object, key: str, least: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 from simsmtp._version import __version__
 from simsmtp.errors import InputError
 from simsmtp.files import read_text, replace_file, write_errors
-from simsmtp.model.toml_text import MOST_OCTETS, parse_toml
+from simsmtp.model.toml_text import MOST_OCTETS, parse_toml, toml_value
 
 VERSION = 1
 """Of the calibration file's form; another is refused."""
@@ -94,7 +93,7 @@ def write_calibration(calibration: Calibration, path: Path, *, scenario: str = "
         f'simsmtp = "{__version__}"',
         "",
         "[fitted_to]",
-        f"receiver = {_quoted(it.receiver)}",
+        f"receiver = {toml_value(it.receiver)}",
         f"rtt_ms = [{', '.join(f'{rtt:g}' for rtt in it.rtt_ms)}]",
         f"sessions = {it.sessions}",
         f"settings = {it.settings}",
@@ -108,12 +107,6 @@ def write_calibration(calibration: Calibration, path: Path, *, scenario: str = "
     with write_errors(path, "--output"):
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, "\n".join(lines) + "\n")
-
-
-def _quoted(text: str) -> str:
-    """Return a text as a basic string of TOML; what measured it may have called itself anything."""
-    whole = text.encode("utf-8", "replace").decode().replace("\x7f", "?")
-    return json.dumps(whole, ensure_ascii=False)
 
 
 def read_calibration(path: Path) -> Calibration:
