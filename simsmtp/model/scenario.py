@@ -96,7 +96,7 @@ class Client(Table):
     """Most recipients in one transaction."""
     sizing: Literal["fixed", "rcptmax", "adaptive"] = "fixed"
     """``rcptmax`` obeys LIMITS (RFC 9422) where advertised; ``adaptive`` learns the limit from refusals."""
-    sizing_forget_s: ranges.Memory | None = None
+    sizing_forget_s: Annotated[ranges.Memory | None, ranges.none] = None
     """An adaptive sender forgets what it learned after this time; None keeps it."""
     pipelining: bool = True
     """Use PIPELINING where the server offers it."""
@@ -196,7 +196,7 @@ class Server(Table):
     """Probability that a message text is refused."""
     data_failure_reply: ranges.Reply = "451 4.3.0"
     """That refusal."""
-    greylist_s: ranges.Seconds | None = None
+    greylist_s: Annotated[ranges.Seconds | None, ranges.none] = None
     """A recipient first seen less than this ago is answered 451 4.7.1."""
     pipelining: bool = True
     """Offer PIPELINING."""

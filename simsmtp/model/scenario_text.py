@@ -116,9 +116,10 @@ def scenario_toml(scenario: Scenario, name: str = "scenario") -> str:
 
 def _toml_lines(table: str, values: Tables) -> Iterator[str]:
     for key, value in values.items():
-        if value is None and key in {"greylist_s", "preset", "sizing_forget_s"}:
-            raise InputError("cannot be written in TOML", key=f"{table}.{key}", given=None, allowed="a value")
-        yield f"{toml_key(key)} = {toml_value('unlimited' if value is None else value)}"
+        if value is None and key == "preset":
+            raise InputError("cannot be written in TOML", key=f"{table}.{key}", given=None, allowed="a preset")
+        no_value = "none" if key in {"greylist_s", "sizing_forget_s"} else "unlimited"
+        yield f"{toml_key(key)} = {toml_value(no_value if value is None else value)}"
 
 
 class _Row(NamedTuple):
