@@ -96,7 +96,7 @@ def test_html_shows_values_with_units_defaults_and_meanings() -> None:
     assert "<td>10 ms</td>" in row
     assert "50 ms" in row
     assert 'title="Round-trip time.' in row
-    assert 'title="set by the preset"' in next(one for one in text.split("<tr>") if "client.strategy" in one)
+    assert "<td>one-stop (preset)</td>" in next(one for one in text.split("<tr>") if "client.strategy" in one)
     assert "near.server.recipient_limit" in text
     assert "far &quot;😀&quot;.network.rtt_ms" in text
     assert "all keys at their defaults" in Scenario()._repr_html_()

@@ -109,7 +109,7 @@ def write_calibration(calibration: Calibration, path: Path, *, scenario: str = "
         replace_file(path, "\n".join(lines) + "\n")
 
 
-def read_calibration(path: Path) -> Calibration:
+def read_calibration(path: str | Path) -> Calibration:
     """Read a calibration file.
 
     Raises
@@ -150,14 +150,14 @@ def read_calibration(path: Path) -> Calibration:
         raise InputError(f"malformed: {error}", file=str(path), key="fitted_to") from None
 
 
-def _table(path: Path) -> dict[str, Any]:
+def _table(path: str | Path) -> dict[str, Any]:
     try:
         return parse_toml(read_text(path, allowed="a file that simsmtp calibrate wrote", most=MOST_OCTETS), str(path))
     except InputError as error:
         raise InputError(f"no calibration file: {error.message}", file=str(path), line=error.line) from None
 
 
-def _number(path: Path, given: Mapping[str, Any], name: str) -> float:
+def _number(path: str | Path, given: Mapping[str, Any], name: str) -> float:
     value, low, high = given.get(name), getattr(LOW, name), getattr(HIGH, name)
     if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
         wrong, shown = ("missing", ...) if value is None else ("out of bounds", value)

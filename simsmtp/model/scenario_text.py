@@ -24,6 +24,8 @@ _NAMES = ("workload", "client", "network", "server")
 _LONGEST_LINE = 100
 _MOST_ROWS = 60
 _UNITS = {"rate_per_s": "messages/s", "_ms": "ms", "_s": "s", "_mbit": "Mbit/s", "_bytes": "octets"}
+_WITHOUT = {"arrivals", "greylist_s", "preset", "sizing_forget_s", "trace"}
+"""Keys that are None where nothing is done; elsewhere None is no limit."""
 _MARKED = re.compile(r":\w+:`([^`]+)`|``(.+?)``")
 
 
@@ -118,8 +120,12 @@ def _toml_lines(table: str, values: Tables) -> Iterator[str]:
     for key, value in values.items():
         if value is None and key == "preset":
             raise InputError("cannot be written in TOML", key=f"{table}.{key}", given=None, allowed="a preset")
-        no_value = "none" if key in {"greylist_s", "sizing_forget_s"} else "unlimited"
-        yield f"{toml_key(key)} = {toml_value(no_value if value is None else value)}"
+        yield f"{toml_key(key)} = {toml_value(_none_text(key) if value is None else value)}"
+
+
+def _none_text(key: str) -> str:
+    """Return what None means at a key, as TOML has it where it takes None."""
+    return "none" if key.rpartition(".")[2] in _WITHOUT else "unlimited"
 
 
 class _Row(NamedTuple):
@@ -142,12 +148,12 @@ def scenario_html(scenario: Scenario) -> str:
 
 
 def _html_row(row: _Row) -> str:
-    key, unit = html_text(row.key), _unit(row.key)
-    value = html_text(_text(row.value, unit))
-    if row.is_of_preset:
-        value = f'<span title="set by the preset" style="opacity: 0.6">{value}</span>'
-    head = f'<th title="{html_text(row.meaning)}" style="text-align: left">{key}</th>'
-    return f'<tr>{head}<td>{value}</td><td style="opacity: 0.6">{html_text(_text(row.base, unit))}</td></tr>'
+    value, base = (
+        html_text(_none_text(row.key) if one is None else _text(one, _unit(row.key))) for one in (row.value, row.base)
+    )
+    head = f'<th title="{html_text(row.meaning)}" style="text-align: left">{html_text(row.key)}</th>'
+    preset = " (preset)" if row.is_of_preset else ""
+    return f'<tr>{head}<td>{value}{preset}</td><td style="opacity: 0.6">{base}</td></tr>'
 
 
 def _rows(scenario: Scenario) -> Iterator[_Row]:
@@ -195,4 +201,4 @@ def _text(value: object, unit: str) -> str:
         return f"{number_text(value)} {unit}".strip()
     if isinstance(value, list | tuple):
         return ", ".join(_text(one, "") for one in value)
-    return "none" if value is None else str(value)
+    return str(value)
