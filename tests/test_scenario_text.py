@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from typing import Any
@@ -137,7 +138,9 @@ def test_what_cannot_be_replaced_is_named(change: tuple[Any, ...], told: str) ->
 def test_completion_shows_what_is_meant_to_be_used() -> None:
     assert {"client", "replace", "to_dict", "to_toml"} <= set(dir(Scenario()))
     assert "batch_size" in dir(Scenario().client)
-    names = [*dir(Scenario()), *dir(Scenario().client)]
+    names = [*dir(Scenario), *dir(Scenario()), *dir(Scenario().client)]
+    assert "from_dict" in dir(Scenario)
+    assert str(inspect.signature(Scenario)).startswith("(*, workload=Workload(), client=Client(), network=Network(), ")
     assert not [name for name in names if name.startswith(("_", "model_")) or name in {"copy", "json", "parse_obj"}]
 
 
