@@ -23,7 +23,7 @@ from pathlib import Path
 import pandas as pd
 
 import simsmtp
-from simsmtp.statistics.paired import against_best, simultaneous
+from simsmtp import analysis
 
 os.chdir(next(one for one in (Path.cwd(), *Path.cwd().parents) if (one / "experiments/kb822105.toml").exists()))
 QUICK = os.environ.get("SIMSMTP_QUICK") == "1"
@@ -58,7 +58,7 @@ study.plot()
 # %%
 corrected = study.rows[study.rows["sender"] == "corrected"]
 best = {
-    f"RTT {rtt} ms": against_best(part, "client.batch_size", "delivered_per_s").drop(columns="n").round(1)
+    f"RTT {rtt} ms": analysis.against_best(part, "client.batch_size", "delivered_per_s").drop(columns="n").round(1)
     for rtt, part in corrected.groupby("network.rtt_ms")
 }
 pd.concat(best)
@@ -84,7 +84,7 @@ pairs = {
     for sender in ("one-stop", "bounce")
     for size in (100, 125, 200)
 }
-simultaneous(pairs)[["comparison", "n", "mean", "low", "high"]].round(3)
+analysis.simultaneous(pairs)[["comparison", "n", "mean", "low", "high"]].round(3)
 
 # %% [markdown]
 # (Difference in the false-NDR rate to the sender that counts right, with simultaneous 95 % intervals.)

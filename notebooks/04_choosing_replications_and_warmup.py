@@ -24,12 +24,7 @@ import numpy as np
 import pandas as pd
 
 import simsmtp
-from simsmtp.figures.warmup_figure import warmup_figure
-from simsmtp.running.sequential_run import run_to_precision
-from simsmtp.statistics.intervals import mean_interval, zero_bound
-from simsmtp.statistics.paired import paired_difference
-from simsmtp.statistics.rates import rule_of_three
-from simsmtp.statistics.warmup import delay_series, mser5, steady_state
+from simsmtp import analysis
 
 os.chdir(next(one for one in (Path.cwd(), *Path.cwd().parents) if (one / "experiments/kb822105.toml").exists()))
 QUICK = os.environ.get("SIMSMTP_QUICK") == "1"
@@ -52,7 +47,7 @@ experiment = simsmtp.Experiment.from_dict(TABLES)
 # that narrow and stays so over five more (Hoad, Robinson and Davies 2010).
 
 # %%
-precise = run_to_precision(
+precise = analysis.run_to_precision(
     experiment,
     response="delivered_per_s",
     relative=0.1 if QUICK else 0.03,
@@ -65,7 +60,7 @@ print(precise.verdict())
 # %%
 values = precise.rows["delivered_per_s"].to_numpy()
 counts = range(2, len(values) + 1)
-low, high = np.array([[one.low, one.high] for one in (mean_interval(values[:n]) for n in counts)]).T
+low, high = np.array([[one.low, one.high] for one in (analysis.mean_interval(values[:n]) for n in counts)]).T
 figure, axes = plt.subplots(figsize=(6, 2.8), dpi=90, layout="constrained")
 axes.fill_between(counts, low, high, alpha=0.25, label="95 % t interval")
 axes.plot(counts, [values[:n].mean() for n in counts], label="mean so far")
@@ -84,8 +79,8 @@ figure
 
 # %%
 runs = [3, 10, 20, 60, 300]
-pd.DataFrame({"replications without any": runs, "at most, of all runs": [zero_bound(n) for n in runs],
-              "rule of three": [rule_of_three(n) for n in runs]}).round(4)  # fmt: skip
+pd.DataFrame({"replications without any": runs, "at most, of all runs": [analysis.zero_bound(n) for n in runs],
+              "rule of three": [analysis.rule_of_three(n) for n in runs]}).round(4)  # fmt: skip
 
 # %% [markdown]
 # ## Differences need far fewer
@@ -104,7 +99,7 @@ def makespans(batch_size, seed):
 
 
 base, same, other = makespans(100, seed=1), makespans(75, seed=1), makespans(75, seed=2)
-paired, unpaired = paired_difference(base, same), paired_difference(base, other)
+paired, unpaired = analysis.paired_difference(base, same), analysis.paired_difference(base, other)
 table = pd.DataFrame([paired, unpaired], index=["common random numbers", "different seeds"])[
     ["n", "mean", "low", "high"]
 ]
@@ -136,13 +131,13 @@ def arriving(rate_per_s, messages):
 
 
 busy = arriving(8.5, 500 if QUICK else 1000)
-warmup = mser5(delay_series(busy))
+warmup = analysis.mser5(analysis.delay_series(busy))
 print(warmup.text())
-warmup_figure(delay_series(busy), warmup, "8.5 messages a second, one connection")
+analysis.warmup_figure(analysis.delay_series(busy), warmup, "8.5 messages a second, one connection")
 
 # %%
-with_it, without = (steady_state(busy, cut)["delay_mean_s"] for cut in (0, warmup.cut))
-pd.DataFrame([mean_interval(with_it), mean_interval(without)], index=["all messages", "after the cut"]).round(3)
+delays = [analysis.steady_state(busy, cut)["delay_mean_s"] for cut in (0, warmup.cut)]
+pd.DataFrame(map(analysis.mean_interval, delays), index=["all messages", "after the cut"]).round(3)
 
 # %% [markdown]
 # ## When no cut helps
@@ -153,9 +148,9 @@ pd.DataFrame([mean_interval(with_it), mean_interval(without)], index=["all messa
 
 # %%
 overloaded = arriving(12.0, 300)
-late = mser5(delay_series(overloaded))
+late = analysis.mser5(analysis.delay_series(overloaded))
 print(late.text())
-warmup_figure(delay_series(overloaded), late, "12 messages a second: overloaded")
+analysis.warmup_figure(analysis.delay_series(overloaded), late, "12 messages a second: overloaded")
 
 # %% [markdown]
 # ## So
@@ -164,4 +159,4 @@ warmup_figure(delay_series(overloaded), late, "12 messages a second: overloaded"
 #   'delivered_per_s ±3%'`.
 # - A relay runs on (`horizon = "steady-state"`): `simsmtp run` cuts the warm-up of every design point, writes
 #   `warmup.png`, and warns as above.
-# - To compare, compare within replications: `simsmtp compare`, or `simsmtp.statistics.paired` as here.
+# - To compare, compare within replications: `simsmtp compare`, or `simsmtp.analysis` as here.

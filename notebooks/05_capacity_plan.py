@@ -23,8 +23,7 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import Markdown
 
-from simsmtp.planning.capacity import plan_capacity
-from simsmtp.planning.capacity_files import document_of_capacity, figure_of
+import simsmtp
 
 os.chdir(next(one for one in (Path.cwd(), *Path.cwd().parents) if (one / "experiments/kb822105.toml").exists()))
 QUICK = os.environ.get("SIMSMTP_QUICK") == "1"
@@ -36,7 +35,7 @@ scratch = tempfile.TemporaryDirectory()
 # experiments/newsletter.toml`.)
 
 # %%
-plan = plan_capacity(
+plan = simsmtp.capacity(
     "experiments/newsletter.toml",
     objectives=["delay p(99) < 5 s", "false_ndr == 0"],
     settings=[f"workload.messages={20 if QUICK else 60}", "capacity.tolerance=0.25"],
@@ -44,7 +43,7 @@ plan = plan_capacity(
     output=scratch.name,
     progress=False,
 )
-found = document_of_capacity(plan)
+found = plan.to_dict()
 Markdown("\n".join(f"- {one['sentence']}" for one in found["searches"]))
 
 # %% [markdown]
@@ -61,7 +60,7 @@ Markdown(f"{answers}\n\nWhat this rests on:\n\n{assumptions}")
 # what happens to the delay if one assumption is wrong, one at a time.
 
 # %%
-figure_of(plan)
+plan.plot()
 
 # %% [markdown]
 # ## Where is it tight?

@@ -21,11 +21,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from simsmtp.audit.likeness import differences, is_predictable
-from simsmtp.calibration.measured import group_rows
-from simsmtp.calibration.parameters import read_calibration
-from simsmtp.calibration.predict import durations
-from simsmtp.figures.pairs_figure import pairs_figure
+from simsmtp import analysis
 
 os.chdir(next(one for one in (Path.cwd(), *Path.cwd().parents) if (one / "experiments/kb822105.toml").exists()))
 QUICK = os.environ.get("SIMSMTP_QUICK") == "1"
@@ -59,9 +55,9 @@ one.pivot(index="sender", columns="reply", values="fate").loc[list(audit.sender.
 # %%
 some = audit[audit.index % (20 if QUICK else 5) == 0]
 checked = [
-    {"sender": row["sender"], "cells": 1, "same": not differences(row)}
+    {"sender": row["sender"], "cells": 1, "same": not analysis.audit_differences(row)}
     for row in some.to_dict("records")
-    if is_predictable(row)
+    if analysis.is_predictable(row)
 ]
 pd.DataFrame(checked).groupby("sender", sort=False).sum()
 
@@ -72,7 +68,7 @@ pd.DataFrame(checked).groupby("sender", sort=False).sum()
 
 # %%
 validation = json.loads(Path("results/validation/postfix.json").read_text(encoding="utf-8"))
-pairs_figure(validation["rows"])
+analysis.pairs_figure(validation["rows"])
 
 # %%
 shown = {
@@ -99,13 +95,13 @@ names = ["median error", "worst error", "pipe: median", "pipe: worst", "range co
 # segments, so the replies leave in two pieces, and the second waits for the acknowledgement of the first.
 
 # %%
-groups = group_rows(rows_of("results/validation/measured/postfix-10mbit.jsonl"))
+groups = analysis.read_measured("results/validation/measured/postfix-10mbit.jsonl")
 group = next(g for g in groups if g.setting[:4] == (200, 50, 100, 1000) and g.setting.reuse and g.setting.rtt_ms == 100)
-parameters = read_calibration(Path("results/validation/postfix.toml")).parameters
+parameters = analysis.read_calibration("results/validation/postfix.toml").parameters
 spread = {
     "measured": pd.Series(sorted(group.durations_s)),
-    "profile tcp": pd.Series(durations(group, parameters, 10 if QUICK else 50)),
-    "profile pipe": pd.Series(durations(group, parameters, 10 if QUICK else 50, profile="pipe")),
+    "profile tcp": pd.Series(analysis.predicted_durations(group, parameters, 10 if QUICK else 50)),
+    "profile pipe": pd.Series(analysis.predicted_durations(group, parameters, 10 if QUICK else 50, profile="pipe")),
 }
 pd.DataFrame({name: values.describe()[["min", "50%", "max"]] for name, values in spread.items()}).round(3)
 

@@ -10,9 +10,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
+from pathlib import Path
+from traceback import extract_tb
 
 from simsmtp.shown import shown
 
+_PACKAGE = Path(__file__).parent
 _LONGEST = 200
 """Characters of a value or a key that a message shows; a path or a clause gets more, a list of what is allowed most."""
 
@@ -78,6 +81,17 @@ class InputError(SimsmtpError):
         if guess := self._closest():
             parts.append(f"did you mean {guess!r}?")
         return shown("; ".join(parts))
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in place of a traceback: the user's own line, and what is wrong with it."""
+        frames = extract_tb(self.__traceback__)
+        ours = next((place for place, frame in enumerate(frames) if Path(frame.filename).is_relative_to(_PACKAGE)), 0)
+        caller = frames[ours - 1] if ours else None
+        found = [f"{type(self).__name__}: {self}"]
+        if caller is not None and caller.line:
+            file = f"{Path(caller.filename).name}, " if Path(caller.filename).is_file() else ""
+            found.insert(0, f"{file}line {caller.lineno}: {caller.line}")
+        return found
 
     def _closest(self) -> str | None:
         if not isinstance(self.allowed, tuple):

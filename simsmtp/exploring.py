@@ -91,7 +91,7 @@ class Explorer:
         self._diagram.value = _frame(self.dialogue.to_html(*others))
 
     def _corrected(self) -> SimulatedDialogue:
-        fixed = self.scenario.replace({"client.strategy": "corrected"})
+        fixed = self.scenario.replace("client.strategy", "corrected")
         return trace(fixed, seed=self._seed)
 
     def _keys(self) -> dict[str, object]:

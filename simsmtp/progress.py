@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 from simsmtp.shown import shown
 
+_SHORT_S = 1.0
+
 
 @contextmanager
 def progress_bar(
-    name: str, total: int, progress: bool | str | None, *, unit: str = "rep", expected_s: float = 0.0
+    name: str, total: int, progress: bool | str | None, *, unit: str = "rep", expected_s: float = 0.0, done: int = 0
 ) -> Iterator[Callable[[int], Any]]:
     """Show progress on standard error and yield the function that advances it.
 
@@ -29,6 +33,8 @@ def progress_bar(
         What is counted.
     expected_s : float
         How long all of it may take, for the time left as long as nothing is done.
+    done : int
+        How many were done before the bar is shown.
     """
     terminal = sys.stderr.isatty()
     notebook = "ipykernel" in sys.modules
@@ -39,11 +45,33 @@ def progress_bar(
         total=total,
         desc=shown(name),
         unit=unit,
+        initial=done,
         smoothing=0.05,
         mininterval=0.1 if terminal or notebook else 10.0,
         file=sys.stderr,
     ) as bar:
         yield bar.update
+
+
+@contextmanager
+def late_progress_bar(name: str, total: int, progress: bool | str | None) -> Iterator[Callable[[int], Any]]:
+    """Show progress as `progress_bar` does; by default only from a second on, so that short work costs nothing."""
+    began, done = time.monotonic(), 0
+    advance: Callable[[int], Any] | None = None
+    with ExitStack() as shown_bar:
+
+        def count(more: int) -> None:
+            nonlocal done, advance
+            if advance is not None:
+                advance(more)
+                return
+            done += more
+            if done < total and (progress or time.monotonic() - began > _SHORT_S):
+                advance = shown_bar.enter_context(progress_bar(name, total, progress, done=done))
+
+        if progress:
+            count(0)
+        yield count
 
 
 def note(text: str) -> None:
@@ -79,7 +107,7 @@ def _bar_type(notebook: bool, expected_s: float) -> Any:
 
 
 def _drawn(notebook: bool) -> Any:
-    if notebook:
+    if notebook and find_spec("ipywidgets"):  # without which tqdm.auto would warn, and draw no other bar
         from tqdm.auto import tqdm as drawn
 
         return drawn

@@ -16,6 +16,7 @@ from simsmtp.model.arguments import scenario_given, whole_number
 from simsmtp.model.numbers import counted, number_text
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
+from simsmtp.progress import late_progress_bar
 from simsmtp.rows.records import Output
 from simsmtp.rows.response_rows import one_row
 from simsmtp.rows.responses import COLUMNS
@@ -167,6 +168,9 @@ class Result:
         runs = f"{counted(len(self.replications), 'replication')}, seed {self.seed}"
         return f"{client.strategy}, {limit}, batch size {client.batch_size} · {runs}"
 
+    def __dir__(self) -> list[str]:
+        return sorted(name for name in super().__dir__() if not name.startswith("_"))
+
     def __repr__(self) -> str:
         mean = {name: float(np.mean(self.replications[name])) for name in ("delivered", "recipients")}
         delivered = f"{_mean_text(mean['delivered'])} of {_mean_text(mean['recipients'])} recipients delivered"
@@ -189,6 +193,7 @@ def simulate(
     engine: str = "auto",
     recipients: bool = False,
     determinism_check: bool = True,
+    progress: bool | None = None,
 ) -> Result:
     """Run a scenario some times, one replication after the other.
 
@@ -211,6 +216,8 @@ def simulate(
     determinism_check : bool
         With a strategy of the user's own, run the first replication twice in this process. What only differs between
         processes, such as the order of a set, or only begins to differ later is not noticed.
+    progress : bool, optional
+        Show a progress bar or none; by default one is shown on a terminal and in a notebook after a second.
 
     Returns
     -------
@@ -240,9 +247,11 @@ def simulate(
         blocks = _blocks(wanted, seed, count, engine, check=determinism_check)
     else:
         blocks = _kept_blocks(_run(wanted, seed, count, engine, check=determinism_check), kept)
-    for block in blocks:
-        found.append(block.responses)
-        engines[block.engine or engine] += len(block.responses)
+    with late_progress_bar("simulate", count, progress) as advance:
+        for block in blocks:
+            found.append(block.responses)
+            engines[block.engine or engine] += len(block.responses)
+            advance(len(block.responses))
     return Result(wanted, seed, engine, _replication_table(found), kept, engines=engines)
 
 

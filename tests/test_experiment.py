@@ -122,7 +122,7 @@ def test_a_setting_chooses_levels_of_a_named_factor(tmp_path: Path) -> None:
 BAD = {
     "[scenario.client]\nbatch_sice = 5\n": ["study.toml:7: client.batch_sice", "did you mean 'batch_size'?"],
     "[scenario.client]\nbatch_size = 0\n": ["study.toml:7: client.batch_size", "1", "given: 0"],
-    '[scenario.client]\nbatch_size = "x"\n': ["study.toml:7: client.batch_size", "integer", "given: 'x'"],
+    '[scenario.client]\nbatch_size = "x"\n': ["study.toml:7: client.batch_size", "a whole number", "given: 'x'"],
     '[scenario.client]\nstrategy = "one-stp"\n': ["study.toml:7: client.strategy", "did you mean 'one-stop'?"],
     '[scenario.client]\npreset = "windows"\n': ["study.toml:7: client.preset", "allowed: windows-2003-rtm"],
     "[scenario.client]\nwindow_bytes = 9\nwindow_recipients = 9\n": ["study.toml:7: client.window_bytes", "combined"],
@@ -177,7 +177,7 @@ def test_a_bad_file_is_one_message_with_file_line_key_given_and_allowed(tmp_path
         (('name = "tiny"', 'name = "../up"'), [":2: study.name", "letters", "given: '../up'"]),
         (('title = "Tiny"', ""), ["study.title", "required"]),
         (("seed = 7", "seed = -1"), [":5: study.seed", "given: -1"]),
-        (("replications = 3", "replications = true"), [":4: study.replications", "integer", "given: True"]),
+        (("replications = 3", "replications = true"), [":4: study.replications", "a whole number", "given: True"]),
         (("seed = 7", "sed = 7"), [":5: study.sed", "did you mean 'seed'?"]),
         (("seed = 7", 'responses = ["losst"]'), [":5: study.responses", "did you mean 'lost'?"]),
         (("seed = 7", 'responses = ["lost", "queued", "lost"]'), [":5: study.responses", "twice", "given: 'lost'"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import json
 import os
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+import simsmtp
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "notebooks"
@@ -61,6 +64,19 @@ def test_all_notebooks_are_there_with_their_scripts() -> None:
 @each
 def test_notebook_and_script_are_in_step(path: Path) -> None:
     assert sources(path) == percent_cells(path.with_suffix(".py"))
+
+
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_only_public_names_are_imported(name: str) -> None:
+    tree = ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    named = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert not [one for one in imported if one.startswith("simsmtp.")]
+    assert {node.module for node in named if (node.module or "").startswith("simsmtp")} <= {"simsmtp"}
+    public = {alias.name for node in named if node.module == "simsmtp" for alias in node.names}
+    assert public <= set(simsmtp.__all__)
+    for module, name_used in re.findall(r"\b(simsmtp|analysis)\.(\w+)", ast.unparse(tree)):
+        assert name_used in {"simsmtp": simsmtp, "analysis": simsmtp.analysis}[module].__all__
 
 
 @each

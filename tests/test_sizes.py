@@ -114,7 +114,7 @@ def test_too_many_settings_and_destinations_are_refused(tmp_path: Path) -> None:
         load_experiment(path, ["client.budget=3"] * (MOST_SETTINGS + 1))
     load_experiment(path, [f"client.budget={1 + number}" for number in range(MOST_SETTINGS)])
     many = "".join(f'[[scenario.destinations]]\nname = "d{number}"\n' for number in range(20_000))
-    with pytest.raises(InputError, match="1000"):
+    with pytest.raises(InputError, match="1,000"):
         load_experiment(written(tmp_path, STUDY + many))
 
 

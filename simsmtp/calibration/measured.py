@@ -83,12 +83,12 @@ class Group(NamedTuple):
         return statistics.median(self.durations_s)
 
 
-def read_measured(path: Path) -> list[Group]:
+def read_measured(path: str | Path) -> list[Group]:
     """Read sessions, one JSON object a line, and put repeats together.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         Needed of every line: ``N batch limit size cache pipelining rtt_ms duration_s``; used where given:
         ``bytes_up bytes_down server_segments codes receiver rate_mbit loss``. The duration runs from the first
         SYN to the last reply before QUIT's.
@@ -130,7 +130,7 @@ def _over_code(row: Mapping[str, Any]) -> int:
     return 552 if "552" in codes and "452" not in codes else 452
 
 
-def _row(path: Path, number: int, line: str) -> dict[str, Any]:
+def _row(path: str | Path, number: int, line: str) -> dict[str, Any]:
     try:
         row = parse_json(line)
     except ValueError as error:
@@ -151,7 +151,7 @@ def _row(path: Path, number: int, line: str) -> dict[str, Any]:
     return row
 
 
-def _expect(path: Path, number: int, row: Mapping[str, Any], key: str, is_good: bool, allowed: str) -> None:
+def _expect(path: str | Path, number: int, row: Mapping[str, Any], key: str, is_good: bool, allowed: str) -> None:
     if not is_good:
         given = row.get(key, "nothing")
         raise InputError("not what is needed", file=str(path), line=number, key=key, given=given, allowed=allowed)

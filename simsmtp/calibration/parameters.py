@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 from simsmtp._version import __version__
 from simsmtp.errors import InputError
 from simsmtp.files import read_text, replace_file, write_errors
-from simsmtp.model.toml_text import MOST_OCTETS, parse_toml
+from simsmtp.model.toml_text import MOST_OCTETS, parse_toml, toml_value
 
 VERSION = 1
 """Of the calibration file's form; another is refused."""
@@ -94,7 +93,7 @@ def write_calibration(calibration: Calibration, path: Path, *, scenario: str = "
         f'simsmtp = "{__version__}"',
         "",
         "[fitted_to]",
-        f"receiver = {_quoted(it.receiver)}",
+        f"receiver = {toml_value(it.receiver)}",
         f"rtt_ms = [{', '.join(f'{rtt:g}' for rtt in it.rtt_ms)}]",
         f"sessions = {it.sessions}",
         f"settings = {it.settings}",
@@ -110,13 +109,7 @@ def write_calibration(calibration: Calibration, path: Path, *, scenario: str = "
         replace_file(path, "\n".join(lines) + "\n")
 
 
-def _quoted(text: str) -> str:
-    """Return a text as a basic string of TOML; what measured it may have called itself anything."""
-    whole = text.encode("utf-8", "replace").decode().replace("\x7f", "?")
-    return json.dumps(whole, ensure_ascii=False)
-
-
-def read_calibration(path: Path) -> Calibration:
+def read_calibration(path: str | Path) -> Calibration:
     """Read a calibration file.
 
     Raises
@@ -157,14 +150,14 @@ def read_calibration(path: Path) -> Calibration:
         raise InputError(f"malformed: {error}", file=str(path), key="fitted_to") from None
 
 
-def _table(path: Path) -> dict[str, Any]:
+def _table(path: str | Path) -> dict[str, Any]:
     try:
         return parse_toml(read_text(path, allowed="a file that simsmtp calibrate wrote", most=MOST_OCTETS), str(path))
     except InputError as error:
         raise InputError(f"no calibration file: {error.message}", file=str(path), line=error.line) from None
 
 
-def _number(path: Path, given: Mapping[str, Any], name: str) -> float:
+def _number(path: str | Path, given: Mapping[str, Any], name: str) -> float:
     value, low, high = given.get(name), getattr(LOW, name), getattr(HIGH, name)
     if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
         wrong, shown = ("missing", ...) if value is None else ("out of bounds", value)

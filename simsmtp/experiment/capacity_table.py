@@ -10,7 +10,7 @@ from pydantic import Field
 from simsmtp.errors import InputError
 from simsmtp.experiment.scenario_keys import flat, require_known
 from simsmtp.experiment.study_and_figure import Texts
-from simsmtp.model.scenario import Table
+from simsmtp.model.table import Table
 from simsmtp.model.validation_errors import as_input_errors
 
 RATE, BATCH, CONNECTIONS = "rate", "client.batch_size", "client.connections"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from simsmtp.errors import InputError
 from simsmtp.experiment.factors import Label, Level, label_of
-from simsmtp.experiment.scenario_keys import changed, is_scenario_key, value_at
+from simsmtp.experiment.scenario_keys import is_scenario_key, value_at
 
 if TYPE_CHECKING:
     from simsmtp.experiment.experiment import Experiment  # for annotations: an experiment asks for its points
@@ -89,7 +89,7 @@ def _base_label(design: Experiment, column: str) -> Label:
 def _scenario(design: Experiment, levels: Levels) -> Scenario:
     changes = {key: value for level in levels.values() for key, value in level.changes.items()}
     try:
-        return changed(design.scenario, changes)
+        return design.scenario.replace(changes)
     except InputError as error:
         raise _at_its_factor(design, levels, error) from None
 

@@ -16,6 +16,7 @@ from simsmtp.experiment.scenario_keys import TABLES
 from simsmtp.experiment.study_and_figure import Figure, StudyTable
 from simsmtp.figures.labels import factor_name
 from simsmtp.model.scenario import Destination, Scenario
+from simsmtp.model.scenario_text import plain_words
 from simsmtp.presets import clients, servers
 from simsmtp.randomness.distribution_table import Distribution
 from simsmtp.strategies.registry import strategies
@@ -34,7 +35,6 @@ _EXPERIMENT: dict[str, type[BaseModel]] = {
 _BOUNDS = {"minimum": "≥ {}", "exclusiveMinimum": "> {}", "maximum": "≤ {}", "exclusiveMaximum": "< {}"}
 _PLAIN = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
 _TABLES = {"Workload", "Client", "Network", "Server", "Destination", "PriceTable"}
-_MARKED = re.compile(r":\w+:`([^`]+)`|``(.+?)``")
 
 
 class Key(NamedTuple):
@@ -103,7 +103,7 @@ def _begins(word: str, key: str) -> bool:
 
 def distribution_text() -> str:
     """Return what may stand where a key allows a distribution."""
-    return _plain(Distribution.__doc__ or "")
+    return plain_words(Distribution.__doc__ or "")
 
 
 def _of(tables: Mapping[str, type[BaseModel]], root: str) -> list[Key]:
@@ -123,12 +123,8 @@ def _keys(prefix: str, model: type[BaseModel], root: str) -> Iterable[Key]:
         endless = any(isinstance(one, BeforeValidator) and _is_endless(one) for one in field.metadata)
         default = "required" if field.is_required() else _written(field.get_default(call_default_factory=True), endless)
         allowed = _names(key) or _allowed(told, endless)
-        meaning = _plain(field.description or "")
+        meaning = plain_words(field.description or "")
         yield Key(table, key, allowed, _unit(key, told), default, meaning, *_ends(told))
-
-
-def _plain(text: str) -> str:
-    return _MARKED.sub(lambda found: found[1] or found[2], " ".join(text.split()))
 
 
 def _names(key: str) -> str:

@@ -14,7 +14,8 @@ from simsmtp.errors import InputError
 from simsmtp.experiment.factors import Factor, Level, label_of
 from simsmtp.experiment.scenario_keys import flat, is_scenario_key, require_known
 from simsmtp.model.numbers import number_text
-from simsmtp.model.scenario import Positive, Scenario, Table
+from simsmtp.model.scenario import Positive, Scenario
+from simsmtp.model.table import Table
 from simsmtp.model.table_merge import is_place
 from simsmtp.model.validation_errors import as_input_errors
 

@@ -61,12 +61,3 @@ def value_at(scenario: Scenario, key: str) -> Any:
         else:
             value = value.get(part) if isinstance(value, Mapping) else None
     return value
-
-
-def changed(scenario: Scenario, changes: Mapping[str, object]) -> Scenario:
-    """Return a scenario with dotted keys changed; what cannot be set is an `InputError`."""
-    try:
-        return scenario.replace(changes)
-    except (TypeError, KeyError, IndexError, ValueError, AttributeError):
-        key, value = list(changes.items())[-1]
-        raise InputError("cannot be set: there is no such table", key=key, given=value) from None

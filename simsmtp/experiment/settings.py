@@ -112,9 +112,6 @@ def _set_scenario(tables: dict[str, Any], key: str, value: Any) -> str:
         ):
             allowed = f"levels of it: --set {name}=LEVEL, with LEVEL one of {', '.join(levels)}"
             raise InputError(f"every level of factor {name!r} sets this key", key=key, given=value, allowed=allowed)
-    try:
-        set_keys(tables.setdefault("scenario", {}), {key: value})
-    except (TypeError, KeyError, IndexError, ValueError, AttributeError):
-        raise InputError("cannot be set: there is no such table", key=key, given=value) from None
+    set_keys(tables.setdefault("scenario", {}), {key: value})
     _set_points(tables, key, value)
     return f"scenario.{key}"

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from simsmtp.errors import InputError
 from simsmtp.experiment.size_limits import LONGEST_NAME
-from simsmtp.model.scenario import Positive, Table
+from simsmtp.model.scenario import Positive
+from simsmtp.model.table import Table
 from simsmtp.model.validation_errors import as_input_errors
 from simsmtp.rows.responses import COLUMNS
 

@@ -26,8 +26,12 @@ def _none_if_unlimited(value: object) -> object:
     return None if isinstance(value, str) and value in {"unlimited", "none"} else value
 
 
-# TOML has no null: the word "unlimited" (or "none") stands for None where a limit is meant.
-unlimited = BeforeValidator(_none_if_unlimited)
+def _none_if_none(value: object) -> object:
+    return None if isinstance(value, str) and value == "none" else value
+
+
+# TOML has no null: the word "unlimited" (or "none") stands for None where a limit is meant, "none" where a time is.
+unlimited, none = BeforeValidator(_none_if_unlimited), BeforeValidator(_none_if_none)
 
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 CountOrNone = Annotated[int, Field(ge=0, le=1_000_000_000)]

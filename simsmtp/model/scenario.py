@@ -12,24 +12,18 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
+from simsmtp.errors import InputError
 from simsmtp.model import ranges
 from simsmtp.model.combinations import check_combinations
-from simsmtp.model.table_merge import inherit, plain, set_keys, with_preset
+from simsmtp.model.scenario_text import PRESETS, scenario_html, scenario_repr, scenario_toml
+from simsmtp.model.table import Table
+from simsmtp.model.table_merge import changes_of, inherit, is_table, plain, set_keys, with_preset
 from simsmtp.model.validation_errors import as_input_errors
-from simsmtp.presets import client_preset, server_preset
 
 Positive = Annotated[int, Field(ge=1)]
 Overflow = Literal["new-connection", "same-session", "defer", "bounce"]
-
-
-class Table(BaseModel):
-    """A frozen table of settings in which an unknown key is an error."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
 
 
 class PoissonArrivals(Table):
@@ -102,7 +96,7 @@ class Client(Table):
     """Most recipients in one transaction."""
     sizing: Literal["fixed", "rcptmax", "adaptive"] = "fixed"
     """``rcptmax`` obeys LIMITS (RFC 9422) where advertised; ``adaptive`` learns the limit from refusals."""
-    sizing_forget_s: ranges.Memory | None = None
+    sizing_forget_s: Annotated[ranges.Memory | None, ranges.none] = None
     """An adaptive sender forgets what it learned after this time; None keeps it."""
     pipelining: bool = True
     """Use PIPELINING where the server offers it."""
@@ -202,7 +196,7 @@ class Server(Table):
     """Probability that a message text is refused."""
     data_failure_reply: ranges.Reply = "451 4.3.0"
     """That refusal."""
-    greylist_s: ranges.Seconds | None = None
+    greylist_s: Annotated[ranges.Seconds | None, ranges.none] = None
     """A recipient first seen less than this ago is answered 451 4.7.1."""
     pipelining: bool = True
     """Offer PIPELINING."""
@@ -292,8 +286,13 @@ class Scenario(Table):
 
     _given: dict[str, Any] = PrivateAttr(default_factory=dict)
 
-    def __init__(self, **tables: object) -> None:
+    __repr__, _repr_html_, to_toml = scenario_repr, scenario_html, scenario_toml
+
+    def __init__(self, *unnamed: object, **tables: object) -> None:
         """Check and keep the tables; see the class for what they are and which errors are raised."""
+        if unnamed:
+            allowed = 'Scenario(client={"strategy": "one-stop"}), or Scenario.from_dict with a dict'
+            raise InputError("tables are given by name", key="scenario", given=unnamed[0], allowed=allowed)
         with as_input_errors("", Scenario):
             super().__init__(**tables)
         self._given = {key: plain(value) for key, value in tables.items()}
@@ -304,8 +303,7 @@ class Scenario(Table):
         if not isinstance(tables, Mapping):
             return tables
         filled = {key: plain(value) for key, value in tables.items()}
-        for name, preset in (("client", client_preset), ("server", server_preset)):
-            filled[name] = with_preset(filled.get(name, {}), preset)
+        filled |= {name: with_preset(filled.get(name, {}), preset) for name, preset in PRESETS.items()}
         if isinstance(listed := filled.get("destinations"), list | tuple):
             filled["destinations"] = [inherit(one, filled) for one in listed]
         return filled
@@ -318,6 +316,9 @@ class Scenario(Table):
     @classmethod
     def from_dict(cls, tables: Mapping[str, object]) -> Scenario:
         """Build a scenario from nested tables, as TOML gives them (None = unlimited where a limit is meant)."""
+        if not is_table(tables):
+            allowed = "a Scenario, or a dict of its tables"
+            raise InputError("not a scenario", key="scenario", given=tables, allowed=allowed)
         return cls(**tables)
 
     def to_dict(self) -> dict[str, Any]:
@@ -328,11 +329,22 @@ class Scenario(Table):
         """Return the scenario as JSON with sorted keys: equal scenarios have equal text."""
         return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
 
-    def replace(self, changes: Mapping[str, object]) -> Scenario:
-        """Return a copy with dotted keys changed, for example ``{"client.batch_size": 50}``.
+    def replace(self, changes: Mapping[str, object] | str, value: object = ...) -> Scenario:
+        """Return a copy with dotted keys changed: ``replace("client.batch_size", 50)``, or several keys in a dict.
 
         Only what was given explicitly is carried over, so a changed preset takes effect.
+
+        Raises
+        ------
+        InputError
+            If a key is unknown, or the changed scenario is none.
         """
         tables = copy.deepcopy(self._given)
-        set_keys(tables, changes)
+        set_keys(tables, changes_of(changes, value, type(self)))
         return type(self).from_dict(tables)
+
+    def __eq__(self, other: object) -> bool:
+        return self.to_dict() == other.to_dict() if isinstance(other, Scenario) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.canonical())

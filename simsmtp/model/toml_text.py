@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -50,6 +51,30 @@ def parse_toml(text: str, file: str | None = None) -> dict[str, Any]:
     except InputError as error:
         raise error.at(file=file, line=line_of(text, error.key or "")) from None
     return tables
+
+
+def toml_value(value: object) -> str:
+    """Return a value as TOML writes it on one line; what is None in a table is left out.
+
+    Examples
+    --------
+    >>> toml_value({"dist": "lognormal", "mean": 50.0, "cv": None})
+    '{ dist = "lognormal", mean = 50.0 }'
+    """
+    if isinstance(value, Mapping):
+        pairs = (f"{toml_key(key)} = {toml_value(one)}" for key, one in value.items() if one is not None)
+        return f"{{ {', '.join(pairs)} }}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
+    if isinstance(value, str):  # what is no Unicode text becomes a question mark, as does what TOML forbids
+        whole = value.encode("utf-8", "replace").decode().replace("\x7f", "?")
+        return json.dumps(whole, ensure_ascii=False)
+    return json.dumps(value)
+
+
+def toml_key(key: str) -> str:
+    """Return a key as TOML writes it, in quotes where it needs them."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else toml_value(key)
 
 
 def check_tree(tables: Mapping[str, Any]) -> None:

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import BaseModel, ValidationError
 
-from simsmtp.errors import InputError
+from simsmtp.errors import InputError, closest
 
 _PLAIN = {
     "Input should be": "should be",
     "a valid dictionary": "a table",
     "a valid tuple": "a list",
     "a valid list": "a list",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid string": "a text",
+    "a valid boolean": "True or False",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "greater than": "above",
+    "less than": "below",
     "Tuple should": "should",
     "List should": "should",
+    "Keys should be strings": "has a key that is no text",
     " after validation": "",
 }
-"""Words of pydantic and what they are to somebody who writes TOML."""
+"""Words of pydantic and what they are to a user."""
+_LONG_NUMBER = re.compile(r"(?<![\d.])\d{4,}")
 
 
 @contextmanager
@@ -49,13 +60,20 @@ def _first(error: ValidationError, prefix: str, model: type[BaseModel]) -> Input
         return InputError(f"unknown key {path[-1]!r}", key=key, allowed=names)
     if chosen["type"] == "missing":
         return InputError("is required", key=key)
+    given, same_key = chosen["input"], [c for c in complaints if _path(c["loc"]) == path]
+    is_of_wrong_kind = chosen["type"].endswith(("_type", "literal_error")) and not isinstance(given, Mapping)
+    may_be_table = is_of_wrong_kind and len(chosen["loc"]) > 1 and any(_wants_table(c) for c in same_key)
     expected = chosen.get("ctx", {}).get("expected")
     if chosen["type"] == "literal_error" and isinstance(expected, str):
         names = [part.strip(" '\"") for part in expected.replace(" or ", ",").split(",")]
-        return InputError("not one of the allowed values", key=key, given=chosen["input"], allowed=names)
-    same_key = [c for c in complaints if _path(c["loc"]) == path and _fits_kind(c)]
-    alternatives = dict.fromkeys(_clean(c["msg"]) for c in same_key or [chosen])
-    return InputError(" or ".join(alternatives), key=key, given=chosen["input"])
+        others = ["a table"] if may_be_table else []
+        allowed = [*names, *others] if isinstance(given, str) else ", ".join([*map(repr, names), *others])
+        return InputError("not one of the allowed values", key=key, given=given, allowed=allowed)
+    clauses = [_clean(c["msg"]) for c in same_key if _fits_kind(c)] or [_clean(chosen["msg"])]
+    first, *more = dict.fromkeys([*clauses, *(["should be a table"] if may_be_table else [])])
+    message = " or ".join([first, *(one.removeprefix("should be ") for one in more)])
+    is_pointed = chosen["type"] == "int_type" and isinstance(given, float)
+    return InputError(message, key=key, given=given, allowed="a number without a point" if is_pointed else None)
 
 
 def _meant(complaints: list[Any]) -> Any:
@@ -75,11 +93,14 @@ def _meant(complaints: list[Any]) -> Any:
 
 def _fits_kind(complaint: Any) -> bool:
     """Tell whether a complaint is of an alternative that the kind of the input (a table or not) could have meant."""
-    wants_table = complaint["type"] in {"model_type", "dict_type", "model_attributes_type"}
     wants_scalar = complaint["type"] in {"float_type", "int_type", "string_type", "bool_type"}
     if isinstance(complaint["input"], Mapping):
         return not wants_scalar
-    return not wants_table or len(complaint["loc"]) == 1
+    return not _wants_table(complaint) or len(complaint["loc"]) == 1
+
+
+def _wants_table(complaint: Any) -> bool:
+    return complaint["type"] in {"model_type", "dict_type", "model_attributes_type"}
 
 
 def _shares_key(loc: Sequence[int | str], other: Sequence[int | str]) -> bool:
@@ -109,7 +130,7 @@ def _clean(message: str) -> str:
         return "should be a table"
     for said, meant in _PLAIN.items():
         message = message.replace(said, meant)
-    return message
+    return _LONG_NUMBER.sub(lambda number: f"{int(number[0]):,}", message)
 
 
 def _fields(model: type[BaseModel], path: Sequence[str]) -> list[str]:
@@ -124,6 +145,19 @@ def _fields(model: type[BaseModel], path: Sequence[str]) -> list[str]:
             return []
         model = found
     return list(model.model_fields)
+
+
+def unknown_key(key: str, model: type[BaseModel]) -> InputError:
+    """Return the complaint about a dotted key that begins with no table or key of a model."""
+    tables = {name: field.annotation for name, field in model.model_fields.items()}
+    names = allowed_keys({name: one for name, one in tables.items() if _is_table(one)})
+    close = closest(key, names) or closest(key.rpartition(".")[2], names)
+    hint = f"; did you mean {close!r}?" if close else ""
+    return InputError("unknown key", key=key, allowed=", ".join(tables) + hint)
+
+
+def _is_table(annotation: object) -> TypeGuard[type[BaseModel]]:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def allowed_keys(tables: Mapping[str, type[BaseModel]]) -> list[str]:

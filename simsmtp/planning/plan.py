@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from simsmtp.errors import InputError, texts_in
 from simsmtp.experiment.capacity_table import RATE, CapacityTable, read_capacity
 from simsmtp.experiment.experiment import Experiment
-from simsmtp.experiment.scenario_keys import changed
+from simsmtp.model.arguments import scenario_given
 from simsmtp.model.scenario import Scenario
 from simsmtp.planning.percentile_support import supported_objectives
 from simsmtp.planning.search_keys import messages_per_s, with_value
@@ -129,9 +129,8 @@ def prepare_capacity(plan: PlanSource, options: CapacityOptions = DEFAULTS) -> C
 def _experiment(plan: PlanSource, settings: Sequence[str]) -> Experiment:
     if not isinstance(plan, Scenario | Mapping):
         return experiment_of(plan, settings)
-    scenario = plan if isinstance(plan, Scenario) else Scenario.from_dict(plan)
     made = Experiment.from_dict({"study": {"name": "capacity", "title": "Capacity of a scenario"}})
-    return experiment_of(dataclasses.replace(made, scenario=scenario), settings)
+    return experiment_of(dataclasses.replace(made, scenario=scenario_given(plan)), settings)
 
 
 def _table(experiment: Experiment, options: CapacityOptions) -> CapacityTable:
@@ -163,7 +162,7 @@ def _full(experiment: Experiment, table: CapacityTable) -> Experiment:
 
 def _changed(experiment: Experiment, part: str, changes: Mapping[str, Any]) -> Scenario:
     try:
-        return changed(experiment.scenario, changes)
+        return experiment.scenario.replace(changes)
     except InputError as error:
         complaint = InputError(error.message, key=error.key, given=error.given, allowed=error.allowed)
         place = next((key for key in changes if (error.key or "").startswith(key)), next(iter(changes)))

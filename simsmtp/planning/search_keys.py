@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.experiment.capacity_table import RATE
-from simsmtp.experiment.scenario_keys import changed, value_at
+from simsmtp.experiment.scenario_keys import value_at
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import PoissonArrivals
 
@@ -20,8 +20,8 @@ def with_value(scenario: Scenario, key: str, value: Any) -> Scenario:
     if key == RATE:
         is_trace = not isinstance(scenario.workload.arrivals, PoissonArrivals)
         key = "workload.trace_speedup" if is_trace else "workload.arrivals.rate_per_s"
-        return changed(scenario, {key: float(value)})
-    return changed(scenario, {key: int(value) if isinstance(value, float) and value.is_integer() else value})
+        return scenario.replace({key: float(value)})
+    return scenario.replace({key: int(value) if isinstance(value, float) and value.is_integer() else value})
 
 
 def written_value(scenario: Scenario, key: str) -> float | None:

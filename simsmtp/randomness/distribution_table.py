@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -49,6 +49,9 @@ class Distribution(BaseModel):
     exponent: Annotated[float, Field(gt=0)] | None = None
     maximum: Annotated[int, Field(ge=1)] | None = None
     values: tuple[Annotated[float, Field(ge=0)], ...] | None = Field(default=None, strict=False)
+
+    def __repr_args__(self) -> list[tuple[str, Any]]:
+        return [(name, value) for name, value in self if value is not None]
 
     @model_validator(mode="after")
     def _parameters_fit(self) -> Self:

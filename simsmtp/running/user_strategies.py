@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp.errors import InputError, texts_in
 from simsmtp.experiment.factors import Factor, Level
-from simsmtp.experiment.scenario_keys import changed
 from simsmtp.files import read_text
 from simsmtp.progress import note
 from simsmtp.strategies.own_code import kept_alive, told
@@ -178,7 +177,7 @@ def with_strategy(experiment: Experiment, names: Sequence[str]) -> Experiment:
     if len(names) > 1:
         hint = f"one, or the one to use: --set {_KEY}=NAME"
         raise InputError("a plan has one strategy", key="--strategy", given=list(names), allowed=hint)
-    return dataclasses.replace(experiment, scenario=changed(experiment.scenario, {_KEY: names[0]}))
+    return dataclasses.replace(experiment, scenario=experiment.scenario.replace({_KEY: names[0]}))
 
 
 def _varies_strategy(factor: Factor) -> bool:
