@@ -22,10 +22,6 @@
 import pandas as pd
 
 import simsmtp
-from simsmtp.dialogue.transcript import Style, transcript
-from simsmtp.engines import run_replication
-from simsmtp.model.plan import plan_of
-from simsmtp.protocol.wire import AddressBook
 
 LEDGER = ["recipients", "delivered", "false_ndr", "lost", "transactions", "connections", "rcpt_commands"]
 
@@ -37,6 +33,7 @@ def case(recipients=250, client="windows-2003-rtm", server=None, **workload):
         workload={"recipients_per_message": recipients, **workload},
         client=sender,
         server={"preset": "windows-2003", **(server or {})},
+        network={"rtt_ms": 50},
     )
 
 
@@ -46,32 +43,38 @@ def ledgers(cases):
     return pd.DataFrame(rows).T.astype(int)
 
 
-def dialogue(scenario, connections=0):
-    """Print what the peers say, when, and what the sender concludes."""
-    output = run_replication(plan_of(scenario), seed=0, replication=0, engine="reference", dialogue=True)
-    workload = scenario.workload
-    style = Style(AddressBook(workload.address_chars, workload.domains), 2, scenario.client.strategy)
-    print("\n".join(transcript(output, plan_of(scenario), style, connections=connections)))
+# %% [markdown]
+# ## The bug in one picture (F2, F3)
+#
+# One message to 250 recipients, a server that takes 100. Time runs downwards. Both senders write the same commands and
+# get the same replies, 150 of them a refusal. Then they conclude: without the hotfix the first refused recipient is
+# sent again, and under the hypothesis the other 149 get a non-delivery report, although their mailboxes are valid. With
+# the hotfix all 150 are sent again.
 
+# %%
+affected, fixed = simsmtp.trace(case()), simsmtp.trace(case(client="windows-2003-kb822105"))
+affected.plot(fixed)
 
 # %% [markdown]
+# `affected.write_html("bug.html", fixed)` writes the same picture as a page to zoom and to click into: each reply with
+# the read it came in, what the sender concluded, and the report that was sent.
+#
 # ## What should happen (F6)
 #
 # 105 recipients, limit 100. Nothing is returned to the author: the service opens a new connection at once and sends
 # the remaining five. This is the sender with the hotfix, `windows-2003-kb822105` (F7: smtpsvc.dll 6.0.3790.47).
 
 # %%
-dialogue(case(105, "windows-2003-kb822105"))
+print(simsmtp.trace(case(105, "windows-2003-kb822105")).text())
 
 # %% [markdown]
-# ## What the hypothesis makes of it (F2, F3)
+# ## What the hypothesis makes of it
 #
-# The same message from the sender without the hotfix. Five recipients were answered 552. Under the hypothesis the first is sent again, the
-# other four get a non-delivery report although their mailboxes are valid. Read the last lines of the first connection:
-# the replies are the same as above, the conclusion differs.
+# The same message from the sender without the hotfix. Five recipients were answered 552. The replies are the same as
+# above, the conclusion differs: read the last lines of the first connection.
 
 # %%
-dialogue(case(105))
+print(simsmtp.trace(case(105)).text())
 
 # %% [markdown]
 # Under this hypothesis one refusal alone does no harm: at 101 recipients nobody would have noticed. From the second on,
@@ -119,6 +122,15 @@ ledgers(again)[["recipients", "delivered", "false_ndr"]]
 # %%
 rows = simsmtp.simulate(case(resend="failed", resends=9)).recipients()
 pd.crosstab(rows["message"], rows["ledger"])
+
+# %% [markdown]
+# ## Try it
+#
+# In JupyterLab the last line shows sliders: batch size, recipient limit, round trip, window, strategy. The ledger and
+# the picture follow.
+
+# %%
+simsmtp.explore(case())
 
 # %% [markdown]
 # ## So: are you exposed?

@@ -122,6 +122,24 @@ class Dialogue:
         figure: Figure = ax.figure  # type: ignore[assignment] # a subfigure is drawn into as well
         return figure
 
+    def write_figure(self, path: str | Path, *others: Dialogue) -> Path:
+        """Write what `plot` draws into a file that ends in ``.png`` or ``.svg``, and return its path.
+
+        Raises
+        ------
+        InputError
+            If its name ends otherwise, or it cannot be written.
+        """
+        from simsmtp.figures.canvas import figure_files
+        from simsmtp.files import replace_file, write_errors
+
+        path = Path(path)
+        if path.suffix not in {".png", ".svg"}:
+            raise InputError("is a figure of another kind", key="--figure", given=str(path), allowed=".png or .svg")
+        with write_errors(path, "--figure"):
+            replace_file(path, figure_files(self.plot(*others), "")[path.suffix])
+        return path
+
     def to_html(self, *others: Dialogue) -> str:
         """Return one HTML page that needs no other file: the diagram, to zoom and to click into.
 

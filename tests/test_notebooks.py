@@ -66,7 +66,7 @@ def test_notebook_and_script_are_in_step(path: Path) -> None:
     assert sources(path) == percent_cells(path.with_suffix(".py"))
 
 
-@pytest.mark.parametrize("name", NAMES[1:])
+@pytest.mark.parametrize("name", NAMES)
 def test_only_public_names_are_imported(name: str) -> None:
     tree = ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}

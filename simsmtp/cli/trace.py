@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 @click.option("--ndr", type=click.Path(path_type=Path), metavar="DIR",
               help="Also write the NDRs into a folder, as messages a bounce parser reads.")  # fmt: skip
 @options.html()
+@click.option("--figure", type=click.Path(path_type=Path), metavar="FILE.png",
+              help="Also draw it for print, as .png or .svg.")  # fmt: skip
 @click.option("--beside", "besides", multiple=True, metavar="KEY=VALUE",
-              help="With --html, draw another run beside it, with the same draws and this key changed: "
+              help="With --html or --figure, draw another run beside it, with the same draws and this key changed: "
                    "client.strategy=corrected. May be repeated.")  # fmt: skip
 @click.option("--from-pcap", "capture", type=click.Path(path_type=Path), metavar="FILE",
               help="Read the sessions of a capture (pcap or pcapng) in place of a simulation.")  # fmt: skip
@@ -55,6 +57,7 @@ def trace(
     pcap: Path | None,
     ndr: Path | None,
     page: Path | None,
+    figure: Path | None,
     besides: tuple[str, ...],
     capture: Path | None,
     port: int | None,
@@ -83,13 +86,18 @@ def trace(
     from simsmtp.tracing import Dialogue, SimulatedDialogue
     from simsmtp.tracing import trace as traced
 
-    for key, target, is_folder in (("--pcap", pcap, False), ("--html", page, False), ("--ndr", ndr, True)):
+    for key, target, is_folder in (
+        ("--pcap", pcap, False),
+        ("--html", page, False),
+        ("--figure", figure, False),
+        ("--ndr", ndr, True),
+    ):
         if target is not None:
             require_writable(target, key, is_folder=is_folder)
     if capture is not None:
         _refuse_beside_capture(file, settings, {"--pcap": pcap, "--ndr": ndr, "--beside": besides})
-    if besides and page is None:
-        raise click.UsageError("--beside draws into the page of --html FILE", click.get_current_context())
+    if besides and not (page or figure):
+        raise click.UsageError("--beside draws beside it: --html FILE or --figure FILE", click.get_current_context())
     for path in strategies:
         load_strategies(path)
 
@@ -103,8 +111,11 @@ def trace(
         )  # fmt: skip
 
     dialogue = simulated() if capture is None else Dialogue.from_pcap(capture, port=port)
+    others = [simulated(one) for one in besides]
     if page is not None:
-        dialogue.write_html(page, *map(simulated, besides))
+        dialogue.write_html(page, *others)
+    if figure is not None:
+        dialogue.write_figure(figure, *others)
     if isinstance(dialogue, SimulatedDialogue):
         if pcap is not None:
             dialogue.write_pcap(pcap)
@@ -121,5 +132,7 @@ def _refuse_beside_capture(file: Path | None, settings: tuple[str, ...], others:
     given = {"FILE": file, "--set": settings} | dict(others)
     if found := next((key for key, value in given.items() if value), None):
         raise InputError(
-            "belongs to a simulation, and --from-pcap reads a capture", key=found, allowed="--html, --json and --port"
+            "belongs to a simulation, and --from-pcap reads a capture",
+            key=found,
+            allowed="--html, --figure, --json and --port",
         )
