@@ -31,7 +31,6 @@ def calibrate(measured: Path, output: Path, max_rtt: float | None, as_json: bool
       simsmtp calibrate measured.jsonl -o calibration.toml --max-rtt 20
       simsmtp validate measured.jsonl --calibration calibration.toml
 
-    \b
     Exit codes: 0 written; 2 bad input, and nothing was written.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.calibration.fit import fit, steps

@@ -30,10 +30,11 @@ _CODES = {"met": 0, "missed": 3, "undecided": 4}
 @options.engine()
 @options.output(help="Folder of the results; by default results/NAME, with --full results/NAME-full.")
 @options.as_json(help="Print one JSON document in place of the tables.")
+@options.quiet(help="Print the verdict on the plan as written, and errors; no table, progress or notes.")
 @options.repair()
 @options.no_figure()
 @click.pass_context
-def capacity(ctx: click.Context, /, plan: Path, *, as_json: bool, no_figure: bool, **named: Any) -> None:
+def capacity(ctx: click.Context, /, plan: Path, *, as_json: bool, quiet: bool, no_figure: bool, **named: Any) -> None:
     """Find out what a plan can carry.
 
     That is the largest arrival rate that meets the objectives, the smallest batch size and number of connections
@@ -55,7 +56,6 @@ def capacity(ctx: click.Context, /, plan: Path, *, as_json: bool, no_figure: boo
       simsmtp capacity experiments/newsletter.toml --strategy my_strategy.py
       simsmtp capacity experiments/relay.toml --set scenario.workload.trace=/var/log/mail.log --json
 
-    \b
     Exit codes: 0 the plan as written meets its objectives; 3 it does not; 4 the replications allowed do not
     tell, or runs of this size do not carry a percentile that is asked for, and nothing was written; 1 a
     replication failed, or the disk is full: what was finished is kept; 2 bad input or damaged results, and no
@@ -67,7 +67,7 @@ def capacity(ctx: click.Context, /, plan: Path, *, as_json: bool, no_figure: boo
     from simsmtp.statistics.objectives import PercentileSupportError
 
     try:
-        prepared = prepare_capacity(plan, CapacityOptions(**named, progress=True))
+        prepared = prepare_capacity(plan, CapacityOptions(**named, progress=not quiet))
     except PercentileSupportError as error:
         say(f"simsmtp: {error}", to_stderr=True)
         ctx.exit(4)
@@ -82,5 +82,5 @@ def capacity(ctx: click.Context, /, plan: Path, *, as_json: bool, no_figure: boo
     else:
         from simsmtp.cli.printing.capacity_tables import print_capacity
 
-        print_capacity(found, written)
+        print_capacity(found, written, quiet=quiet)
     ctx.exit(_CODES[found.verdict])

@@ -21,15 +21,24 @@ workers = partial(click.option, "--workers", type=click.IntRange(1), metavar="N"
 engine = partial(click.option, "--engine", default="auto", show_default=True, metavar="NAME",
                  help="What to simulate with: reference, compiled (extra 'fast': the same bits, faster), or auto for "
                       "the compiled one where that repays loading it.")  # fmt: skip
-output = partial(click.option, "--output", type=click.Path(path_type=Path), metavar="DIR")
+output = partial(click.option, "-o", "--output", type=click.Path(path_type=Path), metavar="DIR")
 repair = partial(
     click.option, "--repair", is_flag=True,
     help="If the stored replications are damaged, keep what is whole and compute the rest anew.",
 )  # fmt: skip
 as_json = partial(click.option, "--json", "as_json", is_flag=True,
                   help="Print one JSON document in place of the table.")  # fmt: skip
+quiet = partial(click.option, "-q", "--quiet", is_flag=True, callback=lambda _context, _option, given: _hushed(given))
 no_figure = partial(click.option, "--no-figure", is_flag=True, help="Leave the figure out.")
 point = partial(click.option, "--point", type=click.IntRange(1), default=1, show_default=True, metavar="N",
                 help="Design point of an experiment, from 1.")  # fmt: skip
 replication = partial(click.option, "--replication", type=click.IntRange(0), default=0, show_default=True, metavar="N",
                       help="Replication, from 0.")  # fmt: skip
+
+
+def _hushed(quiet: bool) -> bool:
+    if quiet:
+        from simsmtp.progress import hush
+
+        hush()
+    return quiet

@@ -16,6 +16,7 @@ from simsmtp.shown import shown
 
 if TYPE_CHECKING:
     from simsmtp.cli.gate import Gate
+    from simsmtp.gate.comparison import Comparison
     from simsmtp.running.runner import PreparedRun
     from simsmtp.running.sequential_run import PreciseStudy
     from simsmtp.statistics.sequential import Precision
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
                                 "own. What differs only in a later replication is not noticed.")  # fmt: skip
 @options.output(help="Folder of the results; by default results/NAME, with the name of the study.")
 @options.as_json()
+@options.quiet(help="Print errors, and with --baseline or --precision the verdict; no table, progress or notes.")
 @click.option("--dry-run", is_flag=True,
               help="Say what would be computed and how long that may take; write nothing.")  # fmt: skip
 @options.repair()
@@ -65,6 +67,7 @@ def run(
     precisions: tuple[str, ...],
     budget: int | None,
     as_json: bool,
+    quiet: bool,
     dry_run: bool,
     no_figure: bool,
     baseline: Path | None,
@@ -90,7 +93,6 @@ def run(
       simsmtp run experiments/kb822105.toml --strategy my_strategy.py --json > results.json
       simsmtp run experiments/kb822105.toml --precision 'delivered_per_s ±5%' --budget 200
 
-    \b
     Exit codes: 0 all done; 1 some replications failed, the disk is full, another process uses the results, or a
     cluster was lost: what was finished is kept; 2 bad input, damaged results, or a strategy that is not
     deterministic, no result written; 3 worse than the baseline; 4 inconclusive, or the precision asked for was
@@ -104,7 +106,7 @@ def run(
     if named["repair"] and dry_run:
         raise click.UsageError("--repair writes, and --dry-run does not", ctx)
     wanted, most = _wanted(precisions), (budget or 1000) if precisions else replications
-    prepared = prepare(experiment, RunOptions(**named, replications=most, progress=True))
+    prepared = prepare(experiment, RunOptions(**named, replications=most, progress=not quiet))
     if not no_figure:
         from simsmtp.experiment.figure_check import check_figure
 
@@ -118,7 +120,7 @@ def run(
 
     written = study.write(figure=not no_figure, command=command_line())
     if prepared.experiment.horizon == "steady-state":
-        written += _without_warmup(study)
+        written += _without_warmup(study, quiet=quiet)
     compared = gate.compared(prepared, study) if gate else None
     if as_json:
         from simsmtp.cli.printing.documents import document_of
@@ -127,14 +129,8 @@ def run(
         extra |= {"precision": _precise(study).document()} if precisions else {}
         print(json.dumps(document_of(study) | extra, indent=1, allow_nan=False))
     else:
-        from simsmtp.cli.printing.study_tables import print_study
-
-        print_study(study, written)
-        if compared:
-            from simsmtp.cli.compare import print_comparison
-
-            print_comparison(compared)
-    if not no_figure:
+        _print_results(study, written, compared, quiet=quiet)
+    if not (no_figure or quiet):
         _print_without_theory(study)
     for failure in study.failures[:5]:
         levels = ", ".join(f"{name}={level}" for name, level in failure.factors.items())
@@ -150,9 +146,20 @@ def run(
         ctx.exit(1)
     code = gate.close(study, compared) if gate else 0
     if precisions:
-        reached = _print_precision(_precise(study))
+        reached = _print_precision(_precise(study), to_stderr=not quiet or as_json)
         code = code or reached
     ctx.exit(code)
+
+
+def _print_results(study: Study, written: list[Path], compared: Comparison | None, *, quiet: bool) -> None:
+    if not quiet:
+        from simsmtp.cli.printing.study_tables import print_study
+
+        print_study(study, written)
+    if compared:
+        from simsmtp.cli.compare import print_comparison
+
+        print_comparison(compared, quiet=quiet)
 
 
 def _print_without_theory(study: Study) -> None:
@@ -178,12 +185,12 @@ def _gate(ctx: click.Context, prepared: PreparedRun, baseline: Path | None, targ
         no_baseline(ctx, error)
 
 
-def _without_warmup(study: Study) -> list[Path]:
+def _without_warmup(study: Study, *, quiet: bool) -> list[Path]:
     """Cut the warm-up off, say where on standard error, and return the files written."""
     from simsmtp.running.steady_state import write_steady
 
     files, notes = write_steady(study)
-    for note in notes:
+    for note in () if quiet else notes:
         say(f"simsmtp: {note}", to_stderr=True)
     return files
 
@@ -213,9 +220,9 @@ def _precise(study: Study) -> PreciseStudy:
     return study
 
 
-def _print_precision(study: PreciseStudy) -> int:
-    """Say on standard error whether the precision was reached, and return the exit code."""
-    print(f"simsmtp: {study.verdict()}", file=sys.stderr)
+def _print_precision(study: PreciseStudy, *, to_stderr: bool) -> int:
+    """Say whether the precision was reached, and return the exit code."""
+    print(f"simsmtp: {study.verdict()}", file=sys.stderr if to_stderr else sys.stdout)
     return 0 if study.reached else 4
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option("--allow-early", is_flag=True,
               help="Take commands that came before they were allowed; else 554 and the end.")  # fmt: skip
 @click.option("--allow-remote", metavar="HOST", help="Allow this address, which others can reach.")
-@click.option("--quiet", is_flag=True, help="Show no counter.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no counter.")
 def serve(
     file: Path | None,
     listen: str,
@@ -72,7 +72,6 @@ def serve(
       simsmtp serve --listen 127.0.0.1:2526 --destination small two_destinations.toml
       simsmtp serve --listen 127.0.0.1:0 --preset rfc5321 --rows served.csv --json
 
-    \b
     Exit codes: 0 ended by --sessions, --seconds, Ctrl-C or SIGTERM; 1 the rows could not be written; 2 bad
     input, or the place cannot be listened at.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
