@@ -14,7 +14,9 @@ from simsmtp.errors import closest
 
 # Name → what the list of commands says; the module of the same name holds the command.
 _COMMANDS = {
-    "run": "Run the experiment in a TOML file.",
+    "new": "Write a commented file to start from: a study, a plan, a gate, a strategy.",
+    "experiments": "List the experiments that come with simsmtp, and what each answers.",
+    "run": "Run an experiment.",
     "compare": "Compare results with a baseline: ok, regression, or not known.",
     "capacity": "Find out what a plan can carry, and what it needs to meet its objectives.",
     "report": "Write one HTML file of what a results folder holds.",
@@ -76,7 +78,8 @@ def simsmtp(ctx: click.Context) -> None:
 
     \b
     Start with:
-      simsmtp run experiments/kb822105.toml
+      simsmtp run kb822105
+      simsmtp experiments
 
     A reader who leaves early (simsmtp ... | head -1) does not change the exit code. Output that
     cannot be written for another reason, such as a full disk, ends with 1.

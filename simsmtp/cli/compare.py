@@ -65,8 +65,8 @@ def compare(
 
     \b
     Examples:
-      simsmtp run experiments/window.toml --replications 10 --write-baseline baseline.csv
-      simsmtp compare baseline.csv experiments/window.toml
+      simsmtp run window --replications 10 --write-baseline baseline.csv
+      simsmtp compare baseline.csv window
       simsmtp compare baseline.csv results/window --margin 0.02 --margin makespan_s=0.1
       simsmtp compare baseline.csv results/window --to junit --output gate.xml
       simsmtp compare results/newsletter results/newsletter-full

@@ -28,6 +28,7 @@ repair = partial(
 )  # fmt: skip
 as_json = partial(click.option, "--json", "as_json", is_flag=True,
                   help="Print one JSON document in place of the table.")  # fmt: skip
+dry_run = partial(click.option, "--dry-run", is_flag=True)
 quiet = partial(click.option, "-q", "--quiet", is_flag=True, callback=lambda _context, _option, given: _hushed(given))
 no_figure = partial(click.option, "--no-figure", is_flag=True, help="Leave the figure out.")
 point = partial(click.option, "--point", type=click.IntRange(1), default=1, show_default=True, metavar="N",

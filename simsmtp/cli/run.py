@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simsmtp.cli import options
-from simsmtp.cli.printing.lines import say
+from simsmtp.cli.printing.lines import say, wrapped
 from simsmtp.model.numbers import counted
 from simsmtp.shown import shown
 
@@ -49,8 +49,7 @@ if TYPE_CHECKING:
 @options.output(help="Folder of the results; by default results/NAME, with the name of the study.")
 @options.as_json()
 @options.quiet(help="Print errors, and with --baseline or --precision the verdict; no table, progress or notes.")
-@click.option("--dry-run", is_flag=True,
-              help="Say what would be computed and how long that may take; write nothing.")  # fmt: skip
+@options.dry_run(help="Say what would be computed and how long that may take; write nothing.")
 @options.repair()
 @options.no_figure()
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="PATH",
@@ -74,7 +73,9 @@ def run(
     write_baseline: Path | None,
     **named: Any,
 ) -> None:
-    """Run the experiment in a TOML file, or what is missing of it.
+    """Run an experiment, or what is missing of it.
+
+    EXPERIMENT is a TOML file, or the name of one that comes with simsmtp: 'simsmtp experiments' lists them.
 
     Finished replications are kept in the output folder as they come. Run the same command again to go on after
     Ctrl-C or a crash: only what is missing is computed. The folder then also holds summary.csv, the figure and
@@ -86,12 +87,12 @@ def run(
 
     \b
     Examples:
-      simsmtp run experiments/kb822105.toml
-      simsmtp run experiments/kb822105.toml --dry-run
-      simsmtp run experiments/kb822105.toml --set client.batch_size=50 --set 'sender=["corrected", "one-stop"]'
-      simsmtp run experiments/kb822105.toml --set network.rtt_ms=100 --replications 5 --output /tmp/quick
-      simsmtp run experiments/kb822105.toml --strategy my_strategy.py --json > results.json
-      simsmtp run experiments/kb822105.toml --precision 'delivered_per_s ±5%' --budget 200
+      simsmtp run kb822105
+      simsmtp run kb822105 --dry-run
+      simsmtp run kb822105 --set client.batch_size=50 --set 'sender=["corrected", "one-stop"]'
+      simsmtp run kb822105 --set network.rtt_ms=100 --replications 5 --output /tmp/quick
+      simsmtp run kb822105 --strategy my_strategy.py --json > results.json
+      simsmtp run kb822105 --precision 'delivered_per_s ±5%' --budget 200
 
     Exit codes: 0 all done; 1 some replications failed, the disk is full, another process uses the results, or a
     cluster was lost: what was finished is kept; 2 bad input, damaged results, or a strategy that is not
@@ -236,8 +237,12 @@ def _print_estimate(prepared: PreparedRun, as_json: bool) -> None:
             json.dumps({"name": prepared.experiment.name, "folder": str(prepared.folder), **found._asdict()}, indent=1)
         )
         return
-    say(f"{prepared.experiment.name}: {shown(prepared.experiment.title)}")
-    print(f"  {counted(found.points, 'design point')}, {counted(found.replications, 'replication')} of each")
-    say(f"  {counted(found.stored, 'replication')} stored in {prepared.folder}, {found.missing:,} to compute")
     workers = counted(prepared.workers, "worker")
-    print(f"  about {seconds_text(found.seconds)} with {workers}: an estimate from a short pilot")
+    told = (
+        f"{counted(found.points, 'design point')}, {counted(found.replications, 'replication')} of each",
+        f"{counted(found.stored, 'replication')} stored in {prepared.folder}, {found.missing:,} to compute",
+        f"about {seconds_text(found.seconds)} with {workers}: an estimate from a short pilot",
+    )
+    say(wrapped(f"{prepared.experiment.name}: {prepared.experiment.title}", 0))
+    for one in told:
+        say(wrapped(one, 2))

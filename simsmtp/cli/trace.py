@@ -44,14 +44,14 @@ def trace(
 ) -> None:
     """Show what the peers of a scenario say, when, and what the sender concludes.
 
-    FILE is an experiment or a scenario file. C: lines are the client's, S: lines the server's; the time before a
+    FILE is an experiment or a scenario file, or the name of a shipped experiment. C: lines are the client's, S: lines the server's; the time before a
     group or a read is the simulated time in seconds at the client. Replies that arrive at once are one read.
 
     \b
     Examples:
-      simsmtp trace experiments/kb822105.toml --set workload.recipients_per_message=105
-      simsmtp trace experiments/kb822105.toml --point 40 --recipients 5 --connections 3
-      simsmtp trace experiments/kb822105.toml --pcap kb822105.pcap --ndr bounces
+      simsmtp trace kb822105 --set workload.recipients_per_message=105
+      simsmtp trace kb822105 --point 40 --recipients 5 --connections 3
+      simsmtp trace kb822105 --pcap kb822105.pcap --ndr bounces
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.cli.printing.lines import say
     from simsmtp.dialogue.ndr import write_ndrs

@@ -32,7 +32,9 @@ def say(text: object = "", *, to_stderr: bool = False) -> None:
     print(shown(text, keep="\n"), file=sys.stderr if to_stderr else sys.stdout)
 
 
-def wrapped(text: str, indent: int) -> str:
-    """Return a paragraph in lines as wide as the terminal, set in by so many columns."""
+def wrapped(text: str, indent: int, hanging: int = 0) -> str:
+    """Return a paragraph in lines as wide as the terminal, set in by so many columns, all but the first by more."""
     space = " " * indent
-    return textwrap.fill(text, prose_width(), initial_indent=space, subsequent_indent=space, break_on_hyphens=False)
+    return textwrap.fill(
+        text, prose_width(), initial_indent=space, subsequent_indent=space + " " * hanging, break_on_hyphens=False
+    )
