@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -30,6 +31,10 @@ _COMMANDS = {
     "validate": "Predict measured sessions, and say how far the predictions err.",
     "presets": "List the presets with their values and sources.",
 }
+
+
+if "_SIMSMTP_COMPLETE" in os.environ:
+    import_module("simsmtp.cli.completion.bash")
 
 
 class LazyGroup(click.Group):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simsmtp.cli import options
+from simsmtp.cli.completion import words
 from simsmtp.cli.printing.lines import say, wrapped
 from simsmtp.model.numbers import counted, seconds_text
 
@@ -19,7 +20,7 @@ _CODES = {"met": 0, "missed": 3, "undecided": 4}
 
 
 @click.command()
-@click.argument("plan", type=click.Path(path_type=Path))
+@click.argument("plan", type=click.Path(path_type=Path), shell_complete=words.plans)
 @click.option("--slo", "objectives", multiple=True, metavar="OBJECTIVE",
               help="An objective, in place of those in the file: 'delay p(99) < 60 s', 'false_ndr == 0'. "
                    "May be repeated.")  # fmt: skip
@@ -48,10 +49,11 @@ def capacity(
     That is the largest arrival rate that meets the objectives, the smallest batch size and number of connections
     that do, where it is tight, what sways it, what it costs.
 
-    PLAN is an experiment file with a table [capacity], or the name of one that comes with simsmtp. An objective is a response, an operator and a number
-    with its unit. What counts is the end of the confidence interval, and what a search found is confirmed on fresh
-    seeds. Finished replications are kept: run the same command again to go on after Ctrl-C. The folder then holds
-    capacity.json, summary.csv, provenance.json and the figure capacity.png and .svg.
+    PLAN is an experiment file with a table [capacity], or the name of one that comes with simsmtp. An objective is a
+    response, an operator and a number with its unit. What counts is the end of the confidence interval, and what a
+    search found is confirmed on fresh seeds. Finished replications are kept: run the same command again to go on
+    after Ctrl-C. The folder then holds capacity.json, summary.csv, provenance.json and the figure capacity.png and
+    .svg.
 
     Where an objective may fail at low rates and hold at high ones ('delivered_per_s > 5'), rates are tried on a
     grid over the whole range of the search, and what is told is the stretch that meets it.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from simsmtp.cli import options
+from simsmtp.cli.completion import words
 
 if TYPE_CHECKING:
     from simsmtp.gate.capacity_comparison import CapacityComparison
@@ -25,7 +26,7 @@ _MOST_ROWS = 30
 @click.argument("new", type=click.Path(path_type=Path))
 @click.option("--margin", "margins", multiple=True, metavar="[RESPONSE=]SHARE",
               help="Change for the worse that is allowed; 0.05 by default. May be repeated.")  # fmt: skip
-@click.option("--response", "responses", multiple=True, metavar="NAME",
+@click.option("--response", "responses", multiple=True, metavar="NAME", shell_complete=words.responses,
               help="Compare this response; by default all. May be repeated.")  # fmt: skip
 @click.option("--level", type=float, default=0.95, show_default=True, help="Confidence level of the intervals.")
 @options.settings(help="Change a key of an experiment file, as with 'simsmtp run'.")

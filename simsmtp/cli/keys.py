@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simsmtp.cli.completion import words as completion
 from simsmtp.cli.printing.lines import wrapped
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("words", nargs=-1, metavar="[WORD]...")
+@click.argument("words", nargs=-1, metavar="[WORD]...", shell_complete=completion.keys)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def keys(words: tuple[str, ...], as_json: bool) -> None:
     """List the keys of a scenario, or those with a WORD in their name.

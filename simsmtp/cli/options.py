@@ -7,9 +7,12 @@ from pathlib import Path
 
 import click
 
+from simsmtp.cli.completion import words
+
 _FILE = "A Python file that registers counting strategies"
 
 settings = partial(click.option, "--set", "settings", multiple=True, metavar="KEY=VALUE",
+                   shell_complete=words.settings,
                    help="Change a key, as with 'simsmtp run'.")  # fmt: skip
 strategies = partial(click.option, "--strategy", "strategies", multiple=True, metavar="FILE.py", help=f"{_FILE}.")
 determinism_check = partial(click.option, "--no-determinism-check", "determinism_check", is_flag=True,
@@ -19,6 +22,7 @@ seed = partial(click.option, "--seed", type=click.IntRange(0, 2**63 - 1), metava
 workers = partial(click.option, "--workers", type=click.IntRange(1), metavar="N",
                   help="Processes; by default one per processor. Results do not depend on it.")  # fmt: skip
 engine = partial(click.option, "--engine", default="auto", show_default=True, metavar="NAME",
+                 shell_complete=words.one_of(words.ENGINES),
                  help="What to simulate with: reference, compiled (extra 'fast': the same bits, faster), or auto for "
                       "the compiled one where that repays loading it.")  # fmt: skip
 output = partial(click.option, "-o", "--output", type=click.Path(path_type=Path), metavar="DIR")

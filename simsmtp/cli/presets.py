@@ -6,11 +6,12 @@ import json
 
 import click
 
+from simsmtp.cli.completion import words
 from simsmtp.cli.printing.lines import wrapped
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=words.presets)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def presets(names: tuple[str, ...], as_json: bool) -> None:
     """List the client and server presets with their values and sources, or those named.

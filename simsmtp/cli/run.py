@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simsmtp.cli import options
+from simsmtp.cli.completion import words
 from simsmtp.cli.printing.lines import say, wrapped
 from simsmtp.model.numbers import counted
 from simsmtp.shown import shown
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("experiment", type=click.Path(path_type=Path))
+@click.argument("experiment", type=click.Path(path_type=Path), shell_complete=words.experiments)
 @options.settings(help="Change a key of the file: a full path (study.seed=3), a scenario key "
                    "(client.batch_size=50), or a factor and its levels ('network.rtt_ms=[10, 50]'). "
                    "The value is TOML, or else text. May be repeated.")  # fmt: skip
 @options.replications(type=click.IntRange(1), help="Replications of every design point.")
 @click.option("--precision", "precisions", multiple=True, metavar="'RESPONSE ±WIDTH'",
+              shell_complete=words.responses,
               help="Run until the 95 % interval of every mean is that narrow: 'delivered_per_s ±5%', "
                    "'false_ndr_rate ±0.01'. May be repeated.")  # fmt: skip
 @click.option("--budget", type=click.IntRange(2), metavar="N",
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 @options.workers()
 @options.engine()
 @click.option("--executor", default="local", show_default=True, metavar="NAME",
+              shell_complete=words.one_of(words.EXECUTORS),
               help="Where to simulate: local (processes), serial (this process), dask (extra 'cluster').")  # fmt: skip
 @click.option("--scheduler", metavar="ADDRESS",
               help="With --executor dask, the scheduler, such as tcp://10.0.0.1:8786; by default one is started "

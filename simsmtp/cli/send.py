@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simsmtp.cli import options
+from simsmtp.cli.completion import words
 from simsmtp.cli.seconds import Seconds
 from simsmtp.errors import InputError
 
@@ -27,7 +28,7 @@ _WRONG = ("false_ndr", "contradictory_ndr", "duplicate", "lost", "missed_ndr")
 
 @click.command()
 @click.argument("given", metavar="[NAME=]HOST:PORT... [FILE]", nargs=-1, required=True)
-@click.option("--preset", metavar="NAME", help="Client preset, as client.preset.")
+@click.option("--preset", metavar="NAME", shell_complete=words.client_presets, help="Client preset, as client.preset.")
 @options.settings()
 @options.point()
 @options.strategies()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from simsmtp.cli import options
+from simsmtp.cli.completion import words
 from simsmtp.cli.seconds import Seconds
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--listen", required=True, metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
-@click.option("--preset", metavar="NAME", help="Server preset, as server.preset.")
+@click.option("--preset", metavar="NAME", shell_complete=words.server_presets, help="Server preset, as server.preset.")
 @options.settings()
 @options.point()
 @click.option("--destination", metavar="NAME", help="Be this one of the destinations that FILE lists.")

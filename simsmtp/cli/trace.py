@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from simsmtp.cli import options
+from simsmtp.cli.completion import words
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), shell_complete=words.experiments)
 @options.settings()
 @options.point()
 @options.strategies()
@@ -44,8 +45,9 @@ def trace(
 ) -> None:
     """Show what the peers of a scenario say, when, and what the sender concludes.
 
-    FILE is an experiment or a scenario file, or the name of a shipped experiment. C: lines are the client's, S: lines the server's; the time before a
-    group or a read is the simulated time in seconds at the client. Replies that arrive at once are one read.
+    FILE is an experiment or a scenario file, or the name of a shipped experiment. C: lines are the client's, S: lines
+    the server's; the time before a group or a read is the simulated time in seconds at the client. Replies that
+    arrive at once are one read.
 
     \b
     Examples:
