@@ -18,7 +18,7 @@ _COMMANDS = {
     "new": "Write a commented file to start from: a study, a plan, a gate, a strategy.",
     "experiments": "List the experiments that come with simsmtp, and what each answers.",
     "run": "Run an experiment.",
-    "compare": "Compare results with a baseline: ok, regression, or not known.",
+    "compare": "Compare results with a baseline: ok, regression, or inconclusive.",
     "capacity": "Find out what a plan can carry, and what it needs to meet its objectives.",
     "report": "Write one HTML file of what a results folder holds.",
     "trace": "Show the dialogue of a session, with times and conclusions.",
@@ -85,6 +85,10 @@ def simsmtp(ctx: click.Context) -> None:
     Start with:
       simsmtp run kb822105
       simsmtp experiments
+
+    \b
+    Completion in Bash (or zsh_source, fish_source):
+      eval "$(_SIMSMTP_COMPLETE=bash_source simsmtp)"
 
     A reader who leaves early (simsmtp ... | head -1) does not change the exit code. Output that
     cannot be written for another reason, such as a full disk, ends with 1.
