@@ -154,6 +154,7 @@ def print_comparison(found: Comparison | CapacityComparison, *, quiet: bool = Fa
     if quiet:
         return
     if view.rows:
+        console.print()
         rows, keys = [row for _, row in view.rows[:_MOST_ROWS]], list(view.heads).index("base")
         names = columns_of(short_names(view.heads[:keys]), [row[:keys] for row in rows], is_text=True)
         *values, verdict = columns_of(view.heads[keys:], [row[keys:] for row in rows])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _GAP = 2
 _PIECES = re.compile(r".+?(?:[_. ]+(?=\w)|$)")
-_LEAST_TEXT = 24
+_LEAST_TEXT = 20
 """Columns that a text needs beside others; with less it gets a part of its own."""
 _MOST_KEYS = 0.7
 """Share of the width that keys may take: with more there is no room to read values side by side."""
@@ -55,7 +55,10 @@ class Column:
     @property
     def least(self) -> int:
         """The columns that it takes where words are wrapped, too."""
-        return min(self.width, _LEAST_TEXT) if self.is_text else self.width
+        if not self.is_text:
+            return self.width
+        word = max((cell_len(word) for cell in self.cells for word in cell.split()), default=0)
+        return min(self.width, max(word, _LEAST_TEXT))
 
     def head_in(self, width: int) -> str:
         """Return the head in lines of so many columns, broken between its words."""
