@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from simsmtp.errors import InputError
 from simsmtp.experiment.experiment import Experiment
 from simsmtp.experiment.file_tables import prepared, scenario_of
-from simsmtp.experiment.shipped import named_file, shipped_files
+from simsmtp.experiment.shipped import is_name, named_file, shipped_files
 from simsmtp.experiment.source_map import SourceMap, read_toml
 from simsmtp.model.scenario import Scenario
 
@@ -74,11 +73,7 @@ def load_case(path: str | Path, settings: Sequence[str] = (), point: int | None 
 
 def _read(path: object) -> tuple[dict[str, Any], SourceMap]:
     found = named_file(path)
-    try:
-        return read_toml(found)
-    except InputError:
-        # What looks like a name and is none: say which there are.
-        if re.fullmatch(r"[\w-]+", str(path)) and not os.path.lexists(str(path)):
-            allowed = ("a TOML file", *shipped_files())
-            raise InputError("there is no such file or experiment", given=str(path), allowed=allowed) from None
-        raise
+    if found is path and is_name(path) and not os.path.lexists(str(path)):
+        allowed = ("a TOML file", *shipped_files())
+        raise InputError("there is no such file or experiment", given=str(path), allowed=allowed)
+    return read_toml(found)

@@ -53,8 +53,13 @@ def shipped_experiments() -> list[Shipped]:
     return found
 
 
+def is_name(given: object) -> bool:
+    """Tell whether something may be the name of an experiment: a word without a folder or an ending."""
+    return isinstance(given, str | PathLike) and re.fullmatch(r"[\w-]{1,64}", str(given)) is not None
+
+
 def named_file(given: object) -> object:
     """Return the file of a shipped experiment for its name; anything else, and a file of that name, as it is."""
-    if not isinstance(given, str | PathLike) or not re.fullmatch(r"[\w-]{1,64}", str(given)) or Path(given).is_file():
+    if not is_name(given) or Path(str(given)).is_file():
         return given
     return shipped_files().get(str(given), given)
