@@ -47,7 +47,9 @@ def _exit_code() -> int:
         return _without_blamed(simsmtp)
     except click.UsageError as error:
         where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
-        return _say(f"{error.format_message()}{where}", 2)
+        close = getattr(error, "possibilities", None) or []  # of an option; all of them are more than a hint
+        told = f"{error.message} Did you mean {close[0]!r}?" if close else error.format_message()
+        return _say(f"{told}{where}", 2)
     except click.ClickException as error:
         return _say(error.format_message(), 2)
     except InputError as error:

@@ -75,13 +75,21 @@ def late_progress_bar(name: str, total: int, progress: bool | str | None) -> Ite
 
 
 def note(text: str) -> None:
-    """Write a line on standard error, above the bar if there is one."""
+    """Write a line on standard error, above the bar if there is one; nothing after `hush`."""
+    if _hushed:
+        return
     from tqdm import tqdm
 
     tqdm.write(f"simsmtp: {shown(text)}", file=sys.stderr)
 
 
 _told: set[str] = set()
+_hushed: list[bool] = []
+
+
+def hush() -> None:
+    """Write no notes from now on in this process, as ``--quiet`` asks."""
+    _hushed.append(True)
 
 
 def note_once(text: str) -> None:

@@ -53,7 +53,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_the_answer_comes_first_and_the_files_are_written(done: tuple[Path, str]) -> None:
     folder, out = done
     answer = out.split("\n\n")[1]
-    assert answer.startswith("As written (2 messages/s, batch size 20, 1 connection) the plan meets its objectives")
+    assert " ".join(answer.split()).startswith(
+        "As written (2 messages/s, batch size 20, 1 connection) the plan meets its objectives"
+    )
     assert "The largest arrival rate that meets them is" in " ".join(answer.split())
     for heading in ("What this rests on", "Long-run bounds", "Saturation curve", "What sways delay_p95_s"):
         assert heading in out

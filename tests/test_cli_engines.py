@@ -78,9 +78,12 @@ def test_without_numba_the_reference_engine_runs_and_says_why(folder: Path) -> N
 
 
 def told(done: subprocess.CompletedProcess[str]) -> str:
-    """Return the line of a table that says who ran its replications."""
+    """Return the sentence below a table that says who ran its replications."""
     assert done.returncode == 0, done.stderr
-    (line,) = (line for line in done.stdout.splitlines() if line.startswith(("engine", "stored")))
+    lines = done.stdout.splitlines()
+    (first,) = (at for at, line in enumerate(lines) if line.startswith(("engine", "stored")))
+    last = next(at for at, line in enumerate(lines) if at > first and re.match(r"\S+: ", line))
+    line = " ".join(lines[first:last])
     return re.sub(
         r"; in (this process, sooner than workers would have started|\d+ (threads|worker processes))", "", line
     )

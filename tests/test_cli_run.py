@@ -26,7 +26,7 @@ def test_a_run_prints_a_table_and_writes_its_files(tmp_path: Path) -> None:
     written(tmp_path, TINY)
     done = cli(tmp_path, "run", "study.toml", "--set", "study.responses=['delivered', 'false_ndr']")
     assert done.returncode == 0, done.stderr
-    for part in ("Tiny", "client.batch_size", "one-stop", "±", "12 computed, 0 reused", "summary.csv"):
+    for part in ("Tiny", "batch_size", "one-stop", "±", "12 computed, 0 reused", "summary.csv"):
         assert part in done.stdout
     assert "12/12" in done.stderr
     names = {file.name for file in (tmp_path / "results/tiny").iterdir()}

@@ -61,13 +61,13 @@ def test_the_first_argument_may_be_named(here: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "options", "others"),
     [
-        (run_command, RunOptions, {"experiment", "precisions", "budget", "dry_run", "baseline", "write_baseline"}),
+        (run_command, RunOptions, {"experiment", "precisions", "budget", "baseline", "write_baseline"}),
         (capacity_command, CapacityOptions, {"plan"}),
     ],
 )
 def test_every_option_is_one_of_the_command_line(command: Any, options: Any, others: set[str]) -> None:
     fields = {field.name for field in dataclasses.fields(options)} - ONLY_IN_PYTHON
-    assert {one.name for one in command.params} == fields | others | {"as_json", "no_figure"}
+    assert {one.name for one in command.params} == fields | others | {"as_json", "dry_run", "no_figure", "quiet"}
 
 
 @pytest.mark.parametrize("given", [None, "study", 3, [("study", {})]])

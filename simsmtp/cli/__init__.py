@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from importlib.util import find_spec
 
 import click
 
 from simsmtp._version import __version__
+from simsmtp.cli.printing.help_text import Context
+from simsmtp.cli.printing.lines import is_plain
+from simsmtp.errors import closest
 
 # Name → what the list of commands says; the module of the same name holds the command.
 _COMMANDS = {
-    "run": "Run the experiment in a TOML file.",
-    "compare": "Compare results with a baseline: ok, regression, or not known.",
+    "new": "Write a commented file to start from: a study, a plan, a gate, a strategy.",
+    "experiments": "List the experiments that come with simsmtp, and what each answers.",
+    "run": "Run an experiment.",
+    "compare": "Compare results with a baseline: ok, regression, or inconclusive.",
     "capacity": "Find out what a plan can carry, and what it needs to meet its objectives.",
     "report": "Write one HTML file of what a results folder holds.",
     "trace": "Show the dialogue of a session, with times and conclusions.",
@@ -27,8 +33,14 @@ _COMMANDS = {
 }
 
 
+if "_SIMSMTP_COMPLETE" in os.environ:
+    import_module("simsmtp.cli.completion.bash")
+
+
 class LazyGroup(click.Group):
     """A group that imports a command's module only when the command is used."""
+
+    context_class = Context
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the names of the commands that exist, in the order of use."""
@@ -39,7 +51,19 @@ class LazyGroup(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         command: click.Command = getattr(import_module(f"simsmtp.cli.{cmd_name}"), cmd_name)
+        command.context_class = Context
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments begin with; a usage error names the one most like it."""
+        known = self.list_commands(ctx)
+        if args[0] not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
+            close = closest(args[0], known)
+            hint = f" Did you mean {close!r}?" if close else ""
+            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
@@ -59,10 +83,17 @@ def simsmtp(ctx: click.Context) -> None:
 
     \b
     Start with:
-      simsmtp run experiments/kb822105.toml
+      simsmtp run kb822105
+      simsmtp experiments
+
+    \b
+    Completion in Bash (or zsh_source, fish_source):
+      eval "$(_SIMSMTP_COMPLETE=bash_source simsmtp)"
 
     A reader who leaves early (simsmtp ... | head -1) does not change the exit code. Output that
     cannot be written for another reason, such as a full disk, ends with 1.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
+    if is_plain():
+        ctx.color = False
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

@@ -54,7 +54,7 @@ class Manner(NamedTuple):
 @click.option("--allow-remote", metavar="HOST", help="Allow this host, which is not this machine.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(1), metavar="SECONDS",
               help="Longest time for one cell: by default 120, or 600 where you are asked to send.")  # fmt: skip
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Keep rows in DIR/audit.jsonl; those that are there are not done again.")  # fmt: skip
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Fail only for what is worse.")
 @click.option("--write-baseline", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdicts.")
@@ -63,7 +63,7 @@ class Manner(NamedTuple):
 @click.option("--html", "pages", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Draw the sequence diagram of each cell that is run, DIR/SENDER-CELL.html.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as one document.")
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @click.pass_context
 def audit(
     ctx: click.Context,
@@ -94,8 +94,8 @@ def audit(
     program that is there is tried.
 
     \b
-      postfix  exim  sendmail  opensmtpd        from Debian packages, installed or unpacked below --programs; as root
-      smtplib  aiosmtplib  nodemailer           libraries: what they tell their caller is judged
+      postfix, exim, sendmail, opensmtpd: from Debian packages, installed or unpacked below --programs; as root
+      smtplib, aiosmtplib, nodemailer: libraries; what they tell their caller is judged
 
     Your own server: --listen HOST:PORT says what to relay there, and judges what arrives; only the cells that tell
     most are asked for, unless --reply or --recipients names others.
@@ -107,7 +107,6 @@ def audit(
       simsmtp audit --listen 127.0.0.1:2525 --reply 552 --recipients 250
       simsmtp audit --listen 127.0.0.1:2525 --send ./submit.sh --baseline audit.json
 
-    \b
     Exit codes: 0 unaffected; 2 bad input; 3 affected, or worse than the baseline; 4 inconclusive;
     5 there is no baseline.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
@@ -244,19 +243,29 @@ def _run(chosen: Senders, cells: Sequence[Cell], kept: Journal, manner: Manner) 
 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:
-    from simsmtp.audit.judgement import MEANINGS, Verdict
-    from simsmtp.cli.printing.console import PlainConsole, new_table
+    from collections import Counter
+    from dataclasses import replace
 
-    console = PlainConsole(180)
-    numbers = ("delivered", "false_ndr", "queued", "lost", "duplicate", "transactions", "rcpt_commands")
-    heads = ("sender", "reply", "N", "limit", "pipelining")
-    table = new_table(heads, (name.replace("_", " ") for name in numbers))
-    table.add_column("verdict")
-    for row in rows:
-        how = "yes" if row["pipelining"] else "no"
-        first = (f"{row['sender']} {row['version']}", row["reply"], str(row["recipients"]), row["kind"], how)
-        table.add_row(*first, *(str(row[name]) for name in numbers), row["verdict"])
-    console.print(table)
+    from simsmtp.audit.judgement import MEANINGS, Verdict
+    from simsmtp.cli.printing.console import PlainConsole
+    from simsmtp.cli.printing.tables import columns_of, print_table
+    from simsmtp.model.numbers import counted
+
+    console = PlainConsole()
+    for name in dict.fromkeys(f"{row['sender']} {row['version']}" for row in rows):
+        counts = Counter(row["verdict"] for row in rows if f"{row['sender']} {row['version']}" == name)
+        verdicts = ", ".join(f"{counts[one]} {one}" for one in Verdict if counts[one])
+        console.print(f"{name}: {verdicts} (of {counted(counts.total(), 'cell')})", style="bold")
     for verdict in Verdict:
         if any(row["verdict"] == verdict for row in rows):
-            console.print(f"{verdict}: {MEANINGS[verdict]}", soft_wrap=True)
+            console.print(f"{verdict}: {MEANINGS[verdict]}")
+    console.print()
+    cells = [
+        (f"{row['sender']} {row['version']}", row["reply"], row["recipients"], row["kind"],
+         "yes" if row["pipelining"] else "no") for row in rows
+    ]  # fmt: skip
+    numbers = ("delivered", "false_ndr", "queued", "lost", "duplicate", "transactions", "rcpt_commands", "verdict")
+    *values, verdicts_column = columns_of(numbers, [[row[name] for name in numbers] for row in rows])
+    keys = columns_of(("sender", "reply", "N", "limit", "pipelining"), cells, is_text=True)
+    if rows:
+        print_table(console, keys, [*values, replace(verdicts_column, is_text=True)])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from simsmtp.cli.printing.lines import say, wrapped
 from simsmtp.model.numbers import number_text, percent_text
 
 
@@ -31,14 +32,12 @@ def calibrate(measured: Path, output: Path, max_rtt: float | None, as_json: bool
       simsmtp calibrate measured.jsonl -o calibration.toml --max-rtt 20
       simsmtp validate measured.jsonl --calibration calibration.toml
 
-    \b
     Exit codes: 0 written; 2 bad input, and nothing was written.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.calibration.fit import fit, steps
     from simsmtp.calibration.measured import read_measured
     from simsmtp.calibration.parameters import write_calibration
     from simsmtp.calibration.settings import keys_text
-    from simsmtp.cli.printing.lines import say
     from simsmtp.errors import InputError
     from simsmtp.output.writable import require_writable
     from simsmtp.progress import progress_bar
@@ -57,9 +56,11 @@ def calibrate(measured: Path, output: Path, max_rtt: float | None, as_json: bool
         print(json.dumps({"file": output.as_posix(), "parameters": found.parameters._asdict(), **fitted_to}, indent=1))
         return
     rtts = ", ".join(number_text(rtt, 6) for rtt in found.rtt_ms)
-    print(f"{found.sessions} sessions in {found.settings} settings at RTT {rtts} ms")
+    errors = (
+        f"{percent_text(found.median_abs_error)} (median of settings), {percent_text(found.worst_abs_error)} (worst)"
+    )
+    say(wrapped(f"these sessions themselves: error of the median {errors}", 0))
+    say(wrapped(f"{found.sessions} sessions in {found.settings} settings at RTT {rtts} ms", 0))
     for name, value in found.parameters._asdict().items():
         print(f"  {name:<18} {number_text(value):>10}")
-    print(f"these sessions themselves: error of the median {percent_text(found.median_abs_error)}", end="")
-    print(f" (median of settings), {percent_text(found.worst_abs_error)} (worst)")
     say(output.as_posix())

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from simsmtp.cli import options
+from simsmtp.cli.completion import words
 
 if TYPE_CHECKING:
     from simsmtp.gate.capacity_comparison import CapacityComparison
@@ -24,7 +26,7 @@ _MOST_ROWS = 30
 @click.argument("new", type=click.Path(path_type=Path))
 @click.option("--margin", "margins", multiple=True, metavar="[RESPONSE=]SHARE",
               help="Change for the worse that is allowed; 0.05 by default. May be repeated.")  # fmt: skip
-@click.option("--response", "responses", multiple=True, metavar="NAME",
+@click.option("--response", "responses", multiple=True, metavar="NAME", shell_complete=words.responses,
               help="Compare this response; by default all. May be repeated.")  # fmt: skip
 @click.option("--level", type=float, default=0.95, show_default=True, help="Confidence level of the intervals.")
 @options.settings(help="Change a key of an experiment file, as with 'simsmtp run'.")
@@ -32,8 +34,9 @@ _MOST_ROWS = 30
 @options.determinism_check(help="Do not repeat first replications with a strategy of your own, as with 'simsmtp run'.")
 @options.workers(help="Processes; by default one per processor.")
 @options.as_json()
+@options.quiet(help="Print the verdict alone, and no notes.")
 @click.option("--to", "kind", type=click.Choice(_FORMATS), help="Write the comparison in this format.")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Where to; by default standard output. gha makes FILE-smaller and FILE-bigger, pytest-benchmark "
                    "FILE-base and FILE-new, in front of the suffix.")  # fmt: skip
 @click.pass_context
@@ -46,6 +49,7 @@ def compare(
     margins: tuple[str, ...],
     responses: tuple[str, ...],
     as_json: bool,
+    quiet: bool,
     kind: str | None,
     output: Path | None,
     **named: Any,
@@ -62,13 +66,12 @@ def compare(
 
     \b
     Examples:
-      simsmtp run experiments/window.toml --replications 10 --write-baseline baseline.csv
-      simsmtp compare baseline.csv experiments/window.toml
+      simsmtp run window --replications 10 --write-baseline baseline.csv
+      simsmtp compare baseline.csv window
       simsmtp compare baseline.csv results/window --margin 0.02 --margin makespan_s=0.1
       simsmtp compare baseline.csv results/window --to junit --output gate.xml
       simsmtp compare results/newsletter results/newsletter-full
 
-    \b
     Exit codes: 0 ok; 1 a replication failed; 2 bad input, other scenarios or another seed; 3 regression;
     4 inconclusive; 5 there is no baseline.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
@@ -85,7 +88,7 @@ def compare(
     if as_json:
         print(json.dumps(found.to_dict(), indent=1, allow_nan=False))
     elif kind is None or output is not None:
-        print_comparison(found)
+        print_comparison(found, quiet=quiet)
     ctx.exit(found.exit_code)
 
 
@@ -140,23 +143,26 @@ def _write(found: Comparison | CapacityComparison, kind: str, output: Path | Non
             replace_file(path, text)
 
 
-def print_comparison(found: Comparison | CapacityComparison) -> None:
+def print_comparison(found: Comparison | CapacityComparison, *, quiet: bool = False) -> None:
     """Print the verdict, then what changed, the gravest first; of capacity plans every answer."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     from simsmtp.cli.printing.console import PlainConsole
+    from simsmtp.cli.printing.tables import columns_of, print_table, short_names
     from simsmtp.shown import shown
 
-    console, view = PlainConsole(160), found.view()
-    console.print(f"{shown(view.name)}: {view.headline}", style="bold", soft_wrap=True)
+    console, view = PlainConsole(), found.view()
+    console.print(f"{shown(view.name)}: {view.headline}", style="bold")
+    if quiet:
+        return
     if view.rows:
-        table = Table(*(shown(name.rpartition(".")[2]) for name in view.heads), box=SIMPLE_HEAD, pad_edge=False)
-        for _, row in view.rows[:_MOST_ROWS]:
-            table.add_row(*row)
-        console.print(table)
+        console.print()
+        rows, keys = [row for _, row in view.rows[:_MOST_ROWS]], list(view.heads).index("base")
+        names = columns_of(short_names(view.heads[:keys]), [row[:keys] for row in rows], is_text=True)
+        *values, verdict = columns_of(view.heads[keys:], [row[keys:] for row in rows])
+        are_texts = "change" not in view.heads  # answers to capacity plans
+        values = [replace(verdict, is_text=True), *(replace(one, is_text=are_texts) for one in values)]
+        print_table(console, names, values)
         if len(view.rows) > _MOST_ROWS:
-            console.print(f"… and {len(view.rows) - _MOST_ROWS} more: --json or --to markdown", soft_wrap=True)
+            console.print(f"{len(view.rows) - _MOST_ROWS} more rows: --json or --to markdown")
         console.print(view.explanation)
     for note in view.notes:
-        console.print(f"- {note}", soft_wrap=True)
+        console.print(f"- {note}")

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
+from simsmtp.cli.completion import words as completion
+from simsmtp.cli.printing.lines import wrapped
+
 if TYPE_CHECKING:
     from simsmtp.experiment.key_list import Key
 
-_WIDTH = 100
-
 
 @click.command()
-@click.argument("words", nargs=-1, metavar="[WORD]...")
+@click.argument("words", nargs=-1, metavar="[WORD]...", shell_complete=completion.keys)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def keys(words: tuple[str, ...], as_json: bool) -> None:
     """List the keys of a scenario, or those with a WORD in their name.
@@ -39,7 +39,7 @@ def keys(words: tuple[str, ...], as_json: bool) -> None:
     _print(found)
     if any("distribution" in one.allowed for one in found):
         click.echo(f'{click.style("distribution", bold=True)}  {{ dist = "lognormal", mean = 50, cv = 0.4 }}')
-        click.echo(_wrapped(distribution_text(), 2))
+        click.echo(wrapped(distribution_text(), 2))
 
 
 def _print(found: Sequence[Key]) -> None:
@@ -49,12 +49,7 @@ def _print(found: Sequence[Key]) -> None:
             if one.table == table:
                 unit = f"  ({one.unit})" if one.unit else ""
                 default = f" = {one.default}" if one.default not in {"", "required"} else f"  {one.default}".rstrip()
-                click.echo(f"  {click.style(one.key, fg='cyan')}{default}{unit}")
+                click.echo(wrapped(f"{one.key}{default}{unit}", 2).replace(one.key, click.style(one.key, fg="cyan"), 1))
                 allowed = "" if one.default in {"true", "false"} else f" {one.allowed[:1].upper()}{one.allowed[1:]}."
-                click.echo(_wrapped(f"{one.meaning}{allowed}", 6))
+                click.echo(wrapped(f"{one.meaning}{allowed}", 6))
         click.echo()
-
-
-def _wrapped(text: str, indent: int) -> str:
-    space = " " * indent
-    return textwrap.fill(text, _WIDTH, initial_indent=space, subsequent_indent=space, break_on_hyphens=False)

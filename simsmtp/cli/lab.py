@@ -55,7 +55,7 @@ _WHOLE, _SWITCH = click.IntRange(1, 10_000_000), click.Choice(["on", "off"])
 @click.option("--programs", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
               help="Where packages were unpacked that are not installed.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print a summary of each setting as one document.")
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def lab(
     output: Path,
     receiver: str,
@@ -134,20 +134,24 @@ def _print(output: Path, found: Sequence[dict[str, Any]], measured: int, *, as_j
     if as_json:
         print(json.dumps({"file": str(output), "measured": measured, "settings": found}, indent=1))
         return
-    from simsmtp.cli.printing.console import PlainConsole, new_table
-    from simsmtp.model.numbers import number_text
+    from simsmtp.cli.printing.console import PlainConsole
+    from simsmtp.cli.printing.tables import columns_of, print_table
+    from simsmtp.model.numbers import counted, number_text
 
-    console = PlainConsole(160)
+    console = PlainConsole()
+    receivers = ", ".join(dict.fromkeys(one["receiver"] for one in found))
+    console.print(f"{counted(measured, 'session')} measured with {receivers}; all are in {output}\n")
     settings = ("rtt_ms", "N", "batch", "limit", "size", "cache", "pipelining")
     counts = ("repeats", "sent", "deferred", "bounced", "connections", "client_turns")
-    table = new_table((), (name.replace("_", " ") for name in (*settings, *counts, "median_s")))
-    table.add_column("lowest to highest", no_wrap=True)
-    for one in found:
-        span = f"{number_text(one['low_s'])} to {number_text(one['high_s'])}"
-        table.add_row(*(_text(one[name]) for name in (*settings, *counts)), number_text(one["median_s"]), span)
-    console.print(table)
-    receivers = ", ".join(dict.fromkeys(one["receiver"] for one in found))
-    console.print(f"{measured} sessions measured with {receivers}; all are in {output}", soft_wrap=True)
+    spans = [f"{number_text(one['low_s'])} to {number_text(one['high_s'])}" for one in found]
+    values = [
+        [*(_text(one[name]) for name in counts), number_text(one["median_s"]), span]
+        for one, span in zip(found, spans, strict=True)
+    ]
+    print_table(
+        console, columns_of(settings, [[_text(one[name]) for name in settings] for one in found]),
+        columns_of((*counts, "median_s", "lowest to highest"), values), number="setting",
+    )  # fmt: skip
 
 
 def _text(value: Any) -> str:

@@ -6,9 +6,12 @@ import json
 
 import click
 
+from simsmtp.cli.completion import words
+from simsmtp.cli.printing.lines import wrapped
+
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=words.presets)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def presets(names: tuple[str, ...], as_json: bool) -> None:
     """List the client and server presets with their values and sources, or those named.
@@ -30,10 +33,11 @@ def presets(names: tuple[str, ...], as_json: bool) -> None:
         print(json.dumps([one._asdict() for one in chosen], indent=1))
         return
     for one in chosen:
-        click.echo(f"{click.style(one.name, bold=True)}  ({one.side}.preset)\n  {one.title}")
-        click.echo("".join(f"  {one.note}\n" if one.note else ""), nl=False)
+        click.echo(f"{click.style(one.name, bold=True)}  ({one.side}.preset)\n{wrapped(one.title, 2)}")
+        if one.note:
+            click.echo(wrapped(one.note, 2))
         for key, value in one.values.items():
-            click.echo(f"    {key} = {json.dumps(value)}\n        {one.sources[key]}")
+            click.echo(f"{wrapped(f'{key} = {json.dumps(value)}', 4)}\n{wrapped(one.sources[key], 8)}")
             if key in one.verified:
-                click.echo(f"        seen: {one.verified[key]}")
+                click.echo(wrapped(f"seen: {one.verified[key]}", 8))
         click.echo()

@@ -10,7 +10,7 @@ import click
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
               help="The file to write; by default report.html in the folder.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the path in a JSON document.")
 def report(folder: Path, output: Path | None, as_json: bool) -> None:
@@ -27,7 +27,6 @@ def report(folder: Path, output: Path | None, as_json: bool) -> None:
       simsmtp report results/kb822105
       simsmtp report results/kb822105 --output /tmp/kb822105.html
 
-    \b
     Exit codes: 0 written; 2 bad input, and nothing was written.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.cli.printing.lines import say

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simsmtp.cli import options
-from simsmtp.cli.printing.lines import say
+from simsmtp.cli.completion import words
+from simsmtp.cli.printing.lines import say, wrapped
 from simsmtp.model.numbers import counted
 from simsmtp.shown import shown
 
 if TYPE_CHECKING:
     from simsmtp.cli.gate import Gate
+    from simsmtp.gate.comparison import Comparison
     from simsmtp.running.runner import PreparedRun
     from simsmtp.running.sequential_run import PreciseStudy
     from simsmtp.statistics.sequential import Precision
@@ -23,12 +25,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("experiment", type=click.Path(path_type=Path))
+@click.argument("experiment", type=click.Path(path_type=Path), shell_complete=words.experiments)
 @options.settings(help="Change a key of the file: a full path (study.seed=3), a scenario key "
                    "(client.batch_size=50), or a factor and its levels ('network.rtt_ms=[10, 50]'). "
                    "The value is TOML, or else text. May be repeated.")  # fmt: skip
 @options.replications(type=click.IntRange(1), help="Replications of every design point.")
 @click.option("--precision", "precisions", multiple=True, metavar="'RESPONSE ±WIDTH'",
+              shell_complete=words.responses,
               help="Run until the 95 % interval of every mean is that narrow: 'delivered_per_s ±5%', "
                    "'false_ndr_rate ±0.01'. May be repeated.")  # fmt: skip
 @click.option("--budget", type=click.IntRange(2), metavar="N",
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 @options.workers()
 @options.engine()
 @click.option("--executor", default="local", show_default=True, metavar="NAME",
+              shell_complete=words.one_of(words.EXECUTORS),
               help="Where to simulate: local (processes), serial (this process), dask (extra 'cluster').")  # fmt: skip
 @click.option("--scheduler", metavar="ADDRESS",
               help="With --executor dask, the scheduler, such as tcp://10.0.0.1:8786; by default one is started "
@@ -47,8 +51,8 @@ if TYPE_CHECKING:
                                 "own. What differs only in a later replication is not noticed.")  # fmt: skip
 @options.output(help="Folder of the results; by default results/NAME, with the name of the study.")
 @options.as_json()
-@click.option("--dry-run", is_flag=True,
-              help="Say what would be computed and how long that may take; write nothing.")  # fmt: skip
+@options.quiet(help="Print errors, and with --baseline or --precision the verdict; no table, progress or notes.")
+@options.dry_run(help="Say what would be computed and how long that may take; write nothing.")
 @options.repair()
 @options.no_figure()
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="PATH",
@@ -65,13 +69,16 @@ def run(
     precisions: tuple[str, ...],
     budget: int | None,
     as_json: bool,
+    quiet: bool,
     dry_run: bool,
     no_figure: bool,
     baseline: Path | None,
     write_baseline: Path | None,
     **named: Any,
 ) -> None:
-    """Run the experiment in a TOML file, or what is missing of it.
+    """Run an experiment, or what is missing of it.
+
+    EXPERIMENT is a TOML file, or the name of one that comes with simsmtp: 'simsmtp experiments' lists them.
 
     Finished replications are kept in the output folder as they come. Run the same command again to go on after
     Ctrl-C or a crash: only what is missing is computed. The folder then also holds summary.csv, the figure and
@@ -83,14 +90,13 @@ def run(
 
     \b
     Examples:
-      simsmtp run experiments/kb822105.toml
-      simsmtp run experiments/kb822105.toml --dry-run
-      simsmtp run experiments/kb822105.toml --set client.batch_size=50 --set 'sender=["corrected", "one-stop"]'
-      simsmtp run experiments/kb822105.toml --set network.rtt_ms=100 --replications 5 --output /tmp/quick
-      simsmtp run experiments/kb822105.toml --strategy my_strategy.py --json > results.json
-      simsmtp run experiments/kb822105.toml --precision 'delivered_per_s ±5%' --budget 200
+      simsmtp run kb822105
+      simsmtp run kb822105 --dry-run
+      simsmtp run kb822105 --set client.batch_size=50 --set 'sender=["corrected", "one-stop"]'
+      simsmtp run kb822105 --set network.rtt_ms=100 --replications 5 --output /tmp/quick
+      simsmtp run kb822105 --strategy my_strategy.py --json > results.json
+      simsmtp run kb822105 --precision 'delivered_per_s ±5%' --budget 200
 
-    \b
     Exit codes: 0 all done; 1 some replications failed, the disk is full, another process uses the results, or a
     cluster was lost: what was finished is kept; 2 bad input, damaged results, or a strategy that is not
     deterministic, no result written; 3 worse than the baseline; 4 inconclusive, or the precision asked for was
@@ -104,7 +110,7 @@ def run(
     if named["repair"] and dry_run:
         raise click.UsageError("--repair writes, and --dry-run does not", ctx)
     wanted, most = _wanted(precisions), (budget or 1000) if precisions else replications
-    prepared = prepare(experiment, RunOptions(**named, replications=most, progress=True))
+    prepared = prepare(experiment, RunOptions(**named, replications=most, progress=not quiet))
     if not no_figure:
         from simsmtp.experiment.figure_check import check_figure
 
@@ -118,7 +124,7 @@ def run(
 
     written = study.write(figure=not no_figure, command=command_line())
     if prepared.experiment.horizon == "steady-state":
-        written += _without_warmup(study)
+        written += _without_warmup(study, quiet=quiet)
     compared = gate.compared(prepared, study) if gate else None
     if as_json:
         from simsmtp.cli.printing.documents import document_of
@@ -127,14 +133,8 @@ def run(
         extra |= {"precision": _precise(study).document()} if precisions else {}
         print(json.dumps(document_of(study) | extra, indent=1, allow_nan=False))
     else:
-        from simsmtp.cli.printing.study_tables import print_study
-
-        print_study(study, written)
-        if compared:
-            from simsmtp.cli.compare import print_comparison
-
-            print_comparison(compared)
-    if not no_figure:
+        _print_results(study, written, compared, quiet=quiet)
+    if not (no_figure or quiet):
         _print_without_theory(study)
     for failure in study.failures[:5]:
         levels = ", ".join(f"{name}={level}" for name, level in failure.factors.items())
@@ -150,9 +150,20 @@ def run(
         ctx.exit(1)
     code = gate.close(study, compared) if gate else 0
     if precisions:
-        reached = _print_precision(_precise(study))
+        reached = _print_precision(_precise(study), to_stderr=not quiet or as_json)
         code = code or reached
     ctx.exit(code)
+
+
+def _print_results(study: Study, written: list[Path], compared: Comparison | None, *, quiet: bool) -> None:
+    if not quiet:
+        from simsmtp.cli.printing.study_tables import print_study
+
+        print_study(study, written)
+    if compared:
+        from simsmtp.cli.compare import print_comparison
+
+        print_comparison(compared, quiet=quiet)
 
 
 def _print_without_theory(study: Study) -> None:
@@ -178,12 +189,12 @@ def _gate(ctx: click.Context, prepared: PreparedRun, baseline: Path | None, targ
         no_baseline(ctx, error)
 
 
-def _without_warmup(study: Study) -> list[Path]:
+def _without_warmup(study: Study, *, quiet: bool) -> list[Path]:
     """Cut the warm-up off, say where on standard error, and return the files written."""
     from simsmtp.running.steady_state import write_steady
 
     files, notes = write_steady(study)
-    for note in notes:
+    for note in () if quiet else notes:
         say(f"simsmtp: {note}", to_stderr=True)
     return files
 
@@ -213,9 +224,9 @@ def _precise(study: Study) -> PreciseStudy:
     return study
 
 
-def _print_precision(study: PreciseStudy) -> int:
-    """Say on standard error whether the precision was reached, and return the exit code."""
-    print(f"simsmtp: {study.verdict()}", file=sys.stderr)
+def _print_precision(study: PreciseStudy, *, to_stderr: bool) -> int:
+    """Say whether the precision was reached, and return the exit code."""
+    print(f"simsmtp: {study.verdict()}", file=sys.stderr if to_stderr else sys.stdout)
     return 0 if study.reached else 4
 
 
@@ -229,8 +240,12 @@ def _print_estimate(prepared: PreparedRun, as_json: bool) -> None:
             json.dumps({"name": prepared.experiment.name, "folder": str(prepared.folder), **found._asdict()}, indent=1)
         )
         return
-    say(f"{prepared.experiment.name}: {shown(prepared.experiment.title)}")
-    print(f"  {counted(found.points, 'design point')}, {counted(found.replications, 'replication')} of each")
-    say(f"  {counted(found.stored, 'replication')} stored in {prepared.folder}, {found.missing:,} to compute")
     workers = counted(prepared.workers, "worker")
-    print(f"  about {seconds_text(found.seconds)} with {workers}: an estimate from a short pilot")
+    told = (
+        f"{counted(found.points, 'design point')}, {counted(found.replications, 'replication')} of each",
+        f"{counted(found.stored, 'replication')} stored in {prepared.folder}, {found.missing:,} to compute",
+        f"about {seconds_text(found.seconds)} with {workers}: an estimate from a short pilot",
+    )
+    say(wrapped(f"{prepared.experiment.name}: {prepared.experiment.title}", 0))
+    for one in told:
+        say(wrapped(one, 2))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simsmtp.cli import options
+from simsmtp.cli.completion import words
 from simsmtp.cli.seconds import Seconds
 from simsmtp.errors import InputError
 
@@ -27,7 +28,7 @@ _WRONG = ("false_ndr", "contradictory_ndr", "duplicate", "lost", "missed_ndr")
 
 @click.command()
 @click.argument("given", metavar="[NAME=]HOST:PORT... [FILE]", nargs=-1, required=True)
-@click.option("--preset", metavar="NAME", help="Client preset, as client.preset.")
+@click.option("--preset", metavar="NAME", shell_complete=words.client_presets, help="Client preset, as client.preset.")
 @options.settings()
 @options.point()
 @options.strategies()
@@ -42,7 +43,7 @@ _WRONG = ("false_ndr", "contradictory_ndr", "duplicate", "lost", "missed_ndr")
 @click.option("--tls-ca", type=click.Path(path_type=Path), metavar="FILE.pem",
               help="With client.starttls: check the server against this authority.")  # fmt: skip
 @click.option("--allow-remote", metavar="HOST", help="Allow this host, which is not this machine.")
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @click.pass_context
 def send(
     ctx: click.Context,
@@ -79,7 +80,6 @@ def send(
       simsmtp send 127.0.0.1:2525 --set client.strategy=per-read --set workload.recipients_per_message=250 --dialogue
       simsmtp send big=127.0.0.1:2525 small=127.0.0.1:2526 two_destinations.toml
 
-    \b
     Exit codes: 0 every recipient has an outcome, right or wrong: the ledger says which; 1 the rows could not be
     written; 2 bad input, no connection, or the peer speaks no SMTP; 4 horizon_s ended the run while recipients
     were queued, or messages or resends still to come; 130 Ctrl-C.

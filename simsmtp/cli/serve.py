@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from simsmtp.cli import options
+from simsmtp.cli.completion import words
 from simsmtp.cli.seconds import Seconds
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--listen", required=True, metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
-@click.option("--preset", metavar="NAME", help="Server preset, as server.preset.")
+@click.option("--preset", metavar="NAME", shell_complete=words.server_presets, help="Server preset, as server.preset.")
 @options.settings()
 @options.point()
 @click.option("--destination", metavar="NAME", help="Be this one of the destinations that FILE lists.")
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 @click.option("--allow-early", is_flag=True,
               help="Take commands that came before they were allowed; else 554 and the end.")  # fmt: skip
 @click.option("--allow-remote", metavar="HOST", help="Allow this address, which others can reach.")
-@click.option("--quiet", is_flag=True, help="Show no counter.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no counter.")
 def serve(
     file: Path | None,
     listen: str,
@@ -74,7 +75,6 @@ def serve(
       simsmtp serve --listen 127.0.0.1:2526 --destination small two_destinations.toml
       simsmtp serve --listen 127.0.0.1:0 --preset rfc5321 --rows served.csv --json
 
-    \b
     Exit codes: 0 ended by --sessions, --seconds, Ctrl-C or SIGTERM; 1 the rows could not be written; 2 bad
     input, or the place cannot be listened at.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simsmtp.cli import options
+from simsmtp.cli.completion import words
 from simsmtp.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("file", required=False, type=click.Path(path_type=Path), shell_complete=words.experiments)
 @options.settings()
 @options.point()
 @options.strategies()
@@ -65,18 +66,19 @@ def trace(
 ) -> None:
     """Show what the peers of a scenario say, when, and what the sender concludes.
 
-    FILE is an experiment or a scenario file; without it the default scenario is traced. C: lines are the client's,
-    S: lines the server's; the time before a group or a read is the simulated time in seconds at the client. Replies
-    that arrive at once are one read.
+    FILE is an experiment or a scenario file, or the name of a shipped experiment; without it the default scenario is
+    traced. C: lines are the client's, S: lines the server's; the time before a group or a read is the simulated time
+    in seconds at the client. Replies that arrive at once are one read.
 
     With --from-pcap the sessions of a capture are shown. What the sender concluded is not in a capture.
 
     \b
     Examples:
-      simsmtp trace experiments/kb822105.toml --set workload.recipients_per_message=105
-      simsmtp trace experiments/kb822105.toml --point 40 --recipients 5 --connections 3
-      simsmtp trace experiments/kb822105.toml --pcap kb822105.pcap --ndr bounces
-      simsmtp trace --set client.strategy=one-stop --html bug.html --beside client.strategy=corrected
+      simsmtp trace kb822105 --set workload.recipients_per_message=105
+      simsmtp trace kb822105 --point 40 --recipients 5 --connections 3
+      simsmtp trace kb822105 --pcap kb822105.pcap --ndr bounces
+      simsmtp trace --set client.strategy=one-stop --html bug.html \\
+          --beside client.strategy=corrected
       simsmtp trace --from-pcap mine.pcapng --html mine.html
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.cli.live_case import case_of

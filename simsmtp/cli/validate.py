@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from simsmtp.calibration.predict import Prediction
 
 
-_WIDTH = 130
-
-
 @click.command()
 @click.argument("measured", type=click.Path(path_type=Path))
 @click.option("--calibration", "calibration_file", type=click.Path(path_type=Path), required=True, metavar="FILE",
@@ -39,7 +36,6 @@ def validate(measured: Path, calibration_file: Path, replications: int, figure: 
       simsmtp validate measured.jsonl --calibration calibration.toml
       simsmtp validate measured.jsonl --calibration calibration.toml --figure pairs --json
 
-    \b
     Exit codes: 0 done, however large the errors are; 2 bad input.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.calibration.measured import read_measured
@@ -120,30 +116,32 @@ def _ranged(name: str, low_middle_high: tuple[float, float, float]) -> dict[str,
 
 
 def _print(document: dict[str, Any]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     from simsmtp.cli.printing.console import PlainConsole
+    from simsmtp.cli.printing.tables import columns_of, print_table
 
-    columns = ("RTT ms", "N", "batch", "limit", "octets", "reuse", "pipelining", "measured s", "predicted s",
-               "error", "covered", "pipe")  # fmt: skip
-    table = Table(*columns, box=SIMPLE_HEAD)
-    for column in table.columns:
-        column.justify, column.no_wrap = "right", True
-    for row in sorted(document["rows"], key=lambda row: (row["rtt_ms"], row["N"], row["batch"])):
-        table.add_row(
-            number_text(row["rtt_ms"]), *(str(row[name]) for name in ("N", "batch", "limit", "size")), row["cache"],
-            "on" if row["pipelining"] else "off", _span(row, "measured"), _span(row, "predicted"),
-            percent_text(row["error"], signed=True), percent_text(row["covered"]),
-            percent_text(row["pipe_error"], signed=True),
-        )  # fmt: skip
-    PlainConsole(_WIDTH).print(table)
-    print("times: median (lowest-highest); reuse: transactions share a connection; covered: how much of the measured")
-    print("range lies in the simulated one; pipe: error of delay and bandwidth alone")
-    print(f"all {len(document['rows'])} settings: {_summary(document)}")
+    console = PlainConsole()
+    console.print(f"all {len(document['rows'])} settings: {_summary(document)}")
     if document["unseen"]:
-        rows = sum(not row["calibrated"] for row in document["rows"])
-        print(f"{rows} at round-trip times not calibrated: {_summary(document['unseen'])}")
+        unseen = sum(not row["calibrated"] for row in document["rows"])
+        console.print(f"{unseen} at round-trip times not calibrated: {_summary(document['unseen'])}")
+    console.print()
+    rows = sorted(document["rows"], key=lambda row: (row["rtt_ms"], row["N"], row["batch"]))
+    settings = [
+        [number_text(row["rtt_ms"]), *(row[name] for name in ("N", "batch", "limit", "size", "cache")),
+         "on" if row["pipelining"] else "off"] for row in rows
+    ]  # fmt: skip
+    times = [
+        [_span(row, "measured"), _span(row, "predicted"), percent_text(row["error"], signed=True),
+         percent_text(row["covered"]), percent_text(row["pipe_error"], signed=True)] for row in rows
+    ]  # fmt: skip
+    print_table(
+        console, columns_of(("RTT ms", "N", "batch", "limit", "octets", "reuse", "pipelining"), settings),
+        columns_of(("measured s", "predicted s", "error", "covered", "pipe"), times),
+    )  # fmt: skip
+    console.print(
+        "times: median (lowest-highest); reuse: transactions share a connection; covered: how much of the measured "
+        "range lies in the simulated one; pipe: error of delay and bandwidth alone"
+    )
 
 
 def _span(row: dict[str, Any], name: str) -> str:

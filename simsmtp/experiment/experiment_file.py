@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from simsmtp.errors import InputError
 from simsmtp.experiment.experiment import Experiment
 from simsmtp.experiment.file_tables import prepared, scenario_of
-from simsmtp.experiment.source_map import read_toml
+from simsmtp.experiment.shipped import is_name, named_file, shipped_files
+from simsmtp.experiment.source_map import SourceMap, read_toml
 from simsmtp.model.scenario import Scenario
 
 
@@ -18,8 +21,8 @@ def load_experiment(path: str | Path, settings: Sequence[str] = ()) -> Experimen
     Parameters
     ----------
     path : str or Path
-        TOML with ``[study]``, ``[scenario.*]`` and optionally ``[factors]``, ``[[points]]``,
-        ``[design]``, ``[figure]``.
+        The name of a shipped experiment, such as ``kb822105``, or TOML with ``[study]``, ``[scenario.*]`` and
+        optionally ``[factors]``, ``[[points]]``, ``[design]``, ``[figure]``.
     settings : sequence of str
         ``key=value`` changes, as ``--set`` gives them.
 
@@ -32,7 +35,7 @@ def load_experiment(path: str | Path, settings: Sequence[str] = ()) -> Experimen
     InputError
         With file, line, key, what was given and what is allowed.
     """
-    return Experiment.from_tables(*prepared(*read_toml(path), settings))
+    return Experiment.from_tables(*prepared(*_read(path), settings))
 
 
 def load_case(path: str | Path, settings: Sequence[str] = (), point: int | None = None) -> tuple[Scenario, int]:
@@ -43,7 +46,7 @@ def load_case(path: str | Path, settings: Sequence[str] = (), point: int | None 
     Parameters
     ----------
     path : str or Path
-        A scenario or an experiment file.
+        A scenario or an experiment file, or the name of a shipped experiment.
     settings : sequence of str
         ``key=value`` changes, as ``--set`` gives them.
     point : int, optional
@@ -54,7 +57,7 @@ def load_case(path: str | Path, settings: Sequence[str] = (), point: int | None 
     InputError
         As `load_experiment`, and for a point that the file does not have.
     """
-    tables, places = prepared(*read_toml(path), settings)
+    tables, places = prepared(*_read(path), settings)
     seed = 0
     if set(tables) <= {"scenario"}:
         points: Sequence[Scenario] = [scenario_of(tables, places)]
@@ -66,3 +69,11 @@ def load_case(path: str | Path, settings: Sequence[str] = (), point: int | None 
             "no such design point", file=str(path), key="point", given=point, allowed=f"1 to {len(points)}"
         )
     return points[(point or 1) - 1], seed
+
+
+def _read(path: object) -> tuple[dict[str, Any], SourceMap]:
+    found = named_file(path)
+    if found is path and is_name(path) and not os.path.lexists(str(path)):
+        allowed = ("a TOML file", *shipped_files())
+        raise InputError("there is no such file or experiment", given=str(path), allowed=allowed)
+    return read_toml(found)

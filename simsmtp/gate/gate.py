@@ -6,10 +6,11 @@ import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsmtp.errors import InputError, texts_in
 from simsmtp.experiment.experiment import Experiment
+from simsmtp.experiment.shipped import named_file
 from simsmtp.gate.baseline import kind_of, load_baseline
 from simsmtp.gate.compare_rows import Comparison, Margins, compare_rows, read_margins
 from simsmtp.gate.read_results import means_of
@@ -97,6 +98,7 @@ def compare(
         If the sides are not of one design, seed and schema (another version of the code is the normal case), or
         anything given cannot be used. Nothing was run then.
     """
+    base, new = _named(base), _named(new)
     worker_count(workers, are_ours=False)
     named = None if responses is None else texts_in(responses, "responses", "responses in a list, or None for all")
     rule = checked(Rule(margin, named, level))
@@ -125,6 +127,12 @@ def checked(rule: Rule) -> Rule:
         if name not in COLUMNS:
             raise InputError("unknown response", key="response", given=name, allowed=COLUMNS)
     return rule
+
+
+def _named(side: Any) -> Any:
+    """Return the file of a shipped experiment for its name, unless something of that name is here."""
+    is_here = isinstance(side, str | Path) and os.path.lexists(side)
+    return side if is_here else named_file(side)
 
 
 def _is_experiment(path: str | Path) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from simsmtp.errors import InputError
+from simsmtp.model.numbers import number_text
 from simsmtp.model.ranges import LONGEST_NS, MOST_MS, MOST_OCTETS, MOST_RECIPIENTS
 from simsmtp.network.pipe import sending_ns
 from simsmtp.randomness.distribution_table import Distribution
@@ -109,7 +110,7 @@ def _check_draws(table: BaseModel, where: str) -> None:
             most = MOST_MS if name.endswith("_ms") else 2**53
             if largest > most:
                 raise InputError(
-                    f"the largest draw of this distribution is {largest:.3g}",
+                    f"the largest draw of this distribution is {number_text(largest, 3)}",
                     key=f"{where}.{name}",
                     given=value.model_dump(exclude_none=True),
                     allowed=f"draws up to {most:,}",

@@ -78,15 +78,17 @@ def seconds_text(seconds: float) -> str:
 
     Examples
     --------
-    >>> seconds_text(0.42), seconds_text(75), seconds_text(8000)
-    ('0.42 s', '1 min 15 s', '2 h 13 min')
+    >>> seconds_text(0.42), seconds_text(75), seconds_text(1140), seconds_text(8000)
+    ('0.42 s', '1 min 15 s', '19 min', '2 h 13 min')
     """
     if seconds < 9.95:
         return f"{number_text(seconds, 2)} s"
     if round(seconds) < 60:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60} min"
+    if minutes < 60:
+        return f"{minutes} min" + (f" {rest} s" if rest else "")
+    return f"{minutes // 60:,} h" + (f" {minutes % 60} min" if minutes % 60 else "")
 
 
 def counted(count: int, noun: str) -> str:

@@ -33,7 +33,7 @@ def answer(capacity: CapacityResults) -> str:
 
 def answers(capacity: CapacityResults) -> list[str]:
     """Return the answer point by point: the plan as written, each search, the bottleneck, the cost."""
-    parts = [text for text in (overload_text(capacity.plan.scenario, capacity.bounds), _as_written(capacity)) if text]
+    parts = [text for text in (overload_text(capacity.plan.scenario, capacity.bounds), as_written(capacity)) if text]
     parts += [
         " ".join([finding_text(capacity.plan.scenario, one), *_beyond_bound(capacity, one)])
         for one in capacity.findings.values()
@@ -112,7 +112,8 @@ def above_offered(capacity: CapacityResults) -> str:
     )
 
 
-def _as_written(capacity: CapacityResults) -> str:
+def as_written(capacity: CapacityResults) -> str:
+    """Return what the plan as written does."""
     said = {MET: "meets its objectives", MISSED: "misses its objectives"}
     verdict = said.get(capacity.verdict, "may or may not meet its objectives: the replications allowed do not tell")
     judged = "; ".join(_judged(capacity.written.judgements, pooled_mark(len(capacity.plan.scenario.destinations))))

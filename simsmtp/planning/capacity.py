@@ -138,7 +138,7 @@ def run_capacity(plan: CapacityPlan) -> Capacity:
     began, started = time.perf_counter(), datetime.now(UTC)
     bounds = bounds_of(plan.scenario)  # what cannot be answered is found before hours of replications
     first = Tasks({1: plan.scenario}, 1, lambda *_: np.empty(0, dtype=np.int64))
-    questions, replications = _expected(plan)
+    questions, replications = expected(plan)
     prepared = plan.prepared._replace(at_stake=replications * first.recipients())
     evaluator = Evaluator(prepared, questions, replications * prepared.expected_s(first))
     evaluator.check_determinism(first, plan.experiment.seed, "the plan as written")  # before anything is written
@@ -161,7 +161,7 @@ def run_capacity(plan: CapacityPlan) -> Capacity:
     )  # fmt: skip
 
 
-def _expected(plan: CapacityPlan) -> tuple[int, int]:
+def expected(plan: CapacityPlan) -> tuple[int, int]:
     """Return about how many questions a plan asks, and how many replications that takes."""
     most, first = plan.experiment.replications, min(plan.table.first_look, plan.experiment.replications)
     each = _QUESTIONS | ({RATE: _ON_GRID} if rate_on_grid(plan.objectives) else {})

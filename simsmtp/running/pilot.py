@@ -11,7 +11,7 @@ from simsmtp.model.plan import plan_of
 from simsmtp.running.chunks import run_chunk
 from simsmtp.running.places import START_S
 from simsmtp.running.runner import PreparedRun, missing_tasks
-from simsmtp.running.tasks import part_of
+from simsmtp.running.tasks import Tasks, part_of
 from simsmtp.store.address import canonical
 
 _BUDGET_S = 2.0
@@ -53,7 +53,13 @@ def estimate(prepared: PreparedRun) -> Estimate:
     tasks = missing_tasks(prepared)
     points, replications = len(prepared.experiment.points), prepared.experiment.replications
     distinct = len({canonical(point.scenario) for point in prepared.experiment.points})
-    workers = min(prepared.workers, len(tasks), os.cpu_count() or 1) or 1  # more share the processors
+    wall = wall_s(prepared, tasks, len(tasks))
+    return Estimate(points, replications, distinct * replications - len(tasks), len(tasks), wall)
+
+
+def wall_s(prepared: PreparedRun, tasks: Tasks, count: int) -> float:
+    """Run a spread of some tasks for about two seconds, keep none, and return how long `count` like them would take."""
+    workers = min(prepared.workers, count, os.cpu_count() or 1) or 1  # more share the processors
     common = prepared.common(tasks)
     plan = plan_of(tasks[0].scenario) if tasks else None
     meanwhile = plan is not None and engines.choose_engine(plan, common.engine, at_stake=common.at_stake).meanwhile
@@ -71,7 +77,7 @@ def estimate(prepared: PreparedRun) -> Estimate:
         if looked and time.perf_counter() - began > _BUDGET_S:
             break
     mean = seconds / max(1, looked)
-    wall = mean * len(tasks) / workers + (START_S if workers > 1 else 0.0)
+    wall = mean * count / workers + (START_S if workers > 1 else 0.0)
     if meanwhile and wall > engines.COMPILING_S:
         wall = engines.COMPILING_S + (wall - engines.COMPILING_S) / _TIMES_FASTER
-    return Estimate(points, replications, distinct * replications - len(tasks), len(tasks), wall)
+    return wall

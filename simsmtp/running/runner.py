@@ -118,7 +118,7 @@ def run(path_or_experiment: str | Path | Experiment, options: RunOptions) -> Stu
     Parameters
     ----------
     path_or_experiment : str, Path or Experiment
-        An experiment file, or an experiment built in Python.
+        An experiment file, the name of a shipped experiment (``"kb822105"``), or an experiment built in Python.
     **options
         As of `simsmtp.running.run_options.RunOptions`.
 

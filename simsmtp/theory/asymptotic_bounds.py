@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from simsmtp.model.numbers import number_text
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Destination
 from simsmtp.protocol.commands import Verb
@@ -145,7 +146,7 @@ def _in_total(plan: Plan, places: list[_Place], mean: float) -> list[Bound]:
     total, busy = plan.client.connections_total, sum(place.busy.total for place in places)
     if total >= UNBOUNDED or busy == 0:
         return []
-    text = f"{total} connections / {busy:.4g} s of a connection per message, all destinations"
+    text = f"{total:,} connections / {number_text(busy)} s of a connection per message, all destinations"
     weak = next((place.weak for place in places if place.weak), "")
     bound = Bound("connections in total", "", total / busy, mean * total / busy, text, weak=weak)
     return [] if any(_may_expire(place, bound, plan) for place in places) else [bound]
@@ -236,7 +237,7 @@ def _why_none(place: _Place, bounds: list[Bound], plan: Plan) -> str:
         return ""
     why = place.unknown or ("" if place.busy.total else "a message takes no time for certain")
     if not why and any(_may_expire(place, bound, plan) for bound in bounds):
-        why = f"{place.until_expiry} (client.expiry_s = {client.schedule.expiry_ns / 1e9:g})"
+        why = f"{place.until_expiry} (client.expiry_s = {number_text(client.schedule.expiry_ns / 1e9, 12)})"
     where = f" to {one.name}" if one.name else ""
     return why and f"There is no bound on messages{where}: {why}."
 
@@ -256,11 +257,12 @@ def _of_destination(place: _Place, mean: float) -> list[Bound]:
     many = min(connections, one.server.sessions)
     if many < UNBOUNDED and bits_per_s and work.octets:
         rate = many * bits_per_s / (8 * work.octets)
-        text = f"{many} connections · {bits_per_s / 1e6:g} Mbit/s / {work.octets:,.0f} octets of text per message"
+        carried = f"{many:,} connections · {number_text(bits_per_s / 1e6, 6)} Mbit/s"
+        text = f"{carried} / {work.octets:,.0f} octets of text per message"
         found.append(Bound("bandwidth", one.name, rate, rate * mean, text, weak=place.weak))
     if workers and place.served > 0:
         rate = workers / place.served
-        text = f"{workers} workers / {place.served:.4g} s of service per message"
+        text = f"{workers:,} workers / {number_text(place.served)} s of service per message"
         found.append(Bound("workers", one.name, rate, rate * mean, text, weak=place.weak))
     return found
 
@@ -272,8 +274,9 @@ def _session_bound(place: _Place, mean: float) -> Bound:
     rate, limit = min((limit / seconds, limit) for limit, seconds in limits if limit < UNBOUNDED and seconds > 0)
     rtt_s = 2 * least_mean(one.path.one_way) / 1e9
     trips = busy.waits / rtt_s if rtt_s else 0.0
-    parts = f"{trips:.3g} round trips · {rtt_s * 1e3:.3g} ms + {busy.service:.3g} s service"
-    text = f"{limit} connections / ({parts} + {busy.transfer:.2g} s transfer) per message"
+    parts = f"{number_text(trips, 3)} round trips · {number_text(rtt_s * 1e3, 3)} ms"
+    parts += f" + {number_text(busy.service, 3)} s service + {number_text(busy.transfer, 2)} s transfer"
+    text = f"{limit:,} connections / ({parts}) per message"
     waits, service, transfer = (part / busy.total for part in busy)
     return Bound(
         "connections", one.name, rate, rate * mean, text, waits, service, transfer, place.limit_cost, place.weak

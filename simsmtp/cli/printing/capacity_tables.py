@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simsmtp.cli.printing.console import PlainConsole, new_table
+from simsmtp.cli.printing.console import PlainConsole
+from simsmtp.cli.printing.tables import columns_of, print_table
 from simsmtp.figures.labels import of_destination
 from simsmtp.model.numbers import counted, number_text, percent_text, seconds_text, signed_text
-from simsmtp.planning.answer_text import above_offered, answers, assumptions
+from simsmtp.planning.answer_text import above_offered, answers, as_written, assumptions
 from simsmtp.planning.bound_text import headroom, headroom_text, utilisation
 from simsmtp.shown import shown
 from simsmtp.statistics.objectives import delay_unit
 from simsmtp.statistics.pooled_percentiles import pooled_mark
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from simsmtp.planning.capacity import Capacity
 
 _MOST_BOUNDS = 8
-_WIDTH = 120
 
 
-def print_capacity(capacity: Capacity, written: Sequence[Path]) -> None:
-    """Print answer, assumptions and tables."""
-    console = PlainConsole(_WIDTH)
+def print_capacity(capacity: Capacity, written: Sequence[Path], *, quiet: bool = False) -> None:
+    """Print answer, assumptions and tables; quiet only what is true of the plan as written."""
+    console = PlainConsole()
+    if quiet:
+        console.print(as_written(capacity))
+        return
     console.print(shown(capacity.plan.experiment.title), style="bold")
     first, *others = answers(capacity)
     console.print(f"\n{first}")
@@ -38,41 +40,48 @@ def print_capacity(capacity: Capacity, written: Sequence[Path]) -> None:
     for one in assumptions(capacity):
         console.print(f"- {one}")
     console.print()
-    for table in _tables(capacity):
-        console.print(table)
+    for table in (_percentiles, _bounds, _curve, _tornado):
+        if (found := table(capacity)) and found.rows:
+            _print(console, found)
     if note := above_offered(capacity):
         console.print(note)
     console.print(f"{counted(capacity.computed, 'replication')} computed, {capacity.reused:,} reused, in "
-                  f"{seconds_text(capacity.duration_s)}", soft_wrap=True)  # fmt: skip
-    console.print(capacity.ran.text(capacity.engines), soft_wrap=True)
-    console.print(f"{capacity.plan.prepared.folder}: {', '.join(path.name for path in written)}", soft_wrap=True)
+                  f"{seconds_text(capacity.duration_s)}")  # fmt: skip
+    console.print(capacity.ran.text(capacity.engines))
+    console.print(f"{capacity.plan.prepared.folder}: {', '.join(path.name for path in written)}")
 
 
-def _tables(capacity: Capacity) -> list[Table]:
-    tables = [_percentiles(capacity), _bounds(capacity)]
-    if not capacity.curve.empty:
-        tables.append(_curve(capacity))
-    if not capacity.tornado.empty:
-        tables.append(_tornado(capacity))
-    return [table for table in tables if table.row_count]
+class _Found(NamedTuple):
+    """A table of an answer: its first column is the key; `texts` are the names of columns that hold words."""
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    texts: Sequence[str] = ()
 
 
-def _percentiles(capacity: Capacity) -> Table:
+def _print(console: PlainConsole, found: _Found) -> None:
+    key, *values = [replace(one, is_text=one.head in found.texts) for one in columns_of(found.heads, found.rows)]
+    print_table(console, [key], values, title=found.title)
+
+
+def _percentiles(capacity: Capacity) -> _Found:
     edge = bool(capacity.percentiles["edge"].notna().any())
     unit = delay_unit(capacity.plan.objectives)
-    title = f"Delay from arrival to acceptance ({unit.name}){_pooled(capacity)}"
-    table = new_table(["percentile"], ["as written"] + ["largest rate"] * edge, title)
-    table.add_column("what it rests on", overflow="fold")
-    for row in capacity.percentiles.to_dict("records"):
-        cells = [_with_ends(row, name, unit.factor) for name in ("plan", *(["edge"] if edge else []))]
-        table.add_row(str(row["percentile"]), *cells, str(row["note"]))
-    return table
+    names = ("plan", *(["edge"] if edge else []))
+    rows = [
+        [str(row["percentile"]), *(_with_ends(row, name, unit.factor) for name in names), str(row["note"])]
+        for row in capacity.percentiles.to_dict("records")
+    ]
+    heads = ["percentile", *["as written", "largest rate"][: len(names)], "what it rests on"]
+    return _Found(
+        f"Delay from arrival to acceptance ({unit.name}){_pooled(capacity)}", heads, rows, [heads[0], heads[-1]]
+    )
 
 
-def _bounds(capacity: Capacity) -> Table:
-    table = new_table(["resource"], ["messages/s", "recipients/s", "in use", "headroom"],
-                      "Long-run bounds on the arrival rate, the tightest first")  # fmt: skip
-    table.add_column("formula", overflow="fold")
+def _bounds(capacity: Capacity) -> _Found:
+    heads = ["resource", "messages/s", "recipients/s", "in use", "headroom", "formula"]
+    rows = []
     for bound in capacity.bounds[:_MOST_BOUNDS]:
         busy = utilisation(capacity.plan.scenario, bound)
         room = headroom(capacity.plan.scenario, bound)
@@ -81,37 +90,40 @@ def _bounds(capacity: Capacity) -> Table:
         if busy is not None and room is not None:
             shares = [f"{more}{percent_text(busy)}", f"{less}{headroom_text(room)}"]
         rates = number_text(bound.messages_per_s, 3), number_text(bound.recipients_per_s, 3)
-        table.add_row(bound.name, *rates, *shares, bound.formula)
-    return table
+        rows.append([bound.name, *rates, *shares, bound.formula])
+    return _Found("Long-run bounds on the arrival rate, the tightest first", heads, rows, ["resource", "formula"])
 
 
-def _curve(capacity: Capacity) -> Table:
+def _curve(capacity: Capacity) -> _Found | None:
+    if capacity.curve.empty:
+        return None
     late = capacity.late
     unit = delay_unit(capacity.plan.objectives)
     title = (f"Saturation curve: recipients offered and delivered a second, delays ({unit.name}){_pooled(capacity)}, "
              "n replications")  # fmt: skip
-    table = new_table([], ["messages/s", "offered", "delivered", "median", f"p({late[7:9]})", "n", "objectives"], title)
+    heads = ["messages/s", "offered", "delivered", "median", f"p({late[7:9]})", "n", "objectives"]
+    rows = []
     for row in capacity.curve.to_dict("records"):
         delays = [_with_ends(row, name, unit.factor) for name in ("delay_p50_s", late)]
-        cells = [_with_ends(row, "delivered_per_s"), *delays]
         offered = number_text(row["messages_per_s"]), number_text(row["offered_per_s"])
-        table.add_row(*offered, *cells, str(row["n"]), str(row["verdict"]))
-    return table
+        rows.append([*offered, _with_ends(row, "delivered_per_s"), *delays, str(row["n"]), str(row["verdict"])])
+    return _Found(title, heads, rows)
 
 
-def _tornado(capacity: Capacity) -> Table:
+def _tornado(capacity: Capacity) -> _Found | None:
+    if capacity.tornado.empty:
+        return None
     first = capacity.tornado.iloc[0]
     base = number_text(first["base_mean"])
     title = f"What sways {first['response']}: changes from {base} as written, paired by replication"
-    table = new_table(["factor"], ["as written", "instead", "change", "n"], title)
+    rows = []
     for row in capacity.tornado.to_dict("records"):
         middle, low, high = (signed_text(row[name], 3) for name in ("difference", "low", "high"))
-        change = f"{middle} ({low} … {high})"
         levels = [
             number_text(one, 6) if isinstance(one, float) else str(one) for one in (row["base_level"], row["level"])
         ]
-        table.add_row(_named(capacity, row["factor"]), *levels, change, str(row["n"]))
-    return table
+        rows.append([_named(capacity, row["factor"]), *levels, f"{middle} ({low} to {high})", str(row["n"])])
+    return _Found(title, ["factor", "as written", "instead", "change", "n"], rows, ["factor"])
 
 
 def _named(capacity: Capacity, factor: str) -> str:
@@ -129,4 +141,4 @@ def _with_ends(row: Mapping[Any, Any], name: str, factor: float = 1.0) -> str:
     mean, low, high = (float(row[f"{name}{end}"]) / factor for end in ("", "_low", "_high"))
     if math.isnan(mean):
         return "-"
-    return number_text(mean, 3) + ("" if math.isnan(low) else f" ({number_text(low, 3)} … {number_text(high, 3)})")
+    return number_text(mean, 3) + ("" if math.isnan(low) else f" ({number_text(low, 3)} to {number_text(high, 3)})")
