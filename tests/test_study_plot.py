@@ -88,7 +88,7 @@ def test_the_own_figure_holds_for_what_is_not_named(here: Any, engine: FakeEngin
         ({"x_scale": "lin"}, r"^x_scale: .* did you mean 'linear'\?$"),
         ({"y_scale": ["log"]}, r"^y_scale: should be one scale for each response"),
         ({"mark": "server.recipient_limt"}, r"^mark: unknown key, did you mean 'server\.recipient_limit'\?"),
-        ({"mark": 5}, r"^mark: should be a valid string"),
+        ({"mark": 5}, r"^mark: should be a text"),
         ({"ax": 5}, r"^ax: should be Axes; given: 'int'"),
         ({"ax": [1, 2]}, r"^ax: should be Axes; given: 'list'; .*one of them"),
     ],
