@@ -13,6 +13,7 @@ from capture_writer import (
     FIN,
     GROUP,
     LINKS,
+    MS,
     REPLIES,
     RST,
     SERVER,
@@ -77,6 +78,12 @@ def test_ip_version_6_is_read_with_what_comes_before_tcp(tmp_path: Path, extensi
     ladder = read(tmp_path, pcap(found, link="ethernet"))
     assert ladder.connections == ("[::1]:40000 to [::2]:25",)
     assert len(ladder.recipients) == 3
+
+
+def test_sections_of_other_byte_orders_follow_each_other(tmp_path: Path) -> None:
+    found = [packets(whole().sent, server=(SERVER[0], port)) for port in (25, 26)]
+    ladder = read(tmp_path, pcapng(found[0], order=">", links=["cooked"]) + pcapng(found[1]))
+    assert [one[-3:] for one in ladder.connections] == [":25", ":26"]
 
 
 # -- a session ----------------------------------------------------------------------------------------------------
@@ -149,6 +156,21 @@ def test_a_group_goes_on_while_replies_are_under_way(tmp_path: Path) -> None:
     assert [len(one.lines) for one in steps(ladder, "group")] == [1, 5]
     waits = greeted(Talk()).client(one).server(REPLIES[:28], 0.1).client(two, 1).server(REPLIES[28:])
     assert [len(one.lines) for one in steps(heard(tmp_path, waits), "group")] == [1, 2, 3]
+
+
+def test_groups_and_reads_are_the_same_wherever_it_was_taken(tmp_path: Path) -> None:
+    talk = greeted(Talk(1000))
+    for begin in range(0, len(GROUP), 10):
+        talk.client(GROUP[begin : begin + 10], 0.02)
+    talk.server(REPLIES).client(TEXT).server(b"250 ok\r\n").client(b"QUIT\r\n").close()
+    at_client = heard(tmp_path, talk)
+    talk.sent = [one._replace(at_ns=one.at_ns + (5 if one.up else -5) * MS) for one in talk.sent]
+    talk.sent.sort(key=lambda one: one.at_ns)
+    at_server = heard(tmp_path, talk)
+    for kind in ("group", "read"):
+        assert texts(at_server, kind) == texts(at_client, kind)
+    assert "Taken near the server" in at_server.notes[0]
+    assert at_server.recipients == at_client.recipients
 
 
 @pytest.mark.parametrize(("after_ms", "reads"), [(0, 1), (0.09, 1), (0.11, 2), (200, 2)])

@@ -45,7 +45,7 @@ ANSWERED = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150, deadline=None)
 @given(SAID, ANSWERED, st.lists(st.integers(1, 9)))
 def test_who_was_accepted_is_what_the_octets_say(said: list[bytes], answered: list[bytes], cuts: list[int]) -> None:
     """It is worked out a second time in `wire_account`; how octets are cut into segments changes nothing."""

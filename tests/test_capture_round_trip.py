@@ -88,7 +88,7 @@ def test_groups_and_reads_are_those_of_the_simulation(name: str) -> None:
     check(output, plan, ladder, book)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(scenarios(3), st.integers(1, 40))
 def test_whatever_is_simulated_is_read_again(scenario: Scenario, recipients: int) -> None:
     tables = scenario.to_dict()

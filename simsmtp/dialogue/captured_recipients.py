@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from simsmtp.dialogue.captured_session import Session
-from simsmtp.dialogue.ladder import Recipient, reply_kind
+from simsmtp.dialogue.ladder import Recipient
 from simsmtp.dialogue.smtp_exchange import Exchange
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.ledger import Ledger
@@ -40,12 +40,6 @@ class _Transaction:
         self.asked: list[_Asked] = []
         self.message_id = ""
         self.is_accepted = False
-
-    def ask(self, session: int, place: int, exchange: Exchange) -> None:
-        """Note an RCPT."""
-        command, reply = exchange
-        kind = reply_kind(command.verb, reply.code, reply.status, is_first=not self.asked) if reply else ""
-        self.asked.append(_Asked(session, place, command.address, kind))
 
     def goes_on_after(self, exchange: Exchange) -> bool:
         """Note what an exchange tells of the text, and tell whether the transaction goes on after it."""
@@ -126,8 +120,9 @@ def _transactions(session: Session, number: int) -> list[_Transaction]:
     current: _Transaction | None = None
     for place, exchange in enumerate(session.exchanges):
         command = exchange.command
-        if command.verb == Verb.MAIL.name and not (current and current.is_open and _is_refused(exchange)):
-            current = _Transaction(command.address, command.seen.order, is_open=not _is_refused(exchange))
+        is_open = command.opens(exchange.reply)
+        if is_open or (command.verb == Verb.MAIL.name and not (current and current.is_open)):
+            current = _Transaction(command.address, command.seen.order, is_open=is_open)
             found.append(current)
         elif command.verb == Verb.RCPT.name and current is None:
             current = _Transaction("", command.seen.order, is_open=not session.connection.is_whole)
@@ -135,14 +130,10 @@ def _transactions(session: Session, number: int) -> list[_Transaction]:
         if current is None:
             continue
         if command.verb == Verb.RCPT.name:
-            current.ask(number, place, exchange)
+            current.asked.append(_Asked(number, place, command.address, session.kinds[place]))
         if not current.goes_on_after(exchange):
             current = None
     return found
-
-
-def _is_refused(exchange: Exchange) -> bool:
-    return exchange.reply is not None and not 200 <= exchange.reply.code < 300
 
 
 class _Messages:

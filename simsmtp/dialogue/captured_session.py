@@ -53,6 +53,8 @@ class Session(NamedTuple):
         The first of them, if it is one.
     exchanges : list of Exchange
         Commands with their replies.
+    kinds : list of str
+        Of each reply to them one of `ladder.REPLY_KINDS`, ``""`` where there is none.
     holes : tuple of str
         Which sides said more than was captured: ``"client"``, ``"server"``.
     encrypted : list of Seen
@@ -66,6 +68,7 @@ class Session(NamedTuple):
     replies: list[Reply]
     greeting: Reply | None
     exchanges: list[Exchange]
+    kinds: list[str]
     holes: tuple[str, ...]
     encrypted: list[Seen]
     encrypted_octets: int
@@ -124,7 +127,7 @@ def _session(connection: Connection, client: Said, server: Said, holes: tuple[st
         begin = sum(one.command.octets for one in found)
         encrypted = sorted([*client.after(begin), *server.after(last.end)])
         octets = len(client.octets) - begin + len(server.octets) - last.end
-    return Session(connection, client, replies, greeting, found, holes, encrypted, octets)
+    return Session(connection, client, replies, greeting, found, _kinds(found), holes, encrypted, octets)
 
 
 def _begin(pieces: _Pieces) -> bytes:
@@ -156,6 +159,15 @@ def _from_first_command(said: _Pieces, heard: _Pieces) -> tuple[_Pieces, _Pieces
     before = sum(len(octets) for _, octets in heard[:begin])
     later = [(seen._replace(acked=seen.acked - before), octets) for seen, octets in said[first:]]
     return later, heard[begin:]
+
+
+def _kinds(found: Sequence[Exchange]) -> list[str]:
+    kinds: list[str] = []
+    is_first = True
+    for command, reply in found:
+        kinds.append(reply_kind(command.verb, reply.code, reply.status, is_first=is_first) if reply else "")
+        is_first = command.opens(reply) or (is_first and command.verb != Verb.RCPT.name)
+    return kinds
 
 
 def steps_of(session: Session, number: int, begin_ns: int, recipients: Sequence[int]) -> list[Step]:
@@ -225,7 +237,7 @@ def _reads(session: Session, recipients: Sequence[int]) -> Iterator[tuple[Seen, 
             reads.append([])
         reads[-1].append(reply)
     for number, read in enumerate(reads, 1):
-        lines = tuple(answers.get(reply.end) or _line(reply, "", -1) for reply in read)
+        lines = tuple(answers.get(reply.end) or _line(reply, "") for reply in read)
         yield read[-1].seen, _step("read")._replace(number=number, lines=lines)
 
 
@@ -243,14 +255,12 @@ def _answers(session: Session, recipients: Sequence[int]) -> dict[int, Line]:
     """Return the line of each reply that answers something, by where it ends."""
     found: dict[int, Line] = {}
     if session.greeting:
-        found[session.greeting.end] = _line(session.greeting, Verb.CONNECT.name, -1)
-    is_first = True
-    for (command, reply), recipient in zip(session.exchanges, recipients, strict=True):
+        found[session.greeting.end] = _line(session.greeting, Verb.CONNECT.name)
+    for (command, reply), kind, recipient in zip(session.exchanges, session.kinds, recipients, strict=True):
         if reply:
-            found[reply.end] = _line(reply, command.verb, recipient, is_first=is_first)
-        is_first = (is_first and command.verb != Verb.RCPT.name) or command.verb == Verb.MAIL.name
+            found[reply.end] = Line(reply.text, command.verb, recipient, reply.code, kind)
     return found
 
 
-def _line(reply: Reply, verb: str, recipient: int, *, is_first: bool = False) -> Line:
-    return Line(reply.text, verb, recipient, reply.code, reply_kind(verb, reply.code, reply.status, is_first=is_first))
+def _line(reply: Reply, verb: str) -> Line:
+    return Line(reply.text, verb, -1, reply.code, reply_kind(verb, reply.code, reply.status, is_first=True))

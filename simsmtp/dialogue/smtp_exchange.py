@@ -103,6 +103,10 @@ class Command(NamedTuple):
     is_last: bool = False
     message_id: str = ""
 
+    def opens(self, reply: Reply | None) -> bool:
+        """Tell whether it is a MAIL that opens a transaction, as far as its reply is known."""
+        return self.verb == Verb.MAIL.name and (reply is None or 200 <= reply.code < 300)
+
 
 class Exchange(NamedTuple):
     """A command and its reply, None if none was captured."""
