@@ -40,7 +40,6 @@ def new(kind: str, file: Path | None, output: Path | None) -> None:
       simsmtp new study window.toml
       simsmtp new strategy
 
-    \b
     Exit codes: 0 written; 2 the file is there, or cannot be written.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.cli.printing.lines import say

@@ -10,6 +10,7 @@ import click
 
 _NARROW = 72
 _KEPT = re.compile(r"(?<!\w)'[^']{1,30}'(?!\w)|\[[^\]]{1,30}\]")
+_TWO_COLUMNS = re.compile(r" +\w+ {2,}")
 _RANGES = (
     (re.compile(r"\[(\d+)<=x<=\d{19}\]|\[x>=(\d+)\]"), r"[\1\2 or more]"),
     (re.compile(r"\b(\d[\d.]*)<=x<=(\d[\d.]*)"), r"\1 to \2"),
@@ -77,6 +78,10 @@ def _folded(line: str, width: int) -> list[str]:
         return [line.rstrip()]
     text = line.lstrip()
     indent = " " * (len(line) - len(text))
+    if columns := _TWO_COLUMNS.match(line):
+        hanging = " " * len(columns[0])
+        first, *rest = _wrapped(line[len(hanging) :], width - len(hanging))
+        return [columns[0] + first, *(hanging + one for one in rest)]
     is_command = text.startswith("simsmtp ")
     if is_command:  # an option and its value stay together
         text = re.sub(r"(--[\w-]+) (?!-)", rf"\1{_GLUE}", text)
