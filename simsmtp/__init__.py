@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from simsmtp import old_names
 from simsmtp._version import __version__
-from simsmtp.lazy_names import imported
+from simsmtp.public_names import imported
 
 if TYPE_CHECKING:
     from simsmtp import analysis, presets, strategies

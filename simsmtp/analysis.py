@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simsmtp.lazy_names import imported
+from simsmtp.public_names import imported
 
 if TYPE_CHECKING:
     from simsmtp.audit.likeness import audit_differences, is_predictable

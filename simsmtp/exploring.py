@@ -13,6 +13,7 @@ from simsmtp.model.arguments import scenario_given, whole_number
 from simsmtp.model.numbers import number_text, seconds_text
 from simsmtp.model.scenario import Scenario
 from simsmtp.protocol.ledger import LEDGER_NAMES
+from simsmtp.public_names import ShowsPublicNames
 from simsmtp.shown import html_text
 from simsmtp.strategies.registry import strategies
 from simsmtp.tracing import SimulatedDialogue, trace
@@ -25,7 +26,7 @@ _MOST_RECIPIENTS = 1000
 _HEIGHT_PX = 620
 
 
-class Explorer:
+class Explorer(ShowsPublicNames):
     """What `explore` returns; a notebook shows it.
 
     Parameters

@@ -17,6 +17,7 @@ from simsmtp.model.numbers import counted, number_text
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.progress import late_progress_bar
+from simsmtp.public_names import ShowsPublicNames
 from simsmtp.rows.records import Output
 from simsmtp.rows.response_rows import one_row
 from simsmtp.rows.responses import COLUMNS
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from simsmtp.rows.recipient_rows import RecipientRows
 
 
-class Result:
+class Result(ShowsPublicNames):
     """What the replications of one scenario gave; made by `simulate`.
 
     Attributes
@@ -167,9 +168,6 @@ class Result:
         limit = f"limit {server.recipient_limit}" if server.recipient_limit else "no limit"
         runs = f"{counted(len(self.replications), 'replication')}, seed {self.seed}"
         return f"{client.strategy}, {limit}, batch size {client.batch_size} · {runs}"
-
-    def __dir__(self) -> list[str]:
-        return sorted(name for name in super().__dir__() if not name.startswith("_"))
 
     def __repr__(self) -> str:
         mean = {name: float(np.mean(self.replications[name])) for name in ("delivered", "recipients")}

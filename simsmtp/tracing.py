@@ -19,6 +19,7 @@ from simsmtp.model.numbers import counted
 from simsmtp.model.plan import Plan, plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.protocol.wire import AddressBook
+from simsmtp.public_names import ShowsPublicNames
 from simsmtp.rows.records import DialogueRow, Output, Responses
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-class Dialogue:
+class Dialogue(ShowsPublicNames):
     """What was said in a run, in the sessions of a real sender, or in a capture.
 
     Parameters
@@ -113,14 +114,14 @@ class Dialogue:
             Draw into these axes; then there are no others.
         """
         from simsmtp.figures.ladder_figure import draw_ladder, ladder_figure
+        from simsmtp.figures.own_axes import figure_of, require_axes
 
         if ax is None:
             return ladder_figure([self.ladder, *(other.ladder for other in others)])
         if others:
             raise InputError("one dialogue fits into axes of your own", key="ax", given=ax, allowed="no others beside")
-        draw_ladder(ax, self.ladder)
-        figure: Figure = ax.figure  # type: ignore[assignment] # a subfigure is drawn into as well
-        return figure
+        draw_ladder(require_axes(ax), self.ladder)
+        return figure_of(ax)
 
     def write_figure(self, path: str | Path, *others: Dialogue) -> Path:
         """Write what `plot` draws into a file that ends in ``.png`` or ``.svg``, and return its path.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from simsmtp.figures.labels import factor_name, level_text, of_destination, response_label
 from simsmtp.figures.line_styles import COLOURS, RC, THEORY, LineStyle, line_styles
+from simsmtp.figures.own_axes import axes_of, figure_of
 from simsmtp.model.numbers import percent_text
 from simsmtp.shown import shown
 from simsmtp.statistics.objectives import Unit
@@ -54,6 +55,7 @@ def capacity_figure(
     level: float = 0.95,
     unit: Unit = _SECONDS,
     pooled: str = "",
+    axes: object = None,
 ) -> Figure:
     """Draw saturation curve and tornado.
 
@@ -82,25 +84,56 @@ def capacity_figure(
         In which delays are drawn.
     pooled : str
         That percentiles are pooled over destinations, where they are.
+    axes : Axes or several, optional
+        Draw into axes of the user's own: one gets the first panel; or one for each panel.
+
+    Raises
+    ------
+    InputError
+        If `axes` is something else.
     """
     import matplotlib as mpl
 
     from simsmtp.figures.canvas import new_figure
 
-    columns = 2 * (not curve.empty) + (not tornado.empty)
+    draws = _panels(curve, tornado, late, bounds, ceiling, (written, largest), destinations, unit, pooled)
     with mpl.rc_context(RC):
-        drawn = new_figure(4.4 * max(columns, 1) + 0.4, 4.0)
-        panels = list(drawn.subplots(1, max(columns, 1), squeeze=False)[0])
-        if not curve.empty:
-            _throughput(panels[0], curve, bounds)
-            _delays(panels[1], curve, late, ceiling, unit, pooled)
-            for axes in panels[:2]:
-                _rates(axes, curve, written, largest)
-        if not tornado.empty:
-            _tornado(panels[-1], tornado, destinations)
+        if axes is not None:
+            own = axes_of(axes, len(draws))
+            for draw, panel in zip(draws, own, strict=False):
+                draw(panel)
+            return figure_of(own[0])
+        drawn = new_figure(4.4 * max(len(draws), 1) + 0.4, 4.0)
+        for draw, panel in zip(draws, drawn.subplots(1, max(len(draws), 1), squeeze=False)[0], strict=False):
+            draw(panel)
         _note(drawn, curve, tornado, level)
         drawn.suptitle(fill(title, int(drawn.get_figwidth() * 11)), fontsize=11)
     return drawn
+
+
+def _panels(
+    curve: DataFrame,
+    tornado: DataFrame,
+    late: str,
+    bounds: Sequence[Line],
+    ceiling: Ceiling | None,
+    marked: tuple[float | None, float | None],
+    destinations: Sequence[str],
+    unit: Unit,
+    pooled: str,
+) -> list[Callable[[Axes], None]]:
+    """Return what draws each panel."""
+
+    def throughput(axes: Axes) -> None:
+        _throughput(axes, curve, bounds)
+        _rates(axes, curve, *marked)
+
+    def delays(axes: Axes) -> None:
+        _delays(axes, curve, late, ceiling, unit, pooled)
+        _rates(axes, curve, *marked)
+
+    found: list[Callable[[Axes], None]] = [] if curve.empty else [throughput, delays]
+    return found if tornado.empty else [*found, lambda axes: _tornado(axes, tornado, destinations)]
 
 
 def _throughput(axes: Axes, curve: DataFrame, bounds: Sequence[Line]) -> None:

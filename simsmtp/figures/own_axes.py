@@ -24,8 +24,8 @@ def require_axes(given: object) -> Axes:
     return given
 
 
-def axes_of(given: object) -> list[Axes]:
-    """Return one or two axes, as ``plt.subplots()`` or ``plt.subplots(1, 2)`` return them.
+def axes_of(given: object, panels: int = 2) -> list[Axes]:
+    """Return axes, one or as many as there are panels, as ``plt.subplots()`` or ``plt.subplots(1, 2)`` return them.
 
     Raises
     ------
@@ -36,8 +36,9 @@ def axes_of(given: object) -> list[Axes]:
 
     several = getattr(given, "flat", given)
     found = list(several) if isinstance(several, Iterable) and not isinstance(given, Axes | str) else [given]
-    if len(found) not in {1, 2}:
-        raise InputError("should be one Axes or two", key="ax", given=f"{len(found)} of them", allowed=_EXAMPLE)
+    if len(found) not in {1, panels}:
+        wanted = "should be one Axes" + (f" or {panels} of them" if panels > 1 else "")
+        raise InputError(wanted, key="ax", given=f"{len(found)} of them", allowed=_EXAMPLE)
     return [require_axes(one) for one in found]
 
 

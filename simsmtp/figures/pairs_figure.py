@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.figures.line_styles import COLOURS, RC, THEORY
+from simsmtp.figures.own_axes import axes_of, figure_of
 from simsmtp.model.numbers import number_text, percent_text
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ _BAND = 0.25
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
-def pairs_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
+def pairs_figure(rows: Sequence[Mapping[str, Any]], ax: object = None) -> Figure:
     """Draw a validation.
 
     Parameters
@@ -24,15 +25,28 @@ def pairs_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     rows : sequence of mapping
         One per setting, as `simsmtp validate --json` has them: ``receiver rate_mbit loss rtt_ms calibrated``;
         ``measured_s`` and ``predicted_s`` with ``_low_s`` and ``_high_s``; ``error`` and ``pipe_error`` as fractions.
+    ax : Axes or two of them, optional
+        Draw into axes of the user's own: one gets the pairs, two get the pairs and the errors.
+
+    Raises
+    ------
+    InputError
+        If `ax` is something else.
     """
     import matplotlib as mpl
 
     from simsmtp.figures.canvas import new_figure
 
+    levels = sorted({row["rtt_ms"] for row in rows})
     with mpl.rc_context(RC):
+        if ax is not None:
+            own = axes_of(ax)
+            for axes, draw in zip(own, (_draw_pairs, _draw_errors), strict=False):
+                draw(axes, rows, levels)
+            own[0].legend(frameon=False)
+            return figure_of(own[0])
         figure = new_figure(7.2, 3.8)
         pairs, errors = figure.subplots(1, 2, width_ratios=(1, 1.05))
-        levels = sorted({row["rtt_ms"] for row in rows})
         _draw_pairs(pairs, rows, levels)
         _draw_errors(errors, rows, levels)
         figure.suptitle(_title(rows), fontsize=9)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simsmtp.figures.line_styles import COLOURS, RC
+from simsmtp.figures.own_axes import figure_of, require_axes
 from simsmtp.model.numbers import number_text
 from simsmtp.statistics.intervals import Floats
 from simsmtp.statistics.warmup import BATCH, Warmup
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def warmup_figure(series: ArrayLike, warmup: Warmup, title: str = "") -> Figure:
+def warmup_figure(series: ArrayLike, warmup: Warmup, title: str = "", ax: Axes | None = None) -> Figure:
     """Draw a series with its batches of five and the cut.
 
     Parameters
@@ -27,7 +28,14 @@ def warmup_figure(series: ArrayLike, warmup: Warmup, title: str = "") -> Figure:
     warmup : Warmup
         From `mser5`.
     title : str
-        Above it.
+        Above it; axes of the user's own get none.
+    ax : Axes, optional
+        Draw into axes of the user's own.
+
+    Raises
+    ------
+    InputError
+        If `ax` is something else.
     """
     import matplotlib as mpl
 
@@ -35,19 +43,25 @@ def warmup_figure(series: ArrayLike, warmup: Warmup, title: str = "") -> Figure:
 
     given = np.asarray(series, dtype=np.float64).ravel()
     with mpl.rc_context(RC):
+        if ax is not None:
+            _draw(require_axes(ax), given, warmup)
+            return figure_of(ax)
         drawn = new_figure(6.2, 3.0)
-        axes = drawn.subplots()
-        axes.plot(np.arange(len(given)), given, color="0.75", linewidth=0.7, label="messages")
-        count = len(given) // BATCH
-        means = given[: count * BATCH].reshape(count, BATCH).mean(axis=1)
-        centres = np.arange(count) * BATCH + (BATCH - 1) / 2
-        axes.plot(centres, means, color=COLOURS[2], linewidth=1.2, label=f"batches of {BATCH}")
-        _draw_cut(axes, given, warmup)
-        axes.set_xlabel("message, in order of arrival")
-        axes.set_ylabel("mean delay (s)")
-        axes.legend(loc="best", frameon=False)
+        _draw(drawn.subplots(), given, warmup)
         drawn.suptitle(title, fontsize=10.5)
     return drawn
+
+
+def _draw(axes: Axes, given: Floats, warmup: Warmup) -> None:
+    axes.plot(np.arange(len(given)), given, color="0.75", linewidth=0.7, label="messages")
+    count = len(given) // BATCH
+    means = given[: count * BATCH].reshape(count, BATCH).mean(axis=1)
+    centres = np.arange(count) * BATCH + (BATCH - 1) / 2
+    axes.plot(centres, means, color=COLOURS[2], linewidth=1.2, label=f"batches of {BATCH}")
+    _draw_cut(axes, given, warmup)
+    axes.set_xlabel("message, in order of arrival")
+    axes.set_ylabel("mean delay (s)")
+    axes.legend(loc="best", frameon=False)
 
 
 def _draw_cut(axes: Axes, given: Floats, warmup: Warmup) -> None:

@@ -18,6 +18,7 @@ from simsmtp.planning.plan import CapacityOptions, CapacityPlan, PlanSource, pre
 from simsmtp.planning.result_tables import cost_of, late_percentile, percentile_table
 from simsmtp.planning.results import CapacityResults, Finding, Look
 from simsmtp.planning.search_keys import rate_on_grid
+from simsmtp.public_names import ShowsPublicNames
 from simsmtp.running.option_keywords import with_keywords
 from simsmtp.running.tasks import Tasks
 from simsmtp.shown import html_text, shown
@@ -32,7 +33,7 @@ _QUESTIONS = {"rate": 7, "client.batch_size": 6, "client.connections": 5}
 _ON_GRID = 20
 
 
-class Capacity(CapacityResults):
+class Capacity(ShowsPublicNames, CapacityResults):
     """All answers to a capacity plan; what they are is told by `simsmtp.planning.results.CapacityResults`."""
 
     def write(self, *, figure: bool = True, command: str | None = None) -> list[Path]:
@@ -53,20 +54,25 @@ class Capacity(CapacityResults):
 
         return document_of_capacity(self)
 
-    def plot(self) -> Figure:
-        """Draw the saturation curve and the tornado.
+    def plot(self, ax: object = None) -> Figure:
+        """Draw the saturation curve, the delays and the tornado, as far as the plan asked for them.
+
+        Parameters
+        ----------
+        ax : Axes or several, optional
+            Draw into axes of your own: one gets the first of these, or give one for each.
 
         Raises
         ------
         InputError
-            If the plan asked for neither.
+            If the plan asked for none of them, or `ax` is something else.
         """
         from simsmtp.planning.capacity_files import figure_of
 
         if self.curve.empty and self.tornado.empty:
             allowed = "a plan that searches the rate, or varies factors"
             raise InputError("there is no curve and no tornado to draw", key="capacity", allowed=allowed)
-        return figure_of(self)
+        return figure_of(self, ax)
 
     def __repr__(self) -> str:
         from simsmtp.planning.finding_text import value_text
@@ -77,9 +83,6 @@ class Capacity(CapacityResults):
             for key, one in self.findings.items()
         ]
         return f"<Capacity: {shown(' · '.join([self.plan.experiment.title, f'objectives {self.verdict}', *found]))}>"
-
-    def __dir__(self) -> list[str]:
-        return sorted(name for name in super().__dir__() if not name.startswith("_"))
 
     def _repr_html_(self) -> str:
         """Return the answer, what it assumes and its tables, as notebooks show it."""

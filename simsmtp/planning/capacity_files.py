@@ -133,8 +133,8 @@ def summary_of(capacity: CapacityResults) -> DataFrame:
     return summarise(pd.concat(parts, ignore_index=True), columns, COLUMNS, capacity.plan.table.level)
 
 
-def figure_of(capacity: CapacityResults) -> Figure:
-    """Draw saturation curve and tornado."""
+def figure_of(capacity: CapacityResults, axes: object = None) -> Figure:
+    """Draw saturation curve and tornado, perhaps into axes of the user's own."""
     from simsmtp.figures.capacity_figure import Ceiling, Line, capacity_figure
 
     scenario, objectives = capacity.plan.scenario, capacity.plan.objectives
@@ -155,6 +155,7 @@ def figure_of(capacity: CapacityResults) -> Figure:
         level=capacity.plan.table.level,
         unit=delay_unit(objectives),
         pooled=pooled_mark(len(scenario.destinations)),
+        axes=axes,
     )
 
 

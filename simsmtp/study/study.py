@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from simsmtp.public_names import ShowsPublicNames
 from simsmtp.rows.responses import COLUMNS, RESPONSES
 from simsmtp.statistics.pooled_percentiles import note_for, pooled_mark
 from simsmtp.store.store import Row, digest
@@ -48,7 +49,7 @@ class Failure(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False)
-class Study:
+class Study(ShowsPublicNames):
     """All results of an experiment.
 
     Attributes

@@ -1,4 +1,4 @@
-"""Names that a module offers and imports when they are first used."""
+"""Names that are meant to be used: of modules, which import them when they are first used, and of objects."""
 
 from __future__ import annotations
 
@@ -28,3 +28,10 @@ def imported(name: str, homes: Mapping[str, str], namespace: dict[str, Any]) -> 
         raise AttributeError(f"module {namespace['__name__']!r} has no attribute {name!r}")
     namespace[name] = found = getattr(import_module(f"simsmtp.{homes[name]}"), name)
     return found
+
+
+class ShowsPublicNames:
+    """Completion shows of an object what is meant to be used, and nothing of how it works."""
+
+    def __dir__(self) -> list[str]:
+        return sorted(name for name in super().__dir__() if not name.startswith("_"))
