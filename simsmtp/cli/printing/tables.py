@@ -24,6 +24,9 @@ _LEAST_TEXT = 20
 _MOST_KEYS = 0.7
 """Share of the width that keys may take: with more there is no room to read values side by side."""
 
+_SHORT = 8
+"""A head of so few characters is not wrapped."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -49,7 +52,8 @@ class Column:
     @property
     def width(self) -> int:
         """The columns of the terminal that it takes where nothing but the head is wrapped."""
-        pieces = [self.head] if self.keeps_head else _PIECES.findall(self.head)
+        is_whole = self.keeps_head or len(self.head) <= _SHORT
+        pieces = [self.head] if is_whole else _PIECES.findall(self.head)
         return max([1, *(cell_len(one.rstrip()) for one in pieces), *map(cell_len, self.cells)])
 
     @property
