@@ -22,6 +22,8 @@ from simsmtp.dialogue.smtp_lines import reply_lines, said_line
 from simsmtp.engines import run_replication
 from simsmtp.model.plan import Plan, plan_of
 from simsmtp.protocol.answers import Answer
+from simsmtp.protocol.commands import Verb
+from simsmtp.protocol.replies import TOO_MANY_RECIPIENTS, detail_of
 from simsmtp.protocol.wire import AddressBook
 from simsmtp.rows.records import DialogueRow, Output
 
@@ -93,7 +95,8 @@ def test_groups_and_reads_are_those_of_the_simulation(name: str) -> None:
 def test_whatever_is_simulated_is_read_again(scenario: Scenario, recipients: int) -> None:
     tables = scenario.to_dict()
     tables["workload"] |= {"message_bytes": 600, "recipients_per_message": recipients}
-    tables["client"]["starttls"] = False  # nothing of it could be read
+    # Nothing encrypted could be read; and a group that takes time to write goes on after a 421, behind the FIN.
+    tables["client"] |= {"starttls": False, "command_ms": 0.0}
     scenario = scenario_of(tables)
     output, plan, ladder = written(scenario)
     check(output, plan, ladder, AddressBook(scenario.workload.address_chars, scenario.workload.domains))
@@ -115,7 +118,7 @@ def check(output: Output, plan: Plan, ladder: Ladder, book: AddressBook) -> None
         assert [line.recipient for line in asked][: len(answered)] == [line.recipient for line in answered]
         assert all(book_of(ladder, line.recipient) in line.text for line in asked)
         over += sum(line.kind == "over-limit" for line in answered)
-        over -= sum(is_over(row) for row in replies)
+        over -= over_in(replies)
     assert over == 0
     accepted = Counter[str]()
     for row in output.recipients:
@@ -127,8 +130,14 @@ def check(output: Output, plan: Plan, ladder: Ladder, book: AddressBook) -> None
     assert all(accepted[address] >= number for address, number in found.items())
 
 
-def is_over(row: DialogueRow) -> bool:
-    return row.note == Answer.RCPT_OVER and (row.code in {452, 552} or row.status % 1_000_000 == 5003)
+def over_in(replies: list[DialogueRow]) -> int:
+    """Count refusals over a limit that look like it: not the first of a transaction, and no end of the connection."""
+    found, is_first = 0, True
+    for row in replies:
+        if row.verb == Verb.RCPT and row.note == Answer.RCPT_OVER and not is_first and row.code != 421:
+            found += row.code in {452, 552} or detail_of(row.status) == TOO_MANY_RECIPIENTS
+        is_first = row.verb == Verb.MAIL or (is_first and row.verb != Verb.RCPT)
+    return found
 
 
 def book_of(ladder: Ladder, recipient: int) -> str:
