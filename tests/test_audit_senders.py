@@ -55,6 +55,7 @@ def differing(documents: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {one["name"]: apart for one in documents if is_predictable(one) and (apart := audit_differences(one))}
 
 
+@pytest.mark.slow
 @pytest.mark.mta
 @pytest.mark.parametrize("name", SENDERS)
 def test_the_real_program_reaches_what_its_preset_reaches(name: str) -> None:
@@ -76,6 +77,7 @@ def test_the_real_program_reaches_what_its_preset_reaches(name: str) -> None:
     assert bounced["ndr_messages"] >= 1 or not sender_named(name, FOUND).keeps_queue, "and its notification came back"
 
 
+@pytest.mark.slow
 @pytest.mark.mta
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_whoever_ends_the_audit_ends_the_mail_server(how: signal.Signals) -> None:

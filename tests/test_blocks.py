@@ -59,6 +59,7 @@ def alone(scenario: Scenario, seed: int, replication: int, engine: str) -> str:
     return repr(one_row(output.responses).tolist()[0])
 
 
+@pytest.mark.slow
 @some
 @given(scenario=scenarios(), seed=st.integers(0, 2**40), first=st.integers(0, 3), last=st.integers(0, 9))
 def test_a_block_gives_what_each_of_its_replications_gives_alone(

@@ -13,6 +13,7 @@ from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
 
 
+@pytest.mark.slow
 @given(
     recipients=st.integers(1, 400),
     limit=st.integers(1, 150),

@@ -102,6 +102,7 @@ def test_a_missing_baseline_is_code_5_and_another_file_is_none(tmp_path: Path) -
     assert "no baseline of an audit" in told.stderr
 
 
+@pytest.mark.slow
 def test_your_own_server_is_told_what_to_send_and_judged(tmp_path: Path) -> None:
     command = [*PROGRAM, "--listen", "127.0.0.1:0", "--reply", "550", "--recipients", "101", "--timeout", "20",
                "--json", "--quiet", "--output", str(tmp_path / "kept")]  # fmt: skip
@@ -140,6 +141,7 @@ while recipients:
 """
 
 
+@pytest.mark.slow
 def test_a_command_may_hand_over_the_message(tmp_path: Path) -> None:
     (tmp_path / "submit.py").write_text(SUBMIT, encoding="utf-8")
     send = f"{sys.executable} {tmp_path / 'submit.py'}"

@@ -160,6 +160,7 @@ def test_the_engine_is_told_and_kept(done: tuple[Path, str]) -> None:
     assert sum(kept["engines"].values()) == kept["computed"]
 
 
+@pytest.mark.slow
 def test_a_strategy_of_ones_own_is_planned_for(tmp_path: Path) -> None:
     quick = ("--workers", 1, "--no-figure", "--json", "--slo", "delay p(95) < 10 s")
     alone = SMALL.partition("[capacity.search]")[0].replace("curve_points = 2", "curve_points = 0")

@@ -89,6 +89,7 @@ def told(done: subprocess.CompletedProcess[str]) -> str:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("messages", [1, 300])
 def test_an_engine_that_was_asked_for_is_said_to_be(folder: Path, messages: int) -> None:
     size = ("--no-figure", "--set", f"workload.messages={messages}", "--set", "client.batch_size=[50]")
@@ -135,6 +136,7 @@ def test_the_engine_follows_from_what_is_asked_and_not_from_what_ran_before(repl
         assert simulate(scenario, replications=replications).engines == {engine: replications}
 
 
+@pytest.mark.slow
 def test_much_work_without_numba_is_told_at_the_beginning(folder: Path) -> None:
     much = ("--no-figure", "--set", "workload.messages=1500", "--set", "client.batch_size=[50]")
     lack = "numba is not installed (pip install 'simsmtp[fast]')"
@@ -182,6 +184,7 @@ def test_a_strategy_outside_the_decision_language_runs_slowly_and_says_so_once(
     assert said.count(OUTSIDE) == 1
 
 
+@pytest.mark.slow
 def test_a_strategy_in_the_decision_language_is_compiled(folder: Path) -> None:
     pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
     written(folder, STRATEGY, "mine.py")

@@ -227,6 +227,7 @@ LIMITED = (
 )
 
 
+@pytest.mark.slow
 def test_a_server_without_file_descriptors_says_so_in_one_line_and_goes_on() -> None:
     command = [sys.executable, "-c", LIMITED, "24", "serve", "--listen", "127.0.0.1:0", "--quiet", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:

@@ -222,6 +222,7 @@ def test_a_figure_with_theory_and_a_policy_per_class_is_drawn(tmp_path: Path) ->
     assert study.without_theory() == {}  # the server does not offer CHUNKING
 
 
+@pytest.mark.slow
 def test_the_run_says_which_points_have_no_theory_line_and_why(tmp_path: Path) -> None:
     text = PER_CLASS.replace("recipient_limit = 10", "recipient_limit = 10\nchunking = true")
     done = cli(tmp_path, "run", written(tmp_path, text), "--output", "out", "--workers", "1")

@@ -59,6 +59,7 @@ def planted(folder: Path, at: str, act: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": paths, "SIMSMTP_CACHE_DIR": str(folder / "cache")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("situation", PLANTED)
 def test_auto_warns_once_and_compiled_is_refused_where(situation: str, tmp_path: Path) -> None:
     pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")

@@ -207,6 +207,7 @@ def test_engines_agree_on_recipients_worked_out_together(reply: object, overshoo
         )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=[path.stem for path in EXPERIMENTS])
 def test_engines_agree_on_every_design_point_of_the_shipped_experiments(path: Path) -> None:
     experiment = load_experiment(path)

@@ -36,6 +36,7 @@ def digest_of(folder: Path, *arguments: object) -> object:
     return document(cli(folder, "run", "study.toml", "--json", "--no-figure", *arguments))["digest"]
 
 
+@pytest.mark.slow
 def test_all_executors_give_the_same_rows(tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
     wanted = digest_of(tmp_path / "serial", "--executor", "serial")
@@ -281,6 +282,7 @@ def test_a_worker_with_other_code_ends_the_run(tmp_path: Path, copy: Callable[[P
     assert (again["computed"], again["reused"], again["digest"]) == (8, 4, wanted)
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_is_told_before_anything_is_written(tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
     with socket.socket() as unused:
@@ -316,6 +318,7 @@ def test_another_program_at_the_address_is_no_scheduler(tmp_path: Path) -> None:
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 def test_what_is_no_address_is_told_and_stored_results_stay(tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="Dask is needed: pip install 'simsmtp[cluster]'")
     digest = digest_of(tmp_path / "kept", "--workers", 1)

@@ -120,6 +120,7 @@ def test_pytest_benchmark_has_what_its_tables_take(found: Comparison) -> None:
     assert all(BY_NAME[bench["group"]].better == "lower" for bench in one["benchmarks"])
 
 
+@pytest.mark.slow
 def test_pytest_benchmark_compares_them(found: Comparison, tmp_path: Path) -> None:
     pytest.importorskip("pytest_benchmark")
     files = []

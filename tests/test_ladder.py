@@ -131,6 +131,7 @@ def test_a_ladder_holds_all_that_was_said_and_nothing_else(scenario: Scenario) -
             assert (step.server_s >= step.client_s) == (step.kind == "group") or step.server_s == step.client_s
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(scenarios(messages=2, drawn=False))
 def test_the_axis_keeps_the_order_of_time_and_lanes_keep_connections_apart(scenario: Scenario) -> None:

@@ -202,6 +202,7 @@ def test_the_ledger_sums_at_any_horizon(tables: Tables, horizon: float) -> None:
     assert output.responses["makespan_s"] <= horizon
 
 
+@pytest.mark.slow
 @some
 @given(tables=scenarios(), seed=st.integers(0, 2**40))
 def test_same_seed_same_bits(tables: Tables, seed: int) -> None:
@@ -362,6 +363,7 @@ def test_a_recipient_that_takes_anothers_552_follows_the_policy_for_552() -> Non
 LAST_ONLY = {Verb.EHLO, Verb.STARTTLS, Verb.DATA, Verb.NOOP, Verb.QUIT}
 
 
+@pytest.mark.slow
 @many
 @given(tables=scenarios())
 def test_command_groups_keep_to_rfc_2920(tables: Tables) -> None:

@@ -170,6 +170,7 @@ def test_every_run_ends_wherever_a_server_fails_once(fault: str, connections: in
             assert ledger == {"delivered": 12}, step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("connections", [1, 3, 10])
 @pytest.mark.parametrize("fault", [*NO_SMTP, *REFUSALS])
 def test_every_run_ends_wherever_a_server_always_fails(fault: str, connections: int) -> None:

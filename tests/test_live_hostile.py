@@ -228,6 +228,7 @@ def test_a_silent_server_is_given_up() -> None:
     assert time.monotonic() - begin < 5
 
 
+@pytest.mark.slow
 def test_a_slow_client_is_given_up_though_it_keeps_sending() -> None:
     """An octet now and then is no progress: the whole command counts."""
 

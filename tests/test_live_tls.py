@@ -102,6 +102,7 @@ def test_mail_goes_over_ipv6() -> None:
     assert asyncio.run(both()) == 250
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("octets", [b"NOOP\r\n", b"\x16\x03\x01 no handshake at all\r\n"], ids=["SMTP", "rubbish"])
 def test_a_client_that_makes_no_handshake_loses_its_session(octets: bytes) -> None:
     async def run() -> tuple[Listener, bytes]:

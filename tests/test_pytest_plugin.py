@@ -52,6 +52,7 @@ def example(tmp_path: Path) -> Path:
     return Path(shutil.copytree(EXAMPLE, tmp_path / "gate"))
 
 
+@pytest.mark.slow
 def test_the_worked_example_passes_as_its_own_tests(example: Path) -> None:
     plugin = [] if entry_points(group="pytest11", name="simsmtp") else ["-p", "simsmtp.pytest_plugin"]
     done = subprocess.run(
@@ -61,6 +62,7 @@ def test_the_worked_example_passes_as_its_own_tests(example: Path) -> None:
     assert "2 passed" in done.stdout, done.stdout
 
 
+@pytest.mark.slow
 def test_the_worked_example_ends_with_0_and_with_the_bug_put_back_with_3(example: Path) -> None:
     line = ["compare", "baseline.csv", "gate.toml", "--strategy", "my_counting.py", "--workers", 1]
     green = cli(example, *line)

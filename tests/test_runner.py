@@ -270,6 +270,7 @@ def _flaky(folder: str) -> object:
     return settle
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_once_loses_nothing(here: Path) -> None:
     simsmtp.register_strategy("flaky", _flaky(str(here)), source="flaky")  # type: ignore[arg-type]
     study = run_tiny(here, settings=['client.strategy=["corrected", "flaky"]'], workers=2)

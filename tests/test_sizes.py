@@ -56,6 +56,7 @@ def soon() -> Iterator[None]:
     assert time.process_time() - begun < 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", TOO_MANY)
 @pytest.mark.parametrize("load", [load_experiment, load_case, prepare, prepare_capacity], ids=lambda one: one.__name__)
 def test_too_many_design_points_are_refused_before_they_are_made(

@@ -12,6 +12,7 @@ from simsmtp.protocol.commands import Verb
 PLAIN_TCP = {"profile": "tcp", "mss": 65_535, "initial_window": 256, "nagle": "none", "delayed_ack_ms": 0.0}
 
 
+@pytest.mark.slow
 @few
 @given(
     recipients=st.integers(1, 120),

@@ -53,6 +53,7 @@ def tshark(path: Path, *arguments: str) -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout.splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.mta
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed (Debian package tshark)")
 @pytest.mark.parametrize("tables", CASES.values(), ids=CASES)

@@ -129,6 +129,7 @@ def test_a_cut_is_told_as_it_is() -> None:
     assert "WARNING: past half the run" in Warmup(300, 400, True).text()
 
 
+@pytest.mark.slow
 def test_a_study_of_steady_state_writes_its_cut_and_says_it(here: Path) -> None:
     done = cli(here, "run", written(here, STEADY_STUDY), "--workers", "1")
     assert done.returncode == 0, done.stderr
