@@ -5,6 +5,7 @@ Both must come to the same, to the last nanosecond.
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 

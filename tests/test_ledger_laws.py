@@ -7,6 +7,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from helpers import LEDGER, STRATEGIES, by_connection, flights, ledger, many, replay, some
 from hypothesis import assume, given
 from hypothesis import strategies as st
