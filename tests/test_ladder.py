@@ -112,7 +112,7 @@ def test_an_over_limit_reply_that_the_sender_takes_for_another_is_marked_all_the
     assert kinds["over-limit"] >= 2
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(scenarios(messages=2, drawn=False))
 def test_a_ladder_holds_all_that_was_said_and_nothing_else(scenario: Scenario) -> None:
     dialogue = trace(scenario)
@@ -132,7 +132,7 @@ def test_a_ladder_holds_all_that_was_said_and_nothing_else(scenario: Scenario) -
 
 
 @pytest.mark.slow
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(scenarios(messages=2, drawn=False))
 def test_the_axis_keeps_the_order_of_time_and_lanes_keep_connections_apart(scenario: Scenario) -> None:
     ladder = trace(scenario).ladder

@@ -144,6 +144,7 @@ def is_no_smtp(step: str, fault: str) -> bool:
     return (step == "banner" and fault in NO_SMTP) or (step == "EHLO" and fault in ("bare LF", "rubbish"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("connections", [1, 3, 10])
 @pytest.mark.parametrize("fault", [*NO_SMTP, *REFUSALS])
 def test_every_run_ends_wherever_a_server_fails_once(fault: str, connections: int) -> None:

@@ -34,16 +34,26 @@ def run_here(run: Callable[..., Output], plan: Plan, *, check: bool, **key: Any)
     Raises
     ------
     InputError
-        If the second run gives other responses than the first.
+        If the second run gives other responses than the first, or a recipient another fate.
     """
+    strategy = strategy_of(plan.client.settle)
+    is_checked = check and not strategy.builtin
+    if is_checked:
+        key["recipients"] = True  # counts of two runs that differ may be equal by chance
     with kept_alive():
         output = run(plan, **key)
-        strategy = strategy_of(plan.client.settle)
-        if check and not strategy.builtin:
+        if is_checked:
             again = run(plan, **key)
-            if found := difference(output.responses, again.responses):
+            if found := difference(output.responses, again.responses) or _other_fate(output, again):
                 raise not_deterministic(strategy, f"replication {key['replication']}", found, "in the same process")
     return output
+
+
+def _other_fate(first: Output, second: Output) -> str:
+    """Return in words whom the same did not happen to in two runs, "" if there is nobody."""
+    rows = zip(first.recipients, second.recipients, strict=True)
+    other = next(((one, two) for one, two in rows if repr(one) != repr(two)), None)
+    return f"recipient {other[0].recipient} of message {other[0].message} another fate" if other else ""
 
 
 def difference(first: Mapping[str, object], second: Mapping[str, object]) -> str:
