@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from simsmtp.dialogue.ladder_layout import COLOURS, ledger_words
+from simsmtp.dialogue.ladder_words import COLOURS, ledger_words
 from simsmtp.errors import InputError
 from simsmtp.model.arguments import scenario_given, whole_number
 from simsmtp.model.numbers import number_text, seconds_text

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import copy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from simsmtp.dialogue.from_rows import ladder_of
 from simsmtp.dialogue.ladder import Ladder
@@ -18,6 +19,7 @@ from simsmtp.model.arguments import scenario_given, whole_number
 from simsmtp.model.numbers import counted
 from simsmtp.model.plan import Plan, plan_of
 from simsmtp.model.scenario import Scenario
+from simsmtp.presets import client_preset
 from simsmtp.protocol.wire import AddressBook
 from simsmtp.public_names import ShowsPublicNames
 from simsmtp.rows.records import DialogueRow, Output, Responses
@@ -101,7 +103,7 @@ class Dialogue(ShowsPublicNames):
         ledger = ledger_lines(self.responses) if self.responses else ()
         return "\n".join([*lines, *ledger])
 
-    def plot(self, *others: Dialogue, ax: Axes | None = None) -> Figure:
+    def plot(self, *others: Dialogue, connections: int = 6, ax: Axes | None = None) -> Figure:
         """Draw the sequence diagram, with others beside it on the same time axis.
 
         See `simsmtp.figures.ladder_figure.ladder_figure` for how to read it.
@@ -110,20 +112,27 @@ class Dialogue(ShowsPublicNames):
         ----------
         *others : Dialogue
             Drawn to the right.
+        connections : int
+            The most connections drawn of each.
         ax : Axes, optional
             Draw into these axes; then there are no others.
+
+        Raises
+        ------
+        InputError
+            If something given is not one of these.
         """
         from simsmtp.figures.ladder_figure import draw_ladder, ladder_figure
         from simsmtp.figures.own_axes import figure_of, require_axes
 
         if ax is None:
-            return ladder_figure([self.ladder, *(other.ladder for other in others)])
+            return ladder_figure(self._with(others), connections=whole_number(connections, "connections", 1))
         if others:
             raise InputError("one dialogue fits into axes of your own", key="ax", given=ax, allowed="no others beside")
-        draw_ladder(require_axes(ax), self.ladder)
+        draw_ladder(require_axes(ax), self.ladder, connections=whole_number(connections, "connections", 1))
         return figure_of(ax)
 
-    def write_figure(self, path: str | Path, *others: Dialogue) -> Path:
+    def write_figure(self, path: str | Path, *others: Dialogue, connections: int = 6) -> Path:
         """Write what `plot` draws into a file that ends in ``.png`` or ``.svg``, and return its path.
 
         Raises
@@ -136,9 +145,9 @@ class Dialogue(ShowsPublicNames):
 
         path = Path(path)
         if path.suffix not in {".png", ".svg"}:
-            raise InputError("is a figure of another kind", key="--figure", given=str(path), allowed=".png or .svg")
-        with write_errors(path, "--figure"):
-            replace_file(path, figure_files(self.plot(*others), "")[path.suffix])
+            raise InputError("is a figure of another kind", file=str(path), given=path.suffix, allowed=".png or .svg")
+        with write_errors(path):
+            replace_file(path, figure_files(self.plot(*others, connections=connections), "")[path.suffix])
         return path
 
     def to_html(self, *others: Dialogue) -> str:
@@ -151,7 +160,7 @@ class Dialogue(ShowsPublicNames):
         """
         from simsmtp.dialogue.page import page_of
 
-        return page_of([self.ladder, *(other.ladder for other in others)])
+        return page_of(self._with(others))
 
     def write_html(self, path: str | Path, *others: Dialogue) -> Path:
         """Write `to_html` into a file and return its path.
@@ -163,9 +172,22 @@ class Dialogue(ShowsPublicNames):
         """
         from simsmtp.files import replace_file, write_errors
 
-        with write_errors(Path(path), "--html"):
+        with write_errors(Path(path)):
             replace_file(Path(path), self.to_html(*others))
         return Path(path)
+
+    def _with(self, others: Sequence[Dialogue]) -> list[Ladder]:
+        """Return this ladder and others."""
+        for one in others:
+            if not isinstance(one, Dialogue):
+                raise InputError("not a dialogue", key="others", given=one, allowed="what simsmtp.trace returns")
+        return [self.ladder, *(one.ladder for one in others)]
+
+    def called(self, title: str) -> Self:
+        """Return the same dialogue under another title."""
+        made = copy.copy(self)
+        made.ladder = self.ladder._replace(title=title)
+        return made
 
     def document(self) -> dict[str, object]:
         """Return the dialogue fit for JSON: its rows and recipients, what a simulation knows beside them."""
@@ -309,7 +331,9 @@ def trace(
 def dialogue_title(scenario: Scenario) -> str:
     """Return how a sender is called in a diagram: by its preset, if it has one, and its counting strategy."""
     client = scenario.client
-    return f"{client.preset} ({client.strategy})" if client.preset else client.strategy
+    if client.preset and client.strategy == client_preset(client.preset).get("strategy", "corrected"):
+        return f"{client.preset} ({client.strategy})"
+    return client.strategy
 
 
 _COLUMNS = ("connection", "step", "number", "client_s", "server_s", "verb", "code", "kind", "recipient", "text")

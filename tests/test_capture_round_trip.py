@@ -125,7 +125,7 @@ def check(output: Output, plan: Plan, ladder: Ladder, book: AddressBook) -> None
         accepted[book.recipient(row.origin)] += row.accepted
     found = Counter[str]()
     for one in ladder.recipients:
-        found[one.address] += {"": 0, "delivered": 1, "duplicate": 2}[one.truth]
+        found[one.address] += {"": 0, "taken": 1, "taken_again": 2}[one.truth]
     assert set(+found) == set(+accepted)
     assert all(accepted[address] >= number for address, number in found.items())
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 
 from simsmtp import Scenario, trace
 from simsmtp.dialogue.ladder import CONCLUSIONS, REPLY_KINDS, Ladder, Line, Recipient, Step
-from simsmtp.dialogue.ladder_layout import COLOURS, TimeAxis, lanes, parting, parts_of, totals_of, truths_of
+from simsmtp.dialogue.ladder_layout import TimeAxis, lanes, parting
+from simsmtp.dialogue.ladder_words import COLOURS, MEANINGS, parts_of, strip_of, totals_of, truths_of
 from simsmtp.errors import InputError
 from simsmtp.protocol.ledger import LEDGER_NAMES
 
@@ -29,7 +30,7 @@ def outline(ladder: Ladder) -> list[str]:
     """Return a line for each step: the connection, when, who speaks, and what."""
     found = []
     for step in ladder.steps:
-        parts = totals_of(step) if step.kind == "conclusion" else parts_of(step)
+        parts = totals_of(step, ladder) if step.kind == "conclusion" else parts_of(step)
         what = " · ".join(part.text for part in parts)
         name = f"{step.kind} {step.number}" if step.number else step.kind
         found.append(f"{step.connection} {step.client_s:.3f} {name}: {what}".removesuffix(": "))
@@ -48,7 +49,7 @@ FIRST_TRANSACTION = """\
 """
 AFFECTED_OUTLINE = f"""\
 {FIRST_TRANSACTION}\
-0 0.524 conclusion: 100 taken as accepted · 1 re-queued · 4 failed: NDR
+0 0.524 conclusion: 100 taken as accepted · 1 re-queued · 4 failed: NDR · (4 valid mailboxes)
 0 0.524 close
 1 0.524 connect
 1 0.724 read 1: 220
@@ -175,7 +176,8 @@ def test_a_ladder_without_times_at_the_server_and_one_without_steps_have_an_axis
 
 
 def test_every_kind_has_a_colour() -> None:
-    assert {*REPLY_KINDS, *CONCLUSIONS, *LEDGER_NAMES, "command", ""} == set(COLOURS)
+    assert {*REPLY_KINDS, *CONCLUSIONS, *MEANINGS, "command"} == set(COLOURS)
+    assert set(LEDGER_NAMES) < set(MEANINGS)
 
 
 def texts(figure: Any) -> list[str]:
@@ -187,14 +189,54 @@ def test_the_figure_says_what_the_ladder_holds() -> None:
     found = texts(figure)
     assert found.count("MAIL · RCPT ×105 · DATA") == 2
     assert found.count("RCPT 552 ×5") == 2
-    assert {"4 failed: NDR", "5 re-queued", "101 delivered · 4 false NDR", "105 delivered"} <= set(found)
+    assert {"4 failed: NDR", "5 re-queued", "What became of 105 recipients: 101 delivered · 4 false NDR"} <= set(found)
     assert {"windows-2003-rtm (one-stop)", "windows-2003-kb822105 (corrected)"} <= set(found)
-    assert "Dashed line: from here on the two differ." in found
+    assert "Dashed line: from here on they differ." in found
 
 
 def test_a_figure_of_many_connections_says_how_many_are_left_out() -> None:
     dialogue = trace({"workload": {"recipients_per_message": 20}, "server": {"recipient_limit": 2}})
-    assert "4 more connections not drawn" in texts(dialogue.plot())
+    assert any("4 more connections among them, are not drawn" in text for text in texts(dialogue.plot()))
+    assert not any("not drawn" in text for text in texts(dialogue.plot(connections=20)))
+
+
+def test_a_figure_of_a_long_dialogue_shows_its_beginning() -> None:
+    dialogue = trace({"workload": {"recipients_per_message": 400}, "client": {"pipelining": False}})
+    figure = dialogue.plot()
+    assert figure.get_figheight() < 30
+    assert any("are not drawn" in text for text in texts(figure))
+
+
+def test_replies_that_alternate_are_counted_by_kind_and_drawn_in_order() -> None:
+    ladder = trace({"workload": {"recipients_per_message": 60, "unknown_share": 0.4}}).ladder
+    read = next(step for step in ladder.steps if step.kind == "read" and len(step.lines) > 9)
+    names = [part.text.partition(" ×")[0] for part in parts_of(read)]
+    assert names == ["MAIL 250", "RCPT 250", "RCPT 550", "DATA 354"] or names[1:3] == ["RCPT 550", "RCPT 250"]
+    assert sum(part.many for part in parts_of(read)) == sum(many for _, many in strip_of(read)) == len(read.lines)
+    assert len(strip_of(read)) > 5
+
+
+def test_what_a_sender_gets_wrong_stands_at_its_conclusion() -> None:
+    ladder = trace({"client": {"strategy": "shifted"}}).ladder
+    concluded = [totals_of(step, ladder) for step in ladder.steps if step.kind == "conclusion"]
+    assert [part.text for part in concluded[0]][:2] == ["101 taken as accepted", "(1 lost)"]
+
+
+def test_connections_to_two_servers_stand_apart() -> None:
+    ladder = trace({"destinations": [{"name": "a"}, {"name": "b"}], "workload": {"recipients_per_message": 20}}).ladder
+    of = lanes(ladder)
+    assert {server: {of[n] for n, one in enumerate(ladder.servers) if one == server} for server in "ab"} == {
+        "a": {of[ladder.servers.index("a")]},
+        "b": {of[ladder.servers.index("b")]},
+    }
+    assert of[ladder.servers.index("a")] != of[ladder.servers.index("b")]
+
+
+def test_a_server_that_hangs_up_is_drawn_where_the_client_hears_of_it() -> None:
+    ladder = trace({"server": {"hard_error_limit": 5}, "workload": {"unknown_share": 0.5}}).ladder
+    closed = [step for step in ladder.steps if step.note == "the server has closed"]
+    assert closed
+    assert all(math.isnan(step.server_s) for step in closed)
 
 
 def test_a_wait_that_is_cut_is_written_into_the_figure() -> None:

@@ -47,7 +47,7 @@ def test_both_ends_tell_the_same_dialogue(scenario: Scenario) -> None:
     assert commands["RCPT"] == sent.responses["rcpt_commands"] == both.served.rcpt_commands
     refused = [who for _, code, who in said(ladder, "read") if code == 552]
     assert len(refused) == both.served.over_limit
-    assert Counter(one.truth for one in ladder.recipients)["delivered"] == both.served.accepted.total()
+    assert Counter(one.truth for one in ladder.recipients)["taken"] == both.served.accepted.total()
     assert not [step for step in ladder.steps if step.kind == "handshake"]
 
 
@@ -79,7 +79,7 @@ def test_serve_and_send_draw_both_ends(tmp_path: Path) -> None:
         assert json.loads(server.communicate(timeout=30)[0])["accepted"] == 101
     (served,), (sent,) = (document(page.read_text("utf-8"))["ladders"] for page in pages)
     assert rcpts(served) == rcpts(sent) == 251
-    assert [part[0] for part in served["truths"]] == ["101 delivered", "149 not known"]
+    assert [part[0] for part in served["truths"]] == ["101 accepted", "149 not known"]
     assert [part[0] for part in sent["truths"]] == ["101 delivered", "149 false NDR"]
     assert any(step["kind"] == "conclusion" for step in sent["steps"])
     assert any(note.startswith("Recorded by the server") for note in served["notes"])

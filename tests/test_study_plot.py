@@ -152,7 +152,11 @@ def test_a_result_is_drawn_into_one_or_two_axes() -> None:
     alone = Figure().subplots()
     result.plot(ax=alone)
     assert alone.patches
-    for wrong, said in ((5, "should be Axes"), (list(axes) * 2, "should be one Axes or 2 of them"), ("x", "should be Axes")):
+    for wrong, said in (
+        (5, "should be Axes"),
+        (list(axes) * 2, "should be one Axes or 2 of them"),
+        ("x", "should be Axes"),
+    ):
         with pytest.raises(InputError, match=f"^ax: {said}"):
             result.plot(ax=wrong)
 

@@ -53,6 +53,12 @@ class Cell(NamedTuple):
         return f"{self.reply.split()[0]}-{self.recipients}-{self.limit}-{self.kind}-{how}"
 
     @property
+    def told(self) -> str:
+        """What it tries, in words."""
+        how = "" if self.pipelining else ", no pipelining"
+        return f"{self.recipients} recipients, limit {self.limit} ({self.kind}), {self.reply}{how}"
+
+    @property
     def sender(self) -> str:
         """Envelope sender of the cell's message."""
         return f"audit-{self.name}@orig.example.test"

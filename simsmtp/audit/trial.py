@@ -164,7 +164,7 @@ async def run_cell(sender: Sender, cell: Cell, place: Endpoint, *, timeout_s: fl
         account.notifications,
         time.monotonic() - begin,
         judge(seen, asked_again=asked_again, keeps_queue=sender.keeps_queue),
-        _ladder(recorder, f"{sender.name} {sender.version}: {cell.name}", outcomes) if recorder else None,
+        _ladder(recorder, f"{sender.name} {sender.version}: {cell.told}", outcomes) if recorder else None,
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -14,7 +14,7 @@ from simsmtp.cli.completion import words
 from simsmtp.errors import InputError
 
 if TYPE_CHECKING:
-    from simsmtp.tracing import SimulatedDialogue
+    from simsmtp.tracing import Dialogue, SimulatedDialogue
 
 
 @click.command()
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--recipients", type=click.IntRange(0), default=2, show_default=True, metavar="N",
               help="Lines shown of recipients that fare alike in a row; 0 shows every recipient.")  # fmt: skip
 @click.option("--connections", type=click.IntRange(0), default=10, show_default=True, metavar="N",
-              help="Connections shown; 0 shows all.")  # fmt: skip
+              help="Connections shown, also in the figure; 0 shows all.")  # fmt: skip
 @click.option("--pcap", type=click.Path(path_type=Path), metavar="FILE",
               help="Also write the sessions as a capture, for Wireshark and tshark. Lines leave and come when they "
                    "do in the model; acknowledgements and lost segments are not shown.")  # fmt: skip
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @options.html()
 @click.option("--figure", type=click.Path(path_type=Path), metavar="FILE.png",
               help="Also draw it for print, as .png or .svg.")  # fmt: skip
-@click.option("--beside", "besides", multiple=True, metavar="KEY=VALUE",
+@click.option("--beside", "besides", multiple=True, metavar="KEY=VALUE", shell_complete=words.settings,
               help="With --html or --figure, draw another run beside it, with the same draws and this key changed: "
                    "client.strategy=corrected. May be repeated.")  # fmt: skip
 @click.option("--from-pcap", "capture", type=click.Path(path_type=Path), metavar="FILE",
@@ -70,6 +70,8 @@ def trace(
     traced. C: lines are the client's, S: lines the server's; the time before a group or a read is the simulated time
     in seconds at the client. Replies that arrive at once are one read.
 
+    With --html or --figure what became of the recipients is printed in place of the dialogue.
+
     With --from-pcap the sessions of a capture are shown. What the sender concluded is not in a capture.
 
     \b
@@ -83,19 +85,13 @@ def trace(
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.cli.live_case import case_of
     from simsmtp.cli.printing.lines import say
-    from simsmtp.output.writable import require_writable
+    from simsmtp.dialogue.ladder_words import together, truths_of
     from simsmtp.running.user_strategies import load_strategies
-    from simsmtp.tracing import Dialogue, SimulatedDialogue
+    from simsmtp.tracing import Dialogue
     from simsmtp.tracing import trace as traced
 
-    for key, target, is_folder in (
-        ("--pcap", pcap, False),
-        ("--html", page, False),
-        ("--figure", figure, False),
-        ("--ndr", ndr, True),
-    ):
-        if target is not None:
-            require_writable(target, key, is_folder=is_folder)
+    files = Files(page, figure, pcap, ndr)
+    files.check()
     if capture is not None:
         _refuse_beside_capture(file, settings, {"--pcap": pcap, "--ndr": ndr, "--beside": besides})
     if besides and not (page or figure):
@@ -114,19 +110,48 @@ def trace(
 
     dialogue = simulated() if capture is None else Dialogue.from_pcap(capture, port=port)
     others = [simulated(one) for one in besides]
-    if page is not None:
-        dialogue.write_html(page, *others)
-    if figure is not None:
-        dialogue.write_figure(figure, *others)
-    if isinstance(dialogue, SimulatedDialogue):
-        if pcap is not None:
-            dialogue.write_pcap(pcap)
-        if ndr is not None:
-            dialogue.write_ndrs(ndr)
+    if len({one.ladder.title for one in (dialogue, *others)}) <= len(others):  # what differs is told by the keys
+        others = [one.called(f"{one.ladder.title}, {key}") for one, key in zip(others, besides, strict=True)]
+    files.write(dialogue, others, connections)
     if as_json:
         print(json.dumps(dialogue.document(), indent=1))
-        return
-    say(dialogue.text(recipients=recipients, connections=connections))
+    elif page or figure:
+        for one in (dialogue, *others):
+            say(f"{one.ladder.title}: {together(truths_of(one.ladder))}")
+        say(f"written: {', '.join(str(path) for path in files if path)}")
+    else:
+        say(dialogue.text(recipients=recipients, connections=connections))
+
+
+class Files(NamedTuple):
+    """What is written, and where."""
+
+    page: Path | None
+    figure: Path | None
+    pcap: Path | None
+    ndr: Path | None
+
+    def check(self) -> None:
+        """Raise an `InputError` for one that could not be written, before anything is run."""
+        from simsmtp.output.writable import require_writable
+
+        for key, path in zip(("--html", "--figure", "--pcap", "--ndr"), self, strict=True):
+            if path is not None:
+                require_writable(path, key, is_folder=key == "--ndr")
+
+    def write(self, dialogue: Dialogue, others: Sequence[Dialogue], connections: int) -> None:
+        """Write those that are asked for."""
+        from simsmtp.tracing import SimulatedDialogue
+
+        if self.page:
+            dialogue.write_html(self.page, *others)
+        if self.figure:
+            dialogue.write_figure(self.figure, *others, connections=connections or len(dialogue.ladder.connections))
+        if isinstance(dialogue, SimulatedDialogue):
+            if self.pcap:
+                dialogue.write_pcap(self.pcap)
+            if self.ndr:
+                dialogue.write_ndrs(self.ndr)
 
 
 def _refuse_beside_capture(file: Path | None, settings: tuple[str, ...], others: Mapping[str, object]) -> None:

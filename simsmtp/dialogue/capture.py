@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from simsmtp.dialogue.capture_file import FORMATS, CaptureFile
+from simsmtp.dialogue.capture_file import FORMATS, CaptureFile, Packet
 from simsmtp.dialogue.captured_recipients import fates_of
 from simsmtp.dialogue.captured_session import MOST_LINES, Session, is_foreign, session_of, steps_of
 from simsmtp.dialogue.ladder import Ladder, Step
 from simsmtp.dialogue.tcp_segments import LINK_TYPES, Segment, is_known, segment_of
-from simsmtp.dialogue.tcp_streams import Connection, Connections
+from simsmtp.dialogue.tcp_streams import Connection, Connections, end_name
 from simsmtp.errors import InputError
 from simsmtp.files import reading
 
@@ -20,6 +21,8 @@ _CLEARLY = 4  # times as long as the other gap of the handshake
 _BLIND = "A capture does not show what the sender concluded for a recipient, nor which NDRs it sent."
 _TLS_HANDSHAKE = b"\x16\x03"
 _MOST_NAMED = 8
+_LOOKED_AHEAD = 256
+"""Packets that are looked through for one that was captured before."""
 
 
 def read_capture(path: Path, *, port: int | None = None) -> Ladder:
@@ -40,7 +43,7 @@ def read_capture(path: Path, *, port: int | None = None) -> Ladder:
     Returns
     -------
     Ladder
-        `Recipient.truth` is ``delivered`` or ``duplicate`` where the text was accepted for it, and ``""`` elsewhere.
+        `Recipient.truth` is ``"taken"`` or ``"taken_again"`` where the text was accepted for it, and ``""`` elsewhere.
 
     Raises
     ------
@@ -103,17 +106,36 @@ def _ladder(
         for step in steps_of(session, number, begin_ns, places)
     ]
     notes = (*before, *([place.note] if place else []), *fates.notes, *after)
-    return Ladder(title, tuple(one.name for one in sessions), tuple(steps), fates.recipients, notes)
+    names = tuple(one.name for one in sessions)
+    servers = tuple(end_name(one.connection.ends[1]) for one in sessions)
+    return Ladder(title, names, tuple(steps), fates.recipients, notes, servers)
 
 
 def _connections(capture: CaptureFile, port: int | None) -> Connections:
     connections = Connections(port, is_foreign)
-    for packet in capture:
+    for packet in _in_order(capture):
         if segment := segment_of(packet):
             connections.take(segment)
         if connections.is_full:
             break
     return connections
+
+
+def _in_order(packets: Iterable[Packet]) -> Iterator[Packet]:
+    """Yield packets in order of time where they are a little out of it, as several queues of a network card leave them.
+
+    A clock that was set back keeps the order of the file: what is more than a second too early is not moved.
+    """
+    waiting: list[tuple[int, int, Packet]] = []
+    latest_ns = 0
+    for number, packet in enumerate(packets):
+        at_ns = packet.at_ns if packet.at_ns > latest_ns - 10**9 else latest_ns
+        latest_ns = max(latest_ns, at_ns)
+        heapq.heappush(waiting, (at_ns, number, packet))
+        if len(waiting) > _LOOKED_AHEAD:
+            yield heapq.heappop(waiting)[2]
+    while waiting:
+        yield heapq.heappop(waiting)[2]
 
 
 def _sessions(connections: Connections, port: int | None, *, is_plain: bool = False) -> tuple[list[Session], bool]:

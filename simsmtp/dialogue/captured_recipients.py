@@ -14,7 +14,6 @@ from simsmtp.dialogue.captured_session import Session
 from simsmtp.dialogue.ladder import Recipient
 from simsmtp.dialogue.smtp_exchange import Exchange
 from simsmtp.protocol.commands import Verb
-from simsmtp.protocol.ledger import Ledger
 
 _ENDS = {"RSET", "EHLO", "HELO", "STARTTLS"}
 _NOT_OBEYED = {500, 502, 503}
@@ -109,9 +108,9 @@ def fates_of(sessions: Sequence[Session]) -> Fates:
 
 
 def _truth(fate: _Fate) -> str:
-    """Return the class of the ledger as far as the wire shows it: NDRs go another way."""
+    """Return what the wire shows of a recipient: NDRs go another way."""
     if fate.accepted:
-        return (Ledger.DELIVERED if fate.accepted == 1 else Ledger.DUPLICATE).name.lower()
+        return "taken" if fate.accepted == 1 else "taken_again"
     return ""
 
 
@@ -174,7 +173,7 @@ def _notes(fates: list[_Fate]) -> list[str]:
     never = [fate for fate in over if not fate.accepted]
     once = sum(fate.asked == 1 for fate in never)
     note = (
-        f"Refused over a limit: {len(over):,} of {len(fates):,} recipients; accepted later: {len(over) - len(never):,};"
-        f" not accepted: {len(never):,}, of them asked for only once: {once:,}."
+        f"Refused over a limit: {len(over):,} of {len(fates):,} recipients. Accepted later: {len(over) - len(never):,}."
+        f" Never accepted: {len(never):,}, of whom {once:,} were not tried again."
     )
     return [note]

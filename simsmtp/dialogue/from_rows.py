@@ -75,7 +75,9 @@ def ladder_of(
         )
         for row in everybody
     ]
-    return Ladder(title, tuple(map(_name, sessions)), tuple(steps), tuple(found), tuple(notes))
+    servers = tuple(session[0].destination for session in sessions)
+    names = tuple(map(_name, sessions))
+    return Ladder(title, names, tuple(steps), tuple(found), tuple(notes), servers if any(servers) else ())
 
 
 def _by_session(rows: Iterable[DialogueRow]) -> list[list[DialogueRow]]:
@@ -124,9 +126,9 @@ class _Session:
                     self._answered = []
                 case "close":
                     has_hung_up = any(row.code == _HANGS_UP for row in self._rows)
-                    yield self._step(
-                        kind, rows, 0, note="the server has closed" if has_hung_up else self._text(rows[0])
-                    )
+                    note = "the server has closed" if has_hung_up else self._text(rows[0])
+                    step = self._step(kind, rows, 0, note=note)
+                    yield step._replace(server_s=math.nan) if has_hung_up else step
                 case _:
                     yield self._step(kind, rows, 0)
 

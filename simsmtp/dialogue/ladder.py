@@ -32,7 +32,7 @@ class Line(NamedTuple):
     kind: str = "command"
 
 
-REPLY_KINDS = ("accepted", "go-on", "over-limit", "deferred", "failed")
+REPLY_KINDS = ("accepted", "go-on", "over-limit", "deferred", "refused")
 """2yz; 3yz; a refusal of RCPT that is over a limit; another 4yz; another 5yz."""
 CONCLUSIONS = ("done", "re-queued", "failed", "deferred")
 """What a sender takes a recipient for."""
@@ -81,7 +81,8 @@ class Recipient(NamedTuple):
     message : int
         Number of the message, from 0.
     truth : str
-        The class of the ledger that it ended in; ``""`` where that is not known.
+        The class of the ledger that it ended in. Of one that was only seen from outside ``"taken"`` or
+        ``"taken_again"``, if a server accepted it once or more often, else ``""``.
     ndr : str
         The non-delivery report about it, ``""`` if there is none or it is not known.
     """
@@ -107,6 +108,8 @@ class Ladder(NamedTuple):
         In order of message and place in it.
     notes : tuple of str
         Sentences that a reader has to know: where the times come from, what is missing.
+    servers : tuple of str
+        What the server of each connection is called; empty if there is only one and it has no name.
     """
 
     title: str
@@ -114,6 +117,7 @@ class Ladder(NamedTuple):
     steps: tuple[Step, ...]
     recipients: tuple[Recipient, ...]
     notes: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
 
 
 def reply_kind(verb: str, code: int, status: int, *, is_first: bool, is_over: bool = False) -> str:
@@ -134,4 +138,4 @@ def reply_kind(verb: str, code: int, status: int, *, is_first: bool, is_over: bo
         return "over-limit"
     if code < 400:
         return "go-on" if code >= 300 else "accepted"
-    return "deferred" if code < 500 else "failed"
+    return "deferred" if code < 500 else "refused"

@@ -1,17 +1,14 @@
-"""Where the steps of ladders are drawn: a time axis without its long waits, lanes for connections, short labels."""
+"""Where the steps of ladders are drawn: a time axis without its long waits, and lanes for connections."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise, zip_longest
 from typing import NamedTuple
 
-from simsmtp.dialogue.ladder import Ladder, Line, Step
-from simsmtp.dialogue.transcript import runs
-from simsmtp.protocol.ledger import LEDGER_NAMES
+from simsmtp.dialogue.ladder import Ladder, Step
 
 _CUT_FROM = 0.75
 """A wait is cut from this share of everything shorter on."""
@@ -122,7 +119,7 @@ def _stretches(spans: Sequence[tuple[float, float]], cut: set[float], break_s: f
 
 
 def lanes(ladder: Ladder) -> list[int]:
-    """Return a lane for each connection, so that two that are open at once are not drawn over each other."""
+    """Return a lane for each connection: two that are open at once, or lead to two servers, are not drawn together."""
     begins = [math.inf] * len(ladder.connections)
     ends = [-math.inf] * len(ladder.connections)
     has_left = [False] * len(ladder.connections)
@@ -134,90 +131,15 @@ def lanes(ladder: Ladder) -> list[int]:
             # A client that has said QUIT is free for the next connection, whatever is still on its way.
             has_left[one] = step.kind == "close" or any(line.verb == "QUIT" for line in step.lines)
             ends[one] = max(ends[one], step.client_s if has_left[one] else end)
-    free_from: list[float] = []
+    taken: list[tuple[str, float]] = []  # by which server, until when
     found = [0] * len(begins)
     for connection in sorted(range(len(begins)), key=begins.__getitem__):
-        free = (lane for lane, free_s in enumerate(free_from) if free_s <= begins[connection])
-        lane = next(free, len(free_from))
-        free_from[lane : lane + 1] = [ends[connection]]
+        server = ladder.servers[connection] if ladder.servers else ""
+        free = (lane for lane, (own, until_s) in enumerate(taken) if own == server and until_s <= begins[connection])
+        lane = next(free, len(taken))
+        taken[lane : lane + 1] = [(server, ends[connection])]
         found[connection] = lane
     return found
-
-
-COLOURS = {
-    "command": "#404040",
-    # replies
-    "accepted": "#4C78A8",
-    "go-on": "#4C78A8",
-    "over-limit": "#D55E00",
-    "deferred": "#E69F00",
-    "failed": "#A00000",
-    # conclusions, and "failed" and "deferred" as above
-    "done": "#4C78A8",
-    "re-queued": "#009E73",
-    # the ledger
-    "delivered": "#4C78A8",
-    "false_ndr": "#A00000",
-    "contradictory_ndr": "#CC79A7",
-    "duplicate": "#9467BD",
-    "lost": "#000000",
-    "true_ndr": "#8C8C8C",
-    "missed_ndr": "#B8860B",
-    "queued": "#BDBDBD",
-    "": "#D9D9D9",
-}
-"""What each kind of line and each class of the ledger is drawn in: blue is well, warm colours and black are not."""
-_WORDS = {"done": "taken as accepted", "re-queued": "re-queued", "failed": "failed: NDR", "deferred": "deferred"}
-
-
-class Part(NamedTuple):
-    """Lines in a row, or recipients, that are drawn as one: what is written, of which kind, and how many."""
-
-    text: str
-    kind: str
-    many: int
-
-
-def parts_of(step: Step) -> list[Part]:
-    """Return what a step holds, in short: ``RCPT ×250`` of a group, ``RCPT 552 ×5`` of a read."""
-    found = []
-    for run in runs(step.lines):
-        name = _name(step, run[0])
-        text = name if len(run) == 1 else f"{name} ×{len(run):,}"
-        found.append(Part(text, run[0].kind, len(run)))
-    return found
-
-
-def totals_of(step: Step) -> list[Part]:
-    """Return how many recipients a sender takes for what, in the order in which that first occurs."""
-    kinds = Counter(line.kind for line in step.lines)
-    head = [] if step.note.startswith("what") else [Part(step.note, "command", 0)]
-    return [*head, *(Part(f"{many:,} {_WORDS[kind]}", kind, many) for kind, many in kinds.items())]
-
-
-def truths_of(ladder: Ladder) -> list[Part]:
-    """Return what became of the recipients, by class of the ledger and in its order; empty where nothing is known."""
-    found = Counter(one.truth for one in ladder.recipients)
-    known = [name for name in LEDGER_NAMES if found[name]]
-    rest = [Part(f"{found['']:,} not known", "", found[""])] if known and found[""] else []
-    return [Part(f"{found[name]:,} {ledger_words(name)}", name, found[name]) for name in known] + rest
-
-
-def from_server(step: Step) -> bool:
-    """Tell whether the server speaks, or leaves, in a step."""
-    return step.kind == "read" or (step.kind == "close" and step.note.startswith("the server"))
-
-
-def ledger_words(name: str) -> str:
-    """Return a class of the ledger as people write it."""
-    return name.replace("_ndr", " NDR").replace("_", " ")
-
-
-def _name(step: Step, line: Line) -> str:
-    verb = "text" if line.verb == "TEXT" else line.verb
-    if step.kind == "read":
-        return f"{verb} {line.code}" if verb and verb != "CONNECT" else str(line.code)
-    return verb or line.text.partition(" ")[0]
 
 
 def parting(ladders: Sequence[Ladder]) -> float | None:

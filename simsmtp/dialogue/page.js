@@ -2,16 +2,16 @@
 // Draws the ladders that stand in the element "data". Only what is in view is drawn, so that ten thousand recipients
 // cost no more than a hundred.
 const data = JSON.parse(document.getElementById("data").textContent);
-const SIZE = { time: 54, left: 184, arrows: 140, right: 140, apart: 12, head: 64, foot: 100, line: 15, strip: 9 };
+const SIZE = { time: 54, left: 184, arrows: 140, right: 140, apart: 12, head: 118, foot: 60, line: 15, strip: 9, cut: 26 };
 const LANE = SIZE.left + SIZE.arrows + SIZE.right + SIZE.apart;
 const MOST_LINES = 400, MARGIN = 300;
 const diagram = document.getElementById("diagram"), panel = document.getElementById("panel");
 const svg = element("svg"), spacer = document.createElement("div"), tip = document.createElement("div");
-const total = data.axis[data.axis.length - 1][3] || 1;
+const total = data.axis.reduce((sum, one) => sum + (one[4] ? 0 : one[3] - one[2]), 0) || 1; // without what is cut
 const ladders = data.ladders.map((one, number) => prepared(one, number));
 const width = ladders.reduce((sum, one) => sum + one.width, 0);
 const first = Math.min(30000000 / total, roomy(Math.max(420, ...ladders.map(needed)) / total));
-let scale = first, chosen = null, pending = false;
+let scale = first, chosen = null, pending = false, bases = [], hidden = 0;
 
 function element(name, attributes = {}, text) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -39,8 +39,8 @@ function prepared(ladder, number) {
     const lane = lanes[ladder.lanes[step.connection]];
     lane.steps.push(step);
     const label = { step, at: step.kind === "read" ? step.server ?? step.client : step.client, lines: labelOf(ladder, step) };
-    label.hasStrip = step.kind === "conclusion" || (step.kind === "read" && step.count > 1);
-    label.height = label.lines.length * SIZE.line + (label.hasStrip ? SIZE.strip + 6 : 0) + 4;
+    label.strip = step.kind === "group" ? [] : step.strip;
+    label.height = label.lines.length * SIZE.line + (label.strip.length ? SIZE.strip + 6 : 0) + 4;
     (step.kind === "read" ? lane.right : lane.left).push(label);
   });
   for (const lane of lanes) {
@@ -55,7 +55,10 @@ function prepared(ladder, number) {
 
 function labelOf(ladder, step) {
   switch (step.kind) {
-    case "connect": return [[cut(ladder.connections[step.connection]), "command"]];
+    case "connect": {
+      const server = ` to ${ladder.servers[step.connection] ?? ""}`, name = ladder.connections[step.connection];
+      return [[cut(name.endsWith(server) ? name.slice(0, -server.length) : name), "command"]];
+    }
     case "group": return [[step.parts.map((part) => part[0]).join(" · "), "command"]];
     case "read": case "conclusion": return step.parts;
     case "handshake": return [["TLS handshake", "command"]];
@@ -91,30 +94,58 @@ function roomy(least) {
   return least;
 }
 
-const y = (at) => SIZE.head + at * scale;
+// Where each stretch of the axis begins: to scale, but for waits that are cut.
+function measure() {
+  let top = SIZE.head;
+  bases = data.axis.map(([, , begin, end, isCut]) => {
+    const base = top;
+    top += isCut ? SIZE.cut : (end - begin) * scale;
+    return base;
+  });
+  bases.push(top);
+}
+
+function y(at) {
+  let low = 0, high = data.axis.length - 1;
+  while (low < high) { const middle = (low + high + 1) >> 1; if (data.axis[middle][2] <= at) low = middle; else high = middle - 1; }
+  const [, , begin, end, isCut] = data.axis[low];
+  return bases[low] + (at - begin) * (isCut ? SIZE.cut / (end - begin) : scale);
+}
+
+function instant(place) {
+  let low = 0, high = data.axis.length - 1;
+  while (low < high) { const middle = (low + high + 1) >> 1; if (bases[middle] <= place) low = middle; else high = middle - 1; }
+  const [, , begin, end, isCut] = data.axis[low];
+  return begin + (place - bases[low]) / (isCut ? SIZE.cut / (end - begin) : scale);
+}
+
+const end = () => bases[bases.length - 1];
 
 function draw() {
   pending = false;
-  const height = SIZE.head + total * scale + SIZE.foot;
+  hidden = 0;
+  measure();
+  const height = end() + SIZE.foot;
   spacer.style.height = `${height}px`;
   spacer.style.width = `${width}px`;
-  const begin = Math.max(0, diagram.scrollTop - MARGIN), end = diagram.scrollTop + diagram.clientHeight + MARGIN;
+  const begin = Math.max(0, diagram.scrollTop - MARGIN), last = diagram.scrollTop + diagram.clientHeight + MARGIN;
   svg.style.top = `${begin}px`;
   svg.setAttribute("width", Math.max(width, diagram.clientWidth));
-  svg.setAttribute("height", Math.min(end, height) - begin);
-  svg.setAttribute("viewBox", `0 ${begin} ${Math.max(width, diagram.clientWidth)} ${Math.min(end, height) - begin}`);
+  svg.setAttribute("height", Math.min(last, height) - begin);
+  svg.setAttribute("viewBox", `0 ${begin} ${Math.max(width, diagram.clientWidth)} ${Math.min(last, height) - begin}`);
   svg.replaceChildren();
   for (const [, , top, bottom, isCut] of data.axis) if (isCut) drawBreak(top, bottom);
-  if (data.parting !== null) {
-    svg.append(element("line", { x1: 0, x2: width, y1: y(data.parting), y2: y(data.parting), stroke: "#444", "stroke-dasharray": "6 4" }));
-  }
-  for (const ladder of ladders) drawLadder(ladder, begin, end, height);
+  for (const ladder of ladders) drawLadder(ladder, begin, last);
+  document.getElementById("hidden").textContent = hidden ? `${hidden.toLocaleString("en")} labels have no room here: zoom in.` : "";
 }
 
 function drawBreak(top, bottom) {
-  svg.append(element("rect", { x: 0, width, y: y(top), height: (bottom - top) * scale, fill: "#ededed" }));
+  svg.append(element("rect", { x: 0, width, y: y(top), height: SIZE.cut, fill: "#ededed" }));
   const one = data.axis.find((stretch) => stretch[2] === top);
-  svg.append(element("text", { x: 8, y: y((top + bottom) / 2), fill: "#555" }, `${seconds(one[1] - one[0])} later`));
+  for (const ladder of ladders) {
+    const x = ladder.left + SIZE.time + SIZE.left + SIZE.arrows / 2;
+    svg.append(element("text", { x, y: y(top) + SIZE.cut / 2 + 4, "text-anchor": "middle", fill: "#555" }, `${seconds(one[1] - one[0])} later`));
+  }
 }
 
 function seconds(value) {
@@ -122,49 +153,62 @@ function seconds(value) {
   return value < 7200 ? `${+(value / 60).toPrecision(3)} min` : `${+(value / 3600).toPrecision(3)} h`;
 }
 
-function drawLadder(ladder, begin, end, height) {
-  const bottom = SIZE.head + total * scale;
-  svg.append(element("text", { x: ladder.left + SIZE.apart, y: 20, "font-weight": 700, "font-size": 15 }, ladder.title));
-  drawTimes(ladder, begin, end);
+function drawLadder(ladder, begin, last) {
+  drawHead(ladder);
+  drawTimes(ladder, begin, last);
   ladder.lanesOf.forEach((lane, number) => {
     const client = ladder.left + SIZE.time + number * LANE + SIZE.left, server = client + SIZE.arrows;
-    for (const [x, name] of [[client, "client"], [server, "server"]]) {
-      svg.append(element("text", { x, y: SIZE.head - 16, "text-anchor": "middle", fill: "#555" }, name));
-      svg.append(element("line", { x1: x, x2: x, y1: SIZE.head - 10, y2: bottom + 10, stroke: "#666", "stroke-width": 1.5 }));
+    const name = lane.steps.length ? ladder.servers[lane.steps[0].connection] : "";
+    for (const [x, text] of [[client, "client"], [server, name || "server"]]) {
+      svg.append(element("text", { x, y: SIZE.head - 16, "text-anchor": "middle", fill: "#555" }, text));
+      svg.append(element("line", { x1: x, x2: x, y1: SIZE.head - 10, y2: end() + 10, stroke: "#666", "stroke-width": 1.5 }));
     }
-    for (const step of between(lane, begin, end)) drawStep(step, client, server);
-    drawLabels(lane.left, client, begin, end, true);
-    drawLabels(lane.right, server, begin, end, false);
+    if (data.parting !== null) svg.append(element("line", { x1: client, x2: server, y1: y(data.parting), y2: y(data.parting), stroke: "#444", "stroke-dasharray": "6 4", "stroke-width": 1.5 }));
+    for (const step of between(lane, begin, last)) drawStep(step, client, server);
+    drawLabels(lane.left, client, begin, last, true);
+    drawLabels(lane.right, server, begin, last, false);
   });
-  if (end > bottom - MARGIN) drawFoot(ladder, bottom + 60);
 }
 
-function drawTimes(ladder, begin, end) {
+// What became of everybody stands first: it is what a reader wants to know.
+function drawHead(ladder) {
+  const x = ladder.left + SIZE.apart, room = Math.min(ladder.width, diagram.clientWidth) - 2 * SIZE.apart;
+  svg.append(element("text", { x, y: 20, "font-weight": 700, "font-size": 15 }, ladder.title));
+  if (!ladder.truths.length) return;
+  const text = element("text", { x, y: 42 }, `What became of ${ladder.recipients.length.toLocaleString("en")}: `);
+  for (const [words, kind] of ladder.truths) {
+    text.append(element("tspan", { fill: data.colours[kind], "font-weight": 700 }, `${words}  `));
+  }
+  svg.append(text);
+  strip(x, 50, room, ladder.truths.map(([, kind, many]) => [kind, many]), null);
+}
+
+function drawTimes(ladder, begin, last) {
   for (const [from, to, top, bottom, isCut] of data.axis) {
     if (isCut || to <= from) continue;
     const rough = 70 / (scale * ((bottom - top) / (to - from))), power = 10 ** Math.floor(Math.log10(rough));
     const every = [1, 2, 5, 10].map((one) => one * power).find((one) => one >= rough);
-    const start = Math.max(from, from + ((begin - SIZE.head) / scale - top));
+    const start = Math.max(from, from + instant(begin) - top);
     for (let at = Math.ceil(start / every) * every; at <= to; at += every) {
       const place = y(top + (at - from) * ((bottom - top) / (to - from)));
-      if (place > end) break;
+      if (place > last) break;
       svg.append(element("text", { x: ladder.left + 4, y: place + 4, fill: "#777", "font-size": 11 }, `${+at.toPrecision(8)} s`));
     }
   }
 }
 
-function between(lane, begin, end) {
-  const from = (begin - SIZE.head) / scale - lane.longest, to = (end - SIZE.head) / scale;
+function between(lane, begin, last) {
+  const from = instant(begin) - lane.longest, to = instant(last);
   let low = 0, high = lane.steps.length;
   while (low < high) { const middle = (low + high) >> 1; if (lane.steps[middle].top < from) low = middle + 1; else high = middle; }
   const found = [];
-  let last = {};
+  const drawn = {};
   for (; low < lane.steps.length && lane.steps[low].top <= to; low++) {
     const step = lane.steps[low];
     // Where many steps share a pixel, one of each kind is enough.
-    const pixel = Math.round(step.top * scale * 2);
-    if (last[step.kind] === pixel && step !== chosen?.step) continue;
-    last[step.kind] = pixel;
+    const pixel = Math.round(y(step.top) * 2);
+    if (drawn[step.kind] === pixel && step !== chosen?.step) continue;
+    drawn[step.kind] = pixel;
     found.push(step);
   }
   return found;
@@ -172,7 +216,7 @@ function between(lane, begin, end) {
 
 function worst(step) {
   const kinds = new Set(step.parts.map((part) => part[1]));
-  return ["failed", "over-limit", "deferred"].find((kind) => kinds.has(kind)) ?? "accepted";
+  return ["refused", "over-limit", "deferred"].find((kind) => kinds.has(kind)) ?? "accepted";
 }
 
 function drawStep(step, client, server) {
@@ -209,20 +253,20 @@ function cross(group, x, at, colour) {
   group.append(element("path", { d: `M${x - 4} ${at - 4}l8 8m0 -8l-8 8`, stroke: colour, "stroke-width": 1.6, fill: "none" }));
 }
 
-function placed(labels, begin, end) {
+function placed(labels, begin, last) {
   // Beside its instant where there is room, else below the label before; those at the end move up again.
   const found = [];
   let free = -Infinity;
   for (const label of labels) {
     const at = y(label.at);
     if (at < begin - 100) continue;
-    if (at > end) break;
+    if (at > last) break;
     const top = Math.max(free, at - SIZE.line / 2);
-    if (top - at > 150 && chosen?.step !== label.step) continue; // no room at this zoom
+    if (top - at > 150 && chosen?.step !== label.step) { hidden += 1; continue; } // no room at this zoom
     free = top + label.height;
     found.push([label, top, at]);
   }
-  let limit = y(total) + 30;
+  let limit = end() + 30;
   for (const one of found.reverse()) {
     one[1] = Math.min(one[1], limit - one[0].height);
     limit = one[1];
@@ -230,39 +274,33 @@ function placed(labels, begin, end) {
   return found;
 }
 
-function drawLabels(labels, lifeline, begin, end, isLeft) {
+function drawLabels(labels, lifeline, begin, last, isLeft) {
   const side = isLeft ? -1 : 1, room = (isLeft ? SIZE.left : SIZE.right) - 24, x = lifeline + side * 14;
-  for (const [label, top, at] of placed(labels, begin, end)) {
+  for (const [label, top, at] of placed(labels, begin, last)) {
     const isChosen = chosen && (chosen.step === label.step || chosen.steps?.has(label.step));
     const group = element("g", { class: isChosen ? "step chosen" : "step" });
     if (Math.abs(top + SIZE.line / 2 - at) > 2) group.append(element("line", { x1: lifeline, y1: at, x2: x - side * 3, y2: top + SIZE.line / 2, stroke: "#ccc" }));
     label.lines.forEach(([text, kind], n) => group.append(element("text", { x, y: top + (n + 0.8) * SIZE.line, "text-anchor": isLeft ? "end" : "start", fill: data.colours[kind], stroke: "#fff", "stroke-width": 3, "paint-order": "stroke" }, text)));
     listen(group, label.step);
     svg.append(group);
-    if (label.hasStrip) strip(isLeft ? x - room : x, top + label.lines.length * SIZE.line + 3, room, label.step.parts, label.step);
+    if (label.strip.length) strip(isLeft ? x - room : x, top + label.lines.length * SIZE.line + 3, room, label.strip, label.step);
   }
 }
 
-function strip(x, at, room, parts, step) {
-  const counted = parts.filter((part) => part[2]), all = counted.reduce((sum, part) => sum + part[2], 0);
-  const least = Math.min(4, room / counted.length), widths = counted.map((part) => Math.max(least, room * part[2] / all));
-  widths[widths.indexOf(Math.max(...widths))] -= widths.reduce((sum, one) => sum + one, 0) - room;
-  counted.forEach(([text, kind], n) => {
-    const box = element("rect", { x, y: at, width: Math.max(0.5, widths[n]), height: SIZE.strip, fill: data.colours[kind], stroke: "#fff", "stroke-width": 0.6, class: "strip" });
+function strip(x, at, room, runs, step) {
+  const all = runs.reduce((sum, run) => sum + run[1], 0), least = Math.min(4, room / runs.length / 2);
+  let widths = runs.map((run) => Math.max(least, room * run[1] / all));
+  const sum = widths.reduce((one, two) => one + two, 0);
+  widths = widths.map((one) => one * room / sum);
+  runs.forEach(([kind, many], n) => {
+    const look = { x, y: at, width: Math.max(0.3, widths[n]), height: SIZE.strip, fill: data.colours[kind] };
+    const box = element("rect", step ? { ...look, class: "strip" } : look);
+    if (runs.length < 40) { box.setAttribute("stroke", "#fff"); box.setAttribute("stroke-width", 0.6); }
     if (step) listen(box, step, kind);
-    else listenTip(box, () => text);
+    else listenTip(box, () => `${many.toLocaleString("en")} ${data.classes[kind][0]}: ${data.classes[kind][1]}`);
     svg.append(box);
     x += widths[n];
   });
-}
-
-function drawFoot(ladder, at) {
-  const x = ladder.left + SIZE.apart, room = ladder.width - 2 * SIZE.apart;
-  if (ladder.truths.length) {
-    svg.append(element("text", { x, y: at, "font-weight": 700 }, `What became of ${ladder.recipients.length.toLocaleString("en")} recipients:`));
-    svg.append(element("text", { x: x + room, y: at, "text-anchor": "end" }, ladder.truths.map((part) => part[0]).join(" · ")));
-    strip(x, at + 8, room, ladder.truths, null);
-  }
 }
 
 function title(step) {
@@ -301,7 +339,7 @@ function choose(what) {
   chosen = what;
   tip.style.display = "none";
   const close = html("button", "Close");
-  close.addEventListener("click", () => { chosen = null; panel.hidden = true; draw(); });
+  close.addEventListener("click", leave);
   panel.hidden = false;
   panel.replaceChildren(close);
   draw();
@@ -318,7 +356,7 @@ function linesOf(step, from = 0, most = Infinity, kind = null) {
     if (kind && own !== kind) continue;
     for (let n = Math.max(0, from - place); n < count && found.length < most; n++) {
       const recipient = first < 0 ? -1 : first + n;
-      found.push([texts[text].replaceAll("\0", recipient < 0 ? "" : recipients[recipient][0]), own, recipient]);
+      found.push([texts[text].replaceAll("\0", () => recipient < 0 ? "" : recipients[recipient][0]), own, recipient]);
     }
     place += count;
     if (found.length >= most) break;
@@ -349,7 +387,7 @@ function tellStep({ step, kind, recipient }) {
 
 function lineText(step, [text, , recipient]) {
   const who = step.ladder.recipients[recipient];
-  if (step.kind === "conclusion") return `${who ? who[0] : ""}: ${text}${who?.[2] ? ` (${data.ledger[who[2]]})` : ""}`;
+  if (step.kind === "conclusion") return `${who ? who[0] : ""}: ${text}${who?.[2] ? ` (${data.classes[who[2]][0]})` : ""}`;
   const side = step.kind === "read" ? "S" : "C", told = text.split("\n").map((line) => `${side}: ${line}`).join("\n");
   return told + (step.kind === "read" && who ? `  ← ${who[0]}` : "");
 }
@@ -408,7 +446,7 @@ function tellFate(ladder, place, what) {
     item.addEventListener("click", () => { choose({ step, recipient: place }); show(step); });
     items.append(item);
   }
-  panel.append(items, html("p", `In truth: ${truth ? data.ledger[truth] : "not known"}`));
+  panel.append(items, html("p", `What became of it: ${data.classes[truth][0]} (${data.classes[truth][1]}).`));
   if (ladder.texts[ndr]) panel.append(html("p", "Non-delivery report:"), html("pre", ladder.texts[ndr]));
 }
 
@@ -417,26 +455,39 @@ function show(step) {
 }
 
 function zoom(factor, at = diagram.clientHeight / 2) {
-  const time = (diagram.scrollTop + at - SIZE.head) / scale;
+  const time = instant(diagram.scrollTop + at);
   scale = Math.min(30000000 / total, Math.max(200 / total, scale * factor));
   draw();
-  diagram.scrollTop = time * scale + SIZE.head - at;
+  diagram.scrollTop = y(time) - at;
   draw();
 }
 
+let sought = "", matches = [], next = 0;
+
 function find(text) {
   const found = document.getElementById("found");
-  found.textContent = "";
-  if (!text) return;
-  for (const ladder of ladders) {
-    const place = ladder.recipients.findIndex((one) => one[0].includes(text));
-    const step = place < 0 ? null : ladder.steps.find((one) => placeOf(one, place) >= 0);
-    if (!step) continue;
-    choose({ step, recipient: place });
-    show(step);
+  if (text !== sought) {
+    [sought, next] = [text, 0];
+    matches = !text ? [] : ladders.slice(0, 1).flatMap((ladder) => ladder.recipients.flatMap((one, place) => one[0].toLowerCase().includes(text.toLowerCase()) ? [place] : []));
+  }
+  if (!matches.length) {
+    found.textContent = text ? "no such recipient" : "";
+    leave();
     return;
   }
-  found.textContent = "no such recipient";
+  const ladder = ladders[0], place = matches[next % matches.length];
+  const step = ladder.steps.find((one) => placeOf(one, place) >= 0);
+  found.textContent = matches.length > 1 ? `${(next % matches.length) + 1} of ${matches.length.toLocaleString("en")}: Enter for the next` : "";
+  next += 1;
+  if (!step) { found.textContent = "nothing was said about it"; return; }
+  choose({ step, recipient: place });
+  show(step);
+}
+
+function leave() {
+  chosen = null;
+  panel.hidden = true;
+  draw();
 }
 
 function follow() {
@@ -457,7 +508,9 @@ diagram.addEventListener("wheel", (event) => {
   event.preventDefault();
   zoom(event.deltaY < 0 ? 1.25 : 0.8, event.clientY - diagram.getBoundingClientRect().top);
 }, { passive: false });
-diagram.addEventListener("keydown", (event) => {
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape") leave();
+  if (event.target.tagName === "INPUT") return;
   if (event.key === "+") zoom(1.5);
   else if (event.key === "-") zoom(1 / 1.5);
   else if (event.key === "0") zoom(first / scale);
@@ -465,7 +518,8 @@ diagram.addEventListener("keydown", (event) => {
 document.getElementById("in").addEventListener("click", () => zoom(1.5));
 document.getElementById("out").addEventListener("click", () => zoom(1 / 1.5));
 document.getElementById("fit").addEventListener("click", () => zoom(first / scale));
-document.getElementById("find").addEventListener("change", (event) => find(event.target.value.trim()));
+document.getElementById("find").addEventListener("keydown", (event) => { if (event.key === "Enter") find(event.target.value.trim()); });
+document.getElementById("find").addEventListener("search", (event) => { if (!event.target.value) find(""); });
 for (const note of new Set(ladders.flatMap((ladder) => ladder.notes))) document.getElementById("notes").append(html("p", note));
 document.getElementById("parting").hidden = data.parting === null;
 addEventListener("hashchange", follow);

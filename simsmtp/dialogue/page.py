@@ -12,18 +12,17 @@ from string import Template
 from typing import Any
 
 from simsmtp.dialogue.ladder import Ladder, Line, Step
-from simsmtp.dialogue.ladder_layout import (
+from simsmtp.dialogue.ladder_layout import TimeAxis, lanes, parting
+from simsmtp.dialogue.ladder_words import (
     COLOURS,
-    TimeAxis,
+    MEANINGS,
     from_server,
-    lanes,
     ledger_words,
-    parting,
     parts_of,
+    strip_of,
     totals_of,
     truths_of,
 )
-from simsmtp.protocol.ledger import LEDGER_NAMES
 from simsmtp.shown import html_text, shown
 
 _HERE = Path(__file__)
@@ -62,7 +61,7 @@ def document_of(ladders: Sequence[Ladder]) -> dict[str, Any]:
         "axis": [list(one) for one in axis.stretches],
         "parting": None if parting_s is None else axis.place(parting_s),
         "colours": COLOURS,
-        "ledger": {name: ledger_words(name) for name in LEDGER_NAMES},
+        "classes": {name: [ledger_words(name), meaning] for name, meaning in MEANINGS.items()},
         "ladders": [_ladder(ladder, axis) for ladder in ladders],
     }
 
@@ -78,7 +77,7 @@ def _ladder(ladder: Ladder, axis: TimeAxis) -> dict[str, Any]:
         return [numbered(_pattern(first, ladder)), first.verb, first.code, first.kind, first.recipient, len(lines)]
 
     def step(one: Step) -> dict[str, Any]:
-        parts = totals_of(one) if one.kind == "conclusion" else parts_of(one)
+        parts = totals_of(one, ladder) if one.kind == "conclusion" else parts_of(one)
         known = not math.isnan(one.server_s)
         return {
             "kind": one.kind,
@@ -92,6 +91,7 @@ def _ladder(ladder: Ladder, axis: TimeAxis) -> dict[str, Any]:
             "note": shown(one.note),
             "fromServer": from_server(one),
             "parts": [[shown(part.text), part.kind, part.many] for part in parts],
+            "strip": [list(part) for part in strip_of(one)] if len(one.lines) > 1 or one.kind == "conclusion" else [],
             "runs": [run(lines) for lines in _runs(one.lines, ladder)],
         }
 
@@ -100,6 +100,7 @@ def _ladder(ladder: Ladder, axis: TimeAxis) -> dict[str, Any]:
         "title": shown(ladder.title),
         "notes": [shown(note) for note in ladder.notes],
         "connections": [shown(name) for name in ladder.connections],
+        "servers": [shown(name) for name in ladder.servers],
         "lanes": lanes(ladder),
         "truths": [[shown(part.text), part.kind, part.many] for part in truths_of(ladder)],
         "steps": steps,

@@ -18,10 +18,11 @@ from simsmtp.experiment.size_limits import check_columns
 from simsmtp.experiment.source_map import SourceMap
 from simsmtp.experiment.study_and_figure import Figure
 from simsmtp.experiment.trace_files import check_trace
+from simsmtp.model.numbers import counted
 from simsmtp.model.scenario import Scenario
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Experiment:
     """A study as its author wrote it.
 
@@ -76,6 +77,10 @@ class Experiment:
     def points(self) -> tuple[DesignPoint, ...]:
         """All design points."""
         return tuple(design_points(self))
+
+    def __repr__(self) -> str:
+        sizes = f"{counted(len(self.points), 'design point')}, {counted(self.replications, 'replication')} of each"
+        return f"<Experiment {self.name!r}: {sizes}, over {', '.join(self.columns) or 'nothing'}>"
 
     @classmethod
     def from_dict(cls, tables: Mapping[str, Any], settings: Sequence[str] = ()) -> Experiment:

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.dialogue.ladder import Ladder, Step
-from simsmtp.dialogue.ladder_layout import (
-    COLOURS,
-    Part,
-    TimeAxis,
-    from_server,
-    lanes,
-    parting,
-    truths_of,
-)
+from simsmtp.dialogue.ladder_layout import TimeAxis, lanes, parting
+from simsmtp.dialogue.ladder_words import COLOURS, from_server, together, truths_of
 from simsmtp.figures.ladder_labels import LINE, STRIP_IN, Label, body_height, columns, spread
 from simsmtp.figures.line_styles import RC
 from simsmtp.model.numbers import counted, seconds_text
@@ -28,13 +22,20 @@ if TYPE_CHECKING:
 
 # Everything is laid out in inches, so that labels keep their size however long the dialogue is.
 _TIME, _LEFT, _ARROWS, _RIGHT, _APART = 0.42, 1.62, 1.25, 1.22, 0.12
+_LANE = _LEFT + _ARROWS + _RIGHT + _APART
 _TICK_IN = 0.45
-_HEAD, _FOOT, _NOTE, _CELL_IN = 0.62, 0.55, 0.13, 0.035
+_HEAD, _FOOT, _NOTE, _CELL_IN = 1.0, 0.3, 0.13, 0.035
+_MOST_STEPS = 120
+"""The most steps of a ladder that are drawn: more are for a screen."""
 _FONT, _SMALL, _SMALL_IN = 7.5, 6.5, 0.05
-_WORST = ("failed", "over-limit", "deferred")
-_HATCHED = {*_WORST, "false_ndr", "contradictory_ndr", "lost"}  # told apart without colour, too
+_WORST = ("refused", "over-limit", "deferred")
+_HATCHED = {*_WORST, "failed", "false_ndr", "contradictory_ndr", "lost"}  # told apart without colour, too
 _PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}
-_PARTING = "Dashed line: from here on the two differ."
+_PARTING = "Dashed line: from here on they differ."
+_LEGEND = (
+    "Grey: the TCP handshake. Crosses: refusals. Diamond: the sender concludes. Strips: the recipients in their order, "
+    "in the colours of the words above them."
+)
 
 
 def ladder_figure(ladders: Sequence[Ladder], *, connections: int = 6) -> Figure:
@@ -44,7 +45,7 @@ def ladder_figure(ladders: Sequence[Ladder], *, connections: int = 6) -> Figure:
     the right one the server. To the left stands what the client writes, each command group at once, and what it
     concludes; to the right what the server answers, each network read at once. Refusals are drawn in warm colours and
     with crosses. A strip shows the recipients in their order, in the colour of the reply or the conclusion; the one at
-    the bottom shows what became of them in truth.
+    the top shows what became of them in truth. Only the first 120 steps are drawn, and whole connections.
 
     Parameters
     ----------
@@ -103,20 +104,29 @@ class _Sheet:
     def _notes(self, number: int) -> list[str]:
         """Return the lines at the bottom of a ladder."""
         whole, drawn = self.whole[number], self.drawn[number]
-        left_out = len(whole.connections) - len(drawn.connections)
-        notes = [_PARTING] if self.parting_s is not None else []
+        left_out = len(whole.steps) - len(drawn.steps)
+        notes = [] if number else [_LEGEND]
+        notes += [_PARTING] if self.parting_s is not None and not number else []
         notes += map(shown, whole.notes)
-        notes += [f"{counted(left_out, 'more connection')} not drawn"] if left_out else []
+        more = len(whole.connections) - len(drawn.connections)
+        told = f"{counted(left_out, 'more step')}, {counted(more, 'more connection')} among them, are not drawn"
+        notes += [f"{told}; --html and write_html draw all."] if left_out else []
         return [line for note in notes for line in wrap(note, int(self.widths[number] / _SMALL_IN))]
 
 
 def _first(ladder: Ladder, connections: int) -> Ladder:
-    steps = tuple(step for step in ladder.steps if step.connection < connections)
-    return ladder._replace(connections=ladder.connections[:connections], steps=steps)
+    """Return a ladder's first connections, as many as fit on paper; of one that is too long its first steps."""
+    sizes = Counter(step.connection for step in ladder.steps)
+    count = total = 0
+    while count < min(connections, len(ladder.connections)) and (not count or total + sizes[count] <= _MOST_STEPS):
+        total += sizes[count]
+        count += 1
+    steps = tuple(step for step in ladder.steps if step.connection < count)[:_MOST_STEPS]
+    return ladder._replace(connections=ladder.connections[:count], steps=steps, servers=ladder.servers[:count])
 
 
 def _width(ladder: Ladder) -> float:
-    return (_LEFT + _ARROWS + _RIGHT + _APART) * (max(lanes(ladder), default=0) + 1) + _TIME
+    return _LANE * (max(lanes(ladder), default=0) + 1) + _TIME
 
 
 class _Drawing:
@@ -141,15 +151,21 @@ class _Drawing:
                 self._draw_break(one.top, one.bottom, one.end_s - one.begin_s)
         if self._sheet.parting_s is not None:
             y = self._y(self._sheet.parting_s)
-            self._line((0, self._width), (y, y), color="0.3", linestyle=(0, (4, 3)), linewidth=0.7, zorder=0)
+            for lane in range(max(self._lanes, default=0) + 1):
+                client = _TIME + lane * _LANE + _LEFT
+                self._line((client, client + _ARROWS), (y, y), color="0.3", linestyle=(0, (4, 3)), linewidth=0.9)
         self._draw_times()
-        self._draw_foot()
+        self._draw_truths()
+        for number, line in enumerate(self._sheet.notes[self._number]):
+            y = _HEAD + self._body + 0.28 + number * _NOTE
+            self._text(_APART, y, line, size=_SMALL, color="0.35")
 
     def _draw_lane(self, lane: int) -> None:
         steps = [step for step in self._ladder.steps if self._lanes[step.connection] == lane]
-        client = _TIME + lane * (_LEFT + _ARROWS + _RIGHT + _APART) + _LEFT
+        client = _TIME + lane * _LANE + _LEFT
         server = client + _ARROWS
-        for x, name in ((client, "client"), (server, "server")):
+        names = [shown(self._ladder.servers[step.connection]) for step in steps[:1] if self._ladder.servers]
+        for x, name in ((client, "client"), (server, names[0] if names else "server")):
             self._text(x, _HEAD - 0.2, name, ha="center", color="0.35")
             self._line((x, x), (_HEAD - 0.1, _HEAD + self._body + 0.1), color="0.35", linewidth=1.1)
         for step in steps:
@@ -198,25 +214,27 @@ class _Drawing:
         for number, part in enumerate(label.parts):
             text = _cut(part.text, (_LEFT if is_left else _RIGHT) - 0.14)
             self._text(x, y + (number + 0.5) * LINE, text, ha=align, color=COLOURS[part.kind], bbox=_PAPER)
-        if label.has_strip:
+        if label.strip:
             room = (_LEFT if is_left else _RIGHT) - 0.2
             begin = x - room if is_left else x
-            self._strip(begin, y + len(label.parts) * LINE + 0.03, room, label.parts)
+            self._strip(begin, y + len(label.parts) * LINE + 0.03, room, label.strip)
 
-    def _strip(self, x: float, y: float, room: float, parts: Sequence[Part]) -> None:
-        """Draw parts in proportion; even a single one of thousands is to be seen."""
+    def _strip(self, x: float, y: float, room: float, runs: Sequence[tuple[str, int]]) -> None:
+        """Draw runs in proportion; even a single one of thousands is to be seen."""
         from matplotlib.patches import Rectangle
 
-        total = sum(part.many for part in parts)
-        least = min(_CELL_IN, room / len(parts))
-        widths = [max(least, room * part.many / total) for part in parts]
-        widest = widths.index(max(widths))
-        widths[widest] -= sum(widths) - room
-        for part, width in zip(parts, widths, strict=True):
-            box: Any = Rectangle(
-                (x, y), width, STRIP_IN, facecolor=COLOURS[part.kind], edgecolor="white", linewidth=0.4
-            )
-            if part.kind in _HATCHED:
+        total = sum(many for _, many in runs)
+        least = min(_CELL_IN, room / len(runs) / 2)
+        widths = [max(least, room * many / total) for _, many in runs]
+        widths = [width * room / sum(widths) for width in widths]
+        for (kind, _), width in zip(runs, widths, strict=True):
+            look: dict[str, Any] = {
+                "facecolor": COLOURS[kind],
+                "edgecolor": "white",
+                "linewidth": 0.4 if len(runs) < 30 else 0.0,
+            }
+            box: Any = Rectangle((x, y), width, STRIP_IN, **look)
+            if kind in _HATCHED and width > _CELL_IN:
                 box.set_hatch("////")
             self._axes.add_patch(box)
             x += width
@@ -243,15 +261,17 @@ class _Drawing:
                     self._line((0.04, 0.1), (y, y), color="0.6", linewidth=0.6)
                     self._text(0.13, y, f"{at:g} s", color="0.45", size=_SMALL)
 
-    def _draw_foot(self) -> None:
-        y = _HEAD + self._body + 0.24
+    def _draw_truths(self) -> None:
+        """Draw what became of everybody, under the title: that is what the reader wants to know first."""
         whole = self._sheet.whole[self._number]
-        if parts := truths_of(whole):
-            self._text(_APART, y, f"What became of {counted(len(whole.recipients), 'recipient')}:", weight="bold")
-            self._text(self._width - 0.1, y, " · ".join(part.text for part in parts), ha="right")
-            self._strip(_APART, y + 0.1, self._width - _APART - 0.1, parts)
-        for number, line in enumerate(self._sheet.notes[self._number]):
-            self._text(_APART, y + 0.32 + number * _NOTE, line, size=_SMALL, color="0.35")
+        if not (parts := truths_of(whole)):
+            return
+        heading = f"What became of {counted(len(whole.recipients), 'recipient')}:"
+        told = wrap(f"{heading} {together(parts)}", int((self._width - 2 * _APART) / 0.058))
+        for number, line in enumerate(told[:2]):
+            self._text(_APART, 0.34 + number * LINE, line)
+        runs = [(part.kind, part.many) for part in parts]
+        self._strip(_APART, 0.3 + LINE * min(len(told), 2), self._width - 2 * _APART, runs)
 
     def _y(self, at_s: float) -> float:
         return _HEAD + self._axis.place(at_s) * self._scale

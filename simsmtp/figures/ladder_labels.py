@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from simsmtp.dialogue.ladder import Ladder, Step
-from simsmtp.dialogue.ladder_layout import Part, TimeAxis, lanes, parts_of, totals_of
+from simsmtp.dialogue.ladder_layout import TimeAxis, lanes
+from simsmtp.dialogue.ladder_words import Part, parts_of, strip_of, together, totals_of
 from simsmtp.shown import shown
 
 LINE, STRIP_IN = 0.135, 0.085
@@ -24,18 +25,18 @@ class Label(NamedTuple):
         Where they belong on the time axis.
     parts : list of Part
         One line each, in the colour of its kind.
-    has_strip : bool
-        Draw how many there are of each kind.
+    strip : list of (str, int)
+        Kinds in their order, each with how many lines in a row are of it; none draws no strip.
     """
 
     at: float
     parts: list[Part]
-    has_strip: bool
+    strip: list[tuple[str, int]]
 
     @property
     def height(self) -> float:
         """Height in inches."""
-        return len(self.parts) * LINE + self.has_strip * (STRIP_IN + 0.03) + _GAP
+        return len(self.parts) * LINE + bool(self.strip) * (STRIP_IN + 0.03) + _GAP
 
 
 def body_height(ladders: Sequence[Ladder], axis: TimeAxis) -> float:
@@ -56,7 +57,7 @@ def columns(steps: Sequence[Step], ladder: Ladder, axis: TimeAxis) -> tuple[list
     for step in steps:
         if step.kind == "read":
             at = step.client_s if math.isnan(step.server_s) else step.server_s
-            right.append(Label(axis.place(at), parts_of(step), has_strip=len(step.lines) > 1))
+            right.append(Label(axis.place(at), parts_of(step), strip_of(step) if len(step.lines) > 1 else []))
         else:
             left.append(_client_label(step, ladder, axis.place(step.client_s)))
     return left, right
@@ -65,16 +66,17 @@ def columns(steps: Sequence[Step], ladder: Ladder, axis: TimeAxis) -> tuple[list
 def _client_label(step: Step, ladder: Ladder, at: float) -> Label:
     match step.kind:
         case "connect":
-            return Label(at, [Part(shown(ladder.connections[step.connection]), "command", 1)], has_strip=False)
+            server = ladder.servers[step.connection] if ladder.servers else ""
+            text = ladder.connections[step.connection].removesuffix(f" to {server}")
         case "group":
-            text = " · ".join(part.text for part in parts_of(step))
-            return Label(at, [Part(shown(text), "command", 1)], has_strip=False)
+            text = together(parts_of(step))
         case "conclusion":
-            return Label(at, totals_of(step), has_strip=True)
+            return Label(at, totals_of(step, ladder), strip_of(step))
         case "handshake":
-            return Label(at, [Part("TLS handshake", "command", 1)], has_strip=False)
+            text = "TLS handshake"
         case _:
-            return Label(at, [Part(shown(step.note) or "QUIT", "command", 1)], has_strip=False)
+            text = step.note or "QUIT"
+    return Label(at, [Part(shown(text), "command", 1)], [])
 
 
 def spread(labels: Sequence[Label], top: float, bottom: float, scale: float) -> Iterator[tuple[float, Label]]:

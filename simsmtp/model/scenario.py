@@ -317,7 +317,7 @@ class Scenario(Table):
     def from_dict(cls, tables: Mapping[str, object]) -> Scenario:
         """Build a scenario from nested tables, as TOML gives them (None = unlimited where a limit is meant)."""
         if not is_table(tables):
-            allowed = "a Scenario, or a dict of its tables"
+            allowed = "a Scenario, or a dict of its tables; of a file: simsmtp.load_experiment(FILE).scenario"
             raise InputError("not a scenario", key="scenario", given=tables, allowed=allowed)
         return cls(**tables)
 
