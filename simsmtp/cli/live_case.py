@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from simsmtp.cli.printing.lines import say
 from simsmtp.errors import InputError, UnfinishedError
@@ -30,15 +30,11 @@ def case_of(file: Path | None, settings: Sequence[str], point: int) -> tuple[Sce
     from simsmtp.experiment.experiment_file import load_case
     from simsmtp.experiment.settings import parse_setting
     from simsmtp.model.scenario import Scenario
-    from simsmtp.model.table_merge import set_keys
 
     if file is not None:
         return load_case(file, settings, point=point)
-    tables: dict[str, Any] = {}
-    for setting in settings:
-        key, value = parse_setting(setting)
-        set_keys(tables, {key.removeprefix("scenario."): value})
-    return Scenario.from_dict(tables), 0
+    given = dict(parse_setting(setting) for setting in settings)
+    return Scenario().replace({key.removeprefix("scenario."): value for key, value in given.items()}), 0
 
 
 def only_destination(scenario: Scenario, name: str | None) -> Scenario:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from simsmtp.cli.completion import words
 from simsmtp.shown import shown
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -20,7 +21,7 @@ _KINDS = {
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(list(_KINDS)), metavar="study|plan|gate|strategy")
+@click.argument("kind", metavar="study|plan|gate|strategy", shell_complete=words.one_of(tuple(_KINDS)))
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="The file to write, in place of FILE.")  # fmt: skip
@@ -48,6 +49,8 @@ def new(kind: str, file: Path | None, output: Path | None) -> None:
 
     if file is not None and output is not None:
         raise click.UsageError("FILE and --output are one and the same: give one of them")
+    if kind not in _KINDS:
+        raise InputError("there is no such file to start from", key="new", given=kind, allowed=_KINDS)
     default, command = _KINDS[kind]
     path = output or file or Path(default)
     text = (_TEMPLATES / f"{kind}{Path(default).suffix}.txt").read_text(encoding="utf-8")

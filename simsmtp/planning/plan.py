@@ -136,7 +136,7 @@ def _experiment(plan: PlanSource, settings: Sequence[str]) -> Experiment:
 def _table(experiment: Experiment, options: CapacityOptions) -> CapacityTable:
     given = {name: value for name in _OF_TABLE if (value := getattr(options, name)) is not None}
     if experiment.capacity is None and experiment.places.file:
-        hint = "a table [capacity] with objectives and search"
+        hint = "a table [capacity] with objectives and search; a study is run by simsmtp run"
         raise InputError("is required", file=experiment.places.file, key="capacity", allowed=hint)
     if experiment.capacity is None and not options.objectives:
         hint = "such as ['delay p(99) < 60 s']"
