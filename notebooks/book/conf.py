@@ -84,7 +84,7 @@ def fill(app: Sphinx, page: str, source: list[str]) -> None:
     source[0] = _MARK.sub(lambda mark: makers[mark[1]](), source[0])
 
 
-def with_downloads(app: Sphinx, path: Path, page: str, source: list[str]) -> None:  # noqa: ARG001
+def with_downloads(app: Sphinx, path: Path, page: str, source: list[str]) -> None:
     """Let a text that is included from outside the book offer the files that it links to, for they are no pages."""
     folder = path.parent.as_posix()
     source[0] = _FILE.sub(lambda link: f"{{download}}`{link[1].strip('`')} </{folder}/{link[2]}>`", source[0])

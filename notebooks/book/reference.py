@@ -19,6 +19,15 @@ from simsmtp.protocol.ledger import LEDGER_NAMES
 from simsmtp.randomness.streams import Purpose
 from simsmtp.rows.responses import BY_NAME, RESPONSES
 
+_PICTURES = {
+    "run": ("kb822105/kb822105.png", "`simsmtp run kb822105`"),
+    "compare": ("verification/gate.png", "How often each verdict is given, against the true change"),
+    "capacity": ("newsletter/capacity.png", "`simsmtp capacity newsletter`"),
+    "trace": ("dialogue/kb822105.png", "`simsmtp trace … --beside … --figure FILE.png`"),
+    "audit": ("audit/audit.png", "What an audit of seven programs found"),
+    "validate": ("validation/postfix.png", "`simsmtp validate … --figure PATH`"),
+}
+"""Command → a file below `results/` that shows what comes of it, and what it is."""
 _ORDINARY = {0: "done", 1: "a crash, or work that could not be finished", 2: "bad input", 130: "Ctrl-C"}
 
 
@@ -33,6 +42,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a Markdown table of cells that are Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(' '.join(cell.split()) for cell in line)} |" for line in lines) + "\n"
+
+
+def place(kind: str, name: str) -> str:
+    """Return the anchor of a key or response."""
+    return re.sub("[^a-z0-9]+", "-", f"{kind}-{name}".lower())
 
 
 class Page(click.HelpFormatter):
@@ -74,6 +88,8 @@ def commands() -> str:
         page = Page()
         context.command.format_help(context, page)
         sections.append(f"## simsmtp {context.info_name}\n\n{page.getvalue()}")
+        if shown := _PICTURES.get(context.info_name or ""):
+            sections.append(f"![{shown[1]}](../../results/{shown[0]})\n\n*{shown[1]}*\n")
     return "\n".join(sections)
 
 
@@ -100,7 +116,7 @@ def _key(key: Key) -> str:
     unit = f" ({words(key.unit)})" if key.unit else ""
     default = {"": "", "required": ", required"}.get(key.default, f", by default `{key.default}`")
     allowed = f" *Allowed:* {words(key.allowed)}." if key.allowed else ""
-    return f"[`{key.key}`]{{#key-{key.key.replace('.', '-')}}}{unit}{default}\n: {words(key.meaning)}{allowed}\n"
+    return f"[`{key.key}`]{{#{place('key', key.key)}}}{unit}{default}\n: {words(key.meaning)}{allowed}\n"
 
 
 def _keys(found: Sequence[Key]) -> str:
@@ -128,7 +144,7 @@ def presets() -> str:
     for side, known in (("Client", simsmtp.presets.clients()), ("Server", simsmtp.presets.servers())):
         lines.append(f"## {side} presets\n")
         for name, one in known.items():
-            lines += [f"({one.side}-preset-{name})=", f"### {side}: {name}\n", f"{words(one.title)}. {words(one.note)}\n"]
+            lines += [f"### {side}: {name}\n", f"{words(one.title)}. {words(one.note)}\n"]
             rows = [
                 (f"`{key}`", f"`{json.dumps(value)}`", words(one.sources[key]), words(one.verified.get(key, "")))
                 for key, value in one.values.items()
@@ -141,7 +157,7 @@ def responses() -> str:
     """Return every response with its unit and definition."""
     better = {"": "", "higher": "Higher is better.", "lower": "Lower is better."}
     return "\n".join(
-        f"[`{one.name}`]{{#response-{one.name}}}{f' ({one.unit})' if one.unit else ''}\n"
+        f"[`{one.name}`]{{#{place('response', one.name)}}}{f' ({one.unit})' if one.unit else ''}\n"
         f": {words(one.meaning[:1].upper() + one.meaning[1:])}. {better[one.better]}\n"
         for one in RESPONSES
     )
