@@ -28,6 +28,7 @@ project = "simsmtp"
 author = "The simsmtp authors"
 version = release = __version__
 language = "en"
+smartquotes = False  # "--set" stays as it is typed
 extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc"]
 exclude_patterns = ["book", "**/.ipynb_checkpoints"]
 nitpicky = True

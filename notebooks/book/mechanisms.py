@@ -2,34 +2,83 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable
 from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
-from reference import table, words
+from reference import table
 
 import simsmtp
 from simsmtp.strategies.built_in import BuiltIn, Refusals
 from simsmtp.strategies.closed_forms import UNLIMITED, message_totals
 from simsmtp.strategies.registry import BUILT_IN
 
-Form = Callable[[int, bool, int, int], tuple[int, int, int]]
 
-_ALL_REQUEUED = ("m", "0", "0")
-FORMULAS = {
-    "corrected": _ALL_REQUEUED,
-    "one-stop": ("min(m, 1)", "max(0, m - 1)", "0"),
-    "per-read": ("r", "m - r", "0"),
-    "send-cursor": ("0 if p else m", "m if p else 0", "0"),
-    "send-cursor-silent": ("0 if p else m", "0", "m if p else 0"),
-    "aggregate": _ALL_REQUEUED,
-    "budget": ("min(m, K)", "max(0, m - K)", "0"),
-    "shifted": ("max(0, m - 1) if p else m", "0", "min(m, 1) if p else 0"),
-    "first-pending": _ALL_REQUEUED,
-}
-"""Re-queued, failed and lost, as the page shows them; `_checked` holds them to the package's own."""
+class Told(NamedTuple):
+    """What the page says of a mechanism: in words, and what m refusals come to."""
+
+    words: str
+    requeued: str
+    failed: str
+    lost: str
+
+
+TOLD = {
+    "corrected": Told(
+        "The sender keeps one status for each RCPT command and matches replies by position. It sends all refused "
+        "recipients again. Nobody fails and nobody is lost.",
+        "m", "0", "0",
+    ),
+    "one-stop": Told(
+        "The sender keeps a flag and the position of the *first* refusal. Further refusals are handled like any "
+        "permanent error. So the first refused recipient is sent again, and all others get a report. The preset "
+        "`windows-2003-rtm` uses this mechanism.",
+        "min(m, 1)", "max(0, m - 1)", "0",
+    ),
+    "per-read": Told(
+        "The sender counts *reads* that hold a refusal, not refusals. It sends as many recipients again as it counted, "
+        "from the end. The others get a report. So the result depends on how replies arrive.",
+        "r", "m - r", "0",
+    ),
+    "send-cursor": Told(
+        "The sender uses one position for two things: what to send next, and where to start again. With pipelining, "
+        "that position is past all refused recipients when the replies come. So all of them get a report.",
+        "0 if p else m", "m if p else 0", "0",
+    ),
+    "send-cursor-silent": Told(
+        "As `send-cursor`, but the refused recipients are taken as done. With pipelining they are lost, and nobody is "
+        "told.",
+        "0 if p else m", "0", "m if p else 0",
+    ),
+    "aggregate": Told(
+        "The sender keeps only totals: so many accepted, failed, deferred and over the limit. It assigns them to "
+        "recipients in this order. That is right if all mailboxes exist and the server refuses only the last ones. "
+        "Otherwise recipients who got the message are reported as failed or get it twice, and refused ones are taken "
+        "as delivered.",
+        "m", "0", "0",
+    ),
+    "budget": Told(
+        "The sender tolerates at most *K* refusals in a transaction (`client.budget`, 3 by default). It sends the first "
+        "*K* refused recipients again. The others get a report.",
+        "min(m, K)", "max(0, m - K)", "0",
+    ),
+    "shifted": Told(
+        "With pipelining, the sender gives each RCPT command the reply of the command before it. The first refused "
+        "recipient gets the last positive reply, so it is taken as accepted and is lost. This happens once in each "
+        "transaction that goes over the limit.",
+        "max(0, m - 1) if p else m", "0", "min(m, 1) if p else 0",
+    ),
+    "first-pending": Told(
+        "The sender gives each reply to the first recipient that has none yet. A refusal over the limit leaves the "
+        "recipient without one, so the next reply counts for it. Exim did this before version 4.95 "
+        "([bug 2693](../sources.md#errors-of-the-same-kind)). It is right if only refusals follow the first refusal. "
+        "Otherwise refused recipients are taken as delivered, and accepted ones are sent again. The model is simpler "
+        "than the program in two points; the source of `simsmtp.strategies.counting` names them.",
+        "m", "0", "0",
+    ),
+}  # fmt: skip
+"""A mechanism that is missing here ends the build, and so does a formula that is not what the package computes."""
 
 _EXAMPLE = {
     "workload": {"recipients_per_message": 12},
@@ -42,7 +91,7 @@ _WINDOWS = {"everything at once": UNLIMITED, "50 at a time": 50, "one at a time"
 
 def _checked(entry: BuiltIn) -> tuple[str, str, str]:
     """Return the formulas of a mechanism; they must give what its closed form gives."""
-    formulas = FORMULAS[entry.name]
+    formulas = TOLD[entry.name][1:]
     for m, p, k, r in product(range(12), (True, False), (0, 3), range(1, 5)):
         if entry.split is None or r > max(m, 1):
             continue
@@ -84,8 +133,7 @@ def sections(pictures: Path, folder: Path) -> str:
     """Return a section for each mechanism."""
     lines = []
     for name, entry in BUILT_IN.items():
-        told = inspect.getdoc(entry.settle) or ""
-        lines += [f"## {name}\n", f"{words(told)}\n"]
+        lines += [f"## {name}\n", f"{TOLD[name].words}\n"]
         if entry.split:
             lines += ["One message to 250 recipients, a limit of 100:\n", _totals(name)]
         lines.append(_diagram(name, pictures, folder))

@@ -87,9 +87,9 @@ def commands() -> str:
     for context in _contexts():
         page = Page()
         context.command.format_help(context, page)
-        sections.append(f"## simsmtp {context.info_name}\n\n{page.getvalue()}")
+        sections.append(f"## {context.command_path}\n\n{page.getvalue()}")
         if shown := _PICTURES.get(context.info_name or ""):
-            sections.append(f"![{shown[1]}](../../results/{shown[0]})\n\n*{shown[1]}*\n")
+            sections.append(f"![{shown[1]}](../../results/{shown[0]}){{.wide}}\n\n*{shown[1]}*\n")
     return "\n".join(sections)
 
 
@@ -146,11 +146,15 @@ def presets() -> str:
         for name, one in known.items():
             lines += [f"### {side}: {name}\n", f"{words(one.title)}. {words(one.note)}\n"]
             rows = [
-                (f"`{key}`", f"`{json.dumps(value)}`", words(one.sources[key]), words(one.verified.get(key, "")))
+                (f"`{key}`", f"`{json.dumps(value)}`", words(one.sources[key]) + _seen(one.verified.get(key, "")))
                 for key, value in one.values.items()
             ]
-            lines.append(table(("key", "value", "source", "seen in"), rows))
+            lines.append(table(("key", "value", "source"), rows))
     return "\n".join(lines)
+
+
+def _seen(program: str) -> str:
+    return f". *Seen in {words(program)}*" if program else ""
 
 
 def responses() -> str:

@@ -17,7 +17,7 @@ def _picture(notebook: dict[str, Any], name: str, pictures: Path, folder: Path) 
     pictures.mkdir(parents=True, exist_ok=True)
     path = pictures / f"{name}.png"
     path.write_bytes(base64.b64decode("".join(figures[0])))
-    return f"![The first figure of this notebook]({Path(os.path.relpath(path, folder)).as_posix()})\n"
+    return f"![The first figure of this notebook]({Path(os.path.relpath(path, folder)).as_posix()}){{.wide}}\n"
 
 
 def with_picture_first(notebook: dict[str, Any], name: str, pictures: Path, folder: Path) -> dict[str, Any]:
@@ -25,6 +25,9 @@ def with_picture_first(notebook: dict[str, Any], name: str, pictures: Path, fold
     opening = notebook["cells"][0]
     title, _, rest = "".join(opening["source"]).partition("\n")
     opening["source"] = f"{title}\n\n{_picture(notebook, name, pictures, folder)}\n{rest}"
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":  # in MyST, unlike in Jupyter, a line that begins with % is a comment
+            cell["source"] = re.sub("^%", r"\%", "".join(cell["source"]), flags=re.MULTILINE)
     return notebook
 
 
