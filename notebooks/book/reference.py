@@ -206,7 +206,7 @@ def _entry(module: ModuleType, name: str) -> str:
         return _class(full, found)
     if inspect.isroutine(found):
         return f".. autofunction:: {full}\n"
-    return f".. py:data:: {full}\n\n   {_DATA[name]}\n"
+    return f".. py:data:: {name}\n   :module: {module.__name__}\n\n   {_DATA[name]}\n"
 
 
 def _class(full: str, found: type) -> str:
