@@ -1,4 +1,4 @@
-"""What the book shows to type can be typed: its commands and Python run, its experiments are understood.
+"""What the book shows to type can be typed, and what it says of exit codes and closed forms is so.
 
 A fence ``sh`` or ``python`` is run, page by page and in order; what cannot run here (root, a cluster) is ``text``.
 """
@@ -10,15 +10,46 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from study_files import ROOT
 
 import simsmtp
+from simsmtp.strategies.registry import BUILT_IN
 
 PAGES = sorted((ROOT / "notebooks").rglob("*.md"))
 SHELL = f'set -euo pipefail\nsimsmtp() {{ "{sys.executable}" -m simsmtp "$@"; }}\n'
+
+
+@pytest.fixture
+def makers(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Import what makes pages; it needs nothing that only the extra docs has."""
+    monkeypatch.syspath_prepend(ROOT / "notebooks/book")
+    return import_module
+
+
+def test_every_exit_code_that_a_help_tells_is_in_the_table(makers: Callable[[str], ModuleType]) -> None:
+    reference = makers("reference")
+    told = 0
+    for context in reference.contexts():
+        words = " ".join((context.command.help or "").split())
+        codes = reference.codes_of(context.command)
+        assert bool(codes) == ("Exit codes: " in words), context.info_name
+        text = "; ".join(f"{code} {meaning}" for code, meaning in codes.items())
+        assert f"Exit codes: {text}." in words or not codes
+        assert all(reference.words(meaning) in reference.exit_codes() for meaning in codes.values())
+        told += bool(codes)
+    assert told > 5
+
+
+def test_closed_forms_are_those_of_the_package(makers: Callable[[str], ModuleType]) -> None:
+    mechanisms = makers("mechanisms")
+    assert list(mechanisms.TOLD) == list(BUILT_IN)
+    assert mechanisms.closed_forms().count("\n") == 2 + len(BUILT_IN)
 
 
 def blocks(path: Path, language: str) -> list[str]:

@@ -72,7 +72,7 @@ class Page(click.HelpFormatter):
         self.write("".join(f"`{term}`\n: {words(in_words(meaning))}\n\n" for term, meaning in rows))
 
 
-def _contexts() -> Iterator[click.Context]:
+def contexts() -> Iterator[click.Context]:
     """Yield every command, ready to be asked for its help."""
     parent = click.Context(command_line, info_name="simsmtp")
     for name in command_line.list_commands(parent):
@@ -84,7 +84,7 @@ def _contexts() -> Iterator[click.Context]:
 def commands() -> str:
     """Return a section for each command, made from its help."""
     sections = []
-    for context in _contexts():
+    for context in contexts():
         page = Page()
         context.command.format_help(context, page)
         sections.append(f"## {context.command_path}\n\n{page.getvalue()}")
@@ -95,7 +95,7 @@ def commands() -> str:
 
 def codes_of(command: click.Command) -> dict[int, str]:
     """Return what a command's help says of its exit codes."""
-    told = re.search(r"Exit codes: (.*?)\.(?:\n\n|$)", command.help or "", re.DOTALL)
+    told = re.search(r"Exit codes: (.*?)\.(?:\n\n|$)", inspect.cleandoc(command.help or ""), re.DOTALL)
     text = " ".join(told[1].split()) if told else ""
     return {int(code): meaning for code, meaning in re.findall(r"(?:^|; )(\d+) (.*?)(?=; \d+ |$)", text)}
 
@@ -103,7 +103,7 @@ def codes_of(command: click.Command) -> dict[int, str]:
 def exit_codes() -> str:
     """Return one table of the exit codes of all commands."""
     rows = []
-    for context in _contexts():
+    for context in contexts():
         codes = _ORDINARY | codes_of(context.command)
         link = f"[{context.info_name}](commands.md#simsmtp-{context.info_name})"
         for code, meaning in sorted(codes.items()):
