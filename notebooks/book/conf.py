@@ -23,6 +23,7 @@ from simsmtp import __version__
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
 
 project = "simsmtp"
 author = "The simsmtp authors"
@@ -85,6 +86,11 @@ def fill(app: Sphinx, page: str, source: list[str]) -> None:
     source[0] = _MARK.sub(lambda mark: makers[mark[1]](), source[0])
 
 
+def generated(_app: Sphinx, env: BuildEnvironment, *_pages: set[str]) -> list[str]:
+    """Return the pages that are made from the package: they are read again whenever the book is built."""
+    return [page for page in env.found_docs if _MARK.search(Path(env.doc2path(page)).read_text(encoding="utf-8"))]
+
+
 def with_downloads(app: Sphinx, path: Path, page: str, source: list[str]) -> None:
     """Let a text that is included from outside the book offer the files that it links to, for they are no pages."""
     folder = path.parent.as_posix()
@@ -94,4 +100,5 @@ def with_downloads(app: Sphinx, path: Path, page: str, source: list[str]) -> Non
 def setup(app: Sphinx) -> None:
     """Tell Sphinx about it."""
     app.connect("source-read", fill)
+    app.connect("env-get-outdated", generated)
     app.connect("include-read", with_downloads)

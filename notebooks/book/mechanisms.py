@@ -122,9 +122,8 @@ def _totals(name: str) -> str:
 
 def _diagram(name: str, pictures: Path, folder: Path) -> str:
     path = pictures / f"ladder-{name}.svg"
-    if not path.exists():
-        pictures.mkdir(parents=True, exist_ok=True)
-        simsmtp.trace(_EXAMPLE | {"client": {"strategy": name}}).write_figure(path)
+    pictures.mkdir(parents=True, exist_ok=True)
+    simsmtp.trace(_EXAMPLE | {"client": {"strategy": name}}).write_figure(path)
     place = Path(os.path.relpath(path, folder)).as_posix()
     return f"![Sequence diagram of one message to 12 recipients, counted by {name}]({place})\n"
 

@@ -104,7 +104,8 @@ def exit_codes() -> str:
     """Return one table of the exit codes of all commands."""
     rows = []
     for context in contexts():
-        codes = _ORDINARY | codes_of(context.command)
+        told = codes_of(context.command)
+        codes = {code: one for code, one in _ORDINARY.items() if code == 0 or one not in told.get(0, "")} | told
         link = f"[{context.info_name}](commands.md#simsmtp-{context.info_name})"
         for code, meaning in sorted(codes.items()):
             rows.append((link, str(code), words(meaning)))
