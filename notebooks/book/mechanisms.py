@@ -11,7 +11,7 @@ from reference import table
 
 import simsmtp
 from simsmtp.strategies.built_in import BuiltIn, Refusals
-from simsmtp.strategies.closed_forms import UNLIMITED, message_totals
+from simsmtp.strategies.closed_forms import message_totals
 from simsmtp.strategies.registry import BUILT_IN
 
 
@@ -86,7 +86,12 @@ _EXAMPLE = {
     "network": {"rtt_ms": 50, "replies_per_read": 4},
 }
 _COLUMNS = ("false NDRs", "lost", "transactions", "RCPT commands", "connections", "round trips")
-_WINDOWS = {"everything at once": UNLIMITED, "50 at a time": 50, "one at a time": 1}
+_SETTINGS = {
+    "all at once": {},
+    "all at once; replies are read 8 at a time": {"replies_per_read": 8},
+    "50 at a time": {"window": 50},
+    "one at a time": {"window": 1},
+}
 
 
 def _checked(entry: BuiltIn) -> tuple[str, str, str]:
@@ -114,8 +119,8 @@ def closed_forms() -> str:
 
 def _totals(name: str) -> str:
     rows = [
-        (text, *(f"{number:,}" for number in message_totals(name, 250, 100, window=window)))
-        for text, window in _WINDOWS.items()
+        (text, *(f"{number:,}" for number in message_totals(name, 250, 100, **setting)))
+        for text, setting in _SETTINGS.items()
     ]
     return table(("RCPT commands are sent", *_COLUMNS), rows)
 
