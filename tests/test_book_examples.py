@@ -49,7 +49,7 @@ def test_every_exit_code_that_a_help_tells_is_in_the_table(makers: Callable[[str
 def test_closed_forms_are_those_of_the_package(makers: Callable[[str], ModuleType]) -> None:
     mechanisms = makers("mechanisms")
     assert list(mechanisms.TOLD) == list(BUILT_IN)
-    assert mechanisms.closed_forms().count("\n") == 2 + len(BUILT_IN)
+    assert mechanisms.closed_forms().count("\n") == 2 + sum(one.split is not None for one in BUILT_IN.values())
 
 
 def blocks(path: Path, language: str) -> list[str]:
