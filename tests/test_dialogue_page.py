@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import CHROMIUM, needs_browser
 from study_files import cli
 
 from simsmtp import trace
@@ -20,10 +20,6 @@ from simsmtp.errors import InputError
 
 AFFECTED = {"client": {"preset": "windows-2003-rtm"}}
 FIXED = {"client": {"strategy": "corrected"}}
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
-)
-needs_browser = pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed (Debian package chromium)")
 
 
 def document(page: str) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def sobol(
 ) -> DataFrame:
     """Return Sobol indices: the share of a response's variance that is due to each input.
 
-    By :func:`scipy.stats.sobol_indices`, after Saltelli et al. (2010), "Variance based sensitivity analysis of model
+    By `scipy.stats.sobol_indices`, after Saltelli et al. (2010), "Variance based sensitivity analysis of model
     output". `evaluate` sees n (d + 2) points for d inputs, in three calls.
 
     Parameters

@@ -82,7 +82,7 @@ def register_strategy(name: str, settle: Settle, *, source: str | None = None) -
     settle : callable
         ``settle(tally, rcpt, knobs) -> Verdict``, asked once per recipient after the last RCPT reply of a
         transaction. Equal arguments must get equal verdicts.
-        See :mod:`simsmtp.strategies.counting` for those that exist.
+        See `simsmtp.strategies.counting` for those that exist.
     source : str, optional
         Text that identifies the version of the strategy, beside the source of `settle` and what that uses.
 

@@ -44,7 +44,7 @@ class Formatter(click.HelpFormatter):
         first = min(max((len(term) for term, _ in rows), default=0), col_max) + col_spacing
         indent, room = " " * self.current_indent, self.width - self.current_indent - first
         for term, meaning in rows:
-            lines = _wrapped(_in_words(meaning), room) or [""]
+            lines = _wrapped(in_words(meaning), room) or [""]
             if len(term) + col_spacing > first:
                 self.write(f"{indent}{term}\n")
             else:
@@ -58,7 +58,7 @@ class Context(click.Context):
     formatter_class = Formatter
 
 
-def _in_words(meaning: str) -> str:
+def in_words(meaning: str) -> str:
     """Return a description with the range of its numbers as a reader would say it."""
     for pattern, words in _RANGES:
         meaning = pattern.sub(words, meaning)
