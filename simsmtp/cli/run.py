@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simsmtp.cli import options
+from simsmtp.cli.ci import documents
 from simsmtp.cli.completion import words
 from simsmtp.cli.printing.lines import say, wrapped
 from simsmtp.model.numbers import counted
 from simsmtp.shown import shown
 
 if TYPE_CHECKING:
-    from simsmtp.cli.gate import Gate
+    from simsmtp.cli.ci.gate import Gate
     from simsmtp.gate.comparison import Comparison
     from simsmtp.running.runner import PreparedRun
     from simsmtp.running.sequential_run import PreciseStudy
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
               help="Compare with this baseline afterwards, as 'simsmtp compare' does.")  # fmt: skip
 @click.option("--write-baseline", type=click.Path(path_type=Path), metavar="FILE",
               help="Write the rows as a baseline; with --baseline only if that is met.")  # fmt: skip
+@documents.to(help="Write that comparison in this format, as 'simsmtp compare' does. May be repeated.")
 @click.pass_context
 def run(
     ctx: click.Context,
@@ -74,6 +76,7 @@ def run(
     no_figure: bool,
     baseline: Path | None,
     write_baseline: Path | None,
+    kinds: tuple[str, ...],
     **named: Any,
 ) -> None:
     """Run an experiment, or what is missing of it.
@@ -109,6 +112,9 @@ def run(
         raise click.UsageError("--budget belongs to --precision, and --replications does not", ctx)
     if named["repair"] and dry_run:
         raise click.UsageError("--repair writes, and --dry-run does not", ctx)
+    asked = documents.targets_of(kinds, as_json=as_json, prints=False)
+    if asked and baseline is None:
+        raise click.UsageError("--to belongs to --baseline", ctx)
     wanted, most = _wanted(precisions), (budget or 1000) if precisions else replications
     prepared = prepare(experiment, RunOptions(**named, replications=most, progress=not quiet))
     if not no_figure:
@@ -118,7 +124,7 @@ def run(
     if dry_run:
         _print_estimate(prepared, as_json)
         return
-    gate = _gate(ctx, prepared, baseline, write_baseline) if baseline or write_baseline else None
+    gate = _gate(ctx, prepared, baseline, write_baseline, asked)
     study = _executed(prepared, wanted)
     from simsmtp.store.provenance import command_line
 
@@ -178,13 +184,18 @@ def _print_without_theory(study: Study) -> None:
         )
 
 
-def _gate(ctx: click.Context, prepared: PreparedRun, baseline: Path | None, target: Path | None) -> Gate:
+def _gate(
+    ctx: click.Context, prepared: PreparedRun, baseline: Path | None, target: Path | None,
+    asked: list[documents.Target],
+) -> Gate | None:  # fmt: skip
+    if not (baseline or target):
+        return None
     from simsmtp.cli.compare import no_baseline
-    from simsmtp.cli.gate import prepare_gate
+    from simsmtp.cli.ci.gate import prepare_gate
     from simsmtp.gate.recorded_results import NoBaselineError
 
     try:
-        return prepare_gate(prepared, baseline, target)
+        return prepare_gate(prepared, baseline, target, asked)
     except NoBaselineError as error:
         no_baseline(ctx, error)
 
