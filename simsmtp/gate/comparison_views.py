@@ -46,20 +46,27 @@ def explanation(found: Comparison) -> str:
 def next_step(rows: Sequence[Mapping[Any, Any]]) -> str:
     """Return what to do about rows that are inconclusive; about sides that are not the same where there are none."""
     if not rows:
-        return "Compare again with what one side lacks."
+        return "compare again with what one side lacks."
     pairs = max(int(row["n"]) for row in rows)
     if all(math.isnan(row["low"]) for row in rows):
         step = "write a baseline of rows, with two replications or more (simsmtp run … --write-baseline FILE)"
     else:
         step = f"give both sides more than {pairs} replications (--replications {2 * pairs} --write-baseline FILE)"
-    return f"With the code of the base, {step}, and compare again; or allow more (--margin)."
+    return f"with the code of the base, {step}, and compare again; or allow more (--margin)."
 
 
 def _cells(row: Mapping[Any, Any], factors: tuple[str, ...]) -> list[str]:
     """Return one row of a comparison as texts: factors, then the columns of the table."""
     verdict = row["verdict"] + (f": {row['reason']}" if row["reason"] else "")
     means = [number_text(row[name]) for name in ("base_mean", "new_mean")]
-    return [*(shown(row[name]) for name in factors), row["response"], *means, change_text(row), allowed_text(row), verdict]
+    return [
+        *(shown(row[name]) for name in factors),
+        row["response"],
+        *means,
+        change_text(row),
+        allowed_text(row),
+        verdict,
+    ]
 
 
 def allowed_text(row: Mapping[Any, Any]) -> str:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 _GRAVE = (FAILED, REGRESSION)
 _TO_DO = {
-    REGRESSION: "Find what changed since the baseline was written. If the change is intended, write a new baseline "
+    REGRESSION: "find what changed since the baseline was written. If the change is intended, write a new baseline "
     "(simsmtp run … --write-baseline FILE), or allow more (--margin).",
-    FAILED: "Run the experiment again: simsmtp run tells which replications failed, and why.",
+    FAILED: "run the experiment again: simsmtp run tells which replications failed, and why.",
 }
 
 
@@ -83,10 +83,12 @@ def _of_comparison(found: Comparison) -> Iterator[Finding]:
             names = [row["response"] for row in records if row["response"]]
             lines = [f"{row['response'] or 'runs'}: {short_text(row)}" for row in records]
             title = f"{verdict}: {_some(names) or 'runs'} at {levels_text(found, records[0])}"
-            yield Finding(verdict in _GRAVE, title, [*lines, to_do(records[0])], found.places(int(str(point))))
+            yield Finding(
+                verdict in _GRAVE, title, [*lines, f"What to do: {to_do(records[0])}"], found.places(int(str(point)))
+            )
     for verdict, text in found.caveats:
         if verdict == INCONCLUSIVE:
-            yield Finding(False, f"{verdict}: the two sides are not the same", [text, next_step([])])
+            yield Finding(False, f"{verdict}: the two sides are not the same", [text, f"What to do: {next_step([])}"])
 
 
 def _some(names: Sequence[str]) -> str:

@@ -70,7 +70,8 @@ def marker(name: str) -> str:
 def _head(outcome: Outcome) -> list[str]:
     view = outcome.view
     sign = _SIGNS.get(outcome.exit_code, _FAILED)
-    return [f"### {sign} {_text(view.name or 'comparison')}: {_text(view.verdict)}", "", _text(view.headline, 2000), ""]
+    headline = view.headline.removeprefix(f"{view.verdict}: ")
+    return [f"### {sign} {_text(view.name or 'comparison')}: {_text(view.verdict)}", "", _text(headline, 2000), ""]
 
 
 def _fitted(view: View, head: Sequence[str], most: int, *, folds: bool) -> str:
