@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from simsmtp.history.history_file import Entry, HistoryLine
+from simsmtp.history.revisions import DIRTY
 
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -42,8 +43,27 @@ class Series(NamedTuple):
         return [at for at in range(1, len(digests)) if digests[at] != digests[at - 1]]
 
 
+def in_order(lines: Sequence[HistoryLine], order: Mapping[str, int]) -> list[HistoryLine]:
+    """Return lines in the order of their commits, whatever order they were noted in.
+
+    Parameters
+    ----------
+    lines : sequence of HistoryLine
+        As they are in the file.
+    order : mapping
+        Commit → its place, such as `simsmtp.history.revisions.order_of` returns it. A commit that it does not know
+        stays behind the one that it was noted after, and changed files behind their commit.
+    """
+    places, last = [], -1.0
+    for line in lines:
+        commit = line.commit.removesuffix(DIRTY)
+        last = order[commit] + (0.5 if commit != line.commit else 0.0) if commit in order else last
+        places.append(last)
+    return [lines[at] for at in sorted(range(len(lines)), key=places.__getitem__)]
+
+
 def series_of(lines: Iterable[HistoryLine]) -> list[Series]:
-    """Return the series of a history, in the order of the file.
+    """Return the series of a history, in the order of the lines.
 
     A commit that was noted again keeps its place, with what was noted last. Runs with another seed or number of
     replications are series of their own: their digests cannot be equal.

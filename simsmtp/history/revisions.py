@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import tarfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from simsmtp.errors import InputError
 
+DIRTY = "-dirty"
+"""Behind the commit of a working tree whose files were changed."""
 _TIMEOUT_S = 300
 _FIELDS = 4
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class Repository(NamedTuple):
@@ -83,7 +88,7 @@ def repository_of(folder: Path, key: str) -> Repository:
 
 
 def current_commit(folder: Path, *, aside: Path) -> str | None:
-    """Return the commit that a folder is at, with ``-dirty`` if its tracked files were changed; None without one.
+    """Return the commit that a folder is at, with `DIRTY` if its tracked files were changed; None without one.
 
     Parameters
     ----------
@@ -100,7 +105,18 @@ def current_commit(folder: Path, *, aside: Path) -> str | None:
         return None
     own = Path(os.path.realpath(aside))
     changed = [name for line in told.split("\0") if (name := line[_FIELDS - 1 :]) and top.resolve() / name != own]
-    return f"{head}-dirty" if changed else head
+    return f"{head}{DIRTY}" if changed else head
+
+
+def order_of(commits: Iterable[str], folder: Path) -> dict[str, int]:
+    """Return commit → place, ancestors first, of those that the repository around a folder has; none without one."""
+    hashes = sorted({one.removesuffix(DIRTY) for one in commits if _HASH.fullmatch(one.removesuffix(DIRTY))})
+    try:
+        told = _git(folder, "rev-list", "--topo-order", "--reverse", "--ignore-missing", *hashes, "--")
+    except (subprocess.SubprocessError, OSError):
+        return {}
+    wanted = set(hashes)
+    return {one: place for place, one in enumerate(told.split()) if one in wanted}
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -72,19 +72,22 @@ def show(file: Path, responses: tuple[str, ...], shows_all: bool, figure: Path |
     """Print what changed in a history file, a row for each response and design point.
 
     FILE is history.jsonl unless another is named. Each row has the first and the last mean, the last commit that
-    changed the response, and a line of bars, one for each commit.
+    changed the response, and a line of bars, one for each commit. Commits are in the order that the repository
+    around you gives them; without one, in the order in which they were noted.
     """
     from simsmtp.cli.printing.history_tables import history_document, print_history
     from simsmtp.errors import InputError
-    from simsmtp.history.changes import series_of
+    from simsmtp.history.changes import in_order, series_of
     from simsmtp.history.history_file import read
+    from simsmtp.history.revisions import order_of
     from simsmtp.output.writable import require_writable
 
     if figure is not None:
         if figure.suffix not in {".png", ".svg"}:
             raise InputError("is no picture", key="--figure", given=str(figure), allowed="a name with .png or .svg")
         require_writable(figure, "--figure")
-    found = series_of(read(file))
+    lines = read(file)
+    found = series_of(in_order(lines, order_of({one.commit for one in lines}, Path())))
     known = list(dict.fromkeys(one.response for one in found))
     for name in responses:
         if name not in known:
@@ -120,11 +123,22 @@ def add(results: Path, file: Path, commit: str | None) -> None:
 
 
 def commit_named(given: str | None, file: Path) -> str:
-    """Return the commit that was named, else that of the current folder; none at all is an `InputError`."""
-    from simsmtp.errors import InputError
-    from simsmtp.history.revisions import current_commit
+    """Return the commit that was named, in full if it is known here, else that of the current folder.
 
-    found = given or current_commit(Path(), aside=file)
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    from simsmtp.errors import InputError
+    from simsmtp.history.revisions import current_commit, repository_of
+
+    if given:
+        try:
+            return repository_of(Path(), "--commit").commit(given, "--commit")
+        except InputError:  # of another repository, or a name of the user's own
+            return given
+    found = current_commit(Path(), aside=file)
     if not found:
         raise InputError("is not known: this folder is in no git repository", key="--commit", allowed="--commit NAME")
     return found
