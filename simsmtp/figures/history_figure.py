@@ -69,8 +69,8 @@ def history_figure(series: Sequence[_Series]) -> Figure:
 def _draw(axes: Axes, one: _Series) -> None:
     at = np.arange(len(one.commits))
     mean, low, high = (np.array([getattr(entry, name) for entry in one.entries]) for name in ("mean", "low", "high"))
-    axes.fill_between(at, low, high, color=COLOURS[0], alpha=0.18, linewidth=0)
-    axes.plot(at, mean, color=COLOURS[0], linewidth=1.3, marker="." if len(at) == 1 else "")
+    axes.fill_between(at, low, high, color=COLOURS[0], alpha=0.18, linewidth=0, step="mid")
+    axes.plot(at, mean, color=COLOURS[0], linewidth=1.3, drawstyle="steps-mid", marker="." if len(at) == 1 else "")
     changed = list(one.changes)
     axes.plot(at[changed], mean[changed], "o", color=COLOURS[1], markersize=4)
     if changed:

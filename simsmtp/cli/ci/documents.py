@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("github", "comment", "markdown", "junit", "badge", "badge-svg", "github-action-benchmark", "bmf", "gobench",
            "pytest-benchmark")  # fmt: skip
+OF_ANY = ("github", "comment", "badge", "badge-svg")
+"""Formats that an audit has, too."""
 _TWO_FILES = {"github-action-benchmark", "pytest-benchmark"}
 _OLD = {"gha": "github-action-benchmark"}
 _SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -108,14 +110,31 @@ def write_comparison(found: Comparison | CapacityComparison, targets: Sequence[T
     from simsmtp.gate.ci.formats import export
 
     for one in targets:
+        if one.kind in OF_ANY:
+            write_outcome(outcome_of(found), [one])
+        else:
+            _write(one, export(found, one.kind))
+
+
+def write_outcome(outcome: Outcome, targets: Sequence[Target]) -> None:
+    """Write and print documents that comparisons and audits have in common."""
+    from simsmtp.gate.ci.badge import badge_json, badge_svg
+    from simsmtp.gate.ci.markdown import comment
+
+    texts = {"comment": comment, "badge": badge_json, "badge-svg": badge_svg}
+    for one in targets:
         if one.kind == "github":
-            write_github(outcome_of(found))
-            continue
-        for suffix, text in export(found, one.kind).items():
-            if one.file is None:
-                print(text, end="")  # of words of others the documents take care
-            else:
-                write_file(one.file.with_name(f"{one.file.stem}{suffix}{one.file.suffix}"), text)
+            _write_github(outcome)
+        else:
+            _write(one, {"": texts[one.kind](outcome)})
+
+
+def _write(target: Target, texts: Mapping[str, str]) -> None:
+    for suffix, text in texts.items():
+        if target.file is None:
+            print(text, end="")  # of words of others the documents take care
+        else:
+            write_file(target.file.with_name(f"{target.file.stem}{suffix}{target.file.suffix}"), text)
 
 
 def write_file(path: Path, text: str, key: str = "--to") -> None:
@@ -127,7 +146,7 @@ def write_file(path: Path, text: str, key: str = "--to") -> None:
         replace_file(path, text)
 
 
-def write_github(outcome: Outcome) -> None:
+def _write_github(outcome: Outcome) -> None:
     """Print annotations, and add the job summary to the file that GitHub names, or print it where there is none."""
     from simsmtp.files import open_appending, write_errors
     from simsmtp.gate.ci.github import workflow_commands

@@ -60,7 +60,7 @@ def _message(lines: Sequence[str]) -> str:
     *others, last = lines
     if len(others) > _MOST_LINES:
         others = [*others[:_MOST_LINES], f"and {counted(len(others) - _MOST_LINES, 'more line')}: see the summary"]
-    return "\n".join((*others, last))[:_MOST_CHARACTERS]
+    return "\n".join(map(shown, (*others, last)))[:_MOST_CHARACTERS]
 
 
 def _command(command: str, properties: dict[str, str], message: str) -> str:
@@ -70,9 +70,9 @@ def _command(command: str, properties: dict[str, str], message: str) -> str:
 
 def _data(text: str) -> str:
     """Return a message as GitHub's toolkit escapes it."""
-    return shown(text, keep="\n").replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
     """Return the value of a property as GitHub's toolkit escapes it."""
-    return _data(text[:_MOST_CHARACTERS]).replace(":", "%3A").replace(",", "%2C")
+    return _data(shown(text)[:_MOST_CHARACTERS]).replace(":", "%3A").replace(",", "%2C")

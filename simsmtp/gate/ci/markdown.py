@@ -18,6 +18,7 @@ _UNFOLDED = 10
 _LONGEST = 300
 _MOST_NOTES = 20
 _SIGNS = {0: "\N{WHITE HEAVY CHECK MARK}", 4: "\N{WARNING SIGN}\N{VARIATION SELECTOR-16}"}
+_STRESSED = re.compile(r"(?<!\w)_+|_+(?!\w)|~")
 _MARK = "\ue000"  # a private character, which stays as it is until it becomes one of no width
 _FAILED = "\N{CROSS MARK}"
 # What GitHub makes a mention, a reference or a link of, at the place where it is taken apart.
@@ -76,8 +77,9 @@ def _head(outcome: Outcome) -> list[str]:
 
 def _fitted(view: View, head: Sequence[str], most: int, *, folds: bool) -> str:
     """Return head, table and notes, with as many rows as fit."""
-    rows = [_line(row) for _, row in view.rows]
-    table = [_line(view.heads), _line(["---"] * len(view.heads))]
+    heads, cells, alike = _narrow(view)
+    rows = [_line(row) for row in cells]
+    table = [*([f"In all rows: {_text(alike)}", ""] if alike else []), _line(heads), _line(["---"] * len(heads))]
     notes = [f"- {_text(note, 1000)}" for note in view.notes[:_MOST_NOTES]]
     tail = [*([_text(view.explanation, 2000), ""] if rows else []), *notes]
 
@@ -102,6 +104,33 @@ def _fitted(view: View, head: Sequence[str], most: int, *, folds: bool) -> str:
     return told(fit)
 
 
+def _narrow(view: View) -> tuple[list[str], list[list[str]], str]:
+    """Return heads and rows with the verdict first and the reason last, and what is alike in all rows.
+
+    A comment is about 700 pixels wide, and what is further right is hidden.
+    """
+    keys = [name for name in view.heads if "." in name]
+    short = {name: name.rpartition(".")[2] for name in keys}
+    if len({*short.values(), *view.heads}) < len(short) + len(view.heads):
+        short = {}
+    many = len(view.rows) > 1
+    alike = [
+        at
+        for at, name in enumerate(view.heads)
+        if many and name in keys and len({row[at] for _, row in view.rows}) == 1
+    ]
+    others = [at for at in range(len(view.heads) - 1) if at not in alike]
+    heads = ["verdict", *(short.get(view.heads[at], view.heads[at]) for at in others), "why"]
+    rows = [
+        [verdict, *(row[at] for at in others), row[-1].removeprefix(verdict).removeprefix(": ")]
+        for verdict, row in view.rows
+    ]
+    if not any(row[-1] for row in rows):
+        heads, rows = heads[:-1], [row[:-1] for row in rows]
+    told = ", ".join(f"{view.heads[at]} {view.rows[0][1][at]}" for at in alike)
+    return heads, rows, told
+
+
 def _folded(title: str, lines: Sequence[str]) -> list[str]:
     return ["<details>", f"<summary>{title}</summary>", "", *lines, "", "</details>"]
 
@@ -113,4 +142,4 @@ def _line(cells: Sequence[str]) -> str:
 def _text(text: str, longest: int = _LONGEST) -> str:
     """Return a text as it is read on GitHub, without markup, and without mentioning or linking anything."""
     short = text if len(text) <= longest else f"{text[: longest - 2]} …"
-    return markdown_text(_LINKED.sub(_MARK, short)).replace(_MARK, "&#8203;")
+    return _STRESSED.sub(r"\\\g<0>", markdown_text(_LINKED.sub(_MARK, short))).replace(_MARK, "&#8203;")
