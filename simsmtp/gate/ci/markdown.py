@@ -14,6 +14,8 @@ MOST_SUMMARY = 2**20
 """Octets of a step's summary."""
 MOST_COMMENT = 65_536
 """Characters of a comment; octets are never fewer."""
+_LEAST = 16_384
+"""What is always enough for the verdict."""
 _UNFOLDED = 10
 _LONGEST = 300
 _MOST_NOTES = 20
@@ -80,13 +82,13 @@ def _fitted(view: View, head: Sequence[str], most: int, *, folds: bool) -> str:
     heads, cells, alike = _narrow(view)
     rows = [_line(row) for row in cells]
     table = [*([f"In all rows: {_text(alike)}", ""] if alike else []), _line(heads), _line(["---"] * len(heads))]
-    notes = [f"- {_text(note, 1000)}" for note in view.notes[:_MOST_NOTES]]
+    notes = [f"- {_text(note)}" for note in view.notes[:_MOST_NOTES]]
     tail = [*([_text(view.explanation, 2000), ""] if rows else []), *notes]
 
     def told(many: int) -> str:
         left_out = len(rows) - many
         body = [*table, *rows[:many], ""] if many else []
-        more = [f"{counted(left_out, 'more row')}: `simsmtp compare` with `--json` lists all.", ""] if left_out else []
+        more = [f"{counted(left_out, 'more row')} left out: too long for this page.", ""] if left_out else []
         parts = [*body, *more, *tail]
         if folds and (many > _UNFOLDED or (not rows and notes)):
             parts = _folded(counted(len(rows), "row") if rows else "Notes", parts)
@@ -101,7 +103,8 @@ def _fitted(view: View, head: Sequence[str], most: int, *, folds: bool) -> str:
         if sizes > room:
             break
         fit += 1
-    return told(fit)
+    text = told(fit)
+    return text if len(text.encode()) <= most else "".join(f"{line}\n" for line in head) if most > _LEAST else ""
 
 
 def _narrow(view: View) -> tuple[list[str], list[list[str]], str]:
