@@ -112,7 +112,7 @@ def _audit_baseline(study: simsmtp.Study) -> Write:
 
 
 def _audit_text(study: simsmtp.Study) -> Write:
-    from simsmtp.cli.audit import _write
+    from simsmtp.cli.ci.documents import write_file
 
     del study
     return lambda path: _write(path, "--junit", "<testsuites/>")

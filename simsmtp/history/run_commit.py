@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,15 +105,28 @@ def _run(folder: Path, tree: Path, package: Path, timeout_s: float) -> None:
     paths = [str(package), *filter(None, [os.environ.get("PYTHONPATH")])]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-P", "-c", _PROGRAM, str(folder / "asked.json"), str(folder / "rows.json")]
-    try:
-        done = subprocess.run(  # noqa: S603 - fixed arguments
-            command, cwd=tree, env=env, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise CommitError(f"it takes more than {timeout_s:g} s") from None
-    if done.returncode:
-        told = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()
-        raise CommitError(told[-1][:_LONGEST])
+    with subprocess.Popen(  # noqa: S603 - fixed arguments
+        command, cwd=tree, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            _, said = process.communicate(timeout=timeout_s)
+        except BaseException as error:  # Ctrl-C, too: nothing of it goes on
+            _kill(process)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise CommitError(f"it takes more than {timeout_s:g} s") from None
+            raise
+    if process.returncode:
+        raise CommitError((said.strip() or f"exit code {process.returncode}").splitlines()[-1][:_LONGEST])
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """End a process with the workers that it started."""
+    if os.name == "posix":
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
 
 
 def _table(path: Path) -> DataFrame:

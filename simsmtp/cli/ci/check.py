@@ -66,4 +66,6 @@ def _checked(file: Path) -> str:
     check_figure(experiment)
     if experiment.capacity is not None:
         return "a capacity plan"
-    return f"{counted(len(experiment.points), 'design point')}, {experiment.replications:,} replications of each"
+    return (
+        f"{counted(len(experiment.points), 'design point')}, {counted(experiment.replications, 'replication')} of each"
+    )

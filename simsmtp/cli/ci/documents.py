@@ -148,7 +148,7 @@ def write_file(path: Path, text: str, key: str = "--to") -> None:
 
 def _write_github(outcome: Outcome) -> None:
     """Print annotations, and add the job summary to the file that GitHub names, or print it where there is none."""
-    from simsmtp.files import open_appending, write_errors
+    from simsmtp.files import write_errors
     from simsmtp.gate.ci.github import workflow_commands
     from simsmtp.gate.ci.markdown import MOST_SUMMARY, summary
 
@@ -157,6 +157,6 @@ def _write_github(outcome: Outcome) -> None:
     if not name:
         print(f"\n{summary(outcome)}", end="")
         return
-    with write_errors(name, _SUMMARY), open_appending(name) as file:
+    with write_errors(name, _SUMMARY), Path(name).open("a", encoding="utf-8") as file:  # it is the CI service's own
         taken = os.fstat(file.fileno()).st_size  # by what this step added before
         file.write(summary(outcome, MOST_SUMMARY - taken - 1) + "\n")

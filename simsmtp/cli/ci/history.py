@@ -191,12 +191,15 @@ def bisect(
     from simsmtp.experiment.shipped import named_file
     from simsmtp.history.bisect import Bisector
     from simsmtp.history.revisions import repository_of
+    from simsmtp.output.writable import require_writable
     from simsmtp.rows.responses import COLUMNS
     from simsmtp.running.run_options import RunOptions
 
     for name in responses:
         if name not in COLUMNS:
             raise InputError("unknown response", key="--response", given=name, allowed=COLUMNS)
+    if file is not None:
+        require_writable(file, "--history", may_be_made=True)
     place = repository_of(repository, "--repository")
     ends = place.commit(good, "--good"), place.commit(bad, "--bad")
     bisector = Bisector(
