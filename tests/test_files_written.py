@@ -115,7 +115,7 @@ def _audit_text(study: simsmtp.Study) -> Write:
     from simsmtp.cli.ci.documents import write_file
 
     del study
-    return lambda path: _write(path, "--junit", "<testsuites/>")
+    return lambda path: write_file(path, "<testsuites/>", "--junit")
 
 
 def _calibration(study: simsmtp.Study) -> Write:
