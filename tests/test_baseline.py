@@ -34,8 +34,11 @@ def test_a_baseline_gives_back_the_very_bits(here: Path, engine: FakeEngine) -> 
     path = write_baseline(study, here / "new" / "b.csv")
     read, own = load_baseline(path), recorded_study(study)
     assert read.rows.equals(own.rows.drop(columns="error"))
-    same = [one.name for one in dataclasses.fields(own) if one.name not in {"rows", "source"}]
+    same = [one.name for one in dataclasses.fields(own) if one.name not in {"rows", "source", "place"}]
     assert [getattr(read, name) for name in same] == [getattr(own, name) for name in same]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    places = [read.place(number) for number in range(1, len(read.points) + 1)]
+    assert [lines[(one.line or 0) - 1][:4] for one in places if one] == ["1,0,", "2,0,", "3,0,", "4,0,"]
     assert simsmtp.compare(path, study).verdict == "OK (identical)"
     again = write_baseline(study, path).read_bytes()
     assert write_baseline(study, here / "b2.csv").read_bytes() == again

@@ -10,6 +10,7 @@ import pytest
 from study_files import TINY, FakeEngine, cli, engine, here, own_registry, stand_in, written
 
 from simsmtp.__main__ import _exit_code
+from simsmtp.cli.ci.documents import FORMATS
 from simsmtp.rows.records import Output
 from simsmtp.strategies import registry
 
@@ -71,7 +72,15 @@ def test_no_baseline_is_5_and_nothing_is_run_or_written(call, engine: FakeEngine
         ["compare", "b.csv", "study.toml", "--margin", "much"],
         ["compare", "b.csv", "study.toml", "--margin", "makespan=0.1"],
         ["compare", "b.csv", "study.toml", "--response", "makespan"],
-        ["compare", "b.csv", "study.toml", "--to", "gha"],
+        ["compare", "b.csv", "study.toml", "--to", "github-action-benchmark"],
+        ["compare", "b.csv", "study.toml", "--to", "github=x"],
+        ["compare", "b.csv", "study.toml", "--to", "junit="],
+        ["compare", "b.csv", "study.toml", "--to", "junit", "--to", "badge"],
+        ["compare", "b.csv", "study.toml", "--to", "githbu"],
+        ["compare", "b.csv", "study.toml", "--to", "junit=empty"],
+        ["run", "study.toml", "--baseline", "b.csv", "--to", "junit"],
+        ["run", "study.toml", "--to", "github"],
+        ["run", "study.toml", "--commit", "abc"],
         ["compare", "b.csv", "study.toml", "--output", "x"],
         ["compare", "b.csv", "study.toml", "--to", "bmf", "--json"],
         ["compare", "b.csv", "study.toml", "--level", "2"],
@@ -106,12 +115,15 @@ def test_a_model_broken_on_purpose_is_3(call, capsys) -> None:  # type: ignore[n
     assert {row["factors"]["client.strategy"] for row in found["rows"]} == {"corrected"}
 
 
-@pytest.mark.parametrize("kind", ["gha", "bmf", "gobench", "pytest-benchmark", "junit", "markdown"])
+@pytest.mark.parametrize("kind", [one for one in FORMATS if one != "github"])
 def test_every_format_is_written_and_the_code_stays(call, engine: FakeEngine, kind: str, capsys) -> None:  # type: ignore[no-untyped-def]
     call("run", "study.toml", *QUICK, "--write-baseline", "b.csv")
     assert call("compare", "b.csv", "results/tiny", "--to", kind, "--output", "out/gate.txt") == 0
     names = {path.name for path in Path("out").iterdir()}
-    two = {"gha": {"gate-smaller.txt", "gate-bigger.txt"}, "pytest-benchmark": {"gate-base.txt", "gate-new.txt"}}
+    two = {
+        "github-action-benchmark": {"gate-smaller.txt", "gate-bigger.txt"},
+        "pytest-benchmark": {"gate-base.txt", "gate-new.txt"},
+    }
     assert names == two.get(kind, {"gate.txt"})
     if kind not in two:
         capsys.readouterr()

@@ -39,9 +39,9 @@ rate = [0.5, 4]
 
 
 @pytest.mark.parametrize("width", [80, 60])
-@pytest.mark.parametrize("name", ["", *_COMMANDS])
+@pytest.mark.parametrize("name", ["", *_COMMANDS, "history show", "history add", "history bisect"])
 def test_help_fits_the_terminal(screen: Screen, name: str, width: int) -> None:
-    text = screen(width, *([name] if name else []), "--help")
+    text = screen(width, *name.split(), "--help")
     assert_fits(text, width)
     assert "<=x" not in text
     assert not re.search(r"\w-\n +\w", text), "a word was broken at its hyphen"

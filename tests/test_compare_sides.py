@@ -17,7 +17,7 @@ import simsmtp
 from simsmtp.errors import InputError
 from simsmtp.gate.baseline import write_baseline
 from simsmtp.gate.capacity_comparison import CapacityComparison
-from simsmtp.gate.ci_formats import export
+from simsmtp.gate.ci.formats import export
 from simsmtp.gate.comparison_views import explanation
 from simsmtp.gate.recorded_results import NoBaselineError
 from simsmtp.store.failures import DamagedError

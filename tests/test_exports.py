@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from test_compare import rows
 
-from simsmtp.cli.compare import _FORMATS
+from simsmtp.cli.ci.documents import FORMATS as OFFERED
 from simsmtp.errors import InputError
-from simsmtp.gate.ci_formats import FORMATS, export
+from simsmtp.gate.ci.formats import FORMATS, export
 from simsmtp.gate.compare_rows import Comparison, compare_rows
 from simsmtp.rows.responses import BY_NAME, COLUMNS
 
@@ -35,8 +35,8 @@ def read_json(text: str) -> Any:
     return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
 
-def test_gha_is_one_list_of_entries_per_direction(found: Comparison) -> None:
-    documents = export(found, "gha")
+def test_github_action_benchmark_is_one_list_of_entries_per_direction(found: Comparison) -> None:
+    documents = export(found, "github-action-benchmark")
     assert set(documents) == {"-smaller", "-bigger"}
     for suffix, text in documents.items():
         entries = read_json(text)
@@ -53,8 +53,8 @@ def test_gha_is_one_list_of_entries_per_direction(found: Comparison) -> None:
     assert lost["extra"].startswith("REGRESSION")
 
 
-def test_gha_leaves_an_empty_document_out() -> None:
-    assert set(export(compare_rows(rows(), rows(), responses=["lost"]), "gha")) == {"-smaller"}
+def test_github_action_benchmark_leaves_an_empty_document_out() -> None:
+    assert set(export(compare_rows(rows(), rows(), responses=["lost"]), "github-action-benchmark")) == {"-smaller"}
 
 
 def test_bmf_meets_its_schema(found: Comparison) -> None:
@@ -176,7 +176,7 @@ def test_failed_and_single_replications_are_exported_too() -> None:
 
 
 def test_the_command_line_offers_every_format() -> None:
-    assert set(_FORMATS) == set(FORMATS)
+    assert set(OFFERED) == set(FORMATS)
 
 
 def test_an_unknown_format_is_an_input_error(found: Comparison) -> None:

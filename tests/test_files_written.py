@@ -60,11 +60,10 @@ def _baseline(study: simsmtp.Study) -> Write:
 
 
 def _compared(study: simsmtp.Study) -> Write:
-    from simsmtp.cli.compare import _check_output, _write
+    from simsmtp.cli.ci.documents import targets_of, write_comparison
 
     def write(path: Path) -> None:
-        _check_output("junit", path, as_json=False)
-        _write(simsmtp.compare(study.folder, study.folder), "junit", path)
+        write_comparison(simsmtp.compare(study.folder, study.folder), targets_of(["junit"], output=path))
 
     return write
 
@@ -113,10 +112,10 @@ def _audit_baseline(study: simsmtp.Study) -> Write:
 
 
 def _audit_text(study: simsmtp.Study) -> Write:
-    from simsmtp.cli.audit import _write
+    from simsmtp.cli.ci.documents import write_file
 
     del study
-    return lambda path: _write(path, "--junit", "<testsuites/>")
+    return lambda path: write_file(path, "<testsuites/>", "--junit")
 
 
 def _calibration(study: simsmtp.Study) -> Write:

@@ -43,6 +43,7 @@ _MAY_IMPORT = {
     "running": "progress _version study store experiment figures output statistics engines model rows strategies",
     "planning": "progress _version running study store theory experiment report figures output statistics model rows",
     "gate": "_version planning running study store experiment output statistics model rows",
+    "history": "gate running study store experiment output statistics model rows",
     # Real peers, and real mail programs.
     "live": "dialogue peers model rows randomness policies strategies protocol",
     "mailers": "",

@@ -13,12 +13,14 @@ from simsmtp.cli.printing.help_text import Context
 from simsmtp.cli.printing.lines import is_plain
 from simsmtp.errors import closest
 
-# Name → what the list of commands says; the module of the same name holds the command.
+# Name → what the list of commands says; the module of the same name, here or in ci/, holds the command.
 _COMMANDS = {
     "new": "Write a commented file to start from: a study, a plan, a gate, a strategy.",
     "experiments": "List the experiments that come with simsmtp, and what each answers.",
     "run": "Run an experiment.",
     "compare": "Compare results with a baseline: ok, regression, or inconclusive.",
+    "check": "Check experiment files; run nothing.",
+    "history": "Show responses over commits, and find the commit that changed them.",
     "capacity": "Find out what a plan can carry, and what it needs to meet its objectives.",
     "report": "Write one HTML file of what a results folder holds.",
     "trace": "Show the dialogue of a session, with times and conclusions.",
@@ -31,10 +33,16 @@ _COMMANDS = {
     "validate": "Predict measured sessions, and say how far the predictions err.",
     "presets": "List the presets with their values and sources.",
 }
+_ROOMS = ("simsmtp.cli", "simsmtp.cli.ci")
 
 
 if "_SIMSMTP_COMPLETE" in os.environ:
     import_module("simsmtp.cli.completion.bash")
+
+
+def _module_of(name: str) -> str:
+    """Return the module of a command, empty if there is none."""
+    return next((one for room in _ROOMS if find_spec(one := f"{room}.{name}")), "")
 
 
 class LazyGroup(click.Group):
@@ -44,13 +52,13 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the names of the commands that exist, in the order of use."""
-        return [name for name in _COMMANDS if find_spec(f"simsmtp.cli.{name}")]
+        return [name for name in _COMMANDS if _module_of(name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command by name."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = getattr(import_module(f"simsmtp.cli.{cmd_name}"), cmd_name)
+        command: click.Command = getattr(import_module(_module_of(cmd_name)), cmd_name)
         command.context_class = Context
         return command
 

@@ -7,10 +7,11 @@ import shlex
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from simsmtp.cli.ci import documents
 from simsmtp.cli.printing.lines import say
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Manner(NamedTuple):
 @click.option("--write-baseline", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdicts.")
 @click.option("--junit", "junit_file", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
 @click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), metavar="FILE", help="Write a table.")
+@documents.to(help="Write the verdicts in this format: github (annotations and a job summary), comment, badge or "
+                   "badge-svg. Without FILE it is printed in place of the table. May be repeated.")  # fmt: skip
 @click.option("--html", "pages", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Draw the sequence diagram of each cell that is run, DIR/SENDER-CELL.html.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as one document.")
@@ -82,6 +85,7 @@ def audit(
     write_baseline: Path | None,
     junit_file: Path | None,
     markdown_file: Path | None,
+    kinds: tuple[str, ...],
     pages: Path | None,
     as_json: bool,
     quiet: bool,
@@ -114,9 +118,11 @@ def audit(
     from simsmtp.audit.custom_sender import CustomSender
     from simsmtp.audit.journal import Journal
     from simsmtp.audit.table import LEGEND, markdown
+    from simsmtp.cli.printing.audit_tables import audit_outcome, print_audit
     from simsmtp.live.endpoint import endpoint_in
     from simsmtp.output.writable import require_writable
 
+    targets = documents.targets_of(kinds, as_json=as_json, allowed=documents.OF_ANY)
     if baseline and not baseline.exists():
         say(
             f"simsmtp: --baseline: there is no such file; given: '{baseline}'; --write-baseline makes one",
@@ -146,23 +152,17 @@ def audit(
     if write_baseline:
         verdicts.write_baseline(write_baseline, found)
     if junit_file:
-        _write(junit_file, "--junit", verdicts.junit(rows, known))
+        documents.write_file(junit_file, verdicts.junit(rows, known), "--junit")
     if markdown_file:
-        _write(markdown_file, "--markdown", f"{markdown(rows)}\n{LEGEND}\n")
+        documents.write_file(markdown_file, f"{markdown(rows)}\n{LEGEND}\n", "--markdown")
+    documents.write_outcome(audit_outcome(rows, known, baseline), targets)
     if as_json:
         print(json.dumps({"rows": rows, "exit_code": verdicts.exit_code(found, known)}, indent=1))
-    else:
-        _print(rows)
+    elif all(one.file is not None for one in targets):
+        print_audit(rows)
         for sender, cell in verdicts.worse(found, known) if known is not None else ():
             say(f"worse than the baseline: {sender} {cell}: {found[sender, cell]}")
     ctx.exit(verdicts.exit_code(found, known))
-
-
-def _write(path: Path, key: str, text: str) -> None:
-    from simsmtp.files import replace_file, write_errors
-
-    with write_errors(path, key):
-        replace_file(path, text)
 
 
 def _cells(quick: bool, replies: Sequence[int], numbers: Sequence[int]) -> list[Cell]:
@@ -240,32 +240,3 @@ def _run(chosen: Senders, cells: Sequence[Cell], kept: Journal, manner: Manner) 
                 make, todo[name], timeout_s=manner.timeout_s, place=manner.place, parallel=manner.parallel, done=done,
                 records=manner.pages is not None,
             )  # fmt: skip
-
-
-def _print(rows: Sequence[dict[str, Any]]) -> None:
-    from collections import Counter
-    from dataclasses import replace
-
-    from simsmtp.audit.judgement import MEANINGS, Verdict
-    from simsmtp.cli.printing.console import PlainConsole
-    from simsmtp.cli.printing.tables import columns_of, print_table
-    from simsmtp.model.numbers import counted
-
-    console = PlainConsole()
-    for name in dict.fromkeys(f"{row['sender']} {row['version']}" for row in rows):
-        counts = Counter(row["verdict"] for row in rows if f"{row['sender']} {row['version']}" == name)
-        verdicts = ", ".join(f"{counts[one]} {one}" for one in Verdict if counts[one])
-        console.print(f"{name}: {verdicts} (of {counted(counts.total(), 'cell')})", style="bold")
-    for verdict in Verdict:
-        if any(row["verdict"] == verdict for row in rows):
-            console.print(f"{verdict}: {MEANINGS[verdict]}")
-    console.print()
-    cells = [
-        (f"{row['sender']} {row['version']}", row["reply"], row["recipients"], row["kind"],
-         "yes" if row["pipelining"] else "no") for row in rows
-    ]  # fmt: skip
-    numbers = ("delivered", "false_ndr", "queued", "lost", "duplicate", "transactions", "rcpt_commands", "verdict")
-    *values, verdicts_column = columns_of(numbers, [[row[name] for name in numbers] for row in rows])
-    keys = columns_of(("sender", "reply", "N", "limit", "pipelining"), cells, is_text=True)
-    if rows:
-        print_table(console, keys, [*values, replace(verdicts_column, is_text=True)])

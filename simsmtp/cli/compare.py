@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from simsmtp.cli import options
+from simsmtp.cli.ci import documents
 from simsmtp.cli.completion import words
 
 if TYPE_CHECKING:
     from simsmtp.gate.capacity_comparison import CapacityComparison
     from simsmtp.gate.comparison import Comparison
 
-_FORMATS = ("gha", "bmf", "gobench", "pytest-benchmark", "junit", "markdown")
 _MOST_ROWS = 30
 
 
@@ -35,10 +35,12 @@ _MOST_ROWS = 30
 @options.workers(help="Processes; by default one per processor.")
 @options.as_json()
 @options.quiet(help="Print the verdict alone, and no notes.")
-@click.option("--to", "kind", type=click.Choice(_FORMATS), help="Write the comparison in this format.")
+@documents.to(help="Write the comparison in this format: github (annotations and a job summary), comment, markdown, "
+                   "junit, badge, badge-svg, github-action-benchmark, bmf, gobench or pytest-benchmark. Without FILE "
+                   "it is printed. May be repeated.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Where to; by default standard output. gha makes FILE-smaller and FILE-bigger, pytest-benchmark "
-                   "FILE-base and FILE-new, in front of the suffix.")  # fmt: skip
+              help="The file of the one format that names none. github-action-benchmark makes FILE-smaller and "
+                   "FILE-bigger, pytest-benchmark FILE-base and FILE-new, in front of the suffix.")  # fmt: skip
 @click.pass_context
 def compare(
     ctx: click.Context,
@@ -50,7 +52,7 @@ def compare(
     responses: tuple[str, ...],
     as_json: bool,
     quiet: bool,
-    kind: str | None,
+    kinds: tuple[str, ...],
     output: Path | None,
     **named: Any,
 ) -> None:
@@ -69,7 +71,7 @@ def compare(
       simsmtp run window --replications 10 --write-baseline baseline.csv
       simsmtp compare baseline.csv window
       simsmtp compare baseline.csv results/window --margin 0.02 --margin makespan_s=0.1
-      simsmtp compare baseline.csv results/window --to junit --output gate.xml
+      simsmtp compare baseline.csv results/window --to github --to junit=gate.xml
       simsmtp compare results/newsletter results/newsletter-full
 
     Exit codes: 0 ok; 1 a replication failed; 2 bad input, other scenarios or another seed; 3 regression;
@@ -78,16 +80,15 @@ def compare(
     from simsmtp.gate.gate import compare as compared
     from simsmtp.gate.recorded_results import NoBaselineError
 
-    _check_output(kind, output, as_json)
+    targets = documents.targets_of(kinds, output=output, as_json=as_json)
     try:
         found = compared(base, new, margin=read_margins(margins), responses=responses or None, **named)
     except NoBaselineError as error:
         no_baseline(ctx, error)
-    if kind is not None:
-        _write(found, kind, output)
+    documents.write_comparison(found, targets)
     if as_json:
         print(json.dumps(found.to_dict(), indent=1, allow_nan=False))
-    elif kind is None or output is not None:
+    elif all(one.file is not None for one in targets):
         print_comparison(found, quiet=quiet)
     ctx.exit(found.exit_code)
 
@@ -113,34 +114,6 @@ def read_margins(given: Sequence[str]) -> float | Mapping[str, float]:
         except ValueError:
             raise InputError("not a margin", key="--margin", given=one, allowed="SHARE or RESPONSE=SHARE") from None
     return margins
-
-
-def _check_output(kind: str | None, output: Path | None, as_json: bool) -> None:
-    from simsmtp.errors import InputError
-    from simsmtp.output.writable import require_writable
-
-    if kind in {"gha", "pytest-benchmark"} and output is None:
-        raise InputError("makes two files", key="--to", given=kind, allowed="it with --output FILE")
-    if kind is None and output is not None:
-        raise InputError("needs a format", key="--output", given=str(output), allowed="it with --to FORMAT")
-    if kind is not None and output is None and as_json:
-        raise InputError("prints in place of --json", key="--to", given=kind, allowed="it with --output FILE")
-    if output is not None:
-        require_writable(output, "--output", may_be_made=True)
-
-
-def _write(found: Comparison | CapacityComparison, kind: str, output: Path | None) -> None:
-    from simsmtp.files import replace_file, write_errors
-    from simsmtp.gate.ci_formats import export
-
-    for suffix, text in export(found, kind).items():
-        if output is None:
-            print(text, end="")  # of words of others the documents take care
-            continue
-        path = output.with_name(f"{output.stem}{suffix}{output.suffix}")
-        with write_errors(path, "--output"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, text)
 
 
 def print_comparison(found: Comparison | CapacityComparison, *, quiet: bool = False) -> None:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simsmtp.cli import options
+from simsmtp.cli.ci import documents
+from simsmtp.cli.ci.gate import Gate, GateOptions
 from simsmtp.cli.completion import words
 from simsmtp.cli.printing.lines import say, wrapped
 from simsmtp.model.numbers import counted
 from simsmtp.shown import shown
 
 if TYPE_CHECKING:
-    from simsmtp.cli.gate import Gate
     from simsmtp.gate.comparison import Comparison
     from simsmtp.running.runner import PreparedRun
     from simsmtp.running.sequential_run import PreciseStudy
@@ -59,6 +60,10 @@ if TYPE_CHECKING:
               help="Compare with this baseline afterwards, as 'simsmtp compare' does.")  # fmt: skip
 @click.option("--write-baseline", type=click.Path(path_type=Path), metavar="FILE",
               help="Write the rows as a baseline; with --baseline only if that is met.")  # fmt: skip
+@click.option("--history", type=click.Path(path_type=Path), metavar="FILE",
+              help="Add the results to this history, for 'simsmtp history'.")  # fmt: skip
+@click.option("--commit", metavar="NAME", help="With --history, the commit; by default that of the folder you are in.")
+@documents.to(help="Write that comparison in this format, as 'simsmtp compare' does. May be repeated.")
 @click.pass_context
 def run(
     ctx: click.Context,
@@ -74,6 +79,9 @@ def run(
     no_figure: bool,
     baseline: Path | None,
     write_baseline: Path | None,
+    kinds: tuple[str, ...],
+    history: Path | None,
+    commit: str | None,
     **named: Any,
 ) -> None:
     """Run an experiment, or what is missing of it.
@@ -96,6 +104,7 @@ def run(
       simsmtp run kb822105 --set network.rtt_ms=100 --replications 5 --output /tmp/quick
       simsmtp run kb822105 --strategy my_strategy.py --json > results.json
       simsmtp run kb822105 --precision 'delivered_per_s ±5%' --budget 200
+      simsmtp run gate.toml --baseline baseline.csv --to github --history history.jsonl
 
     Exit codes: 0 all done; 1 some replications failed, the disk is full, another process uses the results, or a
     cluster was lost: what was finished is kept; 2 bad input, damaged results, or a strategy that is not
@@ -109,6 +118,9 @@ def run(
         raise click.UsageError("--budget belongs to --precision, and --replications does not", ctx)
     if named["repair"] and dry_run:
         raise click.UsageError("--repair writes, and --dry-run does not", ctx)
+    asked = documents.targets_of(kinds, as_json=as_json, prints=False)
+    if (asked and baseline is None) or (commit is not None and history is None):
+        raise click.UsageError("--to belongs to --baseline, and --commit to --history", ctx)
     wanted, most = _wanted(precisions), (budget or 1000) if precisions else replications
     prepared = prepare(experiment, RunOptions(**named, replications=most, progress=not quiet))
     if not no_figure:
@@ -118,14 +130,14 @@ def run(
     if dry_run:
         _print_estimate(prepared, as_json)
         return
-    gate = _gate(ctx, prepared, baseline, write_baseline) if baseline or write_baseline else None
+    gate = _gate(ctx, prepared, GateOptions(baseline, write_baseline, history, commit, asked))
     study = _executed(prepared, wanted)
     from simsmtp.store.provenance import command_line
 
     written = study.write(figure=not no_figure, command=command_line())
     if prepared.experiment.horizon == "steady-state":
         written += _without_warmup(study, quiet=quiet)
-    compared = gate.compared(prepared, study) if gate else None
+    compared = gate.compared(prepared, study)
     if as_json:
         from simsmtp.cli.printing.documents import document_of
 
@@ -148,7 +160,7 @@ def run(
             file=sys.stderr,
         )
         ctx.exit(1)
-    code = gate.close(study, compared) if gate else 0
+    code = gate.close(study, compared)
     if precisions:
         reached = _print_precision(_precise(study), to_stderr=not quiet or as_json)
         code = code or reached
@@ -178,13 +190,15 @@ def _print_without_theory(study: Study) -> None:
         )
 
 
-def _gate(ctx: click.Context, prepared: PreparedRun, baseline: Path | None, target: Path | None) -> Gate:
+def _gate(ctx: click.Context, prepared: PreparedRun, given: GateOptions) -> Gate:
+    if not any(given):
+        return Gate()
+    from simsmtp.cli.ci.gate import prepare_gate
     from simsmtp.cli.compare import no_baseline
-    from simsmtp.cli.gate import prepare_gate
     from simsmtp.gate.recorded_results import NoBaselineError
 
     try:
-        return prepare_gate(prepared, baseline, target)
+        return prepare_gate(prepared, given)
     except NoBaselineError as error:
         no_baseline(ctx, error)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from simsmtp._version import __version__
 from simsmtp.errors import InputError
 from simsmtp.files import begin_of, parse_json, read_text, replace_file, why_not_replaceable, write_errors
+from simsmtp.gate.places import Place
 from simsmtp.gate.recorded_results import NoBaselineError, RecordedPoint, RecordedResults, recorded_study
 from simsmtp.rows.responses import COLUMNS, RESPONSES
 from simsmtp.store.address import SCHEMA
@@ -159,13 +160,15 @@ def read_baseline(path: Path) -> RecordedResults:
         raise InputError("the baseline has another schema", file=str(path), line=1, given=schema,
                          allowed=f"schema {SCHEMA}: write it again with this version")  # fmt: skip
     head, *points = _notes(path, lines)
-    rows = _rows(path, lines, 1 + len(points) + 1)
+    skipped = 1 + len(points) + 1
+    rows = _rows(path, lines, skipped)
     try:
         known = tuple(RecordedPoint(one["identity"], dict(one["factors"])) for one in points)
         seed, code = int(head["seed"]), str(head["code"])
         common, varied = dict(head["common"]), tuple(head["varied"])
         recorded = RecordedResults(str(path), str(head["study"]), seed, known, rows, int(head["replications"]),
-                            common, varied, code)  # fmt: skip
+                            common, varied, code, place=lambda number: Place(str(path), skipped + 2 + int(
+                                (rows["point"] == number).to_numpy().argmax())))  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"malformed header: {error}", file=str(path), line=2) from None
     if not known or set(rows["point"]) != set(range(1, len(known) + 1)):

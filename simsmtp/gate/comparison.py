@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from simsmtp.gate.views import View, Viewed
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from simsmtp.gate.places import Place
+
 ALARM = 0.01
 EXIT_CODES = {FAILED: 1, REGRESSION: 3, INCONCLUSIVE: 4}
 _ORDER = (FAILED, REGRESSION, INCONCLUSIVE, OK, CHANGED, IDENTICAL)
@@ -23,6 +25,10 @@ def gravest(verdicts: Iterable[str]) -> str:
     """Return the gravest of several verdicts; identical where there are none."""
     found = set(verdicts)
     return next((one for one in _ORDER if one in found), IDENTICAL)
+
+
+def _nowhere(_: int) -> Sequence[Place]:
+    return ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,6 +54,8 @@ class Comparison(Viewed):
     caveats : tuple of (str, str)
         What the two sides do not share and the rows therefore do not show, such as replications of one side only:
         the best verdict that this leaves, and a text.
+    places : callable
+        Number of a design point → where it is written, the best place first.
     """
 
     rows: DataFrame
@@ -59,6 +67,7 @@ class Comparison(Viewed):
     name: str = ""
     notes: tuple[str, ...] = ()
     caveats: tuple[tuple[str, str], ...] = ()
+    places: Callable[[int], Sequence[Place]] = field(default=_nowhere, repr=False, compare=False)
 
     @property
     def verdict(self) -> str:

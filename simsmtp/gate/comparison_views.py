@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.gate.verdicts import IDENTICAL, INCONCLUSIVE
@@ -33,36 +33,46 @@ def headline(found: Comparison) -> str:
 
 
 def explanation(found: Comparison) -> str:
-    """Return how intervals and verdicts are meant, in one line."""
+    """Return how intervals and verdicts are meant, in one line, and what to do where they do not tell."""
+    rows = found.rows[found.rows["verdict"] == INCONCLUSIVE].to_dict("records")
+    step = f" Next: {next_step(rows)}" if found.verdict == INCONCLUSIVE else ""
     return (
         f"Changes of the mean with {percent_text(found.level, 4)} paired t intervals. OK: the interval lies within the "
         f"allowed change. REGRESSION: beyond it, with a false alarm anywhere in this table in at most "
-        f"{percent_text(found.alarm, 2)} of comparisons. INCONCLUSIVE: neither.{_next_step(found)}"
+        f"{percent_text(found.alarm, 2)} of comparisons. INCONCLUSIVE: neither.{step}"
     )
 
 
-def _next_step(found: Comparison) -> str:
-    """Return what to do where the comparison as a whole is inconclusive."""
-    if found.verdict != INCONCLUSIVE:
-        return ""
-    rows = found.rows[found.rows["verdict"] == INCONCLUSIVE]
-    if rows.empty:
-        return " Next: compare again with what one side lacks."
-    pairs = int(rows["n"].max())
-    if rows["low"].isna().all():
+def next_step(rows: Sequence[Mapping[Any, Any]]) -> str:
+    """Return what to do about rows that are inconclusive; about sides that are not the same where there are none."""
+    if not rows:
+        return "compare again with what one side lacks."
+    pairs = max(int(row["n"]) for row in rows)
+    if all(math.isnan(row["low"]) for row in rows):
         step = "write a baseline of rows, with two replications or more (simsmtp run … --write-baseline FILE)"
     else:
         step = f"give both sides more than {pairs} replications (--replications {2 * pairs} --write-baseline FILE)"
-    return f" Next: with the code of the base, {step}, and compare again; or allow more (--margin)."
+    return f"with the code of the base, {step}, and compare again; or allow more (--margin)."
 
 
 def _cells(row: Mapping[Any, Any], factors: tuple[str, ...]) -> list[str]:
     """Return one row of a comparison as texts: factors, then the columns of the table."""
-    sign = "" if row["relative"] else " absolute"
-    allowed = f"{_change(row['margin'], row['relative'])}{sign}".lstrip("+")
     verdict = row["verdict"] + (f": {row['reason']}" if row["reason"] else "")
     means = [number_text(row[name]) for name in ("base_mean", "new_mean")]
-    return [*(shown(row[name]) for name in factors), row["response"], *means, change_text(row), allowed, verdict]
+    return [
+        *(shown(row[name]) for name in factors),
+        row["response"],
+        *means,
+        change_text(row),
+        allowed_text(row),
+        verdict,
+    ]
+
+
+def allowed_text(row: Mapping[Any, Any]) -> str:
+    """Return the change for the worse that is allowed."""
+    sign = "" if row["relative"] else " absolute"
+    return f"{_change(row['margin'], row['relative'])}{sign}".lstrip("+")
 
 
 def change_text(row: Mapping[Any, Any]) -> str:

@@ -13,6 +13,7 @@ from simsmtp.experiment.experiment import Experiment
 from simsmtp.experiment.shipped import named_file
 from simsmtp.gate.baseline import kind_of, load_baseline
 from simsmtp.gate.compare_rows import Comparison, Margins, compare_rows, read_margins
+from simsmtp.gate.places import Place
 from simsmtp.gate.read_results import means_of
 from simsmtp.gate.recorded_results import (
     NoBaselineError,
@@ -251,12 +252,17 @@ def judged(
         number: (labelled.points[(there if labelled is base else number) - 1].factors)
         for number, there in pairs.items()
     }
-    return compare_rows(
+    found = compare_rows(
         _renumbered(base_rows, base_numbers), _labelled(new_rows, points, labelled.columns), factors=labelled.columns,
         responses=rule.responses, margins=rule.margin, level=rule.level, looks=looks, means_only=means_only,
         name=new.name or base.name, notes=[*notes, *_notes(base, new, len(pairs), means_only)],
         caveats=caveats_of(base, new, pairs, some=some),
     )  # fmt: skip
+
+    def places(number: int) -> list[Place]:
+        return [one for one in (new.place(number), base.place(pairs[number])) if one is not None]
+
+    return dataclasses.replace(found, places=places)
 
 
 def _renumbered(rows: DataFrame, numbers: Sequence[tuple[int, int]]) -> DataFrame:

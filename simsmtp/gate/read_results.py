@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from simsmtp.errors import InputError
 from simsmtp.experiment.factors import Label, label_of
 from simsmtp.files import parse_json, read_text
+from simsmtp.gate.places import Place
 from simsmtp.gate.recorded_results import (
     NoBaselineError,
     RecordedPoint,
@@ -146,7 +147,7 @@ def from_summary(path: Path) -> RecordedResults:
         raise InputError("design points with equal factor levels cannot be told apart", file=str(path))
     rows, spreads = _wide(table), _wide(table, "sd")
     found = RecordedResults(str(path), path.parent.name, None, known, rows, int(table["n"].max()), means_only=True,
-                     spreads=spreads)  # fmt: skip
+                     spreads=spreads, place=lambda _: Place(str(path)))  # fmt: skip
     if experiment is None:
         return found
     own = recorded_experiment(experiment)

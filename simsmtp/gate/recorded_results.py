@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp.errors import InputError
 from simsmtp.experiment.factors import Label, label_of
+from simsmtp.gate.places import PlaceOf, nowhere, place_in_experiment
 from simsmtp.rows.responses import COLUMNS
 from simsmtp.store.address import canonical, code_hash
 from simsmtp.store.scenario_identity import Flat, default_of, flat_scenario, identity_of
@@ -65,6 +67,8 @@ class RecordedResults:
         The rows are means over the replications.
     spreads : DataFrame or None
         Then their standard deviations.
+    place : callable
+        Number of a design point → where it is written, None where that is not known.
     """
 
     source: str
@@ -79,6 +83,7 @@ class RecordedResults:
     complete: bool = True
     means_only: bool = False
     spreads: DataFrame | None = field(default=None, repr=False)
+    place: PlaceOf = field(default=nowhere, repr=False, compare=False)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -106,7 +111,8 @@ def recorded_experiment(experiment: Experiment) -> RecordedResults:
     common, varied = shared_keys(scenarios)
     rows = pd.DataFrame(columns=["point", "replication", *COLUMNS, "error"])
     source = experiment.places.file or experiment.name
-    return RecordedResults(source, experiment.name, experiment.seed, points, rows, 0, common, varied, code_hash())
+    return RecordedResults(source, experiment.name, experiment.seed, points, rows, 0, common, varied, code_hash(),
+                           place=partial(place_in_experiment, experiment))  # fmt: skip
 
 
 def recorded_study(study: Study) -> RecordedResults:

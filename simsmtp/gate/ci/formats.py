@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET  # only written, never parsed
 
 import numpy as np
 
 from simsmtp.errors import InputError
 from simsmtp.gate.capacity_comparison import CapacityComparison
-from simsmtp.gate.comparison_views import change_text, headline
-from simsmtp.gate.verdicts import FAILED, INCONCLUSIVE, REGRESSION
-from simsmtp.model.numbers import number_text
+from simsmtp.gate.ci.badge import badge_json, badge_svg
+from simsmtp.gate.ci.findings import Outcome, outcome_of
+from simsmtp.gate.ci.github import workflow_commands
+from simsmtp.gate.ci.junit import benchmark_name, junit
+from simsmtp.gate.ci.markdown import comment, summary
+from simsmtp.gate.comparison import Comparison
+from simsmtp.gate.comparison_views import change_text
 from simsmtp.output.json_values import plain
 from simsmtp.rows.responses import BY_NAME
 from simsmtp.shown import shown
@@ -22,8 +25,6 @@ from simsmtp.statistics.intervals import Interval, mean_interval
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-    from simsmtp.gate.comparison import Comparison
 
 Documents = dict[str, str]
 
@@ -33,12 +34,14 @@ def export(found: Comparison | CapacityComparison, kind: str) -> Documents:
 
     Parameters
     ----------
-    found : Comparison
+    found : Comparison or CapacityComparison
         What to export.
     kind : str
-        ``gha`` (github-action-benchmark; one document per direction, ``customSmallerIsBetter`` and
+        ``github`` (annotations, then the job summary), ``comment`` (Markdown of a comment that is kept up to date),
+        ``markdown``, ``junit``, ``badge`` (JSON for an endpoint badge of shields.io), ``badge-svg``,
+        ``github-action-benchmark`` (one document per direction, ``customSmallerIsBetter`` and
         ``customBiggerIsBetter``), ``bmf`` (Bencher), ``gobench`` (for ``benchstat -col side``),
-        ``pytest-benchmark`` (one document per side; responses where lower is better), ``junit``, ``markdown``.
+        ``pytest-benchmark`` (one document per side; responses where lower is better).
 
     Returns
     -------
@@ -47,15 +50,12 @@ def export(found: Comparison | CapacityComparison, kind: str) -> Documents:
     """
     if kind not in FORMATS:
         raise InputError("unknown format", key="--to", given=kind, allowed=FORMATS)
+    if kind in _OF_ANY:
+        return _OF_ANY[kind](found)
     if isinstance(found, CapacityComparison):
-        if kind != "markdown":
-            raise InputError("does not take capacity plans", key="--to", given=kind, allowed="markdown, or --json")
-        return {"": found.to_markdown(len(found.rows))}
+        allowed = f"{', '.join(_OF_ANY)}, or --json"
+        raise InputError("does not take capacity plans", key="--to", given=kind, allowed=allowed)
     return FORMATS[kind](found)
-
-
-def _name_of(found: Comparison, row: Mapping[Any, Any]) -> str:
-    return "/".join([found.name or "simsmtp", *(f"{name}={row[name]}" for name in found.factors)])
 
 
 def _unit(response: str) -> str:
@@ -76,11 +76,11 @@ def _json(document: object) -> str:
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
-def _gha(found: Comparison) -> Documents:
+def _github_action_benchmark(found: Comparison) -> Documents:
     entries: dict[str, list[dict[str, Any]]] = {"lower": [], "higher": [], "": []}
     for row, interval in _cells(found):
         entry = {
-            "name": f"{_name_of(found, row)} {row['response']}",
+            "name": f"{benchmark_name(found, row)} {row['response']}",
             "unit": _unit(row["response"]),
             "value": float(interval.mean),
             "extra": f"{row['verdict']}: {change_text(row)} against the baseline",
@@ -98,7 +98,7 @@ def _bmf(found: Comparison) -> Documents:
         metric = {"value": float(interval.mean)}
         if interval.n > 1:
             metric |= {"lower_value": float(interval.low), "upper_value": float(interval.high)}
-        benchmarks.setdefault(_name_of(found, row)[:1024], {})[row["response"]] = metric
+        benchmarks.setdefault(benchmark_name(found, row)[:1024], {})[row["response"]] = metric
     return {"": _json(benchmarks)}
 
 
@@ -130,7 +130,7 @@ def _runs(found: Comparison, rows: DataFrame) -> dict[str, Any]:
     places = {int(point): indices for point, indices in rows.groupby("point").indices.items()}  # type: ignore[call-overload]
     benchmarks = []
     for row, _ in _cells(found):
-        name, response = _name_of(found, row), row["response"]
+        name, response = benchmark_name(found, row), row["response"]
         values = rows[response].to_numpy(np.float64)[places[row["point"]]]
         values = values[~np.isnan(values)]
         if BY_NAME[response].better == "lower" and len(values):
@@ -160,48 +160,22 @@ def _stats(values: np.ndarray) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _junit(found: Comparison) -> Documents:
-    rows = found.rows.to_dict("records")
-    verdicts = [*(row["verdict"] for row in rows), *(verdict for verdict, _ in found.caveats)]
-    counts = {
-        "tests": len(verdicts),
-        "failures": sum(one in {REGRESSION, INCONCLUSIVE} for one in verdicts),
-        "errors": sum(row["verdict"] == FAILED for row in rows),
-    }
-    numbers = {name: str(count) for name, count in counts.items()} | {"time": "0"}
-    suites = ET.Element("testsuites", {"name": "simsmtp compare", **numbers})
-    suite = ET.SubElement(suites, "testsuite", {"name": shown(found.name or "simsmtp"), **numbers})
-    for row in rows:
-        _junit_case(suite, row, shown(_name_of(found, row)))
-    for number, (verdict, text) in enumerate(found.caveats, 1):
-        case = ET.SubElement(suite, "testcase", {"classname": "sides", "name": f"the same {number}", "time": "0"})
-        if verdict == INCONCLUSIVE:
-            ET.SubElement(case, "failure", {"type": verdict, "message": shown(text)})
-    output = ET.SubElement(suite, "system-out")
-    output.text = shown(headline(found))
-    ET.indent(suites)
-    return {"": '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"}
+def _of_outcome(write: Callable[[Outcome], str]) -> Callable[[Comparison | CapacityComparison], Documents]:
+    return lambda found: {"": write(outcome_of(found))}
 
 
-def _junit_case(suite: ET.Element, row: Mapping[Any, Any], name: str) -> None:
-    case = ET.SubElement(suite, "testcase", {"classname": name, "name": row["response"] or "runs", "time": "0"})
-    if row["verdict"] in {REGRESSION, INCONCLUSIVE, FAILED}:
-        tag = "error" if row["verdict"] == FAILED else "failure"
-        message = f"{row['verdict']}: {change_text(row)} {row['reason']}".rstrip()
-        means = [f"{side} mean {number_text(row[f'{side}_mean'], 6)}" for side in ("base", "new")]
-        detail = f"{', '.join(means)}, {row['n']} pairs"
-        ET.SubElement(case, tag, {"type": row["verdict"], "message": shown(message)}).text = detail
-
-
-def _markdown(found: Comparison) -> Documents:
-    return {"": found.to_markdown()}
-
-
+_OF_ANY: dict[str, Callable[[Comparison | CapacityComparison], Documents]] = {
+    "markdown": lambda found: {"": found.to_markdown(40 if isinstance(found, Comparison) else len(found.rows))},
+    "github": _of_outcome(lambda outcome: workflow_commands(outcome) + summary(outcome)),
+    "comment": _of_outcome(comment),
+    "badge": _of_outcome(badge_json),
+    "badge-svg": _of_outcome(badge_svg),
+}
 FORMATS: dict[str, Callable[[Comparison], Documents]] = {
-    "gha": _gha,
+    "github-action-benchmark": _github_action_benchmark,
     "bmf": _bmf,
     "gobench": _gobench,
     "pytest-benchmark": _pytest_benchmark,
-    "junit": _junit,
-    "markdown": _markdown,
+    "junit": lambda found: {"": junit(found)},
+    **_OF_ANY,
 }
