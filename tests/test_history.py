@@ -85,6 +85,8 @@ def test_the_figure_has_a_row_for_each_series_and_says_what_it_leaves_out() -> N
     figure = history_figure(many)
     assert len(figure.axes) == 12
     assert "3 more are not drawn" in figure.get_supxlabel()
+    for axes in figure.axes:  # the name of the last commit does not reach into the last value beside the axes
+        assert [text.get_horizontalalignment() for text in axes.texts] == ["right", "left"]
     assert history_figure([]).axes == []
 
 

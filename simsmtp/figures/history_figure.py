@@ -75,7 +75,7 @@ def _draw(axes: Axes, one: _Series) -> None:
     axes.plot(at[changed], mean[changed], "o", color=COLOURS[1], markersize=4)
     if changed:
         last = changed[-1]
-        side = "right" if last > len(at) / 2 else "left"
+        side = "right" if 2 * last >= len(at) - 1 else "left"
         axes.annotate(one.commits[last][:8], (at[last], mean[last]), xytext=(-6 if side == "right" else 6, 3),
                       textcoords="offset points", ha=side, fontsize=7)  # fmt: skip
     levels = ", ".join(f"{name.rpartition('.')[2]} {level}" for name, level in one.factors.items())
