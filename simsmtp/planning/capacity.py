@@ -85,11 +85,19 @@ class Capacity(ShowsPublicNames, CapacityResults):
         return f"<Capacity: {shown(' · '.join([self.plan.experiment.title, f'objectives {self.verdict}', *found]))}>"
 
     def _repr_html_(self) -> str:
-        """Return the answer, what it assumes and its tables, as notebooks show it."""
-        from simsmtp.report.capacity_sections import capacity_answer, capacity_tables
+        """Return verdict, numbers, figure, words and tables, as notebooks show them: in the order of a report."""
+        from simsmtp.report.capacity_sections import capacity_parts
 
         found = self.to_dict()
-        return f"<h3>{html_text(found['title'])}</h3>{capacity_answer(found)}{capacity_tables(found)}"
+        parts = [content for _, _, content in capacity_parts(found, self._figure_html())]
+        return f"<h3>{html_text(found['title'])}</h3>{''.join(parts)}"
+
+    def _figure_html(self) -> str:
+        if self.curve.empty and self.tornado.empty:
+            return ""
+        from simsmtp.figures.canvas import png_html
+
+        return png_html(self.plot(), f"{self.plan.experiment.title}: figure. The numbers are in the tables below.")
 
 
 @with_keywords(CapacityOptions)
