@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _BELOW_PT = 32  # tick labels and the label of the axis
+_PAD_PT = 6  # between a panel and its title, as matplotlib has it
 
 
 def letter(number: int) -> str:
@@ -25,7 +26,7 @@ def letter(number: int) -> str:
     return (letter(rest - 1) if rest else "") + ascii_lowercase[last]
 
 
-def write_letters(panels: Sequence[Axes], pad: float) -> None:
+def write_letters(panels: Sequence[Axes], pad: float = _PAD_PT) -> None:
     """Write (a), (b), … above the left end of panels, as high as their titles; one panel alone needs none."""
     for number, axes in enumerate(panels if len(panels) > 1 else ()):
         height = pad if axes.get_title() else None  # one for all titles of a panel

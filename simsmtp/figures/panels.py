@@ -70,7 +70,9 @@ def scale_y(axes: Axes, rows: DataFrame, response: str, scale: str) -> None:
         axes.set_yscale(scale)
     values = rows.loc[rows["response"] == response, ["mean", "low", "high"]].to_numpy(np.float64).ravel()
     values = values[np.isfinite(values) & ((values > 0) | (scale != "log"))]
-    if not len(values):
+    if not len(values):  # nothing has a place on the scale: no tick would say anything
+        axes.set_yticks([])
+        axes.set_yticks([], minor=True)
         return
     low, high = float(values.min()), float(values.max())
     if scale in {"log", "symlog"}:
