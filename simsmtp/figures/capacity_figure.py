@@ -148,7 +148,7 @@ def _throughput(axes: Axes, given: _Shown) -> None:
     for one in near:
         axes.axhline(one.recipients_per_s, **THEORY)
         _label(axes, one.recipients_per_s, f"bound: {one.name}")
-    axes.set_ylim(0, 1.22 * max([_top(curve), *(one.recipients_per_s for one in near)]))
+    axes.set_ylim(0, _ceiling(curve, near))
     axes.set_ylabel(response_label("delivered_per_s"))
     axes.set_title("What is delivered", fontweight="bold", pad=_PAD)
     legend_below(axes, handles, own=given.own)
@@ -157,6 +157,11 @@ def _throughput(axes: Axes, given: _Shown) -> None:
 
 def _top(curve: DataFrame) -> float:
     return float(np.nanmax(curve[["delivered_per_s", "delivered_per_s_high"]].to_numpy(float)))
+
+
+def _ceiling(curve: DataFrame, near: Sequence[Line]) -> float:
+    """Return where the axis of what is delivered ends: what is offered may be far more."""
+    return 1.22 * max([_top(curve), *(one.recipients_per_s for one in near)])
 
 
 def _near(curve: DataFrame, bounds: Sequence[Line]) -> list[Line]:
@@ -227,7 +232,7 @@ def _rates(axes: Axes, curve: DataFrame, marks: Mapping[str, float | None]) -> N
     axes.set_xlim(*_ends(curve))
     axes.set_xlabel("arrival rate (messages per second)")
     places = _places(curve, marks)
-    near = len(places) == 2 and abs(np.subtract(*places.values())) < 0.35
+    near = len(places) == 2 and max(places.values()) - min(places.values()) < 0.35
     for row, (text, place) in enumerate(places.items()):
         axes.axvline(marks[text] or 0.0, color=_MARK, linewidth=0.9, linestyle=(0, (1, 1.5)), zorder=1)
         axes.annotate(
@@ -262,6 +267,8 @@ def _notes(shown: _Shown, tornado: DataFrame, level: float) -> list[str]:
               for text, rate in shown.marks.items() if rate and text not in places]  # fmt: skip
     if absent := len(shown.bounds) - len(_near(curve, shown.bounds)):
         found.append(f"{counted(absent, 'bound')} far above not drawn")
+    if curve["offered_per_s"].max() > _ceiling(curve, _near(curve, shown.bounds)):
+        found.append("offered goes beyond the axis")
     delays = curve[["delay_p50_s", shown.late]].to_numpy(float)
     if missing := int(np.isnan(delays).any(axis=1).sum()):
         found.append(f"no delay at {counted(missing, 'rate')}: nothing arrived")

@@ -12,7 +12,7 @@ from simsmtp.figures.outside import letter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, FigureBase
     from pandas import DataFrame
 
 
@@ -78,11 +78,12 @@ def panels_on(drawn: Figure, layout: Layout) -> list[Panel]:
     """
     rows, columns = layout.shape
     heights = [count for count in (rows, layout.rows_below) if count]
-    parts = list(drawn.subfigures(len(heights), 1, height_ratios=heights)) if len(heights) > 1 else [drawn]
+    parts: Sequence[FigureBase] = [drawn]
+    if len(heights) > 1:
+        parts = list(drawn.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
     found: list[Panel] = []
     if rows:
-        share = "col" if layout.upright else "row"
-        grid = parts[0].subplots(rows, columns, sharex=True, sharey=share, squeeze=False)
+        grid = parts[0].subplots(rows, columns, sharex=True, sharey="col" if layout.upright else "row", squeeze=False)
         for (row, column), axes in np.ndenumerate(grid):
             response, level = _what(layout, row, column)
             found.append(Panel(response, level, axes, letter(len(found)), is_bottom=row == rows - 1))

@@ -77,6 +77,11 @@ class Layout(NamedTuple):
     panel_in: float
     repeated: tuple[str, ...] = ()
 
+    def without(self, repeated: Sequence[str]) -> Layout:
+        """Return the layout with responses drawn once; where these are all, panels are as wide as a lone one."""
+        width = self.panel_in if len(repeated) < len(self.figure.y) else _panel_width(self.x, 1)
+        return self._replace(repeated=tuple(repeated), panel_in=width)
+
     def inner_pt(self, *, is_repeated: bool) -> float:
         """Return the width of a panel without its labels, in points."""
         columns = max(self.shape[1], 1)

@@ -23,10 +23,13 @@ class _Lines(NamedTuple):
     points: Sequence[Points]
     is_log: bool
 
-    def count(self, *, missing: bool) -> int:
-        """Return how many points have no value, or one that has no place on the scale."""
-        means = np.concatenate([one.mean for one in self.points])
-        return int(np.isnan(means).sum()) if missing else int((means <= 0).sum()) * self.is_log
+    def missing(self) -> int:
+        """Return how many points have no value."""
+        return sum(int(np.isnan(one.mean).sum()) for one in self.points)
+
+    def without_place(self) -> int:
+        """Return how many points have a value that has no place on the scale."""
+        return sum(int((one.mean <= 0).sum()) for one in self.points) * self.is_log
 
     def is_cut(self) -> bool:
         """Tell whether an interval reaches 0 where the scale does not."""
@@ -39,8 +42,8 @@ def notes(layout: Layout, rows: DataFrame, panels: Sequence[Panel]) -> list[str]
     repeated = [one.letter for one in panels if one.is_repeated]
     found = [f"{_places(repeated)}: equal for all levels of {_name(layout)}, drawn once"] if repeated else []
     found += [f"coincide: {'; '.join(groups)}"] if (groups := _coinciding(layout, shown)) else []
-    found += _counts("no value", [(one.letter, one.count(missing=True)) for one in shown])
-    found += _counts("0, at the lower edge of a log axis", [(one.letter, one.count(missing=False)) for one in shown])
+    found += _counts("no value", [(one.letter, one.missing()) for one in shown])
+    found += _counts("0, at the lower edge of a log axis", [(one.letter, one.without_place()) for one in shown])
     if cut := [one.letter for one in shown if one.is_cut()]:
         found.append(f"intervals that reach 0 end early on the log axis{_in(cut)}")
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from textwrap import fill, wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from simsmtp.errors import InputError
 from simsmtp.figures.grid import Panel, mark_of, one_panel, panels_on, repeated_responses
@@ -35,6 +35,7 @@ _ROW_IN = 2.45
 _MANY_ROWS_IN = 2.1  # three rows or more
 _HEADS_IN = 0.5  # titles, tick labels and labels of axes between the grid and what is below it
 _TITLE_CHARS_PER_INCH = 11
+_GAP_IN = 0.05  # between panels and the legend
 _NOTE_IN = 0.14  # a line of notes
 _NOTE_CHARS_PER_INCH = 15
 
@@ -95,7 +96,7 @@ def plot_study(
     closed = None if theory is None else tidy(theory, figure)
     marked = {plain_level(panel): mark for panel, mark in marks.items()}
     limits = [mark_of(marked, panel) for panel in layout.panels]
-    layout = layout._replace(repeated=repeated_responses(layout, rows, closed, limits))
+    layout = layout.without(repeated_responses(layout, rows, closed, limits))
     with mpl.rc_context(RC):
         drawn = new_figure(*_size(layout, ()))
         panels = panels_on(drawn, layout)
@@ -259,6 +260,6 @@ def _legend(drawn: Figure, layout: Layout, note: str, said: Sequence[str], *, th
     )
     # What stands below the panels is no part of their layout, which would make room for a legend, but not for notes.
     legend.set_in_layout(False)
-    below = strip + legend.get_tightbbox().height / drawn.bbox.height
-    engine: Any = drawn.get_layout_engine()
+    box, engine = legend.get_tightbbox(), cast("Any", drawn.get_layout_engine())
+    below = strip + (box.height / drawn.bbox.height if box else 0.0) + _GAP_IN / drawn.get_figheight()
     engine.set(rect=(0, below, 1, 1 - below))

@@ -27,7 +27,7 @@ _LOOKS: dict[str, dict[str, Any]] = {
     "higher than written": {"facecolor": COLOURS[1], "hatch": "////"},
     "another value": {"facecolor": "0.8", "hatch": "...."},
 }
-_EDGE = {"edgecolor": _INK, "linewidth": 0.5}
+_EDGE: dict[str, Any] = {"edgecolor": _INK, "linewidth": 0.5}
 
 
 def draw_tornado(
@@ -67,6 +67,7 @@ def draw_tornado(
     axes.set_ylim(len(factors) - 0.5, -0.5)
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")
+    axes.use_sticky_edges = False  # room for the values beside zero, where all bars are on one side of it
     axes.margins(x=0.2)
     response, base = str(table["response"].iloc[0]), float(table["base_mean"].iloc[0])
     axes.set_xlabel(f"change of {label_in_unit(response, unit)}, from {number_text(base)} as written")

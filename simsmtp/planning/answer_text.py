@@ -160,6 +160,6 @@ def _beyond_bound(capacity: CapacityResults) -> str:
         return ""
     bound = capacity.bounds[0]
     return (
-        f" Such runs end: above {number_text(bound.messages_per_s, 3)} messages/s, the "
-        f"long-run bound of {bound.name}, the queue grows as long as messages arrive. Plan for less than that bound."
+        f" That is above the long-run bound of {bound.name}, {number_text(bound.messages_per_s, 3)} messages/s: the "
+        "queue grows as long as messages arrive. Plan for less than this bound."
     )

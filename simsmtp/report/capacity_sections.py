@@ -53,7 +53,8 @@ def capacity_parts(found: Mapping[str, Any], figure: str) -> list[tuple[str, str
     The verdict and four numbers come first, then the figure, then words, then tables. What an earlier version wrote
     has no such numbers: there the words come first.
     """
-    first, words = _headline(found.get("headline")), _words(found)
+    first = _headline(found.get("headline"))
+    words = _words(found, told=1 if first else 0)
     parts = [
         ("glance", "The answer at a glance", first or words),
         ("figures", "Figures", figure),
@@ -68,20 +69,22 @@ def _headline(found: Any) -> str:
     if not isinstance(found, Mapping):
         return ""
     numbers = "".join(
-        f'<div style="flex: 1 1 13rem"><dt>{html_text(one.get("name"))}</dt>'
+        f'<div style="flex: 1 1 11rem"><dt>{html_text(one.get("name"))}</dt>'
         f'<dd style="margin: 0"><strong>{html_text(one.get("text"))}</strong><br>'
         f"<small>{html_text(one.get('note'))}</small></dd></div>"
         for one in _rows(found.get("numbers"))
     )
     # Notebooks have no style sheet of the report's: what the numbers need to stand side by side is said here.
-    cards = f'<dl class="numbers" style="display: flex; flex-wrap: wrap; gap: .8rem 1.6rem">{numbers}</dl>'
+    cards = (
+        f'<dl class="numbers" style="display: flex; flex-wrap: wrap; gap: .8rem 1.6rem; max-width: none">{numbers}</dl>'
+    )
     verdict = f'<p class="lead"><strong>{html_text(found.get("verdict"))}</strong></p>'
     return f'<div class="glance">{verdict}{cards}</div>'
 
 
-def _words(found: Mapping[str, Any]) -> str:
-    """Return the answer in words, and what it assumes."""
-    points = _texts(found.get("answers")) or [str(found.get("answer", ""))]
+def _words(found: Mapping[str, Any], told: int) -> str:
+    """Return the answer in words, without so many points that were told before, and what it assumes."""
+    points = (_texts(found.get("answers")) or [str(found.get("answer", ""))])[told:]
     assumed = _texts(found.get("assumptions"))
     return list_html(points) + ("<h3>What was assumed</h3>" + list_html(assumed) if assumed else "")
 

@@ -45,8 +45,8 @@ def print_capacity(capacity: Capacity, written: Sequence[Path], *, quiet: bool =
         console.print(f"Figure: {path}")
     for title, points in (("In words:", answers(capacity)[1:]), ("What this rests on:", assumptions(capacity))):
         console.print(f"\n{title}")
-        for one in points:
-            console.print(f"- {one}")
+        for point in points:
+            console.print(f"- {point}")
     console.print()
     for table in (_percentiles, _bounds, _curve, _tornado):
         if (rows := table(capacity)) and rows.rows:
