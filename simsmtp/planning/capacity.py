@@ -76,11 +76,14 @@ class Capacity(ShowsPublicNames, CapacityResults):
 
     def __repr__(self) -> str:
         from simsmtp.planning.finding_text import value_text
+        from simsmtp.planning.sustainable_rate import sustainable_rate
 
         scenario = self.plan.scenario
-        found = [
+        found = [f"sustainable rate: {sustainable_rate(self).text}"] if RATE in self.findings else []
+        found += [
             f"{key}: {'none found' if one.value is None else value_text(scenario, key, one.value)}"
             for key, one in self.findings.items()
+            if key != RATE
         ]
         return f"<Capacity: {shown(' · '.join([self.plan.experiment.title, f'objectives {self.verdict}', *found]))}>"
 
