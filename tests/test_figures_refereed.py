@@ -118,6 +118,10 @@ def test_lines_that_coincide_are_named_with_their_panels() -> None:
     assert notes(draw()) == []
 
 
+def test_a_limit_outside_the_axis_is_told() -> None:
+    assert notes(draw(marks={10: 5000, 200: 100})) == ["recipient limit 5000: outside the axis"]
+
+
 def test_missing_values_are_counted() -> None:
     table = summary()
     table.loc[table.index[:3:2], ["mean", "low", "high"]] = np.nan

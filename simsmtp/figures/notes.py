@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from simsmtp.figures.grid import Panel
-from simsmtp.figures.labels import factor_name, level_with_unit
+from simsmtp.figures.labels import factor_name, level_text, level_with_unit
 from simsmtp.figures.layout import Layout, Points, points
 from simsmtp.model.numbers import counted
 
@@ -36,8 +36,8 @@ class _Lines(NamedTuple):
         return self.is_log and any(bool(((one.low <= 0) & (one.mean > 0)).any()) for one in self.points)
 
 
-def notes(layout: Layout, rows: DataFrame, panels: Sequence[Panel]) -> list[str]:
-    """Return what has to be said below a figure of a study."""
+def notes(layout: Layout, rows: DataFrame, panels: Sequence[Panel], limits: Iterable[float | None]) -> list[str]:
+    """Return what has to be said below a figure of a study; `limits` are marked on the x axes of its panels."""
     shown = [_lines(layout, rows, one) for one in panels]
     repeated = [one.letter for one in panels if one.is_repeated]
     found = [f"{_places(repeated)}: equal for all levels of {_name(layout)}, drawn once"] if repeated else []
@@ -46,7 +46,8 @@ def notes(layout: Layout, rows: DataFrame, panels: Sequence[Panel]) -> list[str]
     found += _counts("0, at the lower edge of a log axis", [(one.letter, one.without_place()) for one in shown])
     if cut := [one.letter for one in shown if one.is_cut()]:
         found.append(f"intervals that reach 0 end early on the log axis{_in(cut)}")
-    return found
+    outside = sorted({one for one in limits if one is not None and not layout.x.holds(one)})
+    return found + [f"recipient limit {level_text(one)}: outside the axis" for one in outside]
 
 
 def _name(layout: Layout) -> str:

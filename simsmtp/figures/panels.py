@@ -114,11 +114,10 @@ def scale_x(axes: Axes, axis: XAxis, mark: float | None, width_pt: float) -> Non
 
 def mark_limit(axes: Axes, axis: XAxis, mark: float | None, *, label: bool) -> None:
     """Mark the recipient limit with a dashed line and shade what lies beyond it."""
-    place = float("nan") if mark is None else axis.place(mark)
-    low, high = axis.limits()
-    if not low <= place <= high:
+    if mark is None or not axis.holds(mark):
         return
-    axes.axvspan(place, high, color=_BEYOND, linewidth=0, zorder=0)
+    place = axis.place(mark)
+    axes.axvspan(place, axis.limits()[1], color=_BEYOND, linewidth=0, zorder=0)
     axes.axvline(place, color=_LIMIT, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
     if label:
         axes.annotate(

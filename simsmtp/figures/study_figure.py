@@ -72,11 +72,6 @@ def plot_study(
     level : float
         Confidence level of `summary`, named in the legend.
 
-    Notes
-    -----
-    A response that is exactly equal for all levels of the panel factor is drawn once. What the panels cannot show is
-    said below the legend: lines that coincide, points without a value, zeros on a log axis.
-
     Returns
     -------
     matplotlib.figure.Figure
@@ -87,6 +82,11 @@ def plot_study(
     InputError
         If `summary` lacks a factor or has nothing to draw, several of its points share one place in the
         figure, or a level has no place on the x scale.
+
+    Notes
+    -----
+    A response that is exactly equal for all levels of the panel factor is drawn once. What the panels cannot show is
+    said below the legend: lines that coincide, points without a value, zeros on a log axis.
     """
     import matplotlib as mpl
 
@@ -102,7 +102,7 @@ def plot_study(
         panels = panels_on(drawn, layout)
         _fill(panels, layout, rows, marked, closed)
         write_letters([one.axes for one in panels], PAD)
-        said = _said(layout, rows, panels)
+        said = _said(layout, rows, panels, limits)
         drawn.set_size_inches(_size(layout, said))
         _legend(drawn, layout, _note(rows, summary, level), said, theory=theory is not None)
         drawn.suptitle(fill(title, int(drawn.get_figwidth() * _TITLE_CHARS_PER_INCH)), fontsize=11)
@@ -157,7 +157,7 @@ def plot_study_into(
         for text in legend.get_texts():
             text.set_parse_math(False)
     if title is not None:
-        own.set_title(title, pad=14, parse_math=False)  # the mark has its name above the axes, too
+        own.set_title(title, pad=PAD, parse_math=False)  # the mark has its name above the axes, too
     return root
 
 
@@ -207,10 +207,10 @@ def _strip(said: Sequence[str]) -> float:
     return _NOTE_IN * len(said) + (0.06 if said else 0)
 
 
-def _said(layout: Layout, rows: DataFrame, panels: Sequence[Panel]) -> list[str]:
+def _said(layout: Layout, rows: DataFrame, panels: Sequence[Panel], limits: Sequence[float | None]) -> list[str]:
     """Return the notes in lines."""
     width = int(_size(layout, ())[0] * _NOTE_CHARS_PER_INCH)
-    return [line for one in notes(layout, rows, panels) for line in wrap(one, width, break_on_hyphens=False)]
+    return [line for one in notes(layout, rows, panels, limits) for line in wrap(one, width, break_on_hyphens=False)]
 
 
 def _legend_columns(layout: Layout) -> int:
