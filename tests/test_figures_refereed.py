@@ -88,7 +88,7 @@ def test_where_all_is_equal_every_response_is_drawn_once(rtts: list[int]) -> Non
         table[name] = np.tile(table[name].to_numpy()[: len(table) // len(rtts)], len(rtts))
     figure = draw(table)
     assert len(figure.axes) == 2
-    title = "RTT: all 5 levels: equal" if len(rtts) == 5 else "RTT 1, 2 ms: equal"
+    title = "all 5 levels of RTT: equal" if len(rtts) == 5 else "RTT 1, 2 ms: equal"
     assert {one.get_title() for one in figure.axes} == {title}
 
 
@@ -158,6 +158,11 @@ def test_intervals_stay_within_what_is_possible() -> None:
     for axes, most in ((figure.axes[0], 1.3), (figure.axes[2], 1.0)):
         ends = np.concatenate([np.asarray(one.get_ydata(), dtype=float) for one in bars(axes)])
         assert (np.nanmin(ends), np.nanmax(ends)) == (0.0, most)
+
+
+def test_a_count_that_is_always_zero_has_no_axis_below_zero() -> None:
+    axes = draw(summary().assign(mean=0.0, low=0.0, high=0.0)).axes[0]
+    assert [one for one in axes.get_yticks() if axes.get_ylim()[0] <= one < 0] == []
 
 
 def test_one_panel_has_no_letter() -> None:

@@ -140,11 +140,11 @@ def levels_label(factor: str, levels: Sequence[object]) -> str:
     Examples
     --------
     >>> levels_label("network.rtt_ms", [10, 50, 200]), levels_label("sender", list("abcdef"))
-    ('RTT 10, 50, 200 ms', 'sender: all 6 levels')
+    ('RTT 10, 50, 200 ms', 'all 6 levels of sender')
     """
     if len(levels) > _MOST_LEVELS:
         named = factor_name(factor)
-        return f"{named.short or named.name}: all {len(levels)} levels"
+        return f"all {len(levels)} levels of {named.short or named.name}"
     last = level_label(factor, levels[-1])
     name = last.partition(level_text(levels[-1]))[0]
     return f"{name}{', '.join([*map(level_text, levels[:-1]), last.removeprefix(name)])}"

@@ -79,7 +79,8 @@ def scale_y(axes: Axes, rows: DataFrame, response: str, scale: str) -> None:
         axes.set_ylim(low / 1.25 if scale == "log" else -0.3, high * 1.25 or 1.0)
         log_ticks(axes, scale)
         return
-    low = min(low, 0.0) if natural_range(response)[0] == 0 else low
+    if natural_range(response)[0] == 0:
+        low, high = min(low, 0.0), high or 1.0
     span = (high - low) or 1.0
     # Lines at zero are a result, often the result: they must not hide in the axis.
     axes.set_ylim(low - 0.05 * span, high + 0.05 * span)
