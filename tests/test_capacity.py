@@ -16,6 +16,7 @@ from simsmtp.errors import InputError
 from simsmtp.model.scenario import Scenario
 from simsmtp.planning.answer_text import assumptions
 from simsmtp.planning.edge_search import largest, rounded, smallest_whole
+from simsmtp.planning.sustainable_rate import sustainable_rate
 from simsmtp.running.runner import StudyInterrupted
 from simsmtp.theory.asymptotic_bounds import bounds_of
 
@@ -81,7 +82,8 @@ def test_the_smallest_batch_and_connections_are_found(tmp_path: Path, queue: Que
 def test_the_answer_says_what_it_rests_on(tmp_path: Path, queue: Queue) -> None:
     capacity = planned(tmp_path)
     answer = capacity.answer()
-    assert answer.startswith("As written (1 messages/s, batch size 1000, 2 connections) the plan meets its objectives")
+    verdict = "The plan as written meets its objectives (1 messages/s, batch size 1000, 2 connections)."
+    assert answer.startswith(f"{verdict} delay p(99) < 2 s is met")
     assert "false_ndr == 0 is met (none in 8 replications; at the 95 % level at most 31.2 % of" in answer
     assert "confirmed on 8 fresh replications" in answer
     assert "The bottleneck is connections" in answer
@@ -154,6 +156,9 @@ rate = [4, 40]
     assert 10 / 1.02 < value < 1.03 / (0.1 - 0.002)
     assert capacity.bounds[0].messages_per_s == pytest.approx(10)
     assert "times the trace's own" in capacity.answer()
+    sustainable = sustainable_rate(capacity)
+    assert (sustainable.basis, sustainable.messages_per_s) == ("bound", pytest.approx(10))
+    assert sustainable.text == "below 10 messages/s (10 recipients/s, 10 times the trace's own)"
     assert capacity.curve.empty  # no points, no curve
 
 

@@ -40,7 +40,7 @@ def test_an_answer_is_shown_in_a_line_a_table_and_a_figure(of_a_scenario: Capaci
     value = of_a_scenario.findings["rate"].value
     assert value is not None
     shown = repr(of_a_scenario)
-    assert shown.startswith("<Capacity: Capacity of a scenario · objectives met · rate: ")
+    assert shown.startswith("<Capacity: Capacity of a scenario · objectives met · sustainable rate: ")
     assert len(shown) < 120
     assert "largest arrival rate" in of_a_scenario._repr_html_()
     assert len(of_a_scenario.plot().axes) >= 2

@@ -72,8 +72,8 @@ def test_at_least_has_a_smallest_rate_and_no_largest(tmp_path: Path, queue: Queu
     assert found.lowest is not None
     assert found.lowest.value == pytest.approx(3.5, rel=0.02)
     assert (
-        "The largest arrival rate tried, 100 messages/s (1,000 recipients/s), meets them, confirmed on 8 fresh "
-        "replications: no upper limit was found up to there. The smallest is 3.5" in answer
+        "The largest arrival rate tried, 100 messages/s (1,000 recipients/s), meets the objectives, confirmed on 8 "
+        "fresh replications: no upper limit was found up to there. The smallest is 3.5" in answer
     )
     assert capacity.verdict == "missed"
     assert f"{len(found.tried)} rates were tried, over the whole range" in " ".join(assumptions(capacity))
@@ -97,7 +97,7 @@ def test_at_least_and_at_most_have_an_interval(tmp_path: Path, queue: Queue) -> 
 def test_rates_apart_from_the_last_stretch_are_told(tmp_path: Path, queue: Queue) -> None:
     capacity = asked(tmp_path, queue, lambda rate: 0.0 if 1 < rate < 20 else 50.0, "delivered_per_s > 35")
     answer = capacity.answer()
-    assert "What meets them is not one interval: 0.1, 0." in answer
+    assert "The values that meet the objectives are not one interval: 0.1, 0." in answer
     assert "passed as well, and 1" in answer
 
 
@@ -123,7 +123,8 @@ def test_what_is_asked_above_the_bound_is_answered_with_the_bound(tmp_path: Path
     capacity = planned(tmp_path, RATE_ALONE.replace("rate_per_s = 1.0", "rate_per_s = 90.0"))
     assert capacity.bounds[0].messages_per_s < 90
     answer = capacity.answer()
-    assert answer.startswith("The rate as written, 90 messages/s, is above the long-run bound of ")
+    assert answer.startswith("The plan as written does not meet its objectives (90 messages/s,")
+    assert "delay p(99) < 2 s is missed. The rate as written, 90 messages/s, is above the long-run bound of " in answer
     assert "of connections: the queue grows as long as messages arrive" in answer
 
 

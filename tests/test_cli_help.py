@@ -111,7 +111,7 @@ def test_a_quiet_capacity_answer_is_the_verdict(tmp_path: Path) -> None:
     written(tmp_path, PLAN)
     done = cli(tmp_path, "capacity", "study.toml", "-q", "-o", "here", "--no-figure", "--workers", 1)
     assert done.stderr == ""
-    assert done.stdout.startswith("As written (1 messages/s")
+    assert done.stdout.startswith("The plan as written meets its objectives (1 messages/s")
     assert "\n\n" not in done.stdout
     assert (tmp_path / "here" / "capacity.json").exists()
 

@@ -184,7 +184,10 @@ def test_hostile_names_and_values_stay_text(tmp_path: Path) -> None:
     }
     written(tmp_path, json.dumps(tables), "experiment.json")
     written(tmp_path, json.dumps(noted), "provenance.json")
-    written(tmp_path, json.dumps({"answer": HOSTILE, "objectives": [{"objective": HOSTILE}]}), "capacity.json")
+    number = {"name": HOSTILE, "text": HOSTILE, "note": HOSTILE}
+    answers = {"answer": HOSTILE, "objectives": [{"objective": HOSTILE}],
+               "headline": {"verdict": HOSTILE, "numbers": [number, 3]}}  # fmt: skip
+    written(tmp_path, json.dumps(answers), "capacity.json")
     shown = page(tmp_path)
     assert len(shown.all("script")) == 1
     assert not shown.all("img")

@@ -28,6 +28,7 @@ from simsmtp.audit.likeness import audit_differences, is_predictable
 from simsmtp.audit.matrix import SENDERS
 from simsmtp.audit.table import LEGEND, markdown
 from simsmtp.figures.canvas import RC, new_figure, save_figure
+from simsmtp.figures.outside import write_letters
 
 FATES = {"delivered": "#0072B2", "false_ndr": "#D55E00", "queued": "0.75"}
 LABELS = {"delivered": "delivered", "false_ndr": "NDR", "queued": "still queued"}
@@ -107,8 +108,10 @@ def figure(rows: Sequence[dict[str, Any]]) -> mpl.figure.Figure:
                 left = [a + b for a, b in zip(left, width, strict=True)]
             panel.set_title(reply.split()[0])
             panel.set_xlim(0, 250)
+            panel.set_xlabel("recipients")
             panel.set_xticks([0, 100, 250])
         panels[0].invert_yaxis()
+        write_letters(panels)
         handles, labels = panels[0].get_legend_handles_labels()
         drawn.legend(handles, labels, loc="outside lower center", ncols=len(labels))
         drawn.suptitle(

@@ -19,6 +19,7 @@ from scipy import stats
 
 from simsmtp.figures.canvas import new_figure, save_figure
 from simsmtp.figures.line_styles import RC, line_styles
+from simsmtp.figures.outside import write_letters
 from simsmtp.gate.comparison import ALARM
 from simsmtp.gate.verdicts import INCONCLUSIVE, OK, REGRESSION, Cell, Margin, judge, with_alarms
 from simsmtp.rows.responses import BY_NAME
@@ -119,9 +120,11 @@ def figure(table: pd.DataFrame) -> mpl.figure.Figure:
         for panel, n in zip(panels, SIZES, strict=True):
             draw_panel(panel, table[table["replications"] == n])
             panel.set_title(f"{n} replications")
+        write_letters(panels)
         panels[0].set_ylabel("share of comparisons")
         handles, labels = panels[0].get_legend_handles_labels()
-        drawn.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+        title = "bars: ±2 standard errors, within 0 and 1"
+        drawn.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, title=title)
         drawn.suptitle("Verdicts against the true change, 4 % noise in each pair; dashed: the margin", fontsize=10.5)
     return drawn
 
@@ -132,7 +135,8 @@ def draw_panel(panel: mpl.axes.Axes, part: pd.DataFrame) -> None:
     for (label, column), style in zip(CURVES.items(), line_styles(len(CURVES), 8.0, joined=True), strict=True):
         share = part[column].to_numpy()
         error = 2 * np.sqrt(share * (1 - share) / part["repetitions"].to_numpy())
-        panel.errorbar(100 * part["true_change"], share, yerr=error, label=label, **style.kwargs())
+        within = np.vstack([np.minimum(error, share), np.minimum(error, 1 - share)])
+        panel.errorbar(100 * part["true_change"], share, yerr=within, label=label, **style.kwargs())
     panel.set_xlabel("true change (%)")
     panel.set_ylim(-0.03, 1.03)
 

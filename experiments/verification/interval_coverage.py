@@ -18,6 +18,7 @@ from scipy import stats
 
 from simsmtp.figures.canvas import new_figure, save_figure
 from simsmtp.figures.line_styles import RC, line_styles
+from simsmtp.figures.outside import write_letters
 from simsmtp.statistics.best_level import _constrained
 from simsmtp.statistics.intervals import mean_interval, zero_bound
 from simsmtp.statistics.paired_difference import paired_difference
@@ -144,6 +145,7 @@ def figure(table: pd.DataFrame) -> mpl.figure.Figure:
             panel.set_xscale("log")
             panel.set_xticks(SIZES, [str(n) for n in SIZES])
             panel.set_xticks([], minor=True)
+        write_letters(list(axes.flat))
         for panel in axes[1]:
             panel.set_xlabel("replications")
         for panel in axes[:, 0]:

@@ -46,8 +46,12 @@ def capacity(
 ) -> None:
     """Find out what a plan can carry.
 
-    That is the largest arrival rate that meets the objectives, the smallest batch size and number of connections
-    that do, where it is tight, what sways it, what it costs.
+    The answer begins with a verdict and four numbers: the arrival rate that the plan can sustain, when the last
+    recipient is served, the bottleneck and its headroom, and the cost. Then come the smallest batch size and number
+    of connections that meet the objectives, and the most influential inputs.
+
+    The sustainable rate is the largest one that met the objectives in simulation, but never more than the long-run
+    bound: a run ends, and may pass at a rate at which the queue would grow as long as messages arrive.
 
     PLAN is an experiment file with a table [capacity], or the name of one that comes with simsmtp. An objective is a
     response, an operator and a number with its unit. What counts is the end of the confidence interval, and what a

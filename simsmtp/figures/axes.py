@@ -48,6 +48,11 @@ class XAxis(NamedTuple):
             return float("nan")
         return float(np.interp(value, numbers, self.positions))
 
+    def holds(self, value: object) -> bool:
+        """Tell whether a value has a place within the ends of the axis."""
+        low, high = self.limits()
+        return low <= self.place(value) <= high
+
     def joined(self) -> bool:
         """Tell whether a line from level to level means something: not between names."""
         return self.scale != "category" or all(level is None or _is_number(level) for level in self.levels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import warnings
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from matplotlib.text import Text as MatplotlibText
 
 from simsmtp.figures.line_styles import RC
 from simsmtp.files import replace_files
-from simsmtp.shown import shown
+from simsmtp.shown import html_text, shown
 
 _DPI = 200
 
@@ -64,6 +65,13 @@ class PaperFigure(Figure):
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", dpi=110)
         return _with_palette(buffer)
+
+
+def png_html(figure: Figure, alt: str) -> str:
+    """Return a figure as an HTML image that needs no other file; `alt` says what it shows."""
+    assert isinstance(figure, PaperFigure)
+    data = base64.b64encode(figure._repr_png_()).decode()
+    return f'<img alt="{html_text(alt)}" src="data:image/png;base64,{data}">'
 
 
 def _with_palette(png: io.BytesIO) -> bytes:

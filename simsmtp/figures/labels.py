@@ -11,6 +11,7 @@ import numpy as np
 from simsmtp.model.numbers import number_text
 from simsmtp.rows.responses import BY_NAME
 from simsmtp.shown import shown
+from simsmtp.statistics.objectives import Unit
 
 
 class FactorName(NamedTuple):
@@ -55,6 +56,8 @@ _FACTORS = {
     "workload.recipients_per_message": FactorName("recipients per message"),
     "workload.unknown_share": FactorName("share of unknown mailboxes"),
 }
+_MOST_LEVELS = 4
+_PER = {"/s": "per second", "/min": "per minute", "/h": "per hour"}
 _RESPONSES = {
     "recipients": "recipients",
     "delivered": "delivered recipients",
@@ -131,6 +134,22 @@ def level_label(factor: str, level: object) -> str:
     return f"{name}: {shown(level)}" if spoken else f"{name} {level_text(level)} {unit}".rstrip()
 
 
+def levels_label(factor: str, levels: Sequence[object]) -> str:
+    """Return several levels with the name of their factor.
+
+    Examples
+    --------
+    >>> levels_label("network.rtt_ms", [10, 50, 200]), levels_label("sender", list("abcdef"))
+    ('RTT 10, 50, 200 ms', 'all 6 levels of sender')
+    """
+    if len(levels) > _MOST_LEVELS:
+        named = factor_name(factor)
+        return f"all {len(levels)} levels of {named.short or named.name}"
+    last = level_label(factor, levels[-1])
+    name = last.partition(level_text(levels[-1]))[0]
+    return f"{name}{', '.join([*map(level_text, levels[:-1]), last.removeprefix(name)])}"
+
+
 def level_text(level: object) -> str:
     """Return a level alone: ``unlimited`` for None, ``on`` and ``off`` for switches."""
     if level is None:
@@ -140,6 +159,20 @@ def level_text(level: object) -> str:
     if isinstance(level, int | float):
         return _number(level)
     return shown(level)
+
+
+def label_in_unit(response: str, unit: Unit) -> str:
+    """Return the label of a response that is shown in the unit of an objective.
+
+    Examples
+    --------
+    >>> label_in_unit("delay_p50_s", Unit("min", 60.0)), label_in_unit("false_ndr_rate", Unit("%", 0.01))
+    ('median delay (min)', 'false-NDR rate (%)')
+    """
+    label = response_label(response)
+    if unit.name in _PER:
+        return label.replace("per second", _PER[unit.name])
+    return f"{label} (%)" if unit.name == "%" else label.replace("(s)", f"({unit.name})")
 
 
 def _number(value: float) -> str:
@@ -172,6 +205,20 @@ def plain_level(level: object) -> object:
 
 def _is_missing(level: object) -> bool:
     return (isinstance(level, float) and math.isnan(level)) or str(level) in {"<NA>", "NaT"}
+
+
+def axis_label(response: str) -> str:
+    """Return the label of a response on an axis: a count says what it counts in.
+
+    Examples
+    --------
+    >>> axis_label("lost"), axis_label("false_ndr_rate"), axis_label("makespan_s")
+    ('lost recipients (per replication)', 'false-NDR rate (share)', 'makespan (s)')
+    """
+    label = response_label(response)
+    if response == "false_ndr_rate":
+        return f"{label} (share)"
+    return f"{label} (per replication)" if response in BY_NAME and BY_NAME[response].whole else label
 
 
 def response_label(response: str) -> str:

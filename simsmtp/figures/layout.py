@@ -65,6 +65,8 @@ class Layout(NamedTuple):
         One per line.
     panel_in : float
         Width of a panel with its labels, in inches.
+    repeated : tuple of str
+        Responses that are the same in all panels, and drawn once.
     """
 
     figure: FigureSpec
@@ -73,11 +75,37 @@ class Layout(NamedTuple):
     panels: list[object]
     styles: list[LineStyle]
     panel_in: float
+    repeated: tuple[str, ...] = ()
+
+    def without(self, repeated: Sequence[str]) -> Layout:
+        """Return the layout with responses drawn once; where these are all, panels are as wide as a lone one."""
+        width = self.panel_in if len(repeated) < len(self.figure.y) else _panel_width(self.x, 1)
+        return self._replace(repeated=tuple(repeated), panel_in=width)
+
+    def inner_pt(self, *, is_repeated: bool) -> float:
+        """Return the width of a panel without its labels, in points."""
+        columns = max(self.shape[1], 1)
+        return _inner_pt(self.panel_in * columns / self.beside if is_repeated else self.panel_in)
+
+    def scale(self, response: str) -> str:
+        """Return the scale of the y axis of a response."""
+        figure = self.figure
+        return (figure.y_scale or ["linear"] * len(figure.y))[list(figure.y).index(response)]
 
     @property
-    def inner_pt(self) -> float:
-        """Width of a panel without its labels, in points."""
-        return _inner_pt(self.panel_in)
+    def varied(self) -> list[str]:
+        """The responses that have a panel for each level."""
+        return [one for one in self.figure.y if one not in self.repeated]
+
+    @property
+    def beside(self) -> int:
+        """How many of the repeated responses stand beside each other: as many as there are columns above, or fewer."""
+        return min(len(self.repeated), max(self.shape[1], 1))
+
+    @property
+    def rows_below(self) -> int:
+        """The rows that the repeated responses take below the others."""
+        return -(-len(self.repeated) // max(self.beside, 1))
 
     @property
     def upright(self) -> bool:
@@ -86,8 +114,10 @@ class Layout(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns of the grid on paper."""
-        responses, panels = len(self.figure.y), len(self.panels)
+        """Rows and columns of the grid on paper, without the repeated responses."""
+        responses, panels = len(self.varied), len(self.panels)
+        if not responses:
+            return (0, 0)
         return (panels, responses) if self.upright else (responses, panels)
 
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from simsmtp.strategies.registry import BUILT_IN
 
-_YELLOW = "#F0E442"
-# Okabe and Ito (2008), safe for colour-blind readers, and a grey. Yellow comes late: it is faint on white.
-COLOURS = ("#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", _YELLOW, "#757575")
+# Okabe and Ito (2008), safe for colour-blind readers, and a grey. In place of their yellow, which is faint on white,
+# stands a dark red of Tol (2021), which is as far from all others in every kind of colour blindness.
+COLOURS = ("#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#661100", "#757575")
 _MARKERS = ("o", "s", "^", "D", "v", "X", "P", "*", "<", ">", "h", "p", "d")
 _SIZES = {"*": 1.45, "D": 0.82, "d": 1.1, "X": 1.05, "P": 1.05, "h": 1.1, "p": 1.1}
 _DASHES: tuple[Any, ...] = (
@@ -91,8 +91,8 @@ class LineStyle(NamedTuple):
             "marker": self.marker,
             "markersize": self.size,
             "markerfacecolor": self.color if self.filled else "white",
-            "markeredgecolor": "0.2" if self.color == _YELLOW else self.color,
-            "markeredgewidth": 0.6 if self.color == _YELLOW else 0.9,
+            "markeredgecolor": self.color,
+            "markeredgewidth": 0.9,
         }
 
 
@@ -133,7 +133,7 @@ def _style(i: int, place: int, step: float, *, joined: bool) -> LineStyle:
         COLOURS[i % len(COLOURS)],
         marker,
         _DASHES[(i + i // len(COLOURS)) % len(_DASHES)] if joined else "none",
-        i % 2 == 0 or COLOURS[i % len(COLOURS)] == _YELLOW,
+        i % 2 == 0,
         max(1.0, 1.9 - 0.1 * place),
         _MARKER_PT * _SIZES.get(marker, 1.0),
         step,

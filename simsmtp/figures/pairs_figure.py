@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from simsmtp.figures.labels import level_text
 from simsmtp.figures.line_styles import COLOURS, RC, THEORY
+from simsmtp.figures.outside import write_letters
 from simsmtp.figures.own_axes import axes_of, figure_of
 from simsmtp.model.numbers import number_text, percent_text
 
@@ -49,6 +51,7 @@ def pairs_figure(rows: Sequence[Mapping[str, Any]], ax: object = None) -> Figure
         pairs, errors = figure.subplots(1, 2, width_ratios=(1, 1.05))
         _draw_pairs(pairs, rows, levels)
         _draw_errors(errors, rows, levels)
+        write_letters([pairs, errors])
         figure.suptitle(_title(rows), fontsize=9)
         figure.legend(loc="outside lower center", ncols=4, frameon=False)
     return figure
@@ -66,7 +69,11 @@ def _title(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _draw_pairs(axes: Axes, rows: Sequence[Mapping[str, Any]], levels: Sequence[float]) -> None:
-    ends = min(row["measured_low_s"] for row in rows) * 0.8, max(row["measured_high_s"] for row in rows) * 1.25
+    from matplotlib.ticker import FuncFormatter
+
+    sides = ("measured", "predicted")
+    ends = (min(row[f"{side}_low_s"] for row in rows for side in sides) * 0.8,
+            max(row[f"{side}_high_s"] for row in rows for side in sides) * 1.25)  # fmt: skip
     axes.fill_between(
         ends,
         [end * (1 - _BAND) for end in ends],
@@ -86,8 +93,10 @@ def _draw_pairs(axes: Axes, rows: Sequence[Mapping[str, Any]], levels: Sequence[
         look = _style(place, calibrated=some[0]["calibrated"])
         axes.plot(x, y, linestyle="none", label=f"RTT {number_text(rtt)} ms", **look)
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal")
-    axes.set_xlabel("measured, s (median and range of repeats)")
-    axes.set_ylabel("predicted, s (median and range)")
+    for one in (axes.xaxis, axes.yaxis):
+        one.set_major_formatter(FuncFormatter(lambda value, _: level_text(value)))
+    axes.set_xlabel("measured (s): median and range of repeats")
+    axes.set_ylabel("predicted (s): median and range")
     axes.grid(visible=True, axis="both")
 
 
@@ -102,8 +111,8 @@ def _draw_errors(axes: Axes, rows: Sequence[Mapping[str, Any]], levels: Sequence
         style = _style(place, calibrated=some[0]["calibrated"])
         axes.plot(steps, [100 * row["error"] for row in some], linestyle="none", **style)
     axes.set_xticks(range(len(levels)), [number_text(rtt) for rtt in levels])
-    axes.set_xlabel("round-trip time, ms (hollow: calibrated)")
-    axes.set_ylabel("error of the median, %")
+    axes.set_xlabel("round-trip time (ms); hollow: calibrated")
+    axes.set_ylabel("error of the median (%)")
 
 
 def _span(rows: Sequence[Mapping[str, Any]], name: str) -> list[list[float]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simsmtp.figures.labels import level_label, level_text, response_label
+from simsmtp.figures.labels import axis_label, level_label, level_text, levels_label, response_label
 from simsmtp.figures.layout import Layout, Points, points
 from simsmtp.figures.line_styles import THEORY, LineStyle
 from simsmtp.statistics.summary import natural_range
@@ -23,9 +22,11 @@ if TYPE_CHECKING:
 _BEYOND = "0.955"
 _LIMIT = "0.25"
 _LABEL_CHARS = 31  # of an axis label beside the lowest row
-_TITLE_CHARS = 36
+_TITLE_CHARS = 32  # of a title, which has a letter beside it
 _SIDE_CHARS = 18  # of what stands beside a row
 _MANY_FOLD = 3_000
+PAD = 14
+"""Points between a panel and its title: the name of the marked limit stands there."""
 # All bars of a line are one artist: gaps between them, and markers at their ends.
 _BAR: Any = {"linewidth": 0.8, "solid_capstyle": "butt", "marker": "_", "markersize": 3.2, "markeredgewidth": 0.8}
 
@@ -41,12 +42,17 @@ def draw_panel(
     for line, style in zip(layout.lines, layout.styles, strict=True):
         own = line is not None and _draw_theory(axes, layout, theory, (response, line, panel))
         shown = style._replace(dashes="none") if common or own else style
-        _draw_line(axes, points(rows, layout.x, response, line, panel), shown, apart=not layout.x.joined())
+        there = points(rows, layout.x, response, line, panel)
+        _draw_line(axes, there, shown, apart=not layout.x.joined(), is_log=layout.scale(response) == "log")
 
 
 def fit_to_scale(rows: DataFrame, response: str, scale: str) -> DataFrame:
-    """Return the rows of a response; on a log scale, bars that reach zero end at half the smallest mean."""
+    """Return the rows of a response with intervals within what it can be.
+
+    On a log scale, bars that reach zero end at half the smallest mean.
+    """
     fitting = rows[rows["response"] == response]
+    fitting = fitting.assign(**{end: fitting[end].clip(*natural_range(response)) for end in ("low", "high")})
     positive = fitting.loc[fitting["mean"] > 0, "mean"]
     if scale != "log" or positive.empty:
         return fitting
@@ -64,20 +70,23 @@ def scale_y(axes: Axes, rows: DataFrame, response: str, scale: str) -> None:
         axes.set_yscale(scale)
     values = rows.loc[rows["response"] == response, ["mean", "low", "high"]].to_numpy(np.float64).ravel()
     values = values[np.isfinite(values) & ((values > 0) | (scale != "log"))]
-    if not len(values):
+    if not len(values):  # nothing has a place on the scale: no tick would say anything
+        axes.set_yticks([])
+        axes.set_yticks([], minor=True)
         return
     low, high = float(values.min()), float(values.max())
     if scale in {"log", "symlog"}:
         axes.set_ylim(low / 1.25 if scale == "log" else -0.3, high * 1.25 or 1.0)
-        _log_ticks(axes, scale)
+        log_ticks(axes, scale)
         return
-    low = min(low, 0.0) if natural_range(response)[0] == 0 else low
+    if natural_range(response)[0] == 0:
+        low, high = min(low, 0.0), high or 1.0
     span = (high - low) or 1.0
     # Lines at zero are a result, often the result: they must not hide in the axis.
     axes.set_ylim(low - 0.05 * span, high + 0.05 * span)
 
 
-def _log_ticks(axes: Axes, scale: str) -> None:
+def log_ticks(axes: Axes, scale: str) -> None:
     """Label 1, 2 and 5 of each decade, or 1 alone of many, as plain numbers: readers should not take powers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, SymmetricalLogLocator
 
@@ -106,11 +115,10 @@ def scale_x(axes: Axes, axis: XAxis, mark: float | None, width_pt: float) -> Non
 
 def mark_limit(axes: Axes, axis: XAxis, mark: float | None, *, label: bool) -> None:
     """Mark the recipient limit with a dashed line and shade what lies beyond it."""
-    place = float("nan") if mark is None else axis.place(mark)
-    low, high = axis.limits()
-    if not low <= place <= high:
+    if mark is None or not axis.holds(mark):
         return
-    axes.axvspan(place, high, color=_BEYOND, linewidth=0, zorder=0)
+    place = axis.place(mark)
+    axes.axvspan(place, axis.limits()[1], color=_BEYOND, linewidth=0, zorder=0)
     axes.axvline(place, color=_LIMIT, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
     if label:
         axes.annotate(
@@ -126,23 +134,23 @@ def mark_limit(axes: Axes, axis: XAxis, mark: float | None, *, label: bool) -> N
         )
 
 
-def limit_of(marks: Mapping[object, float | None], panel: object) -> float | None:
-    """Return the mark of a panel; the entry None holds for panels that are not named."""
-    return marks[panel] if panel in marks else marks.get(None)
-
-
 def name_response(axes: Axes, layout: Layout, response: str) -> None:
     """Write beside the first panel of a response what it is; above it, where panels stand upright."""
-    name = response_label(response)
-    if layout.upright:
-        axes.set_title(fill(name, _TITLE_CHARS), pad=14, fontweight="bold")
+    if layout.upright and response not in layout.repeated:
+        axes.set_title(fill(response_label(response), _TITLE_CHARS), pad=PAD, fontweight="bold")
     else:
-        axes.set_ylabel(fill(name, _LABEL_CHARS))
+        label = axis_label(response)
+        if len(label) > _LABEL_CHARS:
+            label = label.replace(" (", "\n(")
+        axes.set_ylabel("\n".join(fill(line, _LABEL_CHARS) for line in label.splitlines()))
 
 
-def panel_title(axes: Axes, layout: Layout, panel: object) -> None:
-    """Write which level a panel shows: above it, or to the right of an upright row."""
+def panel_title(axes: Axes, layout: Layout, panel: object, *, is_repeated: bool) -> None:
+    """Write which level a panel shows, or that it is for all of them: above it, or to the right of an upright row."""
     if layout.figure.panel is None:
+        return
+    if is_repeated:
+        axes.set_title(f"{levels_label(layout.figure.panel, layout.panels)}: equal", pad=PAD, fontweight="bold")
         return
     name = level_label(layout.figure.panel, panel)
     if layout.upright:
@@ -151,15 +159,21 @@ def panel_title(axes: Axes, layout: Layout, panel: object) -> None:
             rotation=270, ha="left", va="center", fontsize=9, fontweight="bold",
         )  # fmt: skip
     else:
-        axes.set_title(name, pad=14, fontweight="bold")
+        axes.set_title(name, pad=PAD, fontweight="bold")
 
 
-def _draw_line(axes: Axes, shown: Points, style: LineStyle, *, apart: bool) -> None:
+def _draw_line(axes: Axes, given: Points, style: LineStyle, *, apart: bool, is_log: bool) -> None:
     """Draw line and bars through the true x, and markers a step aside, so that those that coincide are told apart.
 
-    Between names, where there is no line and x is no quantity, the bars stay with their markers.
+    Between names, where there is no line and x is no quantity, the bars stay with their markers. What has no place
+    on a log scale, a mean of 0, gets its marker at the lower edge, where no line leads.
     """
     look, aside = style.kwargs(), _aside(axes, style.step)
+    hidden = given.mean <= 0 if is_log else np.zeros(len(given.mean), dtype=bool)
+    shown = Points(given.x, *(np.where(hidden, np.nan, one) for one in given[1:]))
+    if hidden.any():
+        edge = _aside(axes, style.step, at_edge=True)
+        _add_line(axes, given.x[hidden], np.zeros(hidden.sum()), edge, **(look | {"linestyle": "none", "zorder": 3}))
     place = aside if apart else axes.transData
     # A low end that was lifted onto a log scale may lie above a mean of 0: there is no bar then.
     low, high = np.minimum(shown.low, shown.mean), np.maximum(shown.high, shown.mean)
@@ -184,13 +198,18 @@ def _draw_theory(axes: Axes, layout: Layout, theory: DataFrame | None, place: tu
     for key in dict.fromkeys([panel, None]):
         curve = points(theory, layout.x, response, line, key)
         if len(curve.x):
-            axes.plot(curve.x, curve.mean, **THEORY)
+            no_place = (curve.mean <= 0) & (layout.scale(response) == "log")
+            axes.plot(curve.x, np.where(no_place, np.nan, curve.mean), **THEORY)
             return True
     return False
 
 
-def _aside(axes: Axes, step_pt: float) -> Transform:
-    """Return the data's transform with a step aside on paper: equally wide on every scale."""
+def _aside(axes: Axes, step_pt: float, *, at_edge: bool = False) -> Transform:
+    """Return the data's transform with a step aside on paper: equally wide on every scale.
+
+    With `at_edge`, y is 0 at the lower edge of the axes in place of a value.
+    """
     from matplotlib.transforms import ScaledTranslation
 
-    return axes.transData + ScaledTranslation(step_pt / 72, 0, axes.figure.dpi_scale_trans)
+    place = axes.get_xaxis_transform() if at_edge else axes.transData
+    return place + ScaledTranslation(step_pt / 72, 0, axes.figure.dpi_scale_trans)

@@ -9,6 +9,7 @@ import numpy as np
 
 from simsmtp.figures.labels import level_text, response_label
 from simsmtp.figures.line_styles import COLOURS, RC
+from simsmtp.figures.outside import write_letters
 from simsmtp.figures.own_axes import axes_of, figure_of
 from simsmtp.model.numbers import number_text, percent_text
 from simsmtp.rows.responses import BY_NAME, COLUMNS
@@ -115,12 +116,22 @@ def result_figure(
             _draw_delays(own[1], recipients())
         return figure_of(own[0])
     with mpl.rc_context(RC):
-        drawn = new_figure(8.2, 3.2)
+        drawn = new_figure(8.2, 3.4)
         left, right = drawn.subplots(1, 2, width_ratios=[1.1, 1])
         _draw_ledger(left, replications)
         _draw_delays(right, recipients())
+        write_letters([left, right])
+        drawn.supxlabel(_note(len(replications)), fontsize=7.5, color="0.25")
         drawn.suptitle(title, fontsize=10.5)
     return drawn
+
+
+def _note(count: int) -> str:
+    """Say what the bars and curves are."""
+    if count < 2:
+        return "one replication: no interval"
+    some = f"the first {_MOST_CURVES} replications" if count > _MOST_CURVES else "single replications"
+    return f"bars: mean and 95 % t interval over {count:,} replications; thin curves: {some}, thick curve: all together"
 
 
 def _draw_ledger(axes: Axes, replications: DataFrame) -> None:

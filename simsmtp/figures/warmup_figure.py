@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simsmtp.figures.line_styles import COLOURS, RC
+from simsmtp.figures.outside import legend_below
 from simsmtp.figures.own_axes import figure_of, require_axes
 from simsmtp.model.numbers import number_text
 from simsmtp.statistics.intervals import Floats
@@ -44,15 +45,15 @@ def warmup_figure(series: ArrayLike, warmup: Warmup, title: str = "", ax: Axes |
     given = np.asarray(series, dtype=np.float64).ravel()
     with mpl.rc_context(RC):
         if ax is not None:
-            _draw(require_axes(ax), given, warmup)
+            _draw(require_axes(ax), given, warmup, own=True)
             return figure_of(ax)
-        drawn = new_figure(6.2, 3.0)
-        _draw(drawn.subplots(), given, warmup)
+        drawn = new_figure(6.6, 3.2)
+        _draw(drawn.subplots(), given, warmup, own=False)
         drawn.suptitle(title, fontsize=10.5)
     return drawn
 
 
-def _draw(axes: Axes, given: Floats, warmup: Warmup) -> None:
+def _draw(axes: Axes, given: Floats, warmup: Warmup, *, own: bool) -> None:
     axes.plot(np.arange(len(given)), given, color="0.75", linewidth=0.7, label="messages")
     count = len(given) // BATCH
     means = given[: count * BATCH].reshape(count, BATCH).mean(axis=1)
@@ -61,7 +62,7 @@ def _draw(axes: Axes, given: Floats, warmup: Warmup) -> None:
     _draw_cut(axes, given, warmup)
     axes.set_xlabel("message, in order of arrival")
     axes.set_ylabel("mean delay (s)")
-    axes.legend(loc="best", frameon=False)
+    legend_below(axes, axes.get_legend_handles_labels()[0], own=own)
 
 
 def _draw_cut(axes: Axes, given: Floats, warmup: Warmup) -> None:

@@ -18,8 +18,11 @@ from simsmtp.statistics.judgements import MET, MISSED, UNDECIDED
 from simsmtp.statistics.objectives import parse_objective
 from simsmtp.store.scenario_identity import default_of
 
-# What may differ where two plans are the same: texts for people, and the version that wrote them.
-_ASIDE = {"title", "simsmtp", "code"}
+# What may differ where two plans are the same: texts for people, what follows from the other answers, and the version
+# that wrote them. Versions word texts differently, and earlier ones wrote fewer of them.
+_ASIDE = {"title", "simsmtp", "code", "answer", "answers", "assumptions", "headline", "pooled", "curve_note",
+          "bounds_left_out", "sustainable_rate", "last_recipient_s"}  # fmt: skip
+_TEXTS = {"sentence", "text", "note"}
 _MOST_KEYS = 12
 _OF_A_DESTINATION = re.compile(r"^destinations\.\d+\.")
 
@@ -52,9 +55,16 @@ def compare_capacity(base: RecordedAnswers, new: RecordedAnswers, margin: float 
 def _unlike(base: RecordedAnswers, new: RecordedAnswers) -> list[str]:
     """Return the parts of the answers that are not equal."""
     keys = sorted({*base.document, *new.document} - _ASIDE)
-    parts = [key for key in keys if base.document.get(key, ...) != new.document.get(key, ...)]
+    parts = [key for key in keys if _values(base.document.get(key, ...)) != _values(new.document.get(key, ...))]
     rows = [part for part in ("digest", "summary") if getattr(base, part) != getattr(new, part)]
     return parts + (rows or ([] if base.digest else ["rows, which are not known"]))
+
+
+def _values(found: Any) -> Any:
+    """Return answers without their texts."""
+    if isinstance(found, Mapping):
+        return {key: _values(one) for key, one in found.items() if key not in _TEXTS}
+    return [_values(one) for one in found] if isinstance(found, list) else found
 
 
 def _objectives(base: RecordedAnswers, new: RecordedAnswers) -> Iterator[AnswerRow]:
@@ -112,7 +122,7 @@ def _found(one: Mapping[str, Any] | None) -> str:
     if one is None:
         return "-"
     if one.get("value") is None:
-        return "not settled" if one.get("passes") is not None else "none meets the objectives"
+        return "not confirmed" if one.get("passes") is not None else "none meets the objectives"
     return str(one.get("text") or number_text(float(one["value"])))
 
 
@@ -144,11 +154,18 @@ def _shift(was: Mapping[str, Any], now: Mapping[str, Any], margin: float, *, lar
 
 
 def _figures(base: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[AnswerRow]:
-    """Yield bottleneck and cost: neither direction of these is better or worse by itself."""
-    for what, text in (("bottleneck", _bottleneck), ("cost per million delivered", _cost)):
+    """Yield bottleneck and cost: no direction of these is better or worse by itself."""
+    parts = (("sustainable rate", _sustainable), ("bottleneck", _bottleneck), ("cost per million delivered", _cost))
+    for what, text in parts:
         was, now = text(base), text(new)
-        if (was, now) != ("-", "-"):
+        if (was, now) != ("-", "-") and "" not in (was, now):
             yield AnswerRow(what, was, now, OK if was == now else CHANGED, "")
+
+
+def _sustainable(document: Mapping[str, Any]) -> str:
+    """Return the sustainable rate; empty in the answers of a version that had none."""
+    found = document.get("sustainable_rate")
+    return _text(found, "text") if isinstance(found, Mapping) else ""
 
 
 def _bottleneck(document: Mapping[str, Any]) -> str:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from simsmtp.experiment.capacity_table import CONNECTIONS, RATE
-from simsmtp.experiment.scenario_keys import value_at
-from simsmtp.model.numbers import counted, number_text, percent_text
+from simsmtp.experiment.capacity_table import RATE
+from simsmtp.model.numbers import number_text, percent_text
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import PoissonArrivals
-from simsmtp.planning.bound_text import bottleneck_text, overload_text
+from simsmtp.planning.bound_text import bottleneck_text
 from simsmtp.planning.finding_text import finding_text
-from simsmtp.planning.search_keys import messages_per_s, rate_on_grid, with_value
+from simsmtp.planning.headline import verdict_text
+from simsmtp.planning.search_keys import messages_per_s, rate_on_grid
+from simsmtp.planning.sustainable_rate import BOUND, sustainable_rate
 from simsmtp.statistics.intervals import zero_bound
-from simsmtp.statistics.judgements import MET, MISSED, Judgement
 from simsmtp.statistics.pooled_percentiles import pooled_mark, pooled_note
 from simsmtp.theory.asymptotic_bounds import left_out
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from simsmtp.model.scenario import Scenario
-    from simsmtp.planning.results import CapacityResults, Cost, Finding
+    from simsmtp.planning.results import CapacityResults, Cost
 
 
 def answer(capacity: CapacityResults) -> str:
@@ -33,15 +32,14 @@ def answer(capacity: CapacityResults) -> str:
 
 def answers(capacity: CapacityResults) -> list[str]:
     """Return the answer point by point: the plan as written, each search, the bottleneck, the cost."""
-    parts = [text for text in (overload_text(capacity.plan.scenario, capacity.bounds), as_written(capacity)) if text]
-    parts += [
-        " ".join([finding_text(capacity.plan.scenario, one), *_beyond_bound(capacity, one)])
-        for one in capacity.findings.values()
-    ]
+    scenario = capacity.plan.scenario
+    parts = [verdict_text(capacity), *_judged(capacity)]
+    for key, one in capacity.findings.items():
+        parts.append(finding_text(scenario, one) + (_beyond_bound(capacity) if key == RATE else ""))
     parts += _pooled(capacity) + _thin_percentiles(capacity)
-    if text := bottleneck_text(capacity.plan.scenario, capacity.bounds):
+    if text := bottleneck_text(scenario, capacity.bounds):
         parts.append(text)
-    parts += left_out(capacity.plan.scenario)
+    parts += left_out(scenario)
     if capacity.cost is not None:
         cost = capacity.cost
         parts.append(
@@ -113,32 +111,21 @@ def above_offered(capacity: CapacityResults) -> str:
 
 
 def as_written(capacity: CapacityResults) -> str:
-    """Return what the plan as written does."""
-    said = {MET: "meets its objectives", MISSED: "misses its objectives"}
-    verdict = said.get(capacity.verdict, "may or may not meet its objectives: the replications allowed do not tell")
-    judged = "; ".join(_judged(capacity.written.judgements, pooled_mark(len(capacity.plan.scenario.destinations))))
-    return f"As written ({_setting(capacity.plan.scenario)}) the plan {verdict}: {judged}."
+    """Return what the plan as written does: the verdict, and what was seen of each objective."""
+    return " ".join([verdict_text(capacity), *_judged(capacity)])
 
 
-def _judged(judgements: Sequence[Judgement], pooled: str) -> list[str]:
-    """Return a clause for each verdict: objectives of which the same is to be said share one."""
+def _judged(capacity: CapacityResults) -> list[str]:
+    """Return a sentence for each verdict: objectives of which the same is to be said share one."""
+    pooled = pooled_mark(len(capacity.plan.scenario.destinations))
     alike: dict[tuple[str, str], list[str]] = {}
-    for one in judgements:
+    for one in capacity.written.judgements:
         mark = f"{pooled}: " if pooled and one.objective.percentile is not None else ""
         alike.setdefault((one.verdict, mark + one.sentence), []).append(one.objective.text)
     return [
-        f"{' and '.join(texts)} {'is' if len(texts) == 1 else 'are'} {verdict} ({sentence})"
+        f"{' and '.join(texts)} {'is' if len(texts) == 1 else 'are'} {verdict} ({sentence})."
         for (verdict, sentence), texts in alike.items()
     ]
-
-
-def _setting(scenario: Scenario) -> str:
-    rate = messages_per_s(scenario)
-    arrivals = "all messages at once" if rate is None else f"{number_text(rate)} messages/s"
-    connections = value_at(scenario, CONNECTIONS)
-    each = " to each destination" if len(scenario.destinations) > 1 else ""
-    many = "unlimited connections" if connections is None else counted(connections, "connection")
-    return f"{arrivals}, batch size {scenario.client.batch_size}, {many}{each}"
 
 
 def _arrivals(scenario: Scenario) -> str:
@@ -153,7 +140,9 @@ def _pooled(capacity: CapacityResults) -> list[str]:
     asked = [one.text for one in capacity.plan.objectives if one.percentile is not None]
     if not note or not asked:
         return []
-    return [f"Mind what {' and '.join(asked)} means here. {note} Whether each of them meets it alone is not known."]
+    return [
+        f"About {' and '.join(asked)}: {note[0].lower()}{note[1:]} Whether each of them meets it alone is not known."
+    ]
 
 
 def _thin_percentiles(capacity: CapacityResults) -> list[str]:
@@ -161,18 +150,16 @@ def _thin_percentiles(capacity: CapacityResults) -> list[str]:
     asked = {one.response for one in capacity.plan.objectives}
     table = capacity.percentiles
     thin = [row for row in table.to_dict("records") if row["column"] in asked and math.isnan(row["plan"])]
-    return [f"Mind that delay {row['percentile']} is not carried by runs of this size ({row['note']})." for row in thin]
+    return [f"The runs are too small to estimate delay {row['percentile']} ({row['note']})." for row in thin]
 
 
-def _beyond_bound(capacity: CapacityResults, finding: Finding) -> list[str]:
+def _beyond_bound(capacity: CapacityResults) -> str:
     """Say so where a rate passes only because the run ends."""
-    rate = None if finding.value is None else messages_per_s(with_value(capacity.plan.scenario, RATE, finding.value))
-    if finding.key != RATE or rate is None or not capacity.bounds or capacity.bounds[0].headroom(rate) >= 0:
-        return []
-    bound = number_text(capacity.bounds[0].messages_per_s, 3)
-    text = (
-        f"Mind that {number_text(rate)} messages/s is above the long-run bound of {bound} messages/s: the queue grows "
-        "as long as messages arrive, and what is met is met by runs of this size, which end; for traffic that goes on, "
-        "stay below."
+    sustainable = sustainable_rate(capacity)
+    if sustainable.basis != BOUND:
+        return ""
+    bound = capacity.bounds[0]
+    return (
+        f" That is above the long-run bound of {bound.name}, {number_text(bound.messages_per_s, 3)} messages/s: the "
+        "queue grows as long as messages arrive. Plan for less than this bound."
     )
-    return [text]

@@ -34,31 +34,40 @@ def bottleneck_text(scenario: Scenario, bounds: Sequence[Bound]) -> str:
     if not bounds:
         return ""
     bound = bounds[0]
-    weak = next((one.weak for one in bounds if one.weak), "")
+    weak = weak_part(bounds)
     rate = number_text(bound.messages_per_s, 3)
     if weak:
-        text = f"No more than {rate} messages/s pass {bound.name} in the long run"
+        parts = [f"No more than {rate} messages/s pass {bound.name} in the long run"]
     else:
-        text = f"The bottleneck is {bound.name}, good for {rate} messages/s in the long run"
+        parts = [f"The bottleneck is {bound.name}, good for {rate} messages/s in the long run"]
     busy, room = utilisation(scenario, bound), headroom(scenario, bound)
     if busy is not None and room is not None:
         least = "at least " if weak else ""
-        text += f": at the rate as written {least}{percent_text(busy)} in use, {_room(room, weak=bool(weak))}"
+        parts += [f"At the rate as written {least}{percent_text(busy)} is in use: {room_text(room, weak=bool(weak))}"]
     if not math.isnan(bound.service):
-        text += f"; a connection spends {percent_text(bound.round_trips, 2)} of its time on round trips, "
-        text += f"{percent_text(bound.service, 2)} on service, {percent_text(bound.transfer, 2)} on transfer"
+        trips, service, transfer = (percent_text(one, 2) for one in (bound.round_trips, bound.service, bound.transfer))
+        parts += [
+            f"A connection spends {trips} of its time on round trips, {service} on service, {transfer} on transfer"
+        ]
     if bound.limit_cost > 0.005:
-        text += f"; the recipient limit takes {percent_text(bound.limit_cost, 2)} of what it could carry"
-    less = f" Less may be possible: the bound leaves out what follows from {weak}." if weak else ""
-    return f"{text}.{less}"
+        parts += [f"The recipient limit takes {percent_text(bound.limit_cost, 2)} of what it could carry"]
+    if weak:
+        parts += [f"Less may be possible: the bound leaves out what follows from {weak}"]
+    return ". ".join(parts) + "."
 
 
-def _room(room: float, *, weak: bool) -> str:
+def weak_part(bounds: Sequence[Bound]) -> str:
+    """Return what one of the bounds leaves out: less may be possible then, and another may be the tightest."""
+    return next((one.weak for one in bounds if one.weak), "")
+
+
+def room_text(room: float, *, weak: bool) -> str:
+    """Return how much room a resource has left: at most so much, where its bound is weak."""
     if room < 0:
         return "overloaded"
     most = "at most " if weak else ""
     told = headroom_text(room)
-    return f"room for {most}{told} as much" if told.endswith("times") else f"headroom {most}{told}"
+    return f"room for {most}{told} as much" if told.endswith("times") else f"{most}{told} headroom"
 
 
 def headroom_text(room: float) -> str:
@@ -74,6 +83,5 @@ def overload_text(scenario: Scenario, bounds: Sequence[Bound]) -> str:
     bound = number_text(bounds[0].messages_per_s, 3)
     return (
         f"The rate as written, {number_text(rate)} messages/s, is above the long-run bound of {bound} "
-        f"messages/s of {bounds[0].name}: the queue grows as long as messages arrive, and delays are those of a run "
-        "that ends."
+        f"messages/s of {bounds[0].name}: the queue grows as long as messages arrive."
     )

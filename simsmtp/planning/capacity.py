@@ -76,20 +76,31 @@ class Capacity(ShowsPublicNames, CapacityResults):
 
     def __repr__(self) -> str:
         from simsmtp.planning.finding_text import value_text
+        from simsmtp.planning.sustainable_rate import sustainable_rate
 
         scenario = self.plan.scenario
-        found = [
+        found = [f"sustainable rate: {sustainable_rate(self).text}"] if RATE in self.findings else []
+        found += [
             f"{key}: {'none found' if one.value is None else value_text(scenario, key, one.value)}"
             for key, one in self.findings.items()
+            if key != RATE
         ]
         return f"<Capacity: {shown(' · '.join([self.plan.experiment.title, f'objectives {self.verdict}', *found]))}>"
 
     def _repr_html_(self) -> str:
-        """Return the answer, what it assumes and its tables, as notebooks show it."""
-        from simsmtp.report.capacity_sections import capacity_answer, capacity_tables
+        """Return verdict, numbers, figure, words and tables, as notebooks show them: in the order of a report."""
+        from simsmtp.report.capacity_sections import capacity_parts
 
         found = self.to_dict()
-        return f"<h3>{html_text(found['title'])}</h3>{capacity_answer(found)}{capacity_tables(found)}"
+        parts = [content for _, _, content in capacity_parts(found, self._figure_html())]
+        return f"<h3>{html_text(found['title'])}</h3>{''.join(parts)}"
+
+    def _figure_html(self) -> str:
+        if self.curve.empty and self.tornado.empty:
+            return ""
+        from simsmtp.figures.canvas import png_html
+
+        return png_html(self.plot(), f"{self.plan.experiment.title}: figure. The numbers are in the tables below.")
 
 
 @with_keywords(CapacityOptions)

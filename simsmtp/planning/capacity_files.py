@@ -16,9 +16,11 @@ from simsmtp.output.json_values import plain
 from simsmtp.planning.answer_text import above_offered, answer, answers, assumptions
 from simsmtp.planning.bound_text import headroom, utilisation
 from simsmtp.planning.finding_text import finding_text, value_text
-from simsmtp.planning.search_keys import messages_per_s, rate_is_multiple, with_value
+from simsmtp.planning.headline import headline, last_recipient
+from simsmtp.planning.search_keys import messages_per_s, rate_is_multiple
+from simsmtp.planning.sustainable_rate import sustainable_rate
 from simsmtp.rows.responses import COLUMNS
-from simsmtp.statistics.objectives import delay_unit
+from simsmtp.statistics.objectives import delay_unit, unit_of
 from simsmtp.statistics.pooled_percentiles import pooled_mark, pooled_note
 from simsmtp.store.address import code_hash
 from simsmtp.store.provenance import circumstances, inputs_of, provenance_to_write
@@ -84,11 +86,14 @@ def digest_of_looks(capacity: CapacityResults) -> str:
 
 def document_of_capacity(capacity: CapacityResults) -> dict[str, Any]:
     """Return all answers as plain values, fit for JSON: nan and infinity are null."""
-    plan, scenario = capacity.plan, capacity.plan.scenario
+    plan, scenario, first = capacity.plan, capacity.plan.scenario, headline(capacity)
     found: dict[str, Any] = {
         "name": plan.experiment.name,
         "title": plan.experiment.title,
         "verdict": capacity.verdict,
+        "headline": {"verdict": first.verdict, "numbers": [one._asdict() for one in first.numbers]},
+        "sustainable_rate": sustainable_rate(capacity)._asdict(),
+        "last_recipient_s": last_recipient(capacity)._asdict(),
         "answer": answer(capacity),
         "answers": answers(capacity),
         "assumptions": assumptions(capacity),
@@ -139,9 +144,6 @@ def figure_of(capacity: CapacityResults, axes: object = None) -> Figure:
 
     scenario, objectives = capacity.plan.scenario, capacity.plan.objectives
     ceiling = next((one for one in objectives if one.response == capacity.late and one.is_ceiling), None)
-    finding = capacity.findings.get(RATE)
-    value = finding.value if finding else None
-    largest = None if value is None else messages_per_s(with_value(scenario, RATE, value))
     return capacity_figure(
         capacity.curve,
         capacity.tornado,
@@ -149,14 +151,20 @@ def figure_of(capacity: CapacityResults, axes: object = None) -> Figure:
         bounds=[Line(one.name, one.messages_per_s, one.recipients_per_s) for one in _drawn(capacity.bounds)],
         ceiling=None if ceiling is None else Ceiling(ceiling.text, ceiling.threshold),
         written=messages_per_s(scenario),
-        largest=largest,
+        sustainable=sustainable_rate(capacity).messages_per_s,
         title=capacity.plan.experiment.title,
         destinations=[one.name for one in scenario.destinations],
         level=capacity.plan.table.level,
         unit=delay_unit(objectives),
+        tornado_unit=unit_of(_response(capacity), objectives),
         pooled=pooled_mark(len(scenario.destinations)),
         axes=axes,
     )
+
+
+def _response(capacity: CapacityResults) -> str:
+    """Return the response of the tornado; empty without one."""
+    return "" if capacity.tornado.empty else str(capacity.tornado["response"].iloc[0])
 
 
 def _drawn(bounds: Any) -> list[Bound]:

@@ -27,13 +27,14 @@ def finding_text(scenario: Scenario, finding: Finding) -> str:
         return _none_text(scenario, finding, what.split(" ", 1)[1])
     if finding.value is None:
         passes = value_text(scenario, finding.key, finding.edge.passes)
-        return f"The {what} is not settled: {passes} passed, but not on fresh seeds, and neither did steps back."
+        failed = "failed on fresh seeds, and so did steps back"
+        return f"The {what} could not be confirmed: {passes} passed at first, but {failed}."
     value, fails = value_text(scenario, finding.key, finding.value), finding.edge.fails
     if fails is None and finding.value == finding.edge.passes:
         return _at_bound(finding, what, value) + _lowest_text(scenario, finding)
     remarks = [_again(scenario, finding)] if finding.value != finding.edge.passes else []
     remarks += [f"{_plain(scenario, finding, fails)} did not pass"] if fails is not None else []
-    text = f"The {what} that meets them is {value}, {_confirmed(finding)} ({', and '.join(remarks)})."
+    text = f"The {what} that meets the objectives is {value}, {_confirmed(finding)} ({', and '.join(remarks)})."
     return text + _lowest_text(scenario, finding)
 
 
@@ -57,9 +58,10 @@ def _none_text(scenario: Scenario, finding: Finding, noun: str) -> str:
 
 def _at_bound(finding: Finding, what: str, value: str) -> str:
     if finding.key == RATE:
-        return f"The {what} tried, {value}, meets them, {_confirmed(finding)}: no upper limit was found up to there."
+        found = f"The {what} tried, {value}, meets the objectives, {_confirmed(finding)}"
+        return f"{found}: no upper limit was found up to there."
     end = "" if finding.value == 1 else "; that is the bound of the search: it may be smaller"
-    return f"The {what} that meets them is {value}, {_confirmed(finding)}{end}."
+    return f"The {what} that meets the objectives is {value}, {_confirmed(finding)}{end}."
 
 
 def _lowest_text(scenario: Scenario, finding: Finding) -> str:
@@ -69,7 +71,7 @@ def _lowest_text(scenario: Scenario, finding: Finding) -> str:
         return ""
     if lowest.value is None:
         passes = _plain(scenario, finding, lowest.edge.passes)
-        text = f" From which rate on they are met is not settled: {passes} passed, but not on fresh seeds."
+        text = f" The smallest could not be confirmed: {passes} passed at first, but failed on fresh seeds."
     else:
         remarks = [_again(scenario, lowest)] if lowest.value != lowest.edge.passes else []
         remarks += [f"{_plain(scenario, finding, lowest.edge.fails)} did not pass"]
@@ -85,8 +87,8 @@ def _apart(scenario: Scenario, finding: Finding, fails: float) -> str:
     below = [_plain(scenario, finding, value) for value, passed in finding.tried if passed and value < fails]
     if not below:
         return ""
-    fails_text = _plain(scenario, finding, fails)
-    return f" What meets them is not one interval: {', '.join(below)} passed as well, and {fails_text} did not."
+    passed = f"{', '.join(below)} passed as well, and {_plain(scenario, finding, fails)} did not"
+    return f" The values that meet the objectives are not one interval: {passed}."
 
 
 def _confirmed(finding: Finding) -> str:

@@ -140,7 +140,7 @@ def cost_of(scenario: Scenario, table: CapacityTable, rows: DataFrame) -> Cost |
     run = mean_interval(for_connections + for_commands, table.level)
     delivered = float((rows["delivered_per_s"] * rows["makespan_s"]).mean())
     per_million = run.mean * 1e6 / delivered if delivered else float("nan")
-    return Cost(run.mean, run.low, run.high, float(for_connections.mean()), float(for_commands.mean()),
+    return Cost(run.mean, max(run.low, 0.0), run.high, float(for_connections.mean()), float(for_commands.mean()),
                 per_million, prices.currency)  # fmt: skip
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simsmtp.errors import InputError
-from simsmtp.figures.labels import factor_name, of_destination, response_label
+from simsmtp.figures.labels import factor_name, label_in_unit, of_destination
 from simsmtp.model.numbers import NOTHING, number_text
 from simsmtp.report.html import Cell, interval_text, list_html, table_html
 from simsmtp.rows.responses import BY_NAME
 from simsmtp.shown import html_text
-from simsmtp.statistics.objectives import Unit, delay_unit, parse_objective
+from simsmtp.statistics.objectives import Objective, Unit, delay_unit, parse_objective, unit_of
 from simsmtp.statistics.pooled_percentiles import pooled_mark
 
 Rows = Sequence[Mapping[str, Any]]
@@ -22,7 +22,7 @@ _SEARCHES = {"search": "what was searched", "text": "value", "sentence": "what w
 _PERCENTILES = {
     "percentile": "delay",
     "plan": "as written",
-    "edge": "at the largest rate",
+    "edge": "at the largest rate that passes",
     "note": "what it rests on",
 }
 _BOUNDS = {
@@ -42,34 +42,71 @@ _COST = {
     "currency": "currency",
 }
 _CURVE = {"messages_per_s": "messages/s", "offered_per_s": "recipients offered/s"}
-_SWAYS = {"factor": "factor", "base_level": "as written", "level": "instead", "mean": "mean", "difference": "change",
-          "n": "replications"}  # fmt: skip
+_INFLUENCES = {"factor": "factor", "base_level": "as written", "level": "instead", "mean": "mean",
+               "difference": "change", "n": "replications"}  # fmt: skip
 _ENDS = ("_low", "_high")
 
 
-def capacity_answer(found: Mapping[str, Any]) -> str:
-    """Return the answer in words, and what it assumes."""
-    points = _texts(found.get("answers")) or [str(found.get("answer", ""))]
+def capacity_parts(found: Mapping[str, Any], figure: str) -> list[tuple[str, str, str]]:
+    """Return the parts of the answer in their order, each with its name, title and HTML.
+
+    The verdict and four numbers come first, then the figure, then words, then tables. What an earlier version wrote
+    has no such numbers: there the words come first.
+    """
+    first = _headline(found.get("headline"))
+    words = _words(found, told=1 if first else 0)
+    parts = [
+        ("glance", "The answer at a glance", first or words),
+        ("figures", "Figures", figure),
+        ("words", "The answer in words", words if first else ""),
+        ("plan", "The plan in numbers", capacity_tables(found)),
+    ]
+    return [part for part in parts if part[-1]]
+
+
+def _headline(found: Any) -> str:
+    """Return verdict and numbers; empty where there are none."""
+    if not isinstance(found, Mapping):
+        return ""
+    numbers = "".join(
+        f'<div style="flex: 1 1 11rem"><dt>{html_text(one.get("name"))}</dt>'
+        f'<dd style="margin: 0"><strong>{html_text(one.get("text"))}</strong><br>'
+        f"<small>{html_text(one.get('note'))}</small></dd></div>"
+        for one in _rows(found.get("numbers"))
+    )
+    # Notebooks have no style sheet of the report's: what the numbers need to stand side by side is said here.
+    cards = (
+        f'<dl class="numbers" style="display: flex; flex-wrap: wrap; gap: .8rem 1.6rem; max-width: none">{numbers}</dl>'
+    )
+    verdict = f'<p class="lead"><strong>{html_text(found.get("verdict"))}</strong></p>'
+    return f'<div class="glance">{verdict}{cards}</div>'
+
+
+def _words(found: Mapping[str, Any], told: int) -> str:
+    """Return the answer in words, without so many points that were told before, and what it assumes."""
+    points = (_texts(found.get("answers")) or [str(found.get("answer", ""))])[told:]
     assumed = _texts(found.get("assumptions"))
-    words = f'<p class="lead">{html_text(points[0])}</p>{list_html(points[1:])}'
-    return f'<div class="glance">{words}</div>' + ("<h3>What was assumed</h3>" + list_html(assumed) if assumed else "")
+    return list_html(points) + ("<h3>What was assumed</h3>" + list_html(assumed) if assumed else "")
 
 
 def capacity_tables(found: Mapping[str, Any]) -> str:
     """Return objectives, searches, percentiles, bounds, curve and tornado as tables."""
     curve, tornado = _rows(found.get("curve")), _rows(found.get("tornado"))
-    unit, pooled = _unit(found), f", {mark}" if (mark := pooled_mark(len(_destinations(found)))) else ""
+    pooled = f", {mark}" if (mark := pooled_mark(len(_destinations(found)))) else ""
+    asked = _objectives(found)
+    unit, of_tornado = delay_unit(asked), unit_of(str(tornado[0].get("response")) if tornado else "", asked)
     percentiles = _in_unit(_rows(found.get("percentiles")), unit, ("plan", "edge"))
+    tornado = _in_unit(tornado, of_tornado, ("mean", "base_mean", "difference", "low", "high"))
     curve = _in_unit(curve, unit, [name for name in (curve[0] if curve else ()) if name.startswith("delay_")])
     parts = [
         ("Objectives of the plan as written", _table(_rows(found.get("objectives")), _OBJECTIVES)),
-        ("What meets them", _table(_rows(found.get("searches")), _SEARCHES)),
+        ("What meets the objectives", _table(_rows(found.get("searches")), _SEARCHES)),
         (f"Percentiles of delay ({unit.name}){pooled}", _table(percentiles, _PERCENTILES)),
         (
             f"Saturation curve{pooled}",
             _table(curve, {**_CURVE, **_responses(curve, unit), "n": "replications", "verdict": "verdict"}),
         ),
-        (_sways(tornado), _table(_with_names(tornado, found), _SWAYS)),
+        (_influences(tornado, of_tornado), _table(_with_names(tornado, found), _INFLUENCES)),
         ("Theoretical bounds, the tightest first", _table(_rows(found.get("bounds")), _BOUNDS)),
         ("Cost of a run, at the plan's own prices", _table(_rows([found.get("cost")]), _COST)),
     ]
@@ -87,15 +124,15 @@ def _rows(value: Any) -> Rows:
 def _responses(curve: Rows, unit: Unit) -> Heads:
     """Return the responses that a curve has means of, as they are called."""
     names = [name for one in curve[:1] for name in one if name in BY_NAME]
-    return {name: response_label(name).replace("(s)", f"({unit.name})") for name in names}
+    return {name: label_in_unit(name, unit) for name in names}
 
 
-def _unit(found: Mapping[str, Any]) -> Unit:
-    """Return the unit in which delays are held against objectives."""
+def _objectives(found: Mapping[str, Any]) -> list[Objective]:
+    """Return the objectives of the plan."""
     try:
-        return delay_unit([parse_objective(str(one.get("objective"))) for one in _rows(found.get("objectives"))])
+        return [parse_objective(str(one.get("objective"))) for one in _rows(found.get("objectives"))]
     except InputError:  # of another version
-        return delay_unit(())
+        return []
 
 
 def _in_unit(rows: Rows, unit: Unit, names: Sequence[str]) -> Rows:
@@ -110,12 +147,13 @@ def _destinations(found: Mapping[str, Any]) -> list[str]:
     return [str(one.get("name")) for one in _rows(listed)]
 
 
-def _sways(tornado: Rows) -> str:
+def _influences(tornado: Rows, unit: Unit) -> str:
     if not tornado:
         return ""
     base = tornado[0].get("base_mean")
     written = f", from {number_text(base)} as written" if isinstance(base, int | float) else ""
-    return f"What sways it: {response_label(str(tornado[0].get('response')))}{written}"
+    label = label_in_unit(str(tornado[0].get("response")), unit)
+    return f"Most influential inputs: {label}{written}"
 
 
 def _with_names(tornado: Rows, found: Mapping[str, Any]) -> Rows:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from simsmtp.files import replace_file, write_errors
 from simsmtp.report import sections as parts
-from simsmtp.report.capacity_sections import capacity_answer, capacity_tables
+from simsmtp.report.capacity_sections import capacity_parts
 from simsmtp.report.page import contents_html, page_html, section_html
 from simsmtp.report.results_folder import read_record
 from simsmtp.shown import html_text
@@ -48,11 +48,10 @@ def write_report(folder: str | Path, output: str | Path | None = None) -> Path:
 
 def report_html(record: Record) -> str:
     """Return the report of a results folder as HTML."""
-    plan = record.capacity
+    figures = parts.figures(record)
+    study = [("glance", "The answer at a glance", parts.glance(record)), ("figures", "Figures", figures)]
     sections = [
-        ("glance", "The answer at a glance", capacity_answer(plan) if plan else parts.glance(record)),
-        ("figures", "Figures", parts.figures(record)),
-        ("plan", "The plan in numbers", capacity_tables(plan) if plan else ""),
+        *(capacity_parts(record.capacity, figures) if record.capacity else study),
         ("results", "Results", parts.results(record)),
         ("method", "Method", parts.method(record)),
         ("provenance", "Provenance", parts.provenance(record)),

@@ -140,6 +140,14 @@ def delay_unit(objectives: Sequence[Objective]) -> Unit:
     return next((one.unit for one in objectives if one.percentile is not None), Unit("s", 1.0))
 
 
+def unit_of(response: str, objectives: Sequence[Objective]) -> Unit:
+    """Return the unit in which a response is shown: that of an objective on it, for delays as `delay_unit`."""
+    own = next((one.unit for one in objectives if one.response == response), None)
+    if own is None and response in PERCENTILES.values():
+        return delay_unit(objectives)
+    return own or Unit({"s": "s", "1/s": "/s"}.get(BY_NAME[response].unit if response in BY_NAME else "", ""), 1.0)
+
+
 def parse_objectives(texts: Sequence[str], key: str = "objective") -> tuple[Objective, ...]:
     """Return several objectives, which together can be met; errors as `parse_objective`.
 

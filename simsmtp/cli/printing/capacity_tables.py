@@ -1,4 +1,4 @@
-"""The answers to a capacity plan on a terminal: the paragraph first, then the tables it rests on."""
+"""The answers to a capacity plan on a terminal, in the order of its report: verdict, numbers, figure, words, tables."""
 
 from __future__ import annotations
 
@@ -9,40 +9,48 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsmtp.cli.printing.console import PlainConsole
+from simsmtp.cli.printing.lines import say, wrapped
 from simsmtp.cli.printing.tables import columns_of, print_table
-from simsmtp.figures.labels import of_destination
+from simsmtp.figures.labels import label_in_unit, of_destination
 from simsmtp.model.numbers import counted, number_text, percent_text, seconds_text, signed_text
 from simsmtp.planning.answer_text import above_offered, answers, as_written, assumptions
 from simsmtp.planning.bound_text import headroom, headroom_text, utilisation
+from simsmtp.planning.headline import headline
 from simsmtp.shown import shown
-from simsmtp.statistics.objectives import delay_unit
+from simsmtp.statistics.objectives import delay_unit, unit_of
 from simsmtp.statistics.pooled_percentiles import pooled_mark
 
 if TYPE_CHECKING:
     from simsmtp.planning.capacity import Capacity
 
 _MOST_BOUNDS = 8
+_NAMES = 18
+"""Columns for the names of the four numbers."""
 
 
 def print_capacity(capacity: Capacity, written: Sequence[Path], *, quiet: bool = False) -> None:
-    """Print answer, assumptions and tables; quiet only what is true of the plan as written."""
+    """Print the answers; quiet only what is true of the plan as written."""
     console = PlainConsole()
     if quiet:
         console.print(as_written(capacity))
         return
     console.print(shown(capacity.plan.experiment.title), style="bold")
-    first, *others = answers(capacity)
-    console.print(f"\n{first}")
-    for one in others:
-        console.print(f"- {one}")
+    found = headline(capacity)
+    console.print(f"\n{found.verdict}", style="bold")
+    for one in found.numbers:
+        say("\n" + wrapped(f"{one.name:<{_NAMES}}{one.text}", 0, _NAMES))
+        say(wrapped(one.note, _NAMES))
     console.print()
-    console.print("What this rests on:")
-    for one in assumptions(capacity):
-        console.print(f"- {one}")
+    for path in (one for one in written if one.suffix == ".png"):
+        console.print(f"Figure: {path}")
+    for title, points in (("In words:", answers(capacity)[1:]), ("What this rests on:", assumptions(capacity))):
+        console.print(f"\n{title}")
+        for point in points:
+            console.print(f"- {point}")
     console.print()
     for table in (_percentiles, _bounds, _curve, _tornado):
-        if (found := table(capacity)) and found.rows:
-            _print(console, found)
+        if (rows := table(capacity)) and rows.rows:
+            _print(console, rows)
     if note := above_offered(capacity):
         console.print(note)
     console.print(f"{counted(capacity.computed, 'replication')} computed, {capacity.reused:,} reused, in "
@@ -73,7 +81,7 @@ def _percentiles(capacity: Capacity) -> _Found:
         [str(row["percentile"]), *(_with_ends(row, name, unit.factor) for name in names), str(row["note"])]
         for row in capacity.percentiles.to_dict("records")
     ]
-    heads = ["percentile", *["as written", "largest rate"][: len(names)], "what it rests on"]
+    heads = ["percentile", *["as written", "largest rate that passes"][: len(names)], "what it rests on"]
     return _Found(
         f"Delay from arrival to acceptance ({unit.name}){_pooled(capacity)}", heads, rows, [heads[0], heads[-1]]
     )
@@ -114,11 +122,12 @@ def _tornado(capacity: Capacity) -> _Found | None:
     if capacity.tornado.empty:
         return None
     first = capacity.tornado.iloc[0]
-    base = number_text(first["base_mean"])
-    title = f"What sways {first['response']}: changes from {base} as written, paired by replication"
+    unit = unit_of(first["response"], capacity.plan.objectives)
+    base, label = number_text(first["base_mean"] / unit.factor), label_in_unit(first["response"], unit)
+    title = f"Most influential inputs: changes of {label} from {base} as written, paired by replication"
     rows = []
     for row in capacity.tornado.to_dict("records"):
-        middle, low, high = (signed_text(row[name], 3) for name in ("difference", "low", "high"))
+        middle, low, high = (signed_text(row[name] / unit.factor, 3) for name in ("difference", "low", "high"))
         levels = [
             number_text(one, 6) if isinstance(one, float) else str(one) for one in (row["base_level"], row["level"])
         ]
