@@ -61,7 +61,11 @@ def test_the_first_argument_may_be_named(here: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "options", "others"),
     [
-        (run_command, RunOptions, {"experiment", "precisions", "budget", "baseline", "write_baseline"}),
+        (
+            run_command,
+            RunOptions,
+            {"experiment", "precisions", "budget", "baseline", "write_baseline", "kinds", "history", "commit"},
+        ),
         (capacity_command, CapacityOptions, {"plan"}),
     ],
 )

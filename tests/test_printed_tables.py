@@ -9,7 +9,8 @@ import pytest
 from capacity_files import Queue, planned, queue
 from printed import Screen, assert_fits, numbers_in, screen
 
-from simsmtp.cli import audit, lab
+from simsmtp.cli import lab
+from simsmtp.cli.printing.audit_tables import print_audit
 from simsmtp.cli.printing.capacity_tables import print_capacity
 from simsmtp.cli.printing.console import PlainConsole
 from simsmtp.cli.printing.tables import Column, columns_of, print_table, short_names
@@ -86,7 +87,7 @@ def test_the_table_of_an_audit_fits(
     lines = (ROOT / "results" / "audit" / "rows.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     monkeypatch.setenv("COLUMNS", str(width))
-    audit._print(rows)
+    print_audit(rows)
     text = capsys.readouterr().out
     assert_fits(text, width)
     assert text.startswith(f"postfix {rows[0]['version']}: ")

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from live_pair import pair
+from test_cli_audit import audit
 from test_cli_live import send, serving
 from test_dialogue_page import document
 from test_live_tls import ENCRYPTED, LOCALHOST
 
 from simsmtp import Scenario
-from simsmtp.cli.audit import audit
 from simsmtp.dialogue import recording
 from simsmtp.dialogue.capture import recorded_ladder
 from simsmtp.dialogue.ladder import Ladder
@@ -93,10 +93,8 @@ def rcpts(ladder: dict[str, Any]) -> int:
 
 def test_an_audit_draws_its_cells(tmp_path: Path) -> None:
     folder = tmp_path / "pages"
-    arguments = ["smtplib", "--quick", "--reply", "552", "--quiet", "--html", str(folder), "--json"]
-    with pytest.raises(SystemExit) as ended:
-        audit(arguments)
-    assert ended.value.code == 0
+    done = audit("smtplib", "--quick", "--reply", "552", "--html", folder)
+    assert done.returncode == 0, done.stderr
     pages = sorted(folder.iterdir())
     assert [page.name for page in pages] == [
         f"smtplib-552-250-100-{kind}-pipelining.html" for kind in ("first-domain-only", "transaction")
