@@ -58,6 +58,9 @@ def test_the_first_argument_may_be_named(here: Path) -> None:
         simsmtp.run(path_or_experiment="none.toml")  # type: ignore[call-arg]
 
 
+_OF_RUN = {"experiment", "precisions", "budget", "baseline", "write_baseline", "kinds", "history", "commit"}
+
+
 @pytest.mark.parametrize(
     ("command", "options", "others"),
     [
