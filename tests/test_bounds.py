@@ -55,6 +55,7 @@ def bound_of(**tables: object) -> float:
     return bounds[0].messages_per_s if bounds else math.inf
 
 
+@pytest.mark.slow
 @settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(scenarios(6, drawn=False))
 def test_no_run_without_chance_is_faster_than_its_bound(scenario: Scenario) -> None:

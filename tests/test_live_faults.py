@@ -234,6 +234,7 @@ def test_the_horizon_ends_a_run_in_the_middle_of_anything() -> None:
         assert classes(found) == {"queued": 12}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after_s", [0.0, 0.05, 0.2])
 def test_an_interruption_at_any_moment_ends_a_run(after_s: float) -> None:
     async def all_steps() -> list[Delivered]:
@@ -319,6 +320,7 @@ class Encrypting(Faulty):
 TLS_FAULTS = ["refused", "more", "silent", "hang", "rubbish", "reset", "close", "half"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["refused", "hang", "half", "rubbish"])
 def test_starttls_that_fails_at_first_is_an_input_error_in_time(how: str) -> None:
     begin = time.monotonic()
@@ -327,6 +329,7 @@ def test_starttls_that_fails_at_first_is_an_input_error_in_time(how: str) -> Non
     assert time.monotonic() - begin < 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", TLS_FAULTS)
 def test_starttls_that_fails_later_is_tried_until_the_messages_are_too_old(how: str) -> None:
     """So is a server that only leaves in the middle of it, at its first connection, too."""
