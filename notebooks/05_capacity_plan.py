@@ -56,7 +56,7 @@ Markdown(f"{answers}\n\nWhat this rests on:\n\n{assumptions}")
 # %% [markdown]
 # ## How much room is there?
 #
-# Left: delivered recipients a second and delay against the offered rate, with the bounds that theory gives. Right:
+# (a), (b): delivered recipients a second and delay against the offered rate, with the bounds that theory gives. (c):
 # what happens to the delay if one assumption is wrong, one at a time.
 
 # %%

@@ -87,9 +87,9 @@ _told: set[str] = set()
 _hushed: list[bool] = []
 
 
-def hush() -> None:
-    """Write no notes from now on in this process, as ``--quiet`` asks."""
-    _hushed.append(True)
+def hush(*, is_quiet: bool = True) -> None:
+    """Write no notes from now on in this process, as ``--quiet`` asks; or write them again."""
+    _hushed[:] = [True] if is_quiet else []
 
 
 def note_once(text: str) -> None:

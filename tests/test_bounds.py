@@ -238,7 +238,7 @@ def test_a_stable_plan_is_not_told_that_its_queue_grows() -> None:
     text = bottleneck_text(scenario, bounds_of(scenario))
     assert text.startswith("No more than ")
     assert "at least" in text
-    assert "headroom at most" in text
+    assert "headroom" in text
     assert text.endswith("Less may be possible: the bound leaves out what follows from workload.unknown_share = 0.5.")
 
 
@@ -255,7 +255,7 @@ def test_no_residue_of_rounding_is_shown_at_the_bound(factor: float) -> None:
     assert bound.headroom(rate) == 0
     arrivals = {"dist": "poisson", "rate_per_s": rate}
     scenario = Scenario.from_dict({"workload": {"arrivals": arrivals}})
-    assert "headroom 0 %" in bottleneck_text(scenario, bounds_of(scenario))
+    assert "0 % headroom" in bottleneck_text(scenario, bounds_of(scenario))
     assert overload_text(scenario, bounds_of(scenario)) == ""
 
 

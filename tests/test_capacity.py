@@ -158,7 +158,7 @@ rate = [4, 40]
     assert "times the trace's own" in capacity.answer()
     sustainable = sustainable_rate(capacity)
     assert (sustainable.basis, sustainable.messages_per_s) == ("bound", pytest.approx(10))
-    assert sustainable.text == "below 10 messages/s (10 recipients/s, 10 times the trace's own)"
+    assert sustainable.text == "at least 9.93, below 10 messages/s (10 recipients/s, 10 times the trace's own)"
     assert capacity.curve.empty  # no points, no curve
 
 

@@ -49,9 +49,12 @@ def test_above_the_bound_the_bound_is_and_words_say_so(plan: Capacity) -> None:
     beyond = with_bound(plan, 5.0)
     found = sustainable_rate(beyond)
     assert (found.basis, found.messages_per_s, found.recipients_per_s, found.value) == (BOUND, 5.0, 50.0, 5.0)
-    assert found.text == "below 5 messages/s (50 recipients/s)"
+    assert found.text == "at least 4.4, below 5 messages/s (50 recipients/s)"
     largest = plan.findings["rate"].value
-    assert found.note == f"the long-run bound of connections is 5 messages/s; runs that end pass up to {largest}"
+    assert found.note == (
+        "runs at 4.4 meet the objectives; the long-run bound of connections is 5 messages/s; "
+        f"runs that end pass up to {largest}"
+    )
     words = next(one for one in answers(beyond) if one.startswith("The largest arrival rate"))
     assert f"{largest} messages/s" in words
     assert words.endswith("the queue grows as long as messages arrive. Plan for less than this bound.")
@@ -62,7 +65,7 @@ def test_above_the_bound_the_bound_is_and_words_say_so(plan: Capacity) -> None:
     ("objectives", "text", "note"),
     [
         (["delay p(99) < 10 ms"], "none found", "no rate tried meets the objectives; the long-run bound"),
-        (["false_ndr == 0"], "below 19.1 messages/s", "runs that end pass up to 100"),
+        (["false_ndr == 0"], "at least 16, below 19.1 messages/s", "runs that end pass up to 100"),
     ],
 )
 def test_a_rate_that_is_not_found_or_has_no_end(

@@ -223,7 +223,7 @@ def test_the_headline_figure_takes_ten_lines(here: Path) -> None:
     study = sweep({"workload": mail, "server": {"preset": "windows-2003"}}, factors, replications=1, workers=1)
     figure = study.plot("client.batch_size", ["delivered_per_s", "false_ndr_rate", "lost"], "sender", "network.rtt_ms",
                         mark="server.recipient_limit", y_scale=["log", "linear", "symlog"])  # fmt: skip
-    assert len(figure.axes) == 9
+    assert len(figure.axes) == 5  # what is equal at all round trips is drawn once
     assert [text.get_text() for text in figure.axes[0].texts] == ["recipient limit 100"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [*rules, "bounce"]
-    assert [axes.get_yscale() for axes in figure.axes[::3]] == ["log", "linear", "symlog"]
+    assert [axes.get_yscale() for axes in figure.axes] == ["log"] * 3 + ["linear", "symlog"]

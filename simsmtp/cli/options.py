@@ -33,7 +33,9 @@ repair = partial(
 as_json = partial(click.option, "--json", "as_json", is_flag=True,
                   help="Print one JSON document in place of the table.")  # fmt: skip
 dry_run = partial(click.option, "--dry-run", is_flag=True)
-quiet = partial(click.option, "-q", "--quiet", is_flag=True, callback=lambda _context, _option, given: _hushed(given))
+quiet = partial(
+    click.option, "-q", "--quiet", is_flag=True, callback=lambda context, _option, given: _hushed(context, given)
+)
 no_figure = partial(click.option, "--no-figure", is_flag=True, help="Leave the figure out.")
 point = partial(click.option, "--point", type=click.IntRange(1), default=1, show_default=True, metavar="N",
                 help="Design point of an experiment, from 1.")  # fmt: skip
@@ -43,9 +45,11 @@ html = partial(click.option, "--html", "page", type=click.Path(path_type=Path), 
                help="Also draw the sequence diagram as one HTML page, to zoom and to click into.")  # fmt: skip
 
 
-def _hushed(quiet: bool) -> bool:
+def _hushed(context: click.Context, quiet: bool) -> bool:
+    """Write no notes until the command is done."""
     if quiet:
         from simsmtp.progress import hush
 
         hush()
+        context.call_on_close(partial(hush, is_quiet=False))
     return quiet

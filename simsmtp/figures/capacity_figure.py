@@ -54,6 +54,7 @@ def capacity_figure(
     ceiling: Ceiling | None,
     written: float | None,
     sustainable: float | None,
+    is_bound: bool = False,
     title: str,
     destinations: Sequence[str] = (),
     level: float = 0.95,
@@ -79,6 +80,8 @@ def capacity_figure(
         Drawn across the delays.
     written, sustainable : float, optional
         Messages a second of the plan as written, and the most that it can sustain.
+    is_bound : bool
+        The latter is a bound, of which only what is below can be sustained.
     title : str
         Above all.
     destinations : sequence of str
@@ -101,7 +104,7 @@ def capacity_figure(
 
     from simsmtp.figures.canvas import new_figure
 
-    marks = {"as written": written, "sustainable rate": sustainable}
+    marks = {"as written": written, "long-run bound" if is_bound else "sustainable rate": sustainable}
     given = _Shown(curve, late, bounds, ceiling, marks, unit, pooled, axes is not None)
     draws: list[Callable[[Axes], None]] = []
     if not curve.empty:

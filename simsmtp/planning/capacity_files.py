@@ -18,7 +18,7 @@ from simsmtp.planning.bound_text import headroom, utilisation
 from simsmtp.planning.finding_text import finding_text, value_text
 from simsmtp.planning.headline import headline, last_recipient
 from simsmtp.planning.search_keys import messages_per_s, rate_is_multiple
-from simsmtp.planning.sustainable_rate import sustainable_rate
+from simsmtp.planning.sustainable_rate import BOUND, sustainable_rate
 from simsmtp.rows.responses import COLUMNS
 from simsmtp.statistics.objectives import delay_unit, unit_of
 from simsmtp.statistics.pooled_percentiles import pooled_mark, pooled_note
@@ -144,6 +144,7 @@ def figure_of(capacity: CapacityResults, axes: object = None) -> Figure:
 
     scenario, objectives = capacity.plan.scenario, capacity.plan.objectives
     ceiling = next((one for one in objectives if one.response == capacity.late and one.is_ceiling), None)
+    sustainable = sustainable_rate(capacity)
     return capacity_figure(
         capacity.curve,
         capacity.tornado,
@@ -151,7 +152,8 @@ def figure_of(capacity: CapacityResults, axes: object = None) -> Figure:
         bounds=[Line(one.name, one.messages_per_s, one.recipients_per_s) for one in _drawn(capacity.bounds)],
         ceiling=None if ceiling is None else Ceiling(ceiling.text, ceiling.threshold),
         written=messages_per_s(scenario),
-        sustainable=sustainable_rate(capacity).messages_per_s,
+        sustainable=sustainable.messages_per_s,
+        is_bound=sustainable.basis == BOUND,
         title=capacity.plan.experiment.title,
         destinations=[one.name for one in scenario.destinations],
         level=capacity.plan.table.level,

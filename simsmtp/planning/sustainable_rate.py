@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp.experiment.capacity_table import RATE
 from simsmtp.model.numbers import number_text
 from simsmtp.planning.search_keys import messages_per_s, rate_is_multiple, with_value
+from simsmtp.statistics.judgements import MET
 from simsmtp.theory.asymptotic_bounds import recipients_per_message
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ class SustainableRate(NamedTuple):
         The same in the terms of the search: a trace's rate is searched as a multiple.
     basis : str
         ``"search"`` where the confirmed rate is the smaller one, ``"bound"`` where the bound is; empty without a rate.
-        Only rates below a bound are sustainable, not the bound itself.
+        Only rates below a bound are sustainable, not the bound itself: the text says up to which one was tried.
     text, note : str
         For a reader: the rate, and what it rests on.
     """
@@ -54,8 +56,18 @@ def sustainable_rate(capacity: CapacityResults) -> SustainableRate:
     if lowest and bound.headroom(_rate(capacity, lowest)) < 0:
         note = f"rates that meet the objectives do so only in runs that end: the {_bound_text(bound)}"
         return SustainableRate(None, None, None, "", "none found", note)
-    note = f"the {_bound_text(bound)}; runs that end pass up to {number_text(rate)}"
-    return _known(capacity, bound.messages_per_s, BOUND, "below ", note, digits=3)
+    met = max((one for one in _rates_met(capacity) if bound.headroom(one) >= 0), default=None)
+    least = f"at least {number_text(met, 3)}, " if met else ""
+    seen = f"runs at {number_text(met, 3)} meet the objectives; " if met else ""
+    note = f"{seen}the {_bound_text(bound)}; runs that end pass up to {number_text(rate)}"
+    return _known(capacity, bound.messages_per_s, BOUND, f"{least}below ", note, digits=3)
+
+
+def _rates_met(capacity: CapacityResults) -> Iterator[float]:
+    """Yield the rates that were tried with all else as written, and met the objectives."""
+    for look in capacity.looks:
+        if look.verdict == MET and set(look.changes) <= {RATE}:
+            yield _rate(capacity, look.changes[RATE]) if look.changes else messages_per_s(capacity.plan.scenario) or 0.0
 
 
 def _confirmed(capacity: CapacityResults, finding: Finding, bound: Bound | None, rate: float) -> SustainableRate:

@@ -109,6 +109,8 @@ def figure_choice(
     table: dict[str, Any] = {**roles, "y": y, "y_scale": _y_scales(given.get("y_scale"), y, own)}
     if own is not None and own.x == roles["x"]:
         table |= {"x_scale": own.x_scale, "mark": own.mark, "theory": own.theory}
+    elif roles["x"] == "client.batch_size":
+        table["mark"] = "server.recipient_limit"
     table |= {key: given[key] for key in ("x_scale", "mark", "theory") if key in given}
     if isinstance(table.get("mark"), str):
         require_known(table["mark"], (), "mark")

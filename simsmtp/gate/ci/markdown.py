@@ -17,6 +17,7 @@ MOST_COMMENT = 65_536
 _LEAST = 16_384
 """What is always enough for the verdict."""
 _UNFOLDED = 10
+_FINE = ("OK", "OK (identical)")
 _LONGEST = 300
 _MOST_NOTES = 20
 _SIGNS = {0: "\N{WHITE HEAVY CHECK MARK}", 4: "\N{WARNING SIGN}\N{VARIATION SELECTOR-16}"}
@@ -80,7 +81,8 @@ def _head(outcome: Outcome) -> list[str]:
 def _fitted(view: View, head: Sequence[str], most: int, *, folds: bool) -> str:
     """Return head, table and notes, with as many rows as fit."""
     heads, cells, alike = _narrow(view)
-    rows = [_line(row) for row in cells]
+    cells = sorted(cells, key=lambda row: row[0] in _FINE)  # what is wrong is read first
+    rows, wrong = [_line(row) for row in cells], sum(row[0] not in _FINE for row in cells)
     table = [*([f"In all rows: {_text(alike)}", ""] if alike else []), _line(heads), _line(["---"] * len(heads))]
     notes = [f"- {_text(note)}" for note in view.notes[:_MOST_NOTES]]
     tail = [*([_text(view.explanation, 2000), ""] if rows else []), *notes]
@@ -91,12 +93,16 @@ def _fitted(view: View, head: Sequence[str], most: int, *, folds: bool) -> str:
         more = [f"{counted(left_out, 'more row')} left out: too long for this page.", ""] if left_out else []
         parts = [*body, *more, *tail]
         if folds and (many > _UNFOLDED or (not rows and notes)):
-            parts = _folded(counted(len(rows), "row") if rows else "Notes", parts)
+            open_ones = min(_UNFOLDED, wrong, many)
+            first = [*table, *rows[:open_ones], ""] if open_ones else []
+            rest = [*table[-2:], *rows[open_ones:many], ""] if many > open_ones else []
+            name = counted(len(rows) - open_ones, "more row" if open_ones else "row") if rows else "Notes"
+            parts = [*first, *_folded(name, [*rest, *more, *tail])]
         elif folds and rows:
             parts = [*body, *more, *_folded("How to read this", tail)]
         return "\n".join([*head, *parts]).rstrip() + "\n"
 
-    sizes, room = 0, most - len(told(0).encode()) - len("\n".join(table).encode()) - 200
+    sizes, room = 0, most - len(told(0).encode()) - 2 * len("\n".join(table).encode()) - 200
     fit = 0
     for row in rows:
         sizes += len(row.encode()) + 1
