@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_cli_run import heed_ctrl_c
 
 from simsmtp import Scenario
 from simsmtp.dialogue.pcap import write_pcap
@@ -286,7 +287,8 @@ def test_an_interrupted_lab_ends_in_order(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory() as work:
         Path(work).chmod(0o755)
         command = [sys.executable, "-m", "simsmtp", "lab", "-o", str(path), "--rtt", "2", "--cache", "off"]
-        with subprocess.Popen([*command, "--repeats", "1000"], env=os.environ | {"TMPDIR": work}) as stopped:
+        how = {"env": os.environ | {"TMPDIR": work}, "preexec_fn": heed_ctrl_c}
+        with subprocess.Popen([*command, "--repeats", "1000"], **how) as stopped:  # type: ignore[call-overload]
             until(path.exists)
             stopped.send_signal(signal.SIGINT)
             assert stopped.wait(120) == 130
