@@ -142,7 +142,9 @@ def test_much_work_without_numba_is_told_at_the_beginning(folder: Path) -> None:
     lack = "numba is not installed (pip install 'simsmtp[fast]')"
     done = cli(folder, *RUN, *much, without="numba")
     assert told(done) == f"engine reference: {lack}"
-    takes = r"the reference engine takes about [\d.]+ m?s, the compiled one about 1\d s"
+    # A fast machine may need less time for all of it than it needs to compile.
+    other = r"the compiled one about 1\d s|and the compiled one would take no less"
+    takes = rf"the reference engine takes about [\d.]+ m?s, (?:{other})"
     assert len(re.findall(rf"simsmtp: {re.escape(lack)}; {takes}\n", done.stderr)) == 1
     (folder / "asked").mkdir()
     asked = cli(folder, *RUN, *much, "--engine", "reference", "--output", "asked", without="numba")
