@@ -101,6 +101,17 @@ def test_what_was_seen_to_be_possible_is_below_the_bound(tables: dict[str, dict[
     assert possible <= bound_of(**short) + 5e-3
 
 
+def test_who_was_refused_before_a_text_that_failed_may_expire_untried() -> None:
+    scenario = Scenario.from_dict(
+        {
+            "workload": {"messages": 300},
+            "client": {"expiry_s": 20.0, "window_recipients": 1},
+            "server": {"recipient_limit": 10, "data_failure_share": 1.0, "data_failure_reply": 554},
+        }
+    )
+    assert is_within(scenario, bounds_of(scenario)[0].messages_per_s)
+
+
 def test_without_pipelining_and_with_everybody_unknown_there_is_no_bound() -> None:
     scenario = Scenario.from_dict({"client": {"pipelining": False}, "workload": {"unknown_share": 1.0}})
     assert bounds_of(scenario) == []

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from study_files import LONG, STRATEGY, TINY, cli, command, document, environment, written
+from study_files import LONG, STRATEGY, TINY, cli, command, document, environment, heed_ctrl_c, written
 
 from simsmtp import __version__
 
@@ -149,11 +149,6 @@ def start(folder: Path, *, workers: int) -> subprocess.Popen[str]:
         command(*arguments), cwd=folder, env=environment(), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=heed_ctrl_c,  # noqa: PLW1509
     )  # fmt: skip
-
-
-def heed_ctrl_c() -> None:
-    """Undo what a shell does to jobs in the background: they, and all they start, ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def stored_rows(folder: Path) -> int:

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from study_files import LONG, ROOT, TINY, all_of, cli, command, document, environment, written
+from study_files import LONG, ROOT, TINY, all_of, cli, command, document, environment, heed_ctrl_c, written
 
 import simsmtp
 from simsmtp.errors import InputError, UnfinishedError
@@ -109,6 +109,7 @@ def test_ctrl_c_reaches_a_cluster_of_our_own_without_noise(tmp_path: Path) -> No
     running = subprocess.Popen(
         [*command(), *BY_REFERENCE, "--workers", "2", "--executor", "dask"],
         cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509
     )  # fmt: skip
     _wait_for_rows(tmp_path, running)
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_cli_run import heed_ctrl_c
+from study_files import heed_ctrl_c
 
 from simsmtp import Scenario
 from simsmtp.dialogue.pcap import write_pcap

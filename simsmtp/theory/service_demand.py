@@ -187,7 +187,8 @@ def _is_kept_otherwise(case: Case, key: str, *, bites: bool) -> bool:
     if key == "server.overflow_reply":
         return is_over_limit(view.server) and view.client.strategy in _FAILS_NOBODY
     if key == "server.data_failure_share":  # the text was sent; what comes after is more work
-        return view.server.messages_per_connection is None
+        # Over a limit it is not: who was refused there waits for the retry schedule, and may expire untried.
+        return view.server.messages_per_connection is None and not bites
     if key in {"server.limit_kind", "client.window_bytes", "client.drain"}:
         alike = view.workload.domains == 1 and view.server.limit_kind in {"domain", "first-domain-only"}
         return not bites or (key == "server.limit_kind" and alike)
