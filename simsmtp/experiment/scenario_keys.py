@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.errors import InputError, closest
-from simsmtp.model.scenario import Client, Network, Scenario, Server, Workload
+from simsmtp.model.scenario import Client, Network, Scenario, Server
 from simsmtp.model.table_merge import is_place
 from simsmtp.model.validation_errors import allowed_keys
+from simsmtp.model.workload_table import Workload
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -17,8 +17,9 @@ from simsmtp.randomness.streams import LARGEST_UNIFORM
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from simsmtp.model.scenario import Client, Network, Scenario, Server, Workload  # what is checked here
+    from simsmtp.model.scenario import Client, Network, Scenario, Server  # what is checked here
     from simsmtp.model.traces import TraceMessage
+    from simsmtp.model.workload_table import Workload
 
 _MOST_ATTEMPTS = 1_000_000
 _MOST_STEPS = 10**10

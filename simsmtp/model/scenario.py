@@ -21,54 +21,10 @@ from simsmtp.model.scenario_text import PRESETS, scenario_html, scenario_repr, s
 from simsmtp.model.table import Table
 from simsmtp.model.table_merge import changes_of, inherit, is_table, plain, set_keys, with_preset
 from simsmtp.model.validation_errors import as_input_errors
+from simsmtp.model.workload_table import Workload
 
 Positive = Annotated[int, Field(ge=1)]
 Overflow = Literal["new-connection", "same-session", "defer", "bounce"]
-
-
-class PoissonArrivals(Table):
-    """Messages arrive as a Poisson process."""
-
-    dist: Literal["poisson"]
-    rate_per_s: ranges.Rate
-    """Mean number of messages a second."""
-
-
-class Workload(Table):
-    """What is to be sent."""
-
-    messages: ranges.Count = 1
-    """Number of messages (ignored with `trace`)."""
-    recipients_per_message: ranges.Recipients = 250
-    """Recipients of one message: a number, or a table with ``dist`` = constant, geometric, lognormal,
-    zipf or empirical; drawn counts are whole and at least 1."""
-    message_bytes: ranges.Octets = 4096
-    """Size of the message text in octets."""
-    unknown_share: ranges.Share = 0.0
-    """Probability that a mailbox is unknown to the receiver."""
-    domains: ranges.Many = 1
-    """Recipients are spread over this many domains in turn (recipient i has domain i mod `domains`)."""
-    address_chars: Annotated[int, Field(ge=12, le=254)] = 25
-    """Length of every mailbox address; an RCPT command is 12 octets longer."""
-    arrivals: Literal["at-once", "trace"] | PoissonArrivals | None = None
-    """``at-once``, ``{ dist = "poisson", rate_per_s = … }`` or ``trace``; the default is ``trace`` where a
-    trace is given and ``at-once`` elsewhere."""
-    trace: str | None = None
-    """Path of a trace of real traffic: rows ``sender recipient seconds``, or a Postfix mail log; .gz allowed."""
-    trace_format: Literal["auto", "rows", "postfix-log"] = "auto"
-    """How to read the trace; ``auto`` decides by its first lines."""
-    trace_messages: ranges.Limit = None
-    """Only the first so many messages of the trace."""
-    trace_recipient_factor: ranges.Many = 1
-    """Each recipient of the trace stands for this many."""
-    trace_speedup: ranges.Speedup = 1.0
-    """Arrival times of the trace are divided by this."""
-    resend: Literal["none", "all", "failed"] = "none"
-    """What the author does when NDRs come back: nothing, send to all again, or to the failed ones."""
-    resends: ranges.Few = 1
-    """How often a message is resent at most."""
-    resend_after_s: ranges.Seconds = 3600.0
-    """Time from the end of a message to its resend."""
 
 
 class Client(Table):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from simsmtp.experiment.capacity_table import RATE
 from simsmtp.model.numbers import number_text, percent_text
 from simsmtp.model.plan import plan_of
-from simsmtp.model.scenario import PoissonArrivals
+from simsmtp.model.workload_table import PoissonArrivals
 from simsmtp.planning.bound_text import bottleneck_text
 from simsmtp.planning.finding_text import finding_text
 from simsmtp.planning.headline import verdict_text

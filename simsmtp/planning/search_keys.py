@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from simsmtp.experiment.capacity_table import RATE
 from simsmtp.experiment.scenario_keys import value_at
 from simsmtp.model.plan import plan_of
-from simsmtp.model.scenario import PoissonArrivals
+from simsmtp.model.workload_table import PoissonArrivals
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Scenario

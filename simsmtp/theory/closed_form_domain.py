@@ -13,7 +13,8 @@ from simsmtp.protocol.replies import TOO_MANY_RECIPIENTS, detail_of, parse_reply
 from simsmtp.strategies.registry import BUILT_IN
 
 if TYPE_CHECKING:
-    from simsmtp.model.scenario import Client, Destination, Network, Scenario, Server, Workload
+    from simsmtp.model.scenario import Client, Destination, Network, Scenario, Server
+    from simsmtp.model.workload_table import Workload
 
 MOST_TRANSACTIONS = 100_000
 """Transactions of a message that the forms follow one by one; more would take too long."""

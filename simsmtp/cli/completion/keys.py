@@ -8,7 +8,7 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).parents[2]
 _MODELS = {
-    "workload": ("model/scenario.py", "Workload"),
+    "workload": ("model/workload_table.py", "Workload"),
     "client": ("model/scenario.py", "Client"),
     "network": ("model/scenario.py", "Network"),
     "server": ("model/scenario.py", "Server"),
