@@ -14,7 +14,8 @@ from hypothesis import given, settings
 
 from simsmtp.errors import InputError
 from simsmtp.experiment.experiment import Experiment
-from simsmtp.model.scenario import Client, Scenario, Server
+from simsmtp.model.scenario import Client, Scenario
+from simsmtp.model.server_table import Server
 from simsmtp.model.toml_text import parse_toml
 from simsmtp.presets import clients, servers
 

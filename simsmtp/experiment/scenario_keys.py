@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from simsmtp.errors import InputError, closest
-from simsmtp.model.scenario import Client, Network, Scenario, Server
+from simsmtp.model.scenario import Client, Network, Scenario
+from simsmtp.model.server_table import Server
 from simsmtp.model.table_merge import is_place
 from simsmtp.model.validation_errors import allowed_keys
 from simsmtp.model.workload_table import Workload

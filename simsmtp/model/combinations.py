@@ -11,7 +11,8 @@ from simsmtp.protocol.replies import parse_reply
 from simsmtp.strategies.registry import find_strategy
 
 if TYPE_CHECKING:
-    from simsmtp.model.scenario import Network, Scenario, Server  # whose check this is, called once it is built
+    from simsmtp.model.scenario import Network, Scenario  # whose check this is, called once it is built
+    from simsmtp.model.server_table import Server
 
 _OF_TCP = (
     ("mss", "initial_window", "restart_after_idle", "nagle", "delayed_ack_ms", "quick_acks", "loss"),

@@ -17,7 +17,8 @@ from simsmtp.randomness.streams import LARGEST_UNIFORM
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from simsmtp.model.scenario import Client, Network, Scenario, Server  # what is checked here
+    from simsmtp.model.scenario import Client, Network, Scenario  # what is checked here
+    from simsmtp.model.server_table import Server
     from simsmtp.model.traces import TraceMessage
     from simsmtp.model.workload_table import Workload
 

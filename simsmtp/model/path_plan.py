@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from simsmtp.model.scenario import Network, Server
+from simsmtp.model.scenario import Network
+from simsmtp.model.server_table import Server
 from simsmtp.randomness.distributions import Sampler, ns_of_ms, sampler_of
 
 

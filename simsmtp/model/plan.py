@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from simsmtp.model.limits import check_trace
 from simsmtp.model.path_plan import PathPlan, made_up, path_plan
-from simsmtp.model.scenario import Client, Destination, Scenario, Server
+from simsmtp.model.scenario import Client, Destination, Scenario
+from simsmtp.model.server_table import Server
 from simsmtp.model.traces import TraceMessage, read_trace
 from simsmtp.model.workload_table import Workload
 from simsmtp.policies.reply_policy import LimitKind, ReplyPolicy

@@ -13,7 +13,8 @@ from simsmtp.protocol.replies import TOO_MANY_RECIPIENTS, detail_of, parse_reply
 from simsmtp.strategies.registry import BUILT_IN
 
 if TYPE_CHECKING:
-    from simsmtp.model.scenario import Client, Destination, Network, Scenario, Server
+    from simsmtp.model.scenario import Client, Destination, Network, Scenario
+    from simsmtp.model.server_table import Server
     from simsmtp.model.workload_table import Workload
 
 MOST_TRANSACTIONS = 100_000

@@ -11,7 +11,7 @@ _MODELS = {
     "workload": ("model/workload_table.py", "Workload"),
     "client": ("model/scenario.py", "Client"),
     "network": ("model/scenario.py", "Network"),
-    "server": ("model/scenario.py", "Server"),
+    "server": ("model/server_table.py", "Server"),
     "study": ("experiment/study_and_figure.py", "StudyTable"),
     "figure": ("experiment/study_and_figure.py", "Figure"),
     "design": ("experiment/sampling.py", "Design"),
