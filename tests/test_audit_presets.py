@@ -27,7 +27,10 @@ def _measured() -> dict[str, list[dict[str, Any]]]:
 
 
 MEASURED = _measured()
-VERIFIED = [name for name, one in presets.clients().items() if one.verified]
+BY_HAND = "against simsmtp serve"
+VERIFIED = [
+    name for name, one in presets.clients().items() if any(not seen.endswith(BY_HAND) for seen in one.verified.values())
+]
 
 
 def test_every_verified_preset_was_measured_and_names_the_version_that_was() -> None:
