@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsmtp.model.limits import check_recipients
+from simsmtp.peers.refusals import Refusals
 from simsmtp.protocol.ledger import LEDGER_NAMES, Ledger, ledger_class
 from simsmtp.rows.external_sort import RowWriter
 from simsmtp.rows.histogram import bucket_of
@@ -136,6 +137,7 @@ class Accounts:
         self.first_connect_ns = _NEVER
         self.last_final_ns = _NEVER
         self.delays: dict[int, int] = defaultdict(int)
+        self.refusals = [Refusals() for _ in destinations]
 
     def check_room(self, message: int, recipients: int) -> None:
         """Raise an `InputError` or a `MemoryError` if a message that comes in would be too large."""
@@ -221,6 +223,7 @@ class Accounts:
             self.round_trips,
             self.first_connect_ns,
             self.last_final_ns,
+            [sum(counts) for counts in zip(*(one.counts for one in self.refusals), strict=True)],
         )
         return responses_of(totals, self.delays)
 

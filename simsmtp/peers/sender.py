@@ -11,6 +11,7 @@ from simsmtp.peers.accounting import Accounts, Message
 from simsmtp.peers.driver import Clock, Route, Session, Steps, Witness
 from simsmtp.peers.kind import Kind
 from simsmtp.peers.queue import Job, Queue
+from simsmtp.peers.refusals import Refusals
 from simsmtp.peers.transaction import Transaction
 from simsmtp.randomness.distributions import is_constant, sample
 from simsmtp.randomness.streams import Purpose, Streams
@@ -25,8 +26,8 @@ from simsmtp.strategies.sizing import learn, next_size, still_known
 class Lane:
     """All that the sender keeps for one destination."""
 
-    def __init__(self, route: Route) -> None:
-        self.route, self.plan = route, route.plan
+    def __init__(self, route: Route, refusals: Refusals) -> None:
+        self.route, self.plan, self.refusals = route, route.plan, refusals
         self.queue = Queue()
         self.connections = 0  # open now
         self.starting = 0  # of these, not yet at their first transaction
@@ -65,7 +66,7 @@ class Sender:
     ) -> None:
         self._plan, self._client = plan, plan.client
         self._streams, self._accounts, self._clock, self._witness = streams, accounts, clock, witness
-        self._lanes = [Lane(route) for route in routes]
+        self._lanes = [Lane(*one) for one in zip(routes, accounts.refusals, strict=True)]
         self._connections = 0
         self._jobs_of: dict[int, int] = {}
         self._resends = 0
@@ -145,6 +146,7 @@ class Sender:
             yield from session.open()
             lane.starting -= 1
             if session.is_closed:
+                lane.refusals.hear(session.heard)
                 refusals += 1
                 yield from self._wait_after_refusal(lane, session, refusals)
             else:
@@ -164,6 +166,7 @@ class Sender:
         while lane.queue and self._may_go_on(session):
             if session.transactions and self._client.reset_before_reuse:
                 yield from session.probe()
+                lane.refusals.hear(session.heard)
                 if session.is_closed or not lane.queue:
                     return
             marked = yield from self._transaction(lane, session, marked=marked)
@@ -211,7 +214,9 @@ class Sender:
         session.begin(job.message, job.message.transactions)
         job.message.transactions += 1
         self._accounts.transactions += 1
-        transaction = Transaction(self._client, self._accounts, session, job.message, recipients, marked=marked)
+        transaction = Transaction(
+            self._client, self._accounts, session, job.message, recipients, lane.refusals, marked=marked
+        )
         yield from transaction.run()
         if begins_anew(transaction.refused_at_mail, session.is_closed, session.committed):
             job.requeue(recipients)  # the connection is spent, its last transaction was not: go on with a new one

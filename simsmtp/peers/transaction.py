@@ -10,6 +10,7 @@ from simsmtp.model.plan import ClientPlan
 from simsmtp.peers.accounting import Accounts, Message
 from simsmtp.peers.driver import Session, Steps
 from simsmtp.peers.flight import Command, ReplyRecord
+from simsmtp.peers.refusals import Refusals
 from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets
 from simsmtp.strategies.alike import Alike, Stretch, steady_verdicts
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
@@ -53,6 +54,8 @@ class Transaction:
         What is sent.
     recipients : list of int
         To whom, in order.
+    refusals : Refusals
+        Where what the destination refuses is counted.
     marked : bool
         What the transactions before it left: see `Knobs`.
 
@@ -73,6 +76,7 @@ class Transaction:
         session: Session,
         message: Message,
         recipients: list[int],
+        refusals: Refusals,
         *,
         marked: bool,
     ) -> None:
@@ -80,7 +84,7 @@ class Transaction:
         self.tally = empty_tally()
         self.refused_at_mail = self.gave_up = False
         self._plan, self._accounts, self._session, self._message = plan, accounts, session, message
-        self._marked = marked
+        self._refusals, self._marked = refusals, marked
         offered = session.offered
         pipelining = plan.pipelining and offered.pipelining
         self._window = window_in_session(pipelining, plan.window_recipients, plan.window_octets, plan.drain)
@@ -139,6 +143,7 @@ class Transaction:
             octets = self._message.size if self.tally.accepted else LONE_DOT_OCTETS
             yield from session.exchange([Command(Verb.TEXT, octets)])
             self._final_code = session.heard[0].code if session.heard else 0
+            self._refusals.hear(session.heard)
         session.needs_reset = self._final_code == 0
 
     def outcomes(self) -> Iterator[Outcome]:
@@ -223,6 +228,7 @@ class Transaction:
 
     def _read_replies(self) -> None:
         self._flights += 1
+        self._refusals.hear(self._session.heard)
         rcpts, has_company = 0, False
         for verb, recipients, code, status, read, _ in self._session.heard:
             if verb != Verb.RCPT:

@@ -58,6 +58,18 @@ RESPONSES = (
     Response("delay_p50_s", "s", "median delay from arrival to first acceptance", "lower", False),
     Response("delay_p95_s", "s", "95th percentile of that delay", "lower", False),
     Response("delay_p99_s", "s", "99th percentile of that delay", "lower", False),
+    Response("refused_over", "", "refusals heard: a recipient limit", "lower", True),
+    Response("refused_rate", "", "refusals heard: a rate limit", "lower", True),
+    Response("refused_unknown", "", "refusals heard: no such mailbox", "lower", True),
+    Response("refused_greylist", "", "refusals heard: greylisting", "lower", True),
+    Response(
+        "refused_session",
+        "",
+        "refusals heard: of sessions, and in sessions that had too much of something",
+        "lower",
+        True,
+    ),
+    Response("refused_other", "", "refusals heard: all else", "lower", True),
 )
 COLUMNS = tuple(response.name for response in RESPONSES)
 BY_NAME = {response.name: response for response in RESPONSES}

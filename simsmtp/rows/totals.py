@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from simsmtp.errors import ConservationError
+from simsmtp.protocol.causes import CAUSE_NAMES, Cause
 from simsmtp.protocol.ledger import LEDGER_NAMES, Ledger
 from simsmtp.rows.histogram import percentiles_ns
 from simsmtp.rows.records import Responses
 from simsmtp.rows.responses import COLUMNS
 
 _DELAYS = ("delay_p50_s", "delay_p95_s", "delay_p99_s")
+REFUSALS = tuple(f"refused_{name}" for name in CAUSE_NAMES)
+"""Refusals heard by the sender, in the order of `Cause`."""
 DELAY_SHARES = (0.5, 0.95, 0.99)
 """Which percentiles of the delay are responses."""
 
@@ -32,6 +35,8 @@ class Totals(NamedTuple):
         See `simsmtp.rows.responses`.
     first_connect_ns, last_final_ns : int
         When the first connection was begun and the last final reply came; -1 for never.
+    refusals : sequence of int
+        Refusals that the sender heard, by `Cause`.
     """
 
     recipients: int
@@ -43,6 +48,7 @@ class Totals(NamedTuple):
     round_trips: int
     first_connect_ns: int
     last_final_ns: int
+    refusals: Sequence[int] = (0,) * len(Cause)
 
 
 def seconds(ns: float) -> float:
@@ -90,6 +96,7 @@ def responses_of(totals: Totals, delays: Mapping[int, int]) -> Responses:
         "delivered_per_s": ratio(once, seconds(span_ns), 0.0),
         "rcpt_per_delivered": ratio(totals.rcpt_commands, once, math.nan),
         **dict(zip(_DELAYS, map(seconds, percentiles_ns(delays, DELAY_SHARES)), strict=True)),
+        **dict(zip(REFUSALS, totals.refusals, strict=True)),
     }
     return {column: values[column] for column in COLUMNS}
 

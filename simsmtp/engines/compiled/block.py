@@ -14,6 +14,7 @@ from simsmtp.engines.compiled.storage.accessors import (
     copying,
     free_at,
     key_at,
+    lane_at,
     response_at,
     run_of,
     settings_of,
@@ -99,6 +100,7 @@ def _write_responses(w: Any) -> None:
     row.makespan_s = span_s
     row.delivered_per_s = ratio(R.accepted_once, span_s, 0.0)
     row.rcpt_per_delivered = ratio(R.rcpt_commands, R.accepted_once, math.nan)
+    _write_refusals(w, row)
     if R.accepted_once == 0:
         row.delay_p50_s = row.delay_p95_s = row.delay_p99_s = math.nan
         return
@@ -108,6 +110,18 @@ def _write_responses(w: Any) -> None:
     row.delay_p95_s = seconds(middle_of(bucket))
     bucket, below = _bucket_of_rank(w, _P99, bucket, below)
     row.delay_p99_s = seconds(middle_of(bucket))
+
+
+@compiled
+def _write_refusals(w: Any, row: Any) -> None:
+    for lane in range(w.lanes_room):
+        L = lane_at(w, lane)
+        row.refused_over += L.refused_over
+        row.refused_rate += L.refused_rate
+        row.refused_unknown += L.refused_unknown
+        row.refused_greylist += L.refused_greylist
+        row.refused_session += L.refused_session
+        row.refused_other += L.refused_other
 
 
 @compiled

@@ -7,6 +7,7 @@ from typing import Any
 from simsmtp.engines.compiled.accounting import arrival_of, close, enter_original, has_room, recipients_of, write_rows
 from simsmtp.engines.compiled.arrivals import note_arrivals, read_arrivals, staff
 from simsmtp.engines.compiled.draws import next_down, next_up
+from simsmtp.engines.compiled.reply_notes import count_refusals
 from simsmtp.engines.compiled.sender import (
     end_transaction,
     give_up_expired,
@@ -193,6 +194,8 @@ def _read(w: Any, session: Any) -> Any:
     """Go on with a session whose replies have been read; return False if an array is too small to go on."""
     S, G = session_at(w, session), settings_of(w)
     phase = S.phase
+    if S.heard_refusals != 0:
+        count_refusals(w, S)
     if phase == FLIGHT:
         return end_transaction(w, session) if read_flight(w, session) else True
     if phase == BANNER:

@@ -10,8 +10,9 @@ from typing import Any
 from simsmtp.engines.compiled.server import ANSWERS
 from simsmtp.engines.compiled.storage.accessors import lane_at, settings_of, slot_at, spoken_at
 from simsmtp.engines.compiled.storage.layout import COMPANY, NDR, SETTLED, VALID
-from simsmtp.engines.compiled.toolchain.jit import compiled, inlined
+from simsmtp.engines.compiled.toolchain.jit import compiled, inlined, rare
 from simsmtp.protocol.answers import Answer
+from simsmtp.protocol.causes import Cause, cause_of
 from simsmtp.protocol.commands import Verb
 from simsmtp.strategies.reply_class import ReplyClass, classify, classify_among, is_company
 from simsmtp.strategies.tally import Tally, observe
@@ -72,6 +73,47 @@ def note(w: Any, S: Any, verb: Any, slot: Any, answer: Any, code: Any, status: A
         S.final_code = code
     elif verb == Verb.DATA:
         S.data_code = code
+    if verb != Verb.RCPT and code >= 400:
+        note_refusals(S, answer, 1)
+
+
+@compiled
+def note_refusals(S: Any, answer: Any, count: Any) -> None:
+    """Note refusals of one cause, which count once the client has read them."""
+    cause = cause_of(answer, False)
+    S.heard_refusals += count
+    if cause == Cause.OVER:
+        S.refused_over += count
+    elif cause == Cause.RATE:
+        S.refused_rate += count
+    elif cause == Cause.UNKNOWN:
+        S.refused_unknown += count
+    elif cause == Cause.GREYLIST:
+        S.refused_greylist += count
+    elif cause == Cause.SESSION:
+        S.refused_session += count
+    else:
+        S.refused_other += count
+
+
+@rare
+def count_refusals(w: Any, S: Any) -> None:
+    """Count what was refused in the flight that has been read."""
+    L = lane_at(w, S.lane)
+    L.refused_over += S.refused_over
+    L.refused_rate += S.refused_rate
+    L.refused_unknown += S.refused_unknown
+    L.refused_greylist += S.refused_greylist
+    L.refused_session += S.refused_session
+    L.refused_other += S.refused_other
+    forget_refusals(S)
+
+
+@inlined
+def forget_refusals(S: Any) -> None:
+    """Begin to count anew."""
+    S.heard_refusals = S.refused_over = S.refused_rate = S.refused_unknown = 0
+    S.refused_greylist = S.refused_session = S.refused_other = 0
 
 
 @compiled
@@ -94,6 +136,8 @@ def _note_rcpts(S: Any, answer: Any, seen: Any, code: Any, read: Any, count: Any
     S.flight_rcpts += count
     if answer != Answer.NONE:
         S.rcpts += count
+        if code >= 400:
+            note_refusals(S, answer, count)
 
 
 @inlined

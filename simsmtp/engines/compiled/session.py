@@ -21,6 +21,7 @@ from simsmtp.engines.compiled.reply_buffer import (
     skip_ahead,
     stop_is_readable,
 )
+from simsmtp.engines.compiled.reply_notes import forget_refusals
 from simsmtp.engines.compiled.server import answer_command, greet, leave_server, remember, repeat_answer
 from simsmtp.engines.compiled.storage.accessors import has_tcp, lane_at, run_of, service_at, session_at, slot_at
 from simsmtp.engines.compiled.storage.heaps import plan_session_event, who_of
@@ -54,6 +55,7 @@ def connect(w: Any, session: Any, lane: Any) -> None:
     S.transactions = S.committed = S.greetings = S.in_service = S.sleep_ns = 0
     S.reset = S.mail = S.rcpts_left = S.sure = S.unnoted = S.pause_due = S.probed = S.marked = 0
     remember(S, new_counters())
+    forget_refusals(S)
     S.stop_read_at = S.message = S.job = S.block = S.last = NONE
     S.state = State.CLOSED.value
     S.phase = BANNER

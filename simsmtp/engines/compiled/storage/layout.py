@@ -12,6 +12,7 @@ import numpy as np
 
 from simsmtp.model.plan import ClientPlan, ServerPlan
 from simsmtp.policies.reply_policy import ReplyPolicy, SessionCounters
+from simsmtp.protocol.causes import CAUSE_NAMES
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.ledger import Ledger
 from simsmtp.rows.recipient_records import RECORD
@@ -91,6 +92,8 @@ SETTINGS = _record(
 )
 """The plan of the sender and the workload, flat."""
 
+_REFUSED = "".join(f" refused_{name}" for name in CAUSE_NAMES)
+
 SERVER_NUMBERS = [name for name in whole_numbers(ServerPlan) if name != "sessions"]  # a lane counts those, too
 
 LANE = _record(
@@ -99,7 +102,7 @@ LANE = _record(
     """ sessions_limit counts_domains are_alike in_bulk
     profile_tcp mss window restart delayed_ack_ns quick_acks nagle_client nagle_server is_lossy read_buffer wake_ns
     delay_ns ready connections starting connected learned learned_at_ns sessions busy first_waiting last_waiting
-    to_start""",
+    to_start""" + _REFUSED,
     floats="upto data_failure_share",
 )
 """One destination: the server's settings and its path, then what the sender and the server keep for it."""
@@ -122,7 +125,8 @@ _PER_FLIGHT = _fields(
     to_note_reset to_note_mail to_note_rcpts to_note_last next_to_note reset_answer mail_answer last_answer
     write_due write_reset write_mail write_rcpts write_last rcpts_written rcpts_served
     arrivals wakes losses_up losses_down stop_end
-    has_company refused_in_a_row accepted_before gave_up marked ahead ahead_slot""",
+    has_company refused_in_a_row accepted_before gave_up marked ahead ahead_slot heard_refusals"""
+    + _REFUSED,
     words="word_0 word_1 word_2 word_3",
 )
 SESSION = _of_whole_lines(_PER_RCPT + _PER_FLIGHT)

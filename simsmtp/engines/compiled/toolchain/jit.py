@@ -11,7 +11,7 @@ from numba.extending import register_jitable
 from simsmtp.engines.compiled.toolchain.whole_program import PartCompiler, RarePartCompiler, of_plain_types
 from simsmtp.network import pipe, tcp
 from simsmtp.policies import recipients, reply_policy, respond, transactions
-from simsmtp.protocol import commands, ledger, replies, states
+from simsmtp.protocol import causes, commands, ledger, replies, states
 from simsmtp.randomness import distributions, streams
 from simsmtp.rows import histogram, totals
 from simsmtp.strategies import counting, flight, order, outcome, overflow, reply_class, retry, sizing, tally, window
@@ -29,6 +29,7 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     replies.detail_of,
     commands.ends_group,
     commands.bdat_octets,
+    causes.cause_of,
     states.in_sequence,
     states.next_state,
     ledger.ledger_class,
