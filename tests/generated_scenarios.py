@@ -25,7 +25,9 @@ WORKLOAD = {
                        ]),
     "message_bytes": st.sampled_from([1, 4096, 300_000, {"dist": "lognormal", "mean": 9000, "cv": 2}]),
     "unknown_share": st.sampled_from([0.0, 0.0, 0.0, 0.1, 0.5, 1.0]),
+    "unknown": st.sampled_from([[], [], [0], [2, 5]]),
     "domains": st.sampled_from([1, 1, 2, 3]),
+    "groups": st.sampled_from([1, 1, 2]),
     "resend": st.sampled_from(["none", "none", "none", "all", "failed"]),
     "resend_after_s": st.sampled_from([0.0, 10.0]),
 }  # fmt: skip
@@ -66,7 +68,7 @@ NETWORK = {
 SERVER = {
     "recipient_limit": st.sampled_from([None, 1, 4, 5, 10, 100]),
     "limit_kind": st.sampled_from(["transaction", "transaction", "transaction", "domain", "connection",
-                                   "first-domain-only"]),
+                                   "first-domain-only", "group", "first-group-only"]),
     "overflow_reply": _REPLY | st.sampled_from([552, 452]),
     "overshoot_limit": st.sampled_from([None, None, 0, 3]),
     "soft_error_limit": st.sampled_from([None, None, 2]),

@@ -32,6 +32,7 @@ _SITUATIONS: list[Tables] = [
     {"network.profile": "tcp", "network.loss": 0.02, "server.wake_ms": 1.0, "network.rtt_ms": 20.0},
     {"server.limit_kind": "domain", "workload.domains": 3, "client.sorts_by_domain": True},
     {"server.limit_kind": "first-domain-only", "workload.domains": 3},
+    {"server.limit_kind": "group", "workload.groups": 3},
     {"server.greylist_s": 60.0, "horizon_s": 5000.0},
     {"client.overflow": "defer", "client.strategy": "one-stop", "horizon_s": 5000.0},
     {"server.data_failure_share": 0.3, "horizon_s": 5000.0},

@@ -86,6 +86,7 @@ OUTSIDE: dict[str, list[dict[str, object]]] = {
         },  # a form that goes through its transactions would never end
     ],
     "workload.unknown_share": [{"workload.unknown_share": 0.1}],
+    "workload.unknown": [{"workload.unknown": [3]}],
     "workload.trace": [{"workload.trace": "rows.txt"}],
     "workload.resend": [{"workload.resend": "all"}],
     "client.strategy": [
@@ -104,7 +105,10 @@ OUTSIDE: dict[str, list[dict[str, object]]] = {
     "client.starttls": [{"client.starttls": True}],
     "client.reset_before_reuse": [{"client.reset_before_reuse": True}],
     "network.replies_per_read": [{"client.strategy": "per-read"}],
-    "server.limit_kind": [{"server.limit_kind": kind} for kind in ("domain", "connection", "first-domain-only")],
+    "server.limit_kind": [
+        *({"server.limit_kind": kind} for kind in ("domain", "connection", "first-domain-only")),
+        *({"server.limit_kind": kind, "workload.groups": 2} for kind in ("group", "first-group-only")),
+    ],
     "server.overflow_reply": [{"server.overflow_reply": reply} for reply in (452, 451, 550, 421, "421 4.5.3", 554)],
     "server.soft_error_limit": [{"server.soft_error_limit": 20}],
     "server.hard_error_limit": [{"server.hard_error_limit": 20}],

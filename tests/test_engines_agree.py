@@ -33,7 +33,9 @@ WORKLOAD = {
     "messages": [1, 3, 17],
     "message_bytes": [1, 4096, 200_000, {"dist": "lognormal", "mean": 9000.0, "cv": 2.0}],
     "unknown_share": [0.0, 0.2],
+    "unknown": [[], [0], [3, 17, 400]],
     "domains": [1, 3],
+    "groups": [1, 4],
     "arrivals": ["at-once", {"dist": "poisson", "rate_per_s": 2.0}, {"dist": "poisson", "rate_per_s": 0.01}],
     "resend": ["none", "all", "failed"],
     "resends": [1, 2],
@@ -181,7 +183,13 @@ def test_engines_agree_to_the_bit(scenario: Scenario, seed: int, replication: in
 def test_engines_agree_on_every_strategy_overflow_and_limit(strategy: str, overflow: str, kind: str) -> None:
     _agree(
         Scenario(
-            workload={"messages": 6, "recipients_per_message": 23, "domains": 2, "unknown_share": 0.1},
+            workload={
+                "messages": 6,
+                "recipients_per_message": 23,
+                "domains": 2,
+                "groups": 1 + ("group" in kind),
+                "unknown_share": 0.1,
+            },
             client={"strategy": strategy, "overflow": overflow, "connections": 2, "window_recipients": 8},
             server={"recipient_limit": 7, "limit_kind": kind, "workers": 1},
         )

@@ -48,11 +48,12 @@ commands = st.lists(rcpts | rcpts | rcpts | mails | others, max_size=60)
 
 
 def plan(table: dict[str, Any] | None = None) -> ServerPlan:
-    return plan_of(Scenario.from_dict({"server": table or {}})).destinations[0].server
+    groups = 3 if (table or {}).get("limit_kind") in {"group", "first-group-only"} else 1
+    return plan_of(Scenario.from_dict({"server": table or {}, "workload": {"groups": groups}})).destinations[0].server
 
 
 def greeted(table: dict[str, Any] | None = None, domains: int = 3) -> Responder:
-    responder = Responder(plan(table), domains)
+    responder = Responder(plan(table), domains, domains)
     responder.greet(admitted=True)
     responder.answer(Verb.EHLO)
     return responder
@@ -116,7 +117,7 @@ def test_nobody_is_accepted_over_a_limit_and_nobody_refused_below_it(table: dict
             "domain": here.count(domain) < limit,
             "connection": on_connection < limit,
             "first-domain-only": len(here) < limit and domain in here[:1] + [domain] * (not here),
-        }[table["limit_kind"]]
+        }[table["limit_kind"].replace("group", "domain")]
         assert (answer != Answer.RCPT_OVER) == has_room
         if has_room:
             assert (answer == Answer.RCPT_UNKNOWN) == (not command[2])
@@ -254,7 +255,7 @@ def test_a_limit_of_one_is_reached_by_one_recipient(kind: LimitKind) -> None:
     responder = greeted({"recipient_limit": 1, "limit_kind": NAMES[kind]})
     responder.answer(Verb.MAIL)
     told = Counter(responder.answer_rcpt(n, n % 3, True, 0, {}) for n in range(9))
-    accepted = 3 if kind == LimitKind.DOMAIN else 1
+    accepted = 3 if kind in {LimitKind.DOMAIN, LimitKind.GROUP} else 1
     assert told == {Answer.RCPT_OK: accepted, Answer.RCPT_OVER: 9 - accepted}
 
 

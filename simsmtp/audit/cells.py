@@ -11,6 +11,8 @@ from simsmtp.protocol.wire import AddressBook
 ADDRESS_CHARS = 25
 DOMAINS = 2
 REPLIES = ("452 4.5.3", "552 5.5.3", "451 4.5.3", "455 4.5.3", "550 5.5.3", "421 4.3.2")
+BY_GROUP = ("group", "first-group-only")
+"""Kinds that a cell may have and that no matrix tries: to a sender they are as those by domain."""
 KINDS = ("transaction", "domain", "first-domain-only")
 LIMIT = 100
 NO_CAP = 1000
@@ -34,8 +36,8 @@ class Cell(NamedTuple):
     recipients, limit : int
         Recipients of the message, and the server's limit.
     kind : str
-        Kind of the limit, as ``server.limit_kind``; the recipients alternate between two domains, so that with
-        ``first-domain-only`` every other one is refused.
+        Kind of the limit, as ``server.limit_kind``; the recipients alternate between two domains and two groups, so
+        that with ``first-domain-only`` every other one is refused.
     pipelining : bool
         The server offers it.
     """
@@ -75,6 +77,7 @@ class Cell(NamedTuple):
                 "workload": {
                     "recipients_per_message": self.recipients,
                     "domains": DOMAINS,
+                    "groups": DOMAINS if self.kind in BY_GROUP else 1,
                     "address_chars": ADDRESS_CHARS,
                 },
                 "client": {"preset": client, **lifted} if client else {},

@@ -8,7 +8,8 @@ from typing import Any
 from simsmtp.audit.judgement import AFFECTED, Verdict
 from simsmtp.shown import markdown_text
 
-_KINDS = {"transaction": "per transaction", "domain": "per domain", "first-domain-only": "first domain only"}
+_KINDS = {"transaction": "per transaction", "domain": "per domain", "first-domain-only": "first domain only",
+          "group": "per group", "first-group-only": "first group only"}  # fmt: skip
 
 LEGEND = (
     "Recipients: **delivered** / NDR / still queued, then transactions : RCPT commands answered. Lost, duplicate and "

@@ -104,7 +104,7 @@ class Listener:
         self.failure: BaseException | None = None
         self._is_starved = self._is_closing = False
         self._retried_at = 0.0
-        server = plan_of(scenario).destinations[0].server
+        server, self._groups = plan_of(scenario).destinations[0].server, scenario.workload.groups
         self._plan = server._replace(offered=server.offered._replace(starttls=terms.tls is not None))
         self._terms = terms
         began_ns = time.monotonic_ns()
@@ -171,7 +171,7 @@ class Listener:
         terms = self._terms
         is_admitted = admits(self.sessions, self._plan.sessions)
         session = ServerSession(self._plan, self._mailboxes, self.served, forbids_early=terms.forbids_early,
-                                report=terms.report)  # fmt: skip
+                                groups=self._groups, report=terms.report)  # fmt: skip
         self.sessions += is_admitted
         recorded = terms.recorder.session(*wire.ends) if terms.recorder else None
         try:

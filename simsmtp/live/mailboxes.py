@@ -14,12 +14,19 @@ MOST_REMEMBERED = 1_000_000
 
 _Key = TypeVar("_Key")
 _UNKNOWN = re.compile(r"x[0-9]+")
+_LAST_DIGITS = re.compile(r"[0-9]{1,18}$", re.ASCII)
 _OURS = re.compile(r"s([0-9]{1,18})")
 
 
 def domain_of(address: str) -> str:
     """Return the domain of an address, in lower case."""
     return address.rpartition("@")[2].lower()
+
+
+def group_of(address: str, groups: int) -> int:
+    """Return the group of an address: the digits at the end of its local part, mod `groups`; 0 without digits."""
+    digits = _LAST_DIGITS.search(address.rpartition("@")[0])
+    return int(digits[0]) % groups if digits else 0
 
 
 def message_of(sender: str) -> int:

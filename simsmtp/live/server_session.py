@@ -9,7 +9,7 @@ from simsmtp.live.effects import Effect, Pause, Read, StartTls, Steps, Write
 from simsmtp.live.envelope import Envelope
 from simsmtp.live.incoming import IncomingChunk, IncomingText
 from simsmtp.live.lines import COMMAND_OCTETS, Line, Lines, bare_at
-from simsmtp.live.mailboxes import Mailboxes, domain_of
+from simsmtp.live.mailboxes import Mailboxes, domain_of, group_of
 from simsmtp.live.served import Served
 from simsmtp.model.plan import ServerPlan
 from simsmtp.peers.responder import Responder
@@ -29,7 +29,7 @@ MOST_REPORTED = 4_000_000
 _WAITED_FOR = (Verb.EHLO, Verb.STARTTLS, Verb.DATA)
 _OPEN = (State.MAIL, State.RCPT, State.TEXT)
 _MANY = 2
-"""Domains that recipients may have, for all that is known."""
+"""Domains and groups that recipients may have, for all that is known."""
 
 
 class ServerSession(Responder):
@@ -47,6 +47,8 @@ class ServerSession(Responder):
         Input that is there before the client may send it is answered 554 and closes the session: after EHLO,
         STARTTLS and DATA, and after any command where PIPELINING is not offered. (Postfix 3.9:
         ``smtpd_forbid_unauth_pipelining``.) With STARTTLS it is never allowed.
+    groups : int
+        Of recipients, see `simsmtp.live.mailboxes.group_of`.
     report : callable, optional
         Is given the text, up to 4 MB of it, of every message from the null sender: an NDR (RFC 5321 section 4.5.5).
     """
@@ -58,9 +60,11 @@ class ServerSession(Responder):
         served: Served,
         *,
         forbids_early: bool = True,
+        groups: int = 1,
         report: Callable[[bytes], object] | None = None,
     ) -> None:
-        super().__init__(plan, _MANY)
+        super().__init__(plan, _MANY, _MANY)
+        self._groups = groups
         self._mailboxes, self._served, self._report = mailboxes, served, report
         self._forbids_early = forbids_early
         self._lines = Lines(COMMAND_OCTETS)
@@ -192,7 +196,8 @@ class ServerSession(Responder):
     def _obey_rcpt(self, address: str) -> Steps:
         envelope, mailboxes, served = self._envelope, self._mailboxes, self._served
         who, exists = (envelope.sender if envelope else "", address), mailboxes.exists(address)
-        answer = self.answer_rcpt(who, domain_of(address), exists, mailboxes.now_ns(), mailboxes.first_seen_ns)
+        domain = group_of(address, self._groups) if self.goes_by_group else domain_of(address)
+        answer = self.answer_rcpt(who, domain, exists, mailboxes.now_ns(), mailboxes.first_seen_ns)
         if envelope is None or answer in (Answer.TOO_MANY_ERRORS, Answer.BAD_SEQUENCE):
             yield from self._say(answer)
             return

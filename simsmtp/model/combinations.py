@@ -13,6 +13,7 @@ from simsmtp.strategies.registry import find_strategy
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Network, Scenario  # whose check this is, called once it is built
     from simsmtp.model.server_table import Server
+    from simsmtp.model.workload_table import Workload
 
 _OF_TCP = (
     ("mss", "initial_window", "restart_after_idle", "nagle", "delayed_ack_ms", "quick_acks", "loss"),
@@ -40,6 +41,7 @@ def check_combinations(scenario: Scenario) -> None:
     for number, one in enumerate(scenario.destinations):
         _check_server(one.server, f"destinations.{number}.server")
         _check_path(one.network, one.server, f"destinations.{number}.")
+    _check_groups(scenario)
     check_limits(scenario)
 
 
@@ -106,6 +108,48 @@ def _check_workload(scenario: Scenario) -> None:
             key="workload.recipients_per_message",
             given=workload.recipients_per_message.dist,
             allowed=["constant", "geometric", "lognormal", "zipf", "empirical"],
+        )
+    _check_unknown(workload)
+
+
+def _check_unknown(workload: Workload) -> None:
+    """Refuse a place that no message has, as far as that is known before counts are drawn."""
+    recipients = workload.recipients_per_message
+    if not isinstance(recipients, int) or workload.trace is not None:
+        return
+    if beyond := [place for place in workload.unknown if place >= recipients]:
+        raise InputError(
+            "no message has a recipient at this place",
+            key="workload.unknown",
+            given=beyond[0],
+            allowed=f"places from 0 to {recipients - 1:,}: workload.recipients_per_message = {recipients:,}",
+        )
+
+
+_BY_GROUP = ("group", "first-group-only")
+
+
+def _check_groups(scenario: Scenario) -> None:
+    """Refuse groups that no server tells apart, and a server that would where there is but one."""
+    groups, named = scenario.workload.groups, " or ".join(f'"{kind}"' for kind in _BY_GROUP)
+    servers = {"server": scenario.server} | {
+        f"destinations.{number}.server": one.server for number, one in enumerate(scenario.destinations)
+    }
+    kinds = {where: server.limit_kind for where, server in servers.items() if server.limit_kind in _BY_GROUP}
+    if groups == 1 and kinds:
+        where, kind = next(iter(kinds.items()))
+        raise InputError(
+            "all recipients are of one group",
+            key=f"{where}.limit_kind",
+            given=kind,
+            allowed="it with workload.groups of at least 2, or another kind",
+        )
+    if groups > 1 and not kinds:
+        raise InputError(
+            "no server tells groups apart",
+            key="workload.groups",
+            given=groups,
+            allowed=f"it with server.limit_kind = {named}",
         )
 
 

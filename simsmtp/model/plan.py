@@ -30,6 +30,8 @@ LIMIT_KINDS = {
     "domain": LimitKind.DOMAIN,
     "connection": LimitKind.CONNECTION,
     "first-domain-only": LimitKind.FIRST_DOMAIN_ONLY,
+    "group": LimitKind.GROUP,
+    "first-group-only": LimitKind.FIRST_GROUP_ONLY,
 }
 _OVERFLOW = {
     "new-connection": Overflow.NEW_CONNECTION,
@@ -56,6 +58,8 @@ class WorkloadPlan(NamedTuple):
     resend: str
     resends: int
     resend_after_ns: int
+    unknown: frozenset[int]
+    groups: int
 
 
 class ClientPlan(NamedTuple):
@@ -181,6 +185,8 @@ def _workload(workload: Workload) -> WorkloadPlan:
         resend=workload.resend,
         resends=workload.resends,
         resend_after_ns=ns_of_s(workload.resend_after_s),
+        unknown=frozenset(workload.unknown),
+        groups=workload.groups,
     )
 
 
@@ -281,7 +287,7 @@ def _policy(server: Server) -> ReplyPolicy:
 
 def _offered(server: Server, *, starttls: bool) -> Capabilities:
     limits = server.advertise_limits
-    per_transaction = server.limit_kind in {"transaction", "first-domain-only"}
+    per_transaction = server.limit_kind in {"transaction", "first-domain-only", "first-group-only"}
     return Capabilities(
         pipelining=server.pipelining,
         chunking=server.chunking,

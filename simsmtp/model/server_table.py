@@ -15,9 +15,12 @@ class Server(Table):
     """Name of a server preset (``simsmtp presets``); keys given beside it win."""
     recipient_limit: ranges.Limit = 100
     """Recipients accepted per `limit_kind`."""
-    limit_kind: Literal["transaction", "domain", "connection", "first-domain-only"] = "transaction"
+    limit_kind: Literal["transaction", "domain", "connection", "first-domain-only", "group", "first-group-only"] = (
+        "transaction"
+    )
     """What the limit counts: recipients of a transaction, of each domain in a transaction, of a connection;
-    or only recipients in the domain of the first one accepted (then also at most `recipient_limit`)."""
+    or only recipients in the domain of the first one accepted (then also at most `recipient_limit`). With ``group``
+    and ``first-group-only`` the same by `workload.groups` (tenants, regions)."""
     overflow_reply: ranges.Reply = 552
     """Reply to an over-limit RCPT: ``552``, or ``"452 4.5.3"`` with an enhanced status code."""
     overshoot_limit: ranges.Allowance = None

@@ -6,7 +6,7 @@ fate under every strategy, engine and number of workers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from simsmtp.model.plan import Plan, WorkloadPlan
@@ -52,12 +52,25 @@ def arrivals(plan: WorkloadPlan, streams: Streams) -> Iterator[Arrival]:
             yield Arrival(number, at_ns, counts.whole(number), sizes.whole(number))
 
 
-def valid_mailboxes(plan: WorkloadPlan, streams: Streams, message: int, recipients: int) -> list[bool] | None:
-    """Return which mailboxes of a message exist; None if all do."""
-    if plan.unknown_share == 0:
+def valid_mailboxes(plan: WorkloadPlan, streams: Streams, message: int, places: Sequence[int]) -> list[bool] | None:
+    """Return which mailboxes of a message exist; None if all do.
+
+    Parameters
+    ----------
+    plan, streams : WorkloadPlan, Streams
+        What is sent, and the random numbers.
+    message : int
+        Its number.
+    places : sequence of int
+        Its recipients in the order in which they are sent, by their places in the message.
+    """
+    share, unknown = plan.unknown_share, plan.unknown
+    if share == 0 and not unknown:
         return None
-    draws = streams.uniforms(Purpose.MAILBOX, message, recipients)
-    return [draw >= plan.unknown_share for draw in draws]
+    if share == 0:
+        return [place not in unknown for place in places]
+    draws = streams.uniforms(Purpose.MAILBOX, message, len(places))
+    return [draw >= share and place not in unknown for draw, place in zip(draws, places, strict=True)]
 
 
 def split_by_destination(plan: Plan, streams: Streams, message: int, recipients: int) -> list[list[int]]:

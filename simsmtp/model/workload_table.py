@@ -30,8 +30,17 @@ class Workload(Table):
     """Size of the message text in octets."""
     unknown_share: ranges.Share = 0.0
     """Probability that a mailbox is unknown to the receiver."""
+    unknown: tuple[Annotated[int, Field(ge=0, le=ranges.MOST_RECIPIENTS - 1)], ...] = Field(
+        default=(), strict=False, max_length=10_000
+    )
+    """Places, from 0, in every message whose mailboxes are unknown, beside `unknown_share`: ``[3]`` is one bad
+    recipient, the fourth. A resend keeps them, wherever they then stand."""
     domains: ranges.Many = 1
     """Recipients are spread over this many domains in turn (recipient i has domain i mod `domains`)."""
+    groups: ranges.Many = 1
+    """Recipients belong to this many groups that are no domains, in turn (recipient i has group i mod `groups`):
+    regions, tenants, as in Outlook's ATTR38 "recipients belong to multiple regions". A server tells them apart by its
+    `limit_kind`. On the wire i are the digits at the end of an address's local part (none: group 0)."""
     address_chars: Annotated[int, Field(ge=12, le=254)] = 25
     """Length of every mailbox address; an RCPT command is 12 octets longer."""
     arrivals: Literal["at-once", "trace"] | PoissonArrivals | None = None

@@ -6,7 +6,7 @@ from collections.abc import Hashable, MutableMapping
 from typing import TypeVar
 
 from simsmtp.model.plan import ServerPlan
-from simsmtp.policies.recipients import counts_domains, greylist_answer
+from simsmtp.policies.recipients import counts_domains, goes_by_group, greylist_answer
 from simsmtp.policies.reply_policy import new_counters
 from simsmtp.policies.respond import after_answer, after_errors, answer_to, greeting, hangs_up, sleep_before_reply
 from simsmtp.protocol.answers import Answer
@@ -23,8 +23,8 @@ class Responder:
     ----------
     plan : ServerPlan
         The server's settings.
-    domains : int
-        How many domains recipients may have; all that counts is whether it is one.
+    domains, groups : int
+        How many domains and groups recipients may have; all that counts is whether it is one.
 
     Attributes
     ----------
@@ -34,14 +34,17 @@ class Responder:
         What is remembered of it.
     sleep_ns : int
         How long the server sleeps before the reply last answered.
+    goes_by_group : bool
+        Its limit tells recipients apart by group, not by domain.
     """
 
-    def __init__(self, plan: ServerPlan, domains: int) -> None:
+    def __init__(self, plan: ServerPlan, domains: int, groups: int = 1) -> None:
         self.state: int = State.CLOSED
         self.counters = new_counters()
         self.sleep_ns = 0
         self._plan, self._policy, self._spoken = plan, plan.policy, plan.spoken
-        self._counts_domains = counts_domains(plan.policy, domains)
+        self.goes_by_group = goes_by_group(plan.policy)
+        self._counts_domains = counts_domains(plan.policy, domains, groups)
         self._in_domain: dict[Hashable, int] = {}
 
     @property
@@ -74,7 +77,7 @@ class Responder:
         Parameters
         ----------
         who, domain : hashable, hashable
-            The recipient as the greylist knows it, and its domain.
+            The recipient as the greylist knows it, and its domain, or its group where the limit goes by that.
         exists : bool
             There is such a mailbox.
         now_ns : int

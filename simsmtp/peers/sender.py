@@ -93,11 +93,12 @@ class Sender:
         self._to_come -= 1
 
     def _message(self, arrival: Arrival) -> Message:
-        valid = valid_mailboxes(self._plan.workload, self._streams, arrival.number, arrival.recipients)
-        message = Message(arrival.number, arrival.at_ns, arrival.size, arrival.recipients, valid)
+        workload = self._plan.workload
+        message = Message(arrival.number, arrival.at_ns, arrival.size, arrival.recipients, None)
         if self._client.sorts_by_domain:
-            recipients, domains = arrival.recipients, self._plan.workload.domains
+            recipients, domains = arrival.recipients, workload.domains
             message.origin_recipients = [number_at(place, recipients, domains) for place in range(recipients)]
+        message.valid = valid_mailboxes(workload, self._streams, message.number, message.origin_recipients)
         return message
 
     def _enter(self, message: Message) -> None:

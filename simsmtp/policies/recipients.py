@@ -6,14 +6,21 @@ from simsmtp.policies.reply_policy import LimitKind, ReplyPolicy, SessionCounter
 from simsmtp.protocol.answers import Answer
 
 
-def counts_domains(policy: ReplyPolicy, domains: int) -> bool:
+def goes_by_group(policy: ReplyPolicy) -> bool:
+    """Tell whether the limit tells recipients apart by group; what is said here of domains then holds of groups."""
+    return policy.limit_kind in (LimitKind.GROUP, LimitKind.FIRST_GROUP_ONLY)
+
+
+def counts_domains(policy: ReplyPolicy, domains: int, groups: int = 1) -> bool:
     """Tell whether the recipients of each domain have to be counted: where there is but one, all are of it."""
+    if goes_by_group(policy):
+        return groups > 1
     return domains > 1 and policy.limit_kind in (LimitKind.DOMAIN, LimitKind.FIRST_DOMAIN_ONLY)
 
 
-def are_alike(policy: ReplyPolicy, domains: int) -> bool:
+def are_alike(policy: ReplyPolicy, domains: int, groups: int = 1) -> bool:
     """Tell whether all recipients with a mailbox are the same to a server."""
-    return policy.greylist_ns == 0 and not counts_domains(policy, domains)
+    return policy.greylist_ns == 0 and not counts_domains(policy, domains, groups)
 
 
 def room_left(policy: ReplyPolicy, counters: SessionCounters, in_domain: int) -> int:
@@ -24,16 +31,16 @@ def room_left(policy: ReplyPolicy, counters: SessionCounters, in_domain: int) ->
     policy, counters : ReplyPolicy, SessionCounters
         Settings of the receiver and what it remembers of the session.
     in_domain : int
-        Recipients of the same domain accepted in this transaction.
+        Recipients of the same domain (or group) accepted in this transaction.
     """
     kind = policy.limit_kind
     if kind == LimitKind.TRANSACTION:
         return policy.limit - counters.accepted
-    if kind == LimitKind.DOMAIN:
+    if kind == LimitKind.DOMAIN or kind == LimitKind.GROUP:  # noqa: PLR1714 - a membership test compiles to more
         return policy.limit - in_domain
     if kind == LimitKind.CONNECTION:
         return policy.limit - counters.accepted_on_connection
-    # First domain only: the first domain is that of all who were accepted.
+    # First domain or group only: the first domain is that of all who were accepted.
     return policy.limit - counters.accepted if in_domain == counters.accepted else 0
 
 

@@ -13,6 +13,8 @@ class LimitKind(IntEnum):
     DOMAIN = 1  # recipients of each domain in a transaction
     CONNECTION = 2  # recipients of all transactions of a connection
     FIRST_DOMAIN_ONLY = 3  # only the domain of the transaction's first recipient, and at most the limit
+    GROUP = 4  # as DOMAIN, by a recipient's group
+    FIRST_GROUP_ONLY = 5  # as FIRST_DOMAIN_ONLY, by group
 
 
 class ReplyPolicy(NamedTuple):

@@ -184,13 +184,15 @@ def _place(scenario: Scenario, plan: Plan, number: int) -> _Place:
     slowed = slowed_by(view, refuses=may_refuse(view, bites=bites), errs=may_err(view, bites=bites))
     least = why_least(case, most)
     limit_cost = max(0.0, 1 - _costs(case, free)[0].total / busy.total) if busy.total and not least else 0.0
-    weak, unknown = ", ".join([*least, *slowed]), _why_unknown(view, bites=bites)
+    weak, unknown = ", ".join([*least, *slowed]), _why_unknown(view, most, bites=bites)
     return _Place(one, work, busy, held, served, weak, limit_cost, unknown, _why_until_expiry(case, most))
 
 
-def _why_unknown(view: View, *, bites: bool) -> str:
+def _why_unknown(view: View, most: int, *, bites: bool) -> str:
     if view.workload.unknown_share == 1:
         return "every mailbox is unknown (workload.unknown_share = 1), and no message gets a final reply"
+    if set(view.workload.unknown).issuperset(range(most)):
+        return "every mailbox is unknown (workload.unknown), and no message gets a final reply"
     if bites and parse_reply(view.server.overflow_reply).code == 421:
         return "over the limit the server hangs up (server.overflow_reply = 421), and the message is never taken"
     return ""

@@ -68,6 +68,11 @@ def is_stop_and_wait(client: Client, server: Server) -> bool:
     return not (client.pipelining and server.pipelining) or client.window_recipients == 1
 
 
+def may_be_unknown(workload: Workload) -> bool:
+    """Tell whether a mailbox may be unknown."""
+    return workload.unknown_share > 0 or bool(workload.unknown)
+
+
 def _over_reply_fits(view: View) -> bool:
     """Tell whether refusals are seen and final: an over-limit 4yz makes a deferral of what a strategy fails."""
     return is_over_limit(view.server) and parse_reply(view.server.overflow_reply).code >= 500
@@ -84,6 +89,7 @@ RULES: dict[str, Rule] = {
     "workload.messages": Rule(lambda v: v.workload.messages == 1, whole=True),
     "workload.recipients_per_message": Rule(lambda v: isinstance(v.workload.recipients_per_message, int), whole=True),
     "workload.unknown_share": Rule(lambda v: v.workload.unknown_share == 0),
+    "workload.unknown": Rule(lambda v: not v.workload.unknown),
     "workload.trace": Rule(lambda v: v.workload.trace is None, whole=True),
     "workload.resend": Rule(lambda v: v.workload.resend == "none", whole=True),
     "client.strategy": Rule(_has_form, over_only=True),

@@ -23,14 +23,15 @@ _KEYS = {
         client.transactions_per_connection client.window_bytes destinations.N.name network.replies_per_read
         server.data_failure_share server.greylist_s server.hard_error_limit server.limit_kind
         server.messages_per_connection server.overflow_reply server.reject_data_after_overflow server.sessions
-        workload.messages workload.recipients_per_message workload.trace workload.unknown_share""",
+        workload.messages workload.recipients_per_message workload.trace workload.unknown
+        workload.unknown_share""",
     # Times, octets, and what belongs to traces and destinations, of which the forms have none: they move no count.
     ("asked", "no effect"): """
         client.command_ms client.connections_total client.expiry_s client.orcpt destinations.N.connections
         destinations.N.weight network.bandwidth_mbit network.rtt_ms network.tls_round_trips server.advertise_limits
         server.chunking server.connect_service_ms server.data_service_ms server.ehlo_service_ms server.mail_service_ms
         server.overshoot_limit server.rcpt_service_ms server.text_service_ms server.workers workload.address_chars
-        workload.domains workload.message_bytes workload.trace_format workload.trace_messages
+        workload.domains workload.groups workload.message_bytes workload.trace_format workload.trace_messages
         workload.trace_recipient_factor""",
     # It can only add work, which the bounds leave out: see `ONLY_SLOWS`.
     ("slows", "rule"): "server.soft_error_limit",

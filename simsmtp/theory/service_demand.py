@@ -29,6 +29,7 @@ from simsmtp.theory.closed_form_domain import (
     broken_rules,
     is_over_limit,
     is_stop_and_wait,
+    may_be_unknown,
     policy_of,
 )
 from simsmtp.theory.least_means import messages_of, parts_at
@@ -126,11 +127,17 @@ class Case(NamedTuple):
         server = self.view.server
         if not self.limited:
             return False
-        if server.limit_kind == "first-domain-only" and self.view.workload.domains > 1:
+        if _takes_one_part(self.view):
             return True
         if server.recipient_limit is None:
             return False
         return server.limit_kind == "connection" or min(self.batch, recipients) > server.recipient_limit
+
+
+def _takes_one_part(view: View) -> bool:
+    """Tell whether a server takes but one domain or group in a transaction, where there are more."""
+    parts = {"first-domain-only": view.workload.domains, "first-group-only": view.workload.groups}
+    return parts.get(view.server.limit_kind, 1) > 1
 
 
 def work_at(case: Case, share: float) -> Work:
@@ -171,7 +178,7 @@ def why_least(case: Case, recipients: int) -> list[str]:
     if not bites:
         return told
     if server.recipient_limit is None:
-        told.append('server.limit_kind = "first-domain-only"')
+        told.append(f'server.limit_kind = "{server.limit_kind}"')
     if case.parallel and case.batch < recipients:
         told.append(f"client.batch_size = {case.batch} on several connections at once")
     if not are_followed(recipients, view):
@@ -197,14 +204,14 @@ def _is_kept_otherwise(case: Case, key: str, *, bites: bool) -> bool:
 
 def may_refuse(view: View, *, bites: bool) -> bool:
     """Tell whether an RCPT may be refused."""
-    return bites or view.workload.unknown_share > 0 or bool(view.server.greylist_s)
+    return bites or may_be_unknown(view.workload) or bool(view.server.greylist_s)
 
 
 def may_err(view: View, *, bites: bool) -> bool:
     """Tell whether a server may count an error."""
     server = view.server
     at_limit = bites and (server.overshoot_limit is not None or server.reject_data_after_overflow)
-    return view.workload.unknown_share > 0 or server.data_failure_share > 0 or bool(server.greylist_s) or at_limit
+    return may_be_unknown(view.workload) or server.data_failure_share > 0 or bool(server.greylist_s) or at_limit
 
 
 def _by_forms(case: Case, recipients: int) -> Work:
@@ -268,12 +275,14 @@ def _certain(case: Case, recipients: int) -> Work:
 
 def _texts(case: Case, recipients: int, transactions: int, *, bites: bool) -> float:
     """Return how many texts are sent at least: one for each transaction in which somebody is accepted for certain."""
-    server, share = case.view.server, case.view.workload.unknown_share
+    server, share, named = case.view.server, case.view.workload.unknown_share, len(set(case.view.workload.unknown))
     if server.greylist_s or (bites and server.reject_data_after_overflow):
         return 0.0
-    if share == 0:
+    if not may_be_unknown(case.view.workload):
         return transactions
-    return 1 - share ** min(recipients, case.batch)  # the first valid one of the first transaction is accepted
+    # The first valid one of the first transaction is accepted; all that are named as unknown may be in that.
+    others = min(recipients, case.batch) - named
+    return 1 - share**others if others > 0 else 0.0
 
 
 def _accepted_at_most(case: Case) -> int:
@@ -281,12 +290,12 @@ def _accepted_at_most(case: Case) -> int:
     view, server, client = case.view, case.view.server, case.view.client
     at_once = policy_of(client, server) in {"new-connection", "same-session"} and client.over_limit_seen == "any"
     kept = client.strategy == "corrected" and is_over_limit(server) and at_once
-    sure = view.workload.unknown_share == 0 and not server.greylist_s and server.data_failure_share == 0
+    sure = not may_be_unknown(view.workload) and not server.greylist_s and server.data_failure_share == 0
     never = server.reject_data_after_overflow or server.hard_error_limit or client.give_up_after_refusals
     if not (kept and sure) or never or server.recipient_limit is None:
         return UNLIMITED
-    each = view.workload.domains if server.limit_kind == "domain" else 1
-    return server.recipient_limit * each
+    parts = {"domain": view.workload.domains, "group": view.workload.groups}
+    return server.recipient_limit * parts.get(server.limit_kind, 1)
 
 
 def may_end_early(case: Case, recipients: int) -> bool:
@@ -312,5 +321,5 @@ def _may_commit_none(view: View, *, bites: bool) -> bool:
     """
     server, strategy = view.server, view.client.strategy
     again = strategy != "corrected" if bites else not find_strategy(strategy).builtin
-    unsure = view.workload.unknown_share > 0 or bool(server.greylist_s) or server.data_failure_share > 0
+    unsure = may_be_unknown(view.workload) or bool(server.greylist_s) or server.data_failure_share > 0
     return again or unsure or (bites and server.reject_data_after_overflow)

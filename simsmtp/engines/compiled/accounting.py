@@ -19,6 +19,7 @@ from simsmtp.engines.compiled.storage.accessors import (
     settings_of,
     slot_at,
     trace_at,
+    unknown_at,
 )
 from simsmtp.engines.compiled.storage.heaps import push_job
 from simsmtp.engines.compiled.storage.layout import INTERARRIVAL, NDR, NONE, RECIPIENTS, SETTLED, SIZE, VALID
@@ -120,8 +121,20 @@ def enter_original(w: Any, number: Any, at_ns: Any, recipients: Any) -> Any:
         for place in range(recipients):
             origin = number_at(place, recipients, G.domains) if G.sorts_by_domain != 0 else place
             extra_at(w, M.first + place).origin = origin
+    if G.has_unknown != 0:
+        _mark_unknown(w, M)
     queue_message(w, message)
     return message
+
+
+@compiled
+def _mark_unknown(w: Any, M: Any) -> None:
+    """Note the mailboxes that are unknown by their place."""
+    last = w.unknown_room
+    for slot in range(M.first, M.first + M.recipients):
+        origin = origin_of(w, slot, M.first)
+        if origin < last and unknown_at(w, origin).is_unknown != 0:
+            slot_at(w, slot).flags = 0
 
 
 @compiled

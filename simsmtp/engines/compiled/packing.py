@@ -134,6 +134,7 @@ def world_of(plan: Plan, *, seed: int, rows: bool, settle_address: int = 0) -> W
         "trace": _records(
             "trace", [(one.arrival_ns, one.recipients, one.size or 0) for one in plan.workload.trace] or [(0, 0, 0)]
         ),
+        "unknown": _unknown(plan),
         "slot_free": np.full(SLOT_CLASSES, NONE, np.int64).view(ARRAYS["slot_free"]),
         "ready": np.zeros((len(lanes), max(_START, 2 * sessions)), ARRAYS["ready"]),
         "in_domain": np.zeros((sessions, domains), ARRAYS["in_domain"]),
@@ -208,6 +209,8 @@ def _settings(plan: Plan, settle_address: int) -> NDArray[np.void]:
         "expiry_ns": client.schedule.expiry_ns,
         "messages": workload.messages,
         "domains": workload.domains,
+        "groups": workload.groups,
+        "has_unknown": bool(workload.unknown_share or workload.unknown),
         "traced": bool(workload.trace),
         "trace_arrivals": workload.trace_arrivals,
         "recipient_factor": workload.recipient_factor,
@@ -225,11 +228,16 @@ def _settings(plan: Plan, settle_address: int) -> NDArray[np.void]:
     return settings
 
 
+def _unknown(plan: Plan) -> NDArray[np.void]:
+    places = plan.workload.unknown
+    return np.isin(np.arange(max(places, default=0) + 1), list(places)).astype(np.int8).view(ARRAYS["unknown"])
+
+
 def _domains(plan: Plan) -> int:
-    """Return how many domains can be told apart: there are not more than a message has recipients."""
+    """Return how many domains or groups can be told apart: there are not more than a message has recipients."""
     work = plan.workload
     most = max((one.recipients * work.recipient_factor for one in work.trace), default=0)
-    return min(work.domains, most or int(sample(work.recipients, LARGEST_UNIFORM)) + 1)
+    return min(max(work.domains, work.groups), most or int(sample(work.recipients, LARGEST_UNIFORM)) + 1)
 
 
 def _records(name: str, values: list[tuple[int, ...]]) -> NDArray[np.void]:
@@ -259,12 +267,12 @@ def _service(plan: Plan, destination: DestinationPlan) -> list[tuple[int, int]]:
 def _is_in_bulk(plan: Plan, destination: DestinationPlan) -> bool:
     """Tell whether RCPTs sure of their answer can be worked out together: served one by one, no faster than sent."""
     service_ns, sends_ns = _service(plan, destination)[Verb.RCPT]
-    alike = are_alike(destination.server.policy, plan.workload.domains)
+    alike = are_alike(destination.server.policy, plan.workload.domains, plan.workload.groups)
     return alike and destination.server.workers == 0 and sends_ns <= service_ns
 
 
 def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
-    server, path = destination.server, destination.path
+    server, path, work = destination.server, destination.path, plan.workload
     values = {
         **server.policy._asdict(),
         **{name: getattr(server.offered, name) for name in ("pipelining", "chunking", "mailmax", "rcptmax")},
@@ -274,10 +282,10 @@ def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
         "tls_round_trips": path.tls_round_trips,
         **{name: getattr(server, name) for name in SERVER_NUMBERS},
         "sessions_limit": server.sessions,
-        "are_alike": are_alike(server.policy, plan.workload.domains) and not plan.client.needs_company,
+        "are_alike": are_alike(server.policy, work.domains, work.groups) and not plan.client.needs_company,
         "in_bulk": _is_in_bulk(plan, destination),
         **_tcp(path.tcp),
-        "counts_domains": counts_domains(server.policy, plan.workload.domains),
+        "counts_domains": counts_domains(server.policy, work.domains, work.groups),
         "delay_ns": _constant(path.one_way),
         "first_waiting": NONE,
         "last_waiting": NONE,

@@ -20,7 +20,7 @@ from simsmtp.engines.compiled.storage.heaps import schedule, who_of
 from simsmtp.engines.compiled.storage.layout import VALID
 from simsmtp.engines.compiled.toolchain.jit import compiled, inlined
 from simsmtp.peers.kind import Kind
-from simsmtp.policies.recipients import greylist_answer
+from simsmtp.policies.recipients import goes_by_group, greylist_answer
 from simsmtp.policies.reply_policy import ReplyPolicy, SessionCounters
 from simsmtp.policies.respond import after_answer, answer_to, greeting, sleep_before_reply, sure_repeats
 from simsmtp.protocol.answers import Answer
@@ -88,8 +88,9 @@ def answer_command(w: Any, session: Any, S: Any, verb: Any, slot: Any) -> Any:
 def _answer_rcpt(w: Any, session: Any, S: Any, L: Any, policy: Any, counters: Any, slot: Any) -> Any:
     place, in_domain = 0, counters.accepted
     if L.counts_domains != 0:
-        domains = settings_of(w).domains
-        place = session * domains + origin_of(w, slot, message_at(w, S.message).first) % domains
+        number = origin_of(w, slot, message_at(w, S.message).first)
+        parts = settings_of(w).groups if goes_by_group(policy) else settings_of(w).domains
+        place = session * w.in_domain_room + number % parts
         kept = domain_at(w, place).kept
         in_domain = kept & _COUNTS if kept >> _COUNT_BITS == S.mails else 0
     exists = (slot_at(w, slot).flags & VALID) != 0
@@ -118,7 +119,7 @@ def repeat_answer(w: Any, S: Any, L: Any, answer: Any) -> Any:
     """Answer the RCPTs to come like the last, as far as that is sure; return how many."""
     policy, counters = policy_of(L), counters_of(S)
     count = min(S.rcpts_left + 0, sure_repeats(policy, counters, S.state, answer))
-    if answer == Answer.RCPT_OK and settings_of(w).unknown_share > 0.0:
+    if answer == Answer.RCPT_OK and settings_of(w).has_unknown != 0:
         slot = S.next
         for known in range(count):
             if (slot_at(w, slot).flags & VALID) == 0:

@@ -28,8 +28,8 @@ class Receiver:
         Time of the run.
     plan : DestinationPlan
         The server's settings and its path.
-    domains : int
-        Recipient i of an original message has domain i mod `domains`.
+    domains, groups : int
+        Recipient i of an original message has domain i mod `domains` and group i mod `groups`.
 
     Attributes
     ----------
@@ -39,11 +39,11 @@ class Receiver:
         All recipients with a mailbox are the same to it.
     """
 
-    def __init__(self, clock: Clock, plan: DestinationPlan, domains: int) -> None:
+    def __init__(self, clock: Clock, plan: DestinationPlan, domains: int, groups: int) -> None:
         self.plan = plan
-        self.domains = domains
+        self.domains, self.groups = domains, groups
         self.is_contended = plan.server.workers > 0
-        self.are_alike = are_alike(plan.server.policy, domains)
+        self.are_alike = are_alike(plan.server.policy, domains, groups)
         self._clock = clock
         self._sessions = 0
         self._workers = simpy.Resource(clock, plan.server.workers) if self.is_contended else None
@@ -74,8 +74,8 @@ class ServerSession(Responder):
     """What a simulated server knows of one session, and what it answers."""
 
     def __init__(self, receiver: Receiver) -> None:
-        super().__init__(receiver.plan.server, receiver.domains)
-        self._domains = receiver.domains
+        super().__init__(receiver.plan.server, receiver.domains, receiver.groups)
+        self._parts = receiver.groups if self.goes_by_group else receiver.domains
         self._are_alike = receiver.are_alike
 
     def answer_command(self, verb: Verb, message: Message | None, recipient: int, now_ns: int, draw: float) -> Answer:
@@ -95,7 +95,7 @@ class ServerSession(Responder):
         if verb != Verb.RCPT:
             return self.answer(verb, draw)
         assert message is not None
-        domain, exists = message.origin_recipients[recipient] % self._domains, message.is_valid(recipient)
+        domain, exists = message.origin_recipients[recipient] % self._parts, message.is_valid(recipient)
         return self.answer_rcpt(recipient, domain, exists, now_ns, message.first_seen_ns)
 
     def repeat(self, message: Message, recipients: Sequence[int], answer: Answer) -> int:

@@ -38,7 +38,7 @@ class Route:
         self.plan = to
         self.rcptmax = to.server.offered.rcptmax
         self._clock, self._accounts, self._client, self._transcript = clock, accounts, plan.client, transcript
-        self._receiver = Receiver(clock, to, plan.workload.domains)
+        self._receiver = Receiver(clock, to, plan.workload.domains, plan.workload.groups)
         self._draws = Draws(streams, to)
         self._kind = TcpSession if to.path.tcp else Session
 

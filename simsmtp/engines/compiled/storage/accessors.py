@@ -84,7 +84,9 @@ def copying(target: str, source: str) -> Any:
 
 settings_at, run_at = _record_at("settings"), _record_at("run")
 lane_at, spoken_at, service_at, verb_at = (_record_at(name) for name in ("lanes", "spoken", "service", "verbs"))
-sampler_record_at, number_at, trace_at = (_record_at(name) for name in ("samplers", "table", "trace"))
+sampler_record_at, number_at, trace_at, unknown_at = (
+    _record_at(name) for name in ("samplers", "table", "trace", "unknown")
+)
 class_at, bucket_at, free_at = (_record_at(name) for name in ("ledger", "delays", "slot_free"))
 _block_at, key_at, response_at = (_record_at(name) for name in ("block", "keys", "responses"))
 event_at, ready_entry_at, session_at, wait_at, domain_at = (

@@ -86,7 +86,8 @@ def whole_numbers(kind: type) -> list[str]:
 SETTINGS = _record(
     f"strategy settle_address {' '.join(whole_numbers(ClientPlan))}"
     """ retry_initial_ns retry_max_ns expiry_ns messages domains traced trace_arrivals recipient_factor
-    resend resends resend_after_ns horizon_ns keep_rows keep_attempts keep_origins keep_first_seen pauses""",
+    resend resends resend_after_ns horizon_ns keep_rows keep_attempts keep_origins keep_first_seen pauses
+    groups has_unknown""",
     floats="retry_factor unknown_share speedup",
     words="seed replication",
 )
@@ -159,6 +160,9 @@ READY = _record("at number job")
 SPOKEN = _record("code status octets")
 """A reply as a destination words it."""
 
+UNKNOWN = np.dtype([("is_unknown", np.int8)])
+"""Whether the mailbox at a place of every message is unknown."""
+
 SERVICE, VERB, LINE = _record("ns sends_ns"), _record("octets"), _record("arrival_ns recipients size")
 """A command's service time, -1 if drawn, and how long it keeps the link, -1 if the text decides; its octets; a line
 of a trace."""
@@ -214,6 +218,7 @@ ARRAYS: dict[str, np.dtype[np.void]] = {
     "samplers": SAMPLER,  # recipients, size, interarrival; then per destination: delay, verbs
     "table": NUMBER,  # the samplers' tables end to end
     "trace": LINE,  # message
+    "unknown": UNKNOWN,  # place in a message, up to the last that is unknown; or one
     "ledger": COUNT,  # class
     "delays": COUNT,  # bucket
     "slot_free": FREE,  # size class
@@ -236,7 +241,7 @@ ARRAYS: dict[str, np.dtype[np.void]] = {
 }
 """The arrays of a run and what an axis counts."""
 
-ROOMS = ("lanes", "events", "ready", "sessions", "in_domain", "messages", "jobs", "slots", "rows")
+ROOMS = ("lanes", "events", "ready", "sessions", "in_domain", "messages", "jobs", "slots", "rows", "unknown")
 """The arrays whose length compiled code asks for; that of `ready` is per
 destination, that of `in_domain` per session."""
 

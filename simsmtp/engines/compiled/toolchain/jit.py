@@ -34,6 +34,7 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     states.next_state,
     ledger.ledger_class,
     reply_policy.new_counters,
+    recipients.goes_by_group,
     recipients.room_left,
     recipients.rcpt_answer,
     recipients.greylist_answer,

@@ -1,0 +1,145 @@
+"""What people reported of who the recipients are: unknown ones, groups, persons, each with what they saw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from live_pair import ledger as live_ledger
+from live_pair import pair
+
+from simsmtp import Scenario
+from simsmtp.engines import run_replication
+from simsmtp.errors import InputError
+from simsmtp.model.plan import plan_of
+from simsmtp.rows.records import Output, Responses
+
+ENGINES = ("reference", "compiled")
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """Return the name of an engine; each test that asks runs on both."""
+    if request.param == "compiled":
+        pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
+    return str(request.param)
+
+
+def sent(tables: dict[str, Any], engine: str) -> Output:
+    """Run a scenario once and return all that is known of it."""
+    return run_replication(plan_of(Scenario.from_dict(tables)), engine=engine, recipients=True)
+
+
+def classes(responses: Responses) -> dict[str, float]:
+    """Return the classes of the ledger that hold anybody."""
+    names = ["delivered", "false_ndr", "contradictory_ndr", "duplicate", "lost", "true_ndr", "missed_ndr", "queued"]
+    return {name: responses[name] for name in names if responses[name]}
+
+
+# -- unknown by place: report 17 -------------------------------------------------------------------------------
+
+ONE_BAD_OF_FIVE = {"workload": {"recipients_per_message": 5, "unknown": [3]}, "client": {"strategy": "corrected"}}
+
+
+def test_exactly_one_bad_recipient_of_five_is_named_by_its_place(engine: str) -> None:
+    """Haraka #395, JAMES-2097: one of five does not exist, the other four get the message."""
+    output = sent(ONE_BAD_OF_FIVE, engine)
+    assert classes(output.responses) == {"delivered": 4, "true_ndr": 1}
+    assert [row.valid for row in output.recipients] == [True, True, True, False, True]
+
+
+def test_a_bad_recipient_stays_the_same_person_however_the_message_is_cut_sorted_and_resent(engine: str) -> None:
+    tables = {
+        "workload": {"messages": 3, "recipients_per_message": 9, "domains": 3, "unknown": [3, 7], "resend": "failed"},
+        "client": {"sorts_by_domain": True, "batch_size": 2},
+        "destinations": [{"name": "a"}, {"name": "b"}],
+    }
+    rows = sent(tables, engine).recipients
+    assert len(rows) == 3 * 9 + 3 * 2
+    assert all(row.valid == (row.origin not in {3, 7}) for row in rows)
+
+
+def test_places_add_to_the_share_of_unknown_mailboxes(engine: str) -> None:
+    tables = {"workload": {"recipients_per_message": 200, "unknown": [0, 199], "unknown_share": 0.2}}
+    drawn = {"workload": {"recipients_per_message": 200, "unknown_share": 0.2}}
+    both, before = ([row.valid for row in sent(one, engine).recipients] for one in (tables, drawn))
+    assert both == [valid and place not in {0, 199} for place, valid in enumerate(before)]
+
+
+def test_a_place_that_no_message_has_is_refused_in_one_line() -> None:
+    with pytest.raises(InputError, match=r"workload.unknown: no message has a recipient at this place; given: 5"):
+        Scenario.from_dict({"workload": {"recipients_per_message": 5, "unknown": [3, 5]}})
+
+
+def test_a_drawn_number_of_recipients_may_be_too_small_for_a_place(engine: str) -> None:
+    drawn = {"dist": "empirical", "values": [2, 8]}
+    rows = sent({"workload": {"messages": 40, "recipients_per_message": drawn, "unknown": [5]}}, engine).recipients
+    assert {row.recipient for row in rows if not row.valid} == {5}
+    assert sum(not row.valid for row in rows) == sum(row.recipient == 5 for row in rows) > 0
+
+
+def test_one_bad_recipient_of_five_is_refused_on_the_wire_too() -> None:
+    found = pair(Scenario.from_dict(ONE_BAD_OF_FIVE))
+    assert live_ledger(found.delivered.output) == {"delivered": 4, "true_ndr": 1}
+
+
+# -- groups that are no domains: report 16 ---------------------------------------------------------------------
+
+REGIONS = {
+    "workload": {"recipients_per_message": 6, "groups": 2},
+    "client": {"strategy": "corrected", "overflow": "same-session"},
+    "server": {"limit_kind": "first-group-only", "overflow_reply": "452 4.5.3"},
+}
+
+
+def test_recipients_of_several_regions_go_out_one_region_at_a_time(engine: str) -> None:
+    """Mailu #3013: Outlook's ATTR38, "recipients belong to multiple regions": they need not be called domains."""
+    output = sent(REGIONS, engine)
+    assert classes(output.responses) == {"delivered": 6}
+    assert output.responses["transactions"] == 2
+    assert [row.attempts for row in output.recipients] == [1, 2, 1, 2, 1, 2]
+
+
+@pytest.mark.parametrize(("kind", "twin"), [("group", "domain"), ("first-group-only", "first-domain-only")])
+def test_a_limit_by_group_does_what_one_by_domain_does(engine: str, kind: str, twin: str) -> None:
+    client = {"strategy": "one-stop", "sorts_by_domain": False, "connections": 2}
+    tables = {
+        "workload": {"messages": 4, "recipients_per_message": 31},
+        "client": client,
+        "server": {"recipient_limit": 4},
+    }
+    groups = Scenario.from_dict(tables).replace({"workload.groups": 3, "server.limit_kind": kind})
+    domains = Scenario.from_dict(tables).replace({"workload.domains": 3, "server.limit_kind": twin})
+    found, wanted = (run_replication(plan_of(one), engine=engine, recipients=True) for one in (groups, domains))
+    assert found.responses == wanted.responses
+    assert found.recipients == wanted.recipients
+
+
+def test_groups_and_domains_are_told_apart(engine: str) -> None:
+    """Each of six recipients is alone in its pair of domain and group; two of a group fit."""
+    workload = {"recipients_per_message": 6, "domains": 2, "groups": 3}
+    server = {"recipient_limit": 1, "limit_kind": "group", "overflow_reply": 552}
+    responses = sent({"workload": workload, "server": server, "client": {"strategy": "one-stop"}}, engine).responses
+    assert responses["delivered"] == 3 + 1  # three groups, then the first that was refused
+
+
+def test_groups_without_a_server_that_knows_them_and_such_a_server_without_groups_are_refused() -> None:
+    with pytest.raises(InputError, match=r"^workload.groups: no server tells groups apart; given: 3"):
+        Scenario.from_dict({"workload": {"groups": 3}})
+    with pytest.raises(InputError, match=r"^server.limit_kind: all recipients are of one group; given: 'group'"):
+        Scenario.from_dict({"server": {"limit_kind": "group"}})
+
+
+def test_a_region_is_told_on_the_wire_by_the_digits_of_the_address() -> None:
+    found, simulated = pair(Scenario.from_dict(REGIONS)), sent(REGIONS, "reference")
+    assert live_ledger(found.delivered.output) == {"delivered": 6}
+    assert [row.attempts for row in found.delivered.output.recipients] == [row.attempts for row in simulated.recipients]
+    assert found.served.over_limit == 3
+
+
+def test_many_domains_and_few_recipients_need_little_memory(engine: str) -> None:
+    """The compiled engine wrote beyond the counts of its domains."""
+    workload = {"messages": 40, "recipients_per_message": 5, "domains": 1_000_000}
+    server = {"limit_kind": "domain", "recipient_limit": 1}
+    responses = sent({"workload": workload, "server": server, "client": {"connections": 30}}, engine).responses
+    assert classes(responses) == {"delivered": 200}
