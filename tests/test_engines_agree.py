@@ -196,6 +196,25 @@ def test_engines_agree_on_every_strategy_overflow_and_limit(strategy: str, overf
     )
 
 
+@pytest.mark.parametrize("expiry_s", [0.0, 0.3])
+def test_engines_agree_on_messages_that_wait_or_fail_behind_refused_connections(expiry_s: float) -> None:
+    """What had expired was dropped, and what waited unread behind it was forgotten until the next arrival."""
+    for seed, probes in itertools.product(range(12), [False, True]):
+        _agree(
+            Scenario(
+                workload={
+                    "messages": 12,
+                    "recipients_per_message": 3,
+                    "arrivals": {"dist": "poisson", "rate_per_s": 5.0},
+                },
+                client={"expiry_s": expiry_s, "retry_initial_s": 0.1, "connections": 3, "reset_before_reuse": probes,
+                        "batch_size": 2},
+                server={"sessions": 1, "messages_per_connection": 2},
+            ),
+            seed=seed,
+        )  # fmt: skip
+
+
 @pytest.mark.parametrize("overshoot", SERVER["overshoot_limit"])
 @pytest.mark.parametrize("reply", SERVER["overflow_reply"])
 def test_engines_agree_on_recipients_worked_out_together(reply: object, overshoot: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from helpers import NO_SERVICE
 from live_pair import ledger, pair
 
 from simsmtp import Scenario
@@ -13,6 +14,7 @@ from simsmtp.model.plan import plan_of
 from simsmtp.rows.records import Output
 
 DRIVERS = ("reference", "compiled", "wire")
+ENGINES = DRIVERS[:2]
 
 
 def sent(driver: str, **tables: Any) -> Output:
@@ -43,3 +45,38 @@ def test_windows_2000_takes_452_for_an_error_until_its_hotfix(
     server = {"recipient_limit": 100, "overflow_reply": reply}
     found = sent(driver, workload={"recipients_per_message": 250}, client={"preset": client}, server=server)
     assert ledger(found) == expected
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_library_is_told_421_at_mail_after_ten_messages_and_its_caller_hears_of_every_eleventh(driver: str) -> None:
+    """listmonk #2683, and Amazon SES: 421 for more messages on a connection than it may carry."""
+    found = sent(
+        driver,
+        workload={"messages": 100, "recipients_per_message": 1},
+        client={"preset": "smtplib"},
+        server={"messages_per_connection": 10},
+    )
+    assert ledger(found) == {"delivered": 91, "false_ndr": 9}
+    assert [row.message for row in found.recipients if row.ndr] == list(range(10, 100, 11))
+    assert found.responses["connections"] == 10
+
+
+@pytest.mark.parametrize("retry_initial_s", [0.1, 1.0, 300.0])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_twenty_threads_at_a_server_for_four_waste_the_mail_of_the_other_sixteen(
+    engine: str, retry_initial_s: float
+) -> None:
+    """luxletter #247, PHPMailer #2070: 421 to the connection.
+
+    In round trips: a refused connection takes 2, the first message of one that is kept 7, each further one 4. After t
+    of them 4 · (t - 3) / 4 are sent and 16 · t / 2 refused, and 9 t - 3 = 240 at t = 27.
+    """
+    found = sent(
+        engine,
+        workload={"messages": 240, "recipients_per_message": 1},
+        client={"preset": "smtplib", "connections": 20, "retry_initial_s": retry_initial_s},
+        server={"sessions": 4} | NO_SERVICE,
+    )
+    assert ledger(found) == {"delivered": 24, "false_ndr": 216}
+    assert found.responses["connections"] == 4 + 216
+    assert found.responses["makespan_s"] == pytest.approx(27 * 0.05, rel=2e-3)

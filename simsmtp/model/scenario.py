@@ -82,8 +82,9 @@ class Client(Table):
     retry_max_s: ranges.Wait = 4000.0
     """Longest wait of the retry schedule."""
     expiry_s: ranges.Seconds = 432_000.0
-    """Age of a message at which what is still queued fails with an NDR, after one last attempt; 0 is no queue: what is
-    deferred fails at once, as with a library, which tells its caller."""
+    """Age of a message at which what is still queued fails with an NDR, after one last attempt; 0 is no queue, as
+    with a library, which tells its caller at once: what would be deferred fails, and so does the message for which a
+    connection, or MAIL, was answered 421; the next one goes on over a new connection, whatever `retry_initial_s` is."""
     starttls: bool = False
     """Use STARTTLS: one command, the handshake's round trips and a second EHLO per connection."""
     orcpt: bool = False

@@ -10,8 +10,8 @@ from simsmtp.model.workload import Arrival, arrivals, split_by_destination, vali
 from simsmtp.peers.accounting import Accounts, Message
 from simsmtp.peers.driver import Clock, Route, Session, Steps, Witness
 from simsmtp.peers.kind import Kind
-from simsmtp.peers.queue import Job, Queue
-from simsmtp.peers.refusals import Refusals
+from simsmtp.peers.lane import Lane
+from simsmtp.peers.queue import Job
 from simsmtp.peers.transaction import Transaction
 from simsmtp.randomness.distributions import is_constant, sample
 from simsmtp.randomness.streams import Purpose, Streams
@@ -19,21 +19,9 @@ from simsmtp.strategies.counting import Verdict
 from simsmtp.strategies.order import number_at
 from simsmtp.strategies.outcome import begins_anew, is_progress, is_worth_connecting, may_connect, may_go_on
 from simsmtp.strategies.overflow import keeps_connection
-from simsmtp.strategies.retry import backoff, is_expired, next_attempt
+from simsmtp.strategies.retry import backoff, is_expired, keeps_queue, next_attempt
 from simsmtp.strategies.sizing import learn, next_size, still_known
-
-
-class Lane:
-    """All that the sender keeps for one destination."""
-
-    def __init__(self, route: Route, refusals: Refusals) -> None:
-        self.route, self.plan, self.refusals = route, route.plan, refusals
-        self.queue = Queue()
-        self.connections = 0  # open now
-        self.starting = 0  # of these, not yet at their first transaction
-        self.connected = 0  # ever
-        self.learned = 0
-        self.learned_at_ns = 0
+from simsmtp.strategies.window import UNBOUNDED
 
 
 class Sender:
@@ -71,6 +59,7 @@ class Sender:
         self._jobs_of: dict[int, int] = {}
         self._resends = 0
         self._to_come = 1  # arrivals as a whole, and each resend
+        self._keeps_queue = keeps_queue(self._client.schedule)
 
     def start(self) -> None:
         """Begin: messages arrive from now on."""
@@ -136,8 +125,15 @@ class Sender:
         most, most_in_all = lane.plan.connections, self._client.connections_total
         if not may_connect(lane.connections, most, self._connections, most_in_all):
             return False
+        return self._is_worth_connecting(lane)
+
+    def _is_worth_connecting(self, lane: Lane) -> bool:
         waiting = lane.queue.batches(self._size(lane), lane.starting + 1)
         return is_worth_connecting(waiting, lane.starting)
+
+    def _has_more(self, lane: Lane) -> bool:
+        """Tell whether work waits; without a queue each connection that is being begun stands for some."""
+        return bool(lane.queue) and (self._keeps_queue or self._is_worth_connecting(lane))
 
     def _connection(self, lane: Lane) -> Steps:
         """Send from a lane's queue until it is empty, over as many sessions as that takes."""
@@ -149,12 +145,15 @@ class Sender:
             if session.is_closed:
                 lane.refusals.hear(session.heard)
                 refusals += 1
-                yield from self._wait_after_refusal(lane, session, refusals)
+                if self._keeps_queue:
+                    yield from self._wait_after_refusal(lane, session, refusals)
+                else:
+                    self._tell_caller(lane)
             else:
                 refusals = 0
                 yield from self._transactions(lane, session)
             yield from session.quit()
-            if not lane.queue:
+            if not self._has_more(lane):
                 break
             lane.starting += 1
         lane.connections -= 1
@@ -164,11 +163,11 @@ class Sender:
     def _transactions(self, lane: Lane, session: Session) -> Steps:
         """Send over a session while there is something to send and it lasts."""
         marked = False
-        while lane.queue and self._may_go_on(session):
+        while self._has_more(lane) and self._may_go_on(session):
             if session.transactions and self._client.reset_before_reuse:
                 yield from session.probe()
                 lane.refusals.hear(session.heard)
-                if session.is_closed or not lane.queue:
+                if session.is_closed or not self._has_more(lane):
                     return
             marked = yield from self._transaction(lane, session, marked=marked)
             if lane.queue and (pause := self._pause_ns(lane, session)):
@@ -196,6 +195,14 @@ class Sender:
             job.deferred += job.take(job.pending)
             self._after_transaction(lane, job)
 
+    def _tell_caller(self, lane: Lane) -> None:
+        """Fail the first message that waits: its connection was refused, and there is no queue to keep it in."""
+        if lane.queue:
+            job, recipients = lane.queue.take(UNBOUNDED)
+            job.in_flight -= 1
+            job.deferred += recipients
+            self._after_transaction(lane, job)
+
     def _may_go_on(self, session: Session) -> bool:
         client, mailmax = self._client, session.offered.mailmax
         most = client.transactions_per_connection
@@ -219,7 +226,7 @@ class Sender:
             self._client, self._accounts, session, job.message, recipients, lane.refusals, marked=marked
         )
         yield from transaction.run()
-        if begins_anew(transaction.refused_at_mail, session.is_closed, session.committed):
+        if begins_anew(transaction.refused_at_mail, session.is_closed, session.committed, self._keeps_queue):
             job.requeue(recipients)  # the connection is spent, its last transaction was not: go on with a new one
         else:
             self._settle(job, session, transaction)

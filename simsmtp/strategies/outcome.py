@@ -48,7 +48,7 @@ def may_go_on(is_closed: bool, is_over: bool, transactions: int, most: int, sizi
     return not is_closed and not is_over and transactions < most
 
 
-def begins_anew(refused_at_mail: bool, is_closed: bool, committed: int) -> bool:
+def begins_anew(refused_at_mail: bool, is_closed: bool, committed: int, keeps_queue: bool) -> bool:
     """Tell whether a transaction that MAIL was refused for is tried again at once, over a new connection.
 
     Parameters
@@ -58,8 +58,10 @@ def begins_anew(refused_at_mail: bool, is_closed: bool, committed: int) -> bool:
     committed : int
         Recipients that the transaction before it on the connection committed for the first time: the connection is
         spent, and it was of use.
+    keeps_queue : bool
+        Without a queue nothing is tried again: the caller is told.
     """
-    return refused_at_mail and is_closed and committed > 0
+    return keeps_queue and refused_at_mail and is_closed and committed > 0
 
 
 def nothing_committed(is_closed: bool, final_code: int) -> bool:

@@ -24,6 +24,11 @@ class RetrySchedule(NamedTuple):
     expiry_ns: int
 
 
+def keeps_queue(schedule: RetrySchedule) -> bool:
+    """Tell whether there is a queue: who gives up at once has none, as a library, which tells its caller."""
+    return schedule.expiry_ns > 0
+
+
 def backoff(schedule: RetrySchedule, attempt: int) -> int:
     """Return the wait after the given attempt (from 1), in nanoseconds."""
     wait = schedule.initial_ns

@@ -305,9 +305,10 @@ def may_end_early(case: Case, recipients: int) -> bool:
     """
     view, server, bites = case.view, case.view.server, case.bites(recipients)
     refuses = may_refuse(view, bites=bites)
+    untried = view.client.expiry_s == 0 or _may_commit_none(view, bites=bites)
     ends_connections = server.messages_per_connection is not None or (bites and server.limit_kind == "connection")
     return (
-        (ends_connections and _may_commit_none(view, bites=bites))
+        (ends_connections and untried)
         or (bites and parse_reply(server.overflow_reply).code == 421)
         or (server.hard_error_limit is not None and may_err(view, bites=bites))
         or (view.client.give_up_after_refusals is not None and refuses)

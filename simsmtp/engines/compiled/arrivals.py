@@ -14,7 +14,7 @@ from simsmtp.engines.compiled.storage.heaps import schedule, who_of
 from simsmtp.engines.compiled.toolchain.jit import compiled
 from simsmtp.peers.kind import Kind
 from simsmtp.strategies.outcome import is_worth_connecting, may_connect
-from simsmtp.strategies.retry import RetrySchedule, is_expired
+from simsmtp.strategies.retry import RetrySchedule, is_expired, keeps_queue
 from simsmtp.strategies.sizing import next_size, still_known, transactions_for
 
 
@@ -57,7 +57,7 @@ def read_arrivals(w: Any, lane: Any, expired: Any) -> Any:
     while R.entered < R.arrived:
         at_ns, clock = arrival_of(w, R.entered, R.entered_ns)
         if _all_are_busy(w):
-            wanted = lane >= 0 and not _is_behind(w, lane, at_ns, R.entered)
+            wanted = lane >= 0 and not (_is_behind(w, lane, at_ns, R.entered) and has_more(w, lane))
             if not wanted and not (expired and is_expired(schedule_of(w), at_ns, R.now)):
                 return True
         recipients = recipients_of(w, R.entered)
@@ -109,6 +109,19 @@ def _wants_connection(w: Any, lane: Any, L: Any) -> Any:
     R, most_in_all = run_of(w), settings_of(w).connections_total
     if not may_connect(L.connections, L.connections_limit, R.connections, most_in_all):
         return False
+    return _is_worth_connecting(w, lane, L)
+
+
+@compiled
+def has_more(w: Any, lane: Any) -> Any:
+    """Tell whether work waits; without a queue each connection that is being begun stands for some."""
+    L = lane_at(w, lane)
+    return L.ready > 0 and (keeps_queue(schedule_of(w)) or _is_worth_connecting(w, lane, L))
+
+
+@compiled
+def _is_worth_connecting(w: Any, lane: Any, L: Any) -> Any:
+    R = run_of(w)
     if is_worth_connecting(L.ready, L.starting):
         return True  # a job in the queue is worth one transaction at least
     size = size_of_batch(w, L)

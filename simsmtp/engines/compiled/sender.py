@@ -13,7 +13,7 @@ from simsmtp.engines.compiled.accounting import (
     queue_message,
     release,
 )
-from simsmtp.engines.compiled.arrivals import read_arrivals, schedule_of, size_of_batch
+from simsmtp.engines.compiled.arrivals import has_more, read_arrivals, schedule_of, size_of_batch
 from simsmtp.engines.compiled.draws import pause_of
 from simsmtp.engines.compiled.jobs import defer_pending, fail_deferred, retry_deferred
 from simsmtp.engines.compiled.session import PAUSED, PROBE, REFUSED, connect, quit_session, start_lone_command
@@ -36,7 +36,7 @@ from simsmtp.peers.kind import Kind
 from simsmtp.protocol.commands import Verb
 from simsmtp.strategies.outcome import begins_anew, may_go_on
 from simsmtp.strategies.overflow import keeps_connection
-from simsmtp.strategies.retry import backoff, is_expired, next_attempt
+from simsmtp.strategies.retry import backoff, is_expired, keeps_queue, next_attempt
 from simsmtp.strategies.sizing import learn
 
 ANYTIME = -1
@@ -78,9 +78,25 @@ def greeted(w: Any, session: Any) -> Any:
         return go_on(w, session)
     S.refusals += 1
     S.phase = REFUSED
+    if not keeps_queue(schedule_of(w)):
+        return _tell_caller(w, session, S)
     again_at = R.now + backoff(schedule_of(w), S.refusals)
     schedule(w, again_at, who_of(Kind.WAIT.value, S.lane, S.number), session)
     return True
+
+
+@compiled
+def _tell_caller(w: Any, session: Any, S: Any) -> Any:
+    """Fail the first message that waits, of a sender without a queue; return False if an array is too small."""
+    if not read_arrivals(w, S.lane, False) or run_of(w).events + 2 > w.events_room:
+        return False
+    S.phase = PAUSED  # if it has to wait for room now, it goes on behind this
+    if lane_at(w, S.lane).ready > 0:
+        job = ready_at(w, S.lane, 0).job
+        pop_job(w, S.lane)
+        defer_pending(w, job)
+        after_transaction(w, job)
+    return go_on(w, session)
 
 
 @compiled
@@ -100,6 +116,8 @@ def _oldest_expired(w: Any, lane: Any) -> Any:
 def give_up_expired(w: Any, session: Any) -> Any:
     """Fail what has grown too old while connections were refused; return False if an array is too small."""
     S, R = session_at(w, session), run_of(w)
+    if not keeps_queue(schedule_of(w)):
+        return _tell_caller(w, session, S)
     if not read_arrivals(w, S.lane, True):
         return False
     while True:
@@ -113,8 +131,8 @@ def give_up_expired(w: Any, session: Any) -> Any:
         keep_queued(w, S.lane)
         defer_pending(w, job)
         after_transaction(w, job)
-    end_session(w, session)
-    return True
+    S.phase = PAUSED  # if it has to wait for room now, it goes on behind this
+    return go_on(w, session)
 
 
 @compiled
@@ -129,7 +147,7 @@ def go_on(w: Any, session: Any) -> Any:
         S.pause_due = 0
         if L.ready > 0 and _pause(w, session, S):
             return True
-    if L.ready == 0 or not _may_go_on(w, S, L):
+    if not has_more(w, S.lane) or not _may_go_on(w, S, L):
         end_session(w, session)
         return True
     if settings_of(w).reset_before_reuse != 0 and S.transactions > 0 and S.probed == 0:
@@ -172,7 +190,7 @@ def end_session(w: Any, session: Any) -> None:
     S, R = session_at(w, session), run_of(w)
     L = lane_at(w, S.lane)
     quit_session(w, S)
-    if L.ready > 0:
+    if has_more(w, S.lane):
         L.starting += 1
         connect(w, session, S.lane)
         return
@@ -188,7 +206,7 @@ def end_transaction(w: Any, session: Any) -> Any:
     """Settle a transaction and go on; return False if an array is too small to go on."""
     S, R = session_at(w, session), run_of(w)
     L, job = lane_at(w, S.lane), S.job
-    if begins_anew(S.refused_at_mail != 0, S.is_closed != 0, S.committed):
+    if begins_anew(S.refused_at_mail != 0, S.is_closed != 0, S.committed, keeps_queue(schedule_of(w))):
         requeue_all(w, session)  # the connection is spent, its last transaction was not: go on with a new one
     else:
         file_outcomes(w, session)

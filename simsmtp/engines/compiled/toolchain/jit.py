@@ -81,6 +81,7 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     sizing.transactions_for,
     sizing.learn,
     sizing.still_known,
+    retry.keeps_queue,
     retry.backoff,
     retry.is_expired,
     retry.next_attempt,

@@ -1,0 +1,20 @@
+"""What the sender keeps for one destination."""
+
+from __future__ import annotations
+
+from simsmtp.peers.driver import Route
+from simsmtp.peers.queue import Queue
+from simsmtp.peers.refusals import Refusals
+
+
+class Lane:
+    """All that the sender keeps for one destination."""
+
+    def __init__(self, route: Route, refusals: Refusals) -> None:
+        self.route, self.plan, self.refusals = route, route.plan, refusals
+        self.queue = Queue()
+        self.connections = 0  # open now
+        self.starting = 0  # of these, not yet at their first transaction
+        self.connected = 0  # ever
+        self.learned = 0
+        self.learned_at_ns = 0
