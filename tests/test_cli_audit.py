@@ -78,6 +78,7 @@ def test_affected_is_code_3_inconclusive_4_and_worse_than_the_baseline_is_named(
         (["smtplib", "--quick", "--write-baseline", "."], ["--write-baseline"]),
         (["smtplib", "--listen", "127.0.0.1:0"], ["--listen"]),
         (["smtplib", "--send", "true"], ["--send", "--listen"]),
+        (["smtplib", "--no-queue"], ["--no-queue", "--send COMMAND"]),
         (["--listen", "127.0.0.1:0", "--send", "'"], ["--send", "quotation"]),
         (["--listen", "192.0.2.1:2525"], ["this machine only", "--allow-remote"]),
         (["--listen", "2525"], ["not a place", "HOST:PORT"]),

@@ -22,7 +22,7 @@ class Verdict(StrEnum):
 
 MEANINGS = {
     Verdict.UNAFFECTED: "every recipient was delivered once, or failed because its own RCPT was refused for good; or a "
-    "library told its caller",
+    "library or a command told its caller",
     Verdict.BOUNCED: "valid recipients over the limit got an NDR: 552 or 4yz was taken as permanent",
     Verdict.MISCOUNTED: "a recipient was lost, delivered twice, or failed for a reply that was not its own",
     Verdict.NO_PROGRESS: "still queued after the server was asked again and again, though it takes some every time",

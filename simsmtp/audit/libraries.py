@@ -8,35 +8,15 @@ import platform
 import smtplib
 from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
 
+from simsmtp.audit.sender import NoQueue
 from simsmtp.errors import InputError
-from simsmtp.live.endpoint import Endpoint
 from simsmtp.mailers.programs import Programs, run
 
 _TIMEOUT_S = 60.0
 
 
-class _Library:
-    """What libraries have in common: nothing is left behind."""
-
-    keeps_queue = False
-
-    def start(self, place: Endpoint, work: Path) -> None:
-        del work
-        self._place = place
-
-    def queued(self) -> set[str]:
-        return set()
-
-    def retry(self) -> None:
-        """Nothing to do."""
-
-    def stop(self) -> None:
-        """Nothing to do."""
-
-
-class Smtplib(_Library):
+class Smtplib(NoQueue):
     """The standard library's client."""
 
     name = "smtplib"
@@ -54,7 +34,7 @@ class Smtplib(_Library):
             return set(recipients)
 
 
-class Aiosmtplib(_Library):
+class Aiosmtplib(NoQueue):
     """aiosmtplib, if it is installed."""
 
     name = "aiosmtplib"
@@ -98,7 +78,7 @@ process.stdin.on("end", async () => {
 """
 
 
-class Nodemailer(_Library):
+class Nodemailer(NoQueue):
     """nodemailer under Node.js, found below the folder of programs."""
 
     name = "nodemailer"

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from simsmtp.audit.cells import Cell
+from simsmtp.audit.command_lines import Curl, Msmtp
 from simsmtp.audit.exim import Exim
 from simsmtp.audit.libraries import Aiosmtplib, Nodemailer, Smtplib
 from simsmtp.audit.opensmtpd import OpenSmtpd
@@ -35,6 +36,8 @@ SENDERS: dict[str, Callable[[Programs], Sender]] = {
     "smtplib": lambda _: Smtplib(),
     "aiosmtplib": _aiosmtplib,
     "nodemailer": Nodemailer,
+    "curl": Curl,
+    "msmtp": Msmtp,
 }
 """The programs an audit can run, by name."""
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from simsmtp.audit.cells import Cell
 from simsmtp.audit.dsn import failed_recipients
 from simsmtp.audit.judgement import RecipientOutcome, Verdict, counts, judge
-from simsmtp.audit.sender import Sender
+from simsmtp.audit.sender import CallerTold, Sender
 from simsmtp.dialogue.capture import recorded_ladder
 from simsmtp.dialogue.ladder import Ladder
 from simsmtp.dialogue.recording import NOTE, TOO_MUCH, Recorder
@@ -139,6 +139,11 @@ async def run_cell(sender: Sender, cell: Cell, place: Endpoint, *, timeout_s: fl
         How long to wait for the last recipient.
     records : bool
         Keep what is said, for a diagram.
+
+    Raises
+    ------
+    InputError
+        The program cannot be run, or failed without naming a recipient to our server.
     """
     recorder = Recorder() if records else None
     account = _Account(cell.sender, cell.addresses())
@@ -146,9 +151,15 @@ async def run_cell(sender: Sender, cell: Cell, place: Endpoint, *, timeout_s: fl
     async with Listener(cell.scenario(), place, terms) as listener, _started(sender, listener.place):
         begin = account.changed = time.monotonic()
         text = TEXT.format(name=cell.name, sender=cell.sender)
-        told = await asyncio.to_thread(sender.submit, cell.sender, cell.addresses(), text)
+        failure: CallerTold | None = None
+        try:
+            told = await asyncio.to_thread(sender.submit, cell.sender, cell.addresses(), text)
+        except CallerTold as error:
+            told, failure = account.known, error
         account.failed |= {who.lower() for who in told} & account.known
         queued = await _settled(sender, account, begin + timeout_s)
+    if failure and not account.rows:
+        raise failure  # it never came to a recipient: what it says is about itself
     outcomes = account.seen(queued)
     seen = list(outcomes.values())
     rows = account.rows
@@ -163,7 +174,7 @@ async def run_cell(sender: Sender, cell: Cell, place: Endpoint, *, timeout_s: fl
         len(rows),
         account.notifications,
         time.monotonic() - begin,
-        judge(seen, asked_again=asked_again, keeps_queue=sender.keeps_queue),
+        judge(seen, asked_again=asked_again, keeps_queue=sender.keeps_queue and not failure),
         _ladder(recorder, f"{sender.name} {sender.version}: {cell.told}", outcomes) if recorder else None,
     )
 

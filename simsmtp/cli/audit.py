@@ -52,6 +52,8 @@ class Manner(NamedTuple):
 @click.option("--send", "command", metavar="COMMAND",
               help="With --listen: what hands your server the message on its standard input; AUDIT_SENDER and the file "
               "AUDIT_RECIPIENTS stand in its environment. Without it you are asked to.")  # fmt: skip
+@click.option("--no-queue", is_flag=True,
+              help="With --send: the command itself sends and keeps nothing; code 0 says all went out.")  # fmt: skip
 @click.option("--allow-remote", metavar="HOST", help="Allow this host, which is not this machine.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(1), metavar="SECONDS",
               help="Longest time for one cell: by default 120, or 600 where you are asked to send.")  # fmt: skip
@@ -78,6 +80,7 @@ def audit(
     parallel: int,
     listen: str | None,
     command: str | None,
+    no_queue: bool,
     allow_remote: str | None,
     timeout_s: float | None,
     output: Path | None,
@@ -100,9 +103,11 @@ def audit(
     \b
       postfix, exim, sendmail, opensmtpd: from Debian packages, installed or unpacked below --programs; as root
       smtplib, aiosmtplib, nodemailer: libraries; what they tell their caller is judged
+      curl, msmtp: commands; another exit code than 0 tells the caller that nobody got the message
 
     Your own server: --listen HOST:PORT says what to relay there, and judges what arrives; only the cells that tell
-    most are asked for, unless --reply or --recipients names others.
+    most are asked for, unless --reply or --recipients names others. A command that --send names may be the sender
+    itself, such as curl or a script with a library: if it ends with another code than 0, its caller was told.
 
     \b
     Examples:
@@ -110,6 +115,7 @@ def audit(
       simsmtp audit postfix --baseline audit.json --junit audit.xml
       simsmtp audit --listen 127.0.0.1:2525 --reply 552 --recipients 250
       simsmtp audit --listen 127.0.0.1:2525 --send ./submit.sh --baseline audit.json
+      simsmtp audit --listen 127.0.0.1:2525 --send 'python letter.py' --no-queue
 
     Exit codes: 0 unaffected; 2 bad input; 3 affected, or worse than the baseline; 4 inconclusive;
     5 there is no baseline.
@@ -137,10 +143,12 @@ def audit(
         require_writable(pages, "--html", is_folder=True)
     cells = _cells(quick or bool(listen and not replies and not numbers), replies, numbers)
     kept = Journal(output)
+    _require_command(no_queue, command)
     if listen:
         _refuse(senders, "--listen", "it without SENDER")
         place: Endpoint | None = endpoint_in(listen, key="--listen", allow_remote=allow_remote)
-        yours = CustomSender(output or Path("audit"), lambda text: click.echo(text, err=True), _words(command))
+        yours = CustomSender(output or Path("audit"), lambda text: click.echo(text, err=True), _words(command),
+                             keeps_queue=not no_queue)  # fmt: skip
         chosen: Senders = {yours.name: lambda: yours}
     else:
         _refuse([command] if command else [], "--send", "--listen HOST:PORT beside it")
@@ -187,6 +195,13 @@ def _refuse(given: Sequence[str], option: str, allowed: str) -> None:
 
     if given:
         raise InputError("means your own server", key=option, given=given[0], allowed=allowed)
+
+
+def _require_command(no_queue: bool, command: str | None) -> None:
+    from simsmtp.errors import InputError
+
+    if no_queue and not command:
+        raise InputError("is about the command that sends", key="--no-queue", allowed="--send COMMAND beside it")
 
 
 def _words(command: str | None) -> list[str]:

@@ -16,6 +16,18 @@ from simsmtp.errors import InputError
 _LONGEST_S = 120
 
 
+class EndedBadlyError(InputError):
+    """A program ended with a code that stands for a failure.
+
+    Attributes
+    ----------
+    code : int
+        That code; negative is the signal that ended it.
+    """
+
+    code = 0
+
+
 class Programs(NamedTuple):
     """Programs by name; `folder` is where packages were unpacked or programs were built, if anywhere."""
 
@@ -62,8 +74,10 @@ def run(
 
     Raises
     ------
-    InputError
+    EndedBadlyError
         It ended with another code than `okay`; holds its last words.
+    InputError
+        It cannot be run, or did not end.
     """
     try:
         done = subprocess.run(  # noqa: S603 - a list of our own words, no shell
@@ -76,7 +90,9 @@ def run(
         raise InputError(f"cannot be run: {error.strerror}", key="audit", given=command[0]) from None
     if done.returncode not in okay:
         words = (done.stderr or done.stdout).strip().splitlines()[-3:]
-        raise InputError(f"ended with {done.returncode}: {' / '.join(words)}", key="audit", given=command[0])
+        wrong = EndedBadlyError(f"ended with {done.returncode}: {' / '.join(words)}", key="audit", given=command[0])
+        wrong.code = done.returncode
+        raise wrong
     return done.stdout or done.stderr
 
 

@@ -1,4 +1,4 @@
 #!/bin/sh
 # Hands the message to your server. Here with its sendmail command; swaks or a few lines of SMTP do as well.
 # shellcheck disable=SC2046
-exec /usr/sbin/sendmail -i -f "$AUDIT_SENDER" -- $(cat "$AUDIT_RECIPIENTS")
+tr -d '\r' | /usr/sbin/sendmail -i -f "$AUDIT_SENDER" -- $(cat "$AUDIT_RECIPIENTS")
