@@ -41,6 +41,7 @@ _WHAT = {
     Kind.HANG_UP: f"{_CONNECTION} ends at the server",
     Kind.READ: f"replies reach the client of {_CONNECTION}",
     Kind.WAIT: f"the client of {_CONNECTION} has waited",
+    Kind.DECIDE: f"a command of {_CONNECTION} is decided",
 }
 
 

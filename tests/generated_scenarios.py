@@ -16,6 +16,16 @@ _RTT = st.sampled_from([0.0, 1.0, 50.0, 300.0, {"dist": "lognormal", "mean": 60,
                         {"dist": "uniform", "low": 0, "high": 100}])  # fmt: skip
 _OVERFLOW = st.sampled_from(["new-connection", "same-session", "defer", "bounce"])
 _REPLY = st.sampled_from([552, 452, 451, 550, 421, "451 4.5.3", "550 5.5.3", "421 4.5.3", "554 5.5.3", 450])
+_PLACES = [("connections", None), ("messages", "mail"), ("messages", "data"), ("messages", "dot"),
+           ("recipients", "rcpt"), ("recipients", "data"), ("recipients", "dot"), ("commands", "rcpt")]  # fmt: skip
+_RATE_LIMIT = st.builds(
+    lambda place, **limit: {"counts": place[0], "at": place[1], **limit},
+    st.sampled_from(_PLACES),
+    most=st.sampled_from([1, 5, 40]),
+    window_s=st.sampled_from([0.05, 1.0, 100.0]),
+    kind=st.sampled_from(["fixed", "sliding", "bucket"]),
+    reply=st.sampled_from([None, 451, "452 4.5.3", 550, 421]),
+)
 _STRATEGY = st.sampled_from(list(BUILT_IN))
 
 WORKLOAD = {
@@ -57,6 +67,14 @@ CLIENT = {
     "orcpt": st.booleans(),
     "reset_before_reuse": st.booleans(),
     "pause_ms": st.sampled_from([0.0, 0.0, 30.0]),
+    "rate": st.sampled_from([None, None])
+    | st.fixed_dictionaries(
+        {
+            "counts": st.sampled_from(["recipients", "messages", "connections"]),
+            "most": st.sampled_from([1, 4, 30]),
+            "window_s": st.sampled_from([0.01, 1.0, 20.0]),
+        }
+    ),
 }
 NETWORK = {
     "profile": st.sampled_from(["pipe", "pipe", "tcp"]),
@@ -92,6 +110,7 @@ SERVER = {
     "rcpt_service_ms": _SERVICE,
     "data_service_ms": _SERVICE,
     "text_service_ms": _SERVICE,
+    "rate_limits": st.just([]) | st.just([]) | st.lists(_RATE_LIMIT, max_size=3),
 }  # fmt: skip
 
 

@@ -104,6 +104,7 @@ OUTSIDE: dict[str, list[dict[str, object]]] = {
     "client.transactions_per_connection": [{"client.transactions_per_connection": 1}],
     "client.starttls": [{"client.starttls": True}],
     "client.reset_before_reuse": [{"client.reset_before_reuse": True}],
+    "client.rate": [{"client.rate": {"counts": "messages", "most": 1, "window_s": 1.0}}],
     "network.replies_per_read": [{"client.strategy": "per-read"}],
     "server.limit_kind": [
         *({"server.limit_kind": kind} for kind in ("domain", "connection", "first-domain-only")),
@@ -116,6 +117,7 @@ OUTSIDE: dict[str, list[dict[str, object]]] = {
     "server.data_failure_share": [{"server.data_failure_share": 0.5}],
     "server.greylist_s": [{"server.greylist_s": 60.0}],
     "server.messages_per_connection": [{"server.messages_per_connection": 1}],
+    "server.rate_limits": [{"server.rate_limits": [{"counts": "messages", "most": 1, "window_s": 1.0}]}],
     "server.sessions": [{"server.sessions": 1}],
     "destinations.N.name": [{"destinations": [{"name": "a"}]}, {"destinations": [{"name": "a"}, {"name": "b"}]}],
     "horizon_s": [{"horizon_s": 1.0}],

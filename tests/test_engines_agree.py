@@ -67,7 +67,26 @@ CLIENT = {
     "orcpt": [False, True],
     "reset_before_reuse": [False, True],
     "pause_ms": DELAYS,
+    "rate": [
+        None,
+        {"counts": "messages", "most": 2, "window_s": 3.0},
+        {"counts": "recipients", "most": 30, "window_s": 7.0},
+        {"counts": "connections", "most": 1, "window_s": 0.3},
+    ],
 }
+RATE_LIMITS = [
+    {"counts": "connections", "most": 2, "window_s": 1.0},
+    {"counts": "connections", "most": 3, "window_s": 2.0, "kind": "sliding", "reply": "554 5.7.1"},
+    {"counts": "messages", "most": 2, "window_s": 5.0, "kind": "sliding"},
+    {"counts": "messages", "most": 3, "window_s": 0.7, "kind": "bucket", "at": "data", "reply": "454 4.7.0"},
+    {"counts": "messages", "most": 4, "window_s": 60.0, "at": "dot", "reply": 421},
+    {"counts": "recipients", "most": 20, "window_s": 0.5, "kind": "sliding", "reply": "452 4.5.3"},
+    {"counts": "recipients", "most": 50, "window_s": 9.0, "kind": "bucket", "reply": 550},
+    {"counts": "recipients", "most": 45, "window_s": 30.0, "kind": "sliding", "at": "data"},
+    {"counts": "recipients", "most": 130, "window_s": 30.0, "at": "dot"},
+    {"counts": "commands", "most": 33, "window_s": 0.5, "kind": "sliding", "at": "rcpt"},
+    {"counts": "commands", "most": 3, "window_s": 0.5, "kind": "bucket", "at": "mail", "reply": "421 4.7.0"},
+]
 NETWORK = {
     "rtt_ms": DELAYS,
     "bandwidth_mbit": [None, 100.0, 0.05],
@@ -107,6 +126,12 @@ SERVER = {
     "rcpt_service_ms": DELAYS,
     "data_service_ms": DELAYS,
     "text_service_ms": DELAYS,
+    "rate_limits": [
+        *([one] for one in RATE_LIMITS),
+        RATE_LIMITS[2:5],
+        [RATE_LIMITS[5], RATE_LIMITS[7], RATE_LIMITS[9]],
+        [RATE_LIMITS[8], RATE_LIMITS[3]],
+    ],
 }
 
 
@@ -290,3 +315,31 @@ def test_small_work_is_not_worth_compiling_and_large_work_is() -> None:
     large = Scenario(workload={"messages": 100_000})
     assert choose_engine(plan_of(large), at_stake=10**9).engine == "compiled"
     assert choose_engine(plan_of(large), dialogue=True, at_stake=10**9).engine == "reference"
+
+
+@pytest.mark.parametrize("workers", [None, 1])
+@pytest.mark.parametrize("profile", ["pipe", "tcp"])
+@pytest.mark.parametrize("limit", RATE_LIMITS, ids=str)
+def test_engines_agree_on_every_rate_limit(limit: dict[str, object], profile: str, workers: int | None) -> None:
+    """What sessions are refused depends here on what others were let pass just before."""
+    _agree(
+        Scenario.from_dict(
+            {
+                "workload": {"messages": 25, "recipients_per_message": {"dist": "geometric", "mean": 12.0}},
+                "client": {"connections": 5, "retry_initial_s": 1.0, "chunking": True, "expiry_s": 3600.0},
+                "network": {"profile": profile, "rtt_ms": {"dist": "exponential", "mean": 20.0}},
+                "server": {"rate_limits": [limit], "workers": workers, "chunking": limit["most"] == 130},
+            }
+        )
+    )
+
+
+@pytest.mark.parametrize("rate", CLIENT["rate"][1:], ids=str)
+def test_engines_agree_on_the_senders_own_rate(rate: object) -> None:
+    tables = {
+        "workload": {"messages": 25, "recipients_per_message": 70, "arrivals": {"dist": "poisson", "rate_per_s": 2.0}},
+        "client": {"connections": 5, "rate": rate, "transactions_per_connection": 2},
+    }
+    for horizon_s in (None, 20.0):
+        _agree(Scenario.from_dict({**tables, "horizon_s": horizon_s}))
+    _agree(Scenario.from_dict({**tables, "destinations": [{"name": "a"}, {"name": "b", "server": {"workers": 1}}]}))

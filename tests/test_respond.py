@@ -54,7 +54,7 @@ def plan(table: dict[str, Any] | None = None) -> ServerPlan:
 
 def greeted(table: dict[str, Any] | None = None, domains: int = 3) -> Responder:
     responder = Responder(plan(table), domains, domains)
-    responder.greet(admitted=True)
+    responder.greet(Answer.BANNER)
     responder.answer(Verb.EHLO)
     return responder
 
@@ -284,7 +284,7 @@ def test_the_sleep_starts_with_the_reply_after_the_error() -> None:
 @given(sessions=st.integers(0, 5), most=st.integers(1, 5))
 def test_a_session_too_many_is_told_so_and_closed(sessions: int, most: int) -> None:
     responder = Responder(plan(), 1)
-    answer = responder.greet(admitted=admits(sessions, most))
+    answer = responder.greet(greeting(admits(sessions, most)))
     assert answer == greeting(sessions < most)
     assert responder.is_closed == (sessions >= most) == (answer == Answer.SESSION_REFUSED)
 

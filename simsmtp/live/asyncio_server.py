@@ -20,7 +20,9 @@ from simsmtp.live.server_session import ServerSession
 from simsmtp.live.wire import Wire
 from simsmtp.model.plan import plan_of
 from simsmtp.model.scenario import Scenario
-from simsmtp.policies.respond import admits
+from simsmtp.peers.rates import Rates
+from simsmtp.peers.responder import welcome
+from simsmtp.protocol.answers import Answer
 
 TIMEOUT_S = 300.0
 """Longest wait for a whole command, or for 4 KiB of text (RFC 5321 section 4.5.3.2.7: at least 5 minutes)."""
@@ -114,6 +116,7 @@ class Listener:
             failure_share=server.data_failure_share,
             clock=lambda: time.monotonic_ns() - began_ns,
         )
+        self._rates = Rates(server.rate_limits)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -169,13 +172,15 @@ class Listener:
 
     async def _serve(self, wire: Wire) -> None:
         terms = self._terms
-        is_admitted = admits(self.sessions, self._plan.sessions)
-        session = ServerSession(self._plan, self._mailboxes, self.served, forbids_early=terms.forbids_early,
+        banner = welcome(self._plan, self.sessions, self._rates, self._mailboxes.now_ns())
+        is_admitted = banner == Answer.BANNER
+        session = ServerSession(self._plan, self._mailboxes, self.served, self._rates,
+                                forbids_early=terms.forbids_early,
                                 groups=self._groups, report=terms.report)  # fmt: skip
         self.sessions += is_admitted
         recorded = terms.recorder.session(*wire.ends) if terms.recorder else None
         try:
-            await self._drive(session, wire, recorded, is_admitted=is_admitted)
+            await self._drive(session, wire, recorded, banner)
             self.sessions -= is_admitted
             is_admitted = False
             await wire.leave()
@@ -189,11 +194,11 @@ class Listener:
             self.changed.set()
 
     async def _drive(
-        self, session: ServerSession, wire: Wire, recorded: RecordedSession | None, *, is_admitted: bool
+        self, session: ServerSession, wire: Wire, recorded: RecordedSession | None, banner: Answer
     ) -> None:
         loop = asyncio.get_running_loop()
         progress, until = -1, 0.0
-        for step in session.steps(admitted=is_admitted):
+        for step in session.steps(banner):
             match step:
                 case Write(octets):
                     wire.write(octets)

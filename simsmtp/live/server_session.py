@@ -12,6 +12,7 @@ from simsmtp.live.lines import COMMAND_OCTETS, Line, Lines, bare_at
 from simsmtp.live.mailboxes import Mailboxes, domain_of, group_of
 from simsmtp.live.served import Served
 from simsmtp.model.plan import ServerPlan
+from simsmtp.peers.rates import Rates
 from simsmtp.peers.responder import Responder
 from simsmtp.protocol.answers import HOSTNAME, Answer
 from simsmtp.protocol.capabilities import ehlo_lines
@@ -43,6 +44,8 @@ class ServerSession(Responder):
         What all sessions share.
     served : Served
         The server's account.
+    rates : Rates, optional
+        What the server's rate limits remember of all sessions; by default, of this one.
     forbids_early : bool
         Input that is there before the client may send it is answered 554 and closes the session: after EHLO,
         STARTTLS and DATA, and after any command where PIPELINING is not offered. (Postfix 3.9:
@@ -58,12 +61,13 @@ class ServerSession(Responder):
         plan: ServerPlan,
         mailboxes: Mailboxes,
         served: Served,
+        rates: Rates | None = None,
         *,
         forbids_early: bool = True,
         groups: int = 1,
         report: Callable[[bytes], object] | None = None,
     ) -> None:
-        super().__init__(plan, _MANY, _MANY)
+        super().__init__(plan, _MANY, _MANY, rates)
         self._groups = groups
         self._mailboxes, self._served, self._report = mailboxes, served, report
         self._forbids_early = forbids_early
@@ -93,18 +97,12 @@ class ServerSession(Responder):
         """Enter what was open when the connection was given up."""
         self._file(0)
 
-    def steps(self, *, admitted: bool = True) -> Steps:
-        """Go through the session.
-
-        Parameters
-        ----------
-        admitted : bool
-            False where the session limit refuses it.
-        """
+    def steps(self, banner: Answer = Answer.BANNER) -> Steps:
+        """Go through the session, from the banner that `simsmtp.peers.responder.welcome` gives."""
         self._served.sessions += 1
-        self._served.refused_sessions += not admitted
+        self._served.refused_sessions += banner != Answer.BANNER
         self._number = self._served.sessions
-        yield from self._say(self.greet(admitted=admitted))
+        yield from self._say(self.greet(banner))
         while not self.is_closed:
             line = yield from self._next_line()
             if line is None:
@@ -213,7 +211,7 @@ class ServerSession(Responder):
     def _obey_chunk(self) -> Steps:
         """Answer a chunk that is not the last: like the last one, but the transaction goes on (RFC 3030 section 2)."""
         state = self.state
-        answer = self.answer(Verb.BDAT)
+        answer = self.answer(Verb.BDAT, 1.0, self._mailboxes.now_ns())
         if answer == Answer.TEXT_OK:
             self.state, self._has_chunks = state, True
             yield from self._send(b"250 2.0.0 Ok: chunk\r\n")
@@ -223,7 +221,7 @@ class ServerSession(Responder):
 
     def _respond(self, verb: Verb) -> Answer:
         """Return the answer to a command; where it ends the transaction, that is filed."""
-        answer = self.answer(verb, self._envelope.draw if self._envelope else 1.0)
+        answer = self.answer(verb, self._envelope.draw if self._envelope else 1.0, self._mailboxes.now_ns())
         if self.state not in _OPEN:
             self._file(self._spoken[answer].code if verb == Verb.BDAT else 0)
         return answer
@@ -245,7 +243,7 @@ class ServerSession(Responder):
             if not len(self._lines) and not (yield from self._more()):
                 return
             self._progress += text.take_from(self._lines)
-        answer = self.answer(Verb.TEXT, self._envelope.draw)
+        answer = self.answer(Verb.TEXT, self._envelope.draw, self._mailboxes.now_ns())
         is_bare = text.has_bare and answer == Answer.TEXT_OK
         self._file(554 if is_bare else self._spoken[answer].code)
         if is_bare:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from simsmtp.errors import InputError
 from simsmtp.model.limits import check_limits
 from simsmtp.model.numbers import number_text
+from simsmtp.model.rate_limits import check_client_rate, check_rate_limits
 from simsmtp.protocol.replies import parse_reply
 from simsmtp.strategies.registry import find_strategy
 
@@ -47,6 +48,7 @@ def check_combinations(scenario: Scenario) -> None:
 
 def _check_client(scenario: Scenario) -> None:
     client = scenario.client
+    check_client_rate(client.rate)
     windows = [
         key
         for key, is_set in (
@@ -154,6 +156,7 @@ def _check_groups(scenario: Scenario) -> None:
 
 
 def _check_server(server: Server, key: str) -> None:
+    check_rate_limits(server.rate_limits, key)
     for name in ("overflow_reply", "data_failure_reply"):
         reply = parse_reply(getattr(server, name), key=f"{key}.{name}")
         if reply.code not in {421, 450, 451, 452, 455, 550, 552, 554} and name == "overflow_reply":

@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 from simsmtp.model.limits import check_trace
 from simsmtp.model.path_plan import PathPlan, made_up, path_plan
+from simsmtp.model.rate_limits import RatePlan, client_rate, rate_replies, rated_verbs, rates_of
 from simsmtp.model.scenario import Client, Destination, Scenario
 from simsmtp.model.server_table import Server
 from simsmtp.model.traces import TraceMessage, read_trace
 from simsmtp.model.workload_table import Workload
+from simsmtp.policies.rate_limits import Counts, RateLimit
 from simsmtp.policies.reply_policy import LimitKind, ReplyPolicy
-from simsmtp.protocol.answers import WireReply, spoken_answers
+from simsmtp.protocol.answers import WireReply, spoken_answers, with_rate_replies
 from simsmtp.protocol.capabilities import Capabilities
 from simsmtp.protocol.commands import Verb, command_octets
 from simsmtp.protocol.replies import parse_reply, words_of
@@ -92,12 +94,15 @@ class ClientPlan(NamedTuple):
     schedule: RetrySchedule
     reset_before_reuse: bool
     pause: Sampler
+    rate: RatePlan
 
 
 class ServerPlan(NamedTuple):
     """The receiver's settings as decisions take them.
 
-    `service` holds a sampler (ns) per `Verb`, `constant_service` what it always gives, or -1 where that is drawn.
+    `service` holds a sampler (ns) per `Verb`, `constant_service` what it always gives, or -1 where that is drawn;
+    `decides_in_order` which commands are answered in order of time among all sessions, because the answer depends on
+    what other sessions were answered.
     """
 
     policy: ReplyPolicy
@@ -110,6 +115,8 @@ class ServerPlan(NamedTuple):
     reply_buffer: int
     refusal_ns: int
     data_failure_share: float
+    rate_limits: tuple[RateLimit, ...]
+    decides_in_order: tuple[bool, ...]
 
 
 class DestinationPlan(NamedTuple):
@@ -193,7 +200,7 @@ def _workload(workload: Workload) -> WorkloadPlan:
 def _client(client: Client, address_chars: int) -> ClientPlan:
     by_class = client.overflow if isinstance(client.overflow, dict) else {}
     every = client.overflow if isinstance(client.overflow, str) else "new-connection"
-    strategy = find_strategy(client.strategy)
+    strategy, rate = find_strategy(client.strategy), client_rate(client.rate)
     return ClientPlan(
         settle=strategy.settle,
         looks_ahead=strategy.looks_ahead,
@@ -206,7 +213,7 @@ def _client(client: Client, address_chars: int) -> ClientPlan:
         sorts_by_domain=client.sorts_by_domain,
         needs_company=client.over_limit_seen == "452-in-company",
         most_refusals=_bound(client.give_up_after_refusals),
-        batch_size=client.batch_size,
+        batch_size=min(client.batch_size, rate.most) if rate.counts == Counts.RECIPIENTS else client.batch_size,
         sizing=_SIZING[client.sizing],
         forget_ns=ns_of_s(client.sizing_forget_s or 0.0),
         pipelining=client.pipelining,
@@ -227,6 +234,7 @@ def _client(client: Client, address_chars: int) -> ClientPlan:
         ),
         reset_before_reuse=client.reset_before_reuse,
         pause=sampler_of(client.pause_ms, 1e6),
+        rate=rate,
     )
 
 
@@ -250,16 +258,17 @@ def _destinations(scenario: Scenario) -> tuple[DestinationPlan, ...]:
 
 
 def _server(server: Server, *, starttls: bool) -> ServerPlan:
-    offered, services = _offered(server, starttls=starttls), _services(server)
+    offered, services, rates = _offered(server, starttls=starttls), _services(server), rates_of(server.rate_limits)
+    spoken = spoken_answers(
+        parse_reply(server.overflow_reply),
+        parse_reply(server.data_failure_reply),
+        offered,
+        overflow_words=words_of(server.overflow_reply),
+    )
     return ServerPlan(
         policy=_policy(server),
         offered=offered,
-        spoken=spoken_answers(
-            parse_reply(server.overflow_reply),
-            parse_reply(server.data_failure_reply),
-            offered,
-            overflow_words=words_of(server.overflow_reply),
-        ),
+        spoken=with_rate_replies(spoken, rate_replies(server.rate_limits)),
         service=services,
         constant_service=tuple(int(sample(one, 0.5)) if is_constant(one) else -1 for one in services),
         workers=server.workers or 0,
@@ -267,6 +276,8 @@ def _server(server: Server, *, starttls: bool) -> ServerPlan:
         reply_buffer=server.reply_buffer_bytes,
         refusal_ns=ns_of_ms(server.refusal_ms),
         data_failure_share=server.data_failure_share,
+        rate_limits=rates,
+        decides_in_order=rated_verbs(rates),
     )
 
 

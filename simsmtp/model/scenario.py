@@ -17,6 +17,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from simsmtp.errors import InputError
 from simsmtp.model import ranges
 from simsmtp.model.combinations import check_combinations
+from simsmtp.model.rate_limits import ClientRate
 from simsmtp.model.scenario_text import PRESETS, scenario_html, scenario_repr, scenario_toml
 from simsmtp.model.server_table import Server
 from simsmtp.model.table import Table
@@ -94,6 +95,10 @@ class Client(Table):
     """Before a further transaction on a connection RSET is sent alone and its reply awaited (Postfix)."""
     pause_ms: ranges.Delay = 0.0
     """The sender's own time between a transaction and the next one on the connection, or its next connection."""
+    rate: Annotated[ClientRate | None, ranges.none] = None
+    """The sender's own rate limit (throttle, rate delay), to each destination: before a transaction or a connection it
+    waits for its turn. ``{ counts = "messages", most = 14, window_s = 1 }``: at most 14 at once and 14 a second in the
+    long run; ``counts`` may be recipients, messages or connections."""
 
 
 class Network(Table):

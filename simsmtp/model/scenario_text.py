@@ -24,7 +24,7 @@ _NAMES = ("workload", "client", "network", "server")
 _LONGEST_LINE = 100
 _MOST_ROWS = 60
 _UNITS = {"rate_per_s": "messages/s", "_ms": "ms", "_s": "s", "_mbit": "Mbit/s", "_bytes": "octets"}
-_WITHOUT = {"arrivals", "greylist_s", "preset", "sizing_forget_s", "trace"}
+_WITHOUT = {"arrivals", "greylist_s", "preset", "rate", "sizing_forget_s", "trace"}
 """Keys that are None where nothing is done; elsewhere None is no limit."""
 _MARKED = re.compile(r":\w+:`([^`]+)`|``(.+?)``")
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from pydantic import Field
+
 from simsmtp.model import ranges
+from simsmtp.model.rate_limits import ServerRate
 from simsmtp.model.table import Table
+from simsmtp.policies.rate_limits import MOST_LIMITS
 
 
 class Server(Table):
@@ -73,3 +77,8 @@ class Server(Table):
     """Service time of DATA."""
     text_service_ms: ranges.Delay = 2.0
     """Service time of the message text (or of BDAT)."""
+    rate_limits: tuple[ServerRate, ...] = Field(default=(), strict=False, max_length=MOST_LIMITS)
+    """Rate limits (throttling, quotas), asked last, of a command that all else lets pass. Each is a table:
+    ``{ counts = "messages", most = 500, window_s = 3600, kind = "sliding", at = "mail", reply = "451 4.7.1" }``.
+    ``counts`` recipients, messages, connections or commands; ``most`` of them in ``window_s``, of all connections
+    together; ``kind`` fixed windows, a sliding one, or a token bucket; ``at`` connect, mail, rcpt, data or dot."""

@@ -15,4 +15,5 @@ class Kind(IntEnum):
     ACCEPT = 5  # a connection reaches the server
     HANG_UP = 6  # a session ends at the server
     READ = 7  # replies reach the client
-    WAIT = 8  # a client whose connection was refused tries again
+    WAIT = 8  # a client whose connection was refused tries again, or one has paused
+    DECIDE = 9  # a command has been served, and its answer depends on what other sessions were answered

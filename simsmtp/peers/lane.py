@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from simsmtp.model.rate_limits import RatePlan
 from simsmtp.peers.driver import Route
+from simsmtp.peers.pace import Pace
 from simsmtp.peers.queue import Queue
 from simsmtp.peers.refusals import Refusals
 
@@ -10,8 +12,8 @@ from simsmtp.peers.refusals import Refusals
 class Lane:
     """All that the sender keeps for one destination."""
 
-    def __init__(self, route: Route, refusals: Refusals) -> None:
-        self.route, self.plan, self.refusals = route, route.plan, refusals
+    def __init__(self, route: Route, refusals: Refusals, rate: RatePlan) -> None:
+        self.route, self.plan, self.refusals, self.pace = route, route.plan, refusals, Pace(rate)
         self.queue = Queue()
         self.connections = 0  # open now
         self.starting = 0  # of these, not yet at their first transaction

@@ -6,14 +6,28 @@ from collections.abc import Hashable, MutableMapping
 from typing import TypeVar
 
 from simsmtp.model.plan import ServerPlan
+from simsmtp.peers.rates import Rates
 from simsmtp.policies.recipients import counts_domains, goes_by_group, greylist_answer
 from simsmtp.policies.reply_policy import new_counters
-from simsmtp.policies.respond import after_answer, after_errors, answer_to, greeting, hangs_up, sleep_before_reply
+from simsmtp.policies.respond import (
+    admits,
+    after_answer,
+    after_errors,
+    answer_to,
+    greeting,
+    hangs_up,
+    sleep_before_reply,
+)
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.states import State, next_state
 
 Who = TypeVar("Who")
+
+
+def welcome(plan: ServerPlan, sessions: int, rates: Rates, now_ns: int) -> Answer:
+    """Return the banner for a connection that reaches a server with so many sessions."""
+    return rates.answer(Verb.CONNECT, greeting(admits(sessions, plan.sessions)), 0, now_ns)
 
 
 class Responder:
@@ -25,6 +39,8 @@ class Responder:
         The server's settings.
     domains, groups : int
         How many domains and groups recipients may have; all that counts is whether it is one.
+    rates : Rates, optional
+        What the server's rate limits remember of all its sessions; by default, of this one.
 
     Attributes
     ----------
@@ -38,11 +54,12 @@ class Responder:
         Its limit tells recipients apart by group, not by domain.
     """
 
-    def __init__(self, plan: ServerPlan, domains: int, groups: int = 1) -> None:
+    def __init__(self, plan: ServerPlan, domains: int, groups: int = 1, rates: Rates | None = None) -> None:
         self.state: int = State.CLOSED
         self.counters = new_counters()
         self.sleep_ns = 0
         self._plan, self._policy, self._spoken = plan, plan.policy, plan.spoken
+        self._rates = rates or Rates(plan.rate_limits)
         self.goes_by_group = goes_by_group(plan.policy)
         self._counts_domains = counts_domains(plan.policy, domains, groups)
         self._in_domain: dict[Hashable, int] = {}
@@ -57,14 +74,25 @@ class Responder:
         """Whether the next command is answered 421, whatever it is."""
         return hangs_up(self._policy, self.counters)
 
-    def greet(self, *, admitted: bool) -> Answer:
-        """Return the banner."""
-        return self._conclude(Verb.CONNECT, greeting(admitted))
+    def greet(self, banner: Answer) -> Answer:
+        """Return the banner, which is that of `welcome`."""
+        return self._conclude(Verb.CONNECT, banner)
 
-    def answer(self, verb: Verb, draw: float = 1.0) -> Answer:
-        """Return the answer to a command other than RCPT; the uniform draw decides whether a text is refused."""
+    def answer(self, verb: Verb, draw: float = 1.0, now_ns: int = 0) -> Answer:
+        """Return the answer to a command other than RCPT.
+
+        Parameters
+        ----------
+        verb : Verb
+            The command.
+        draw : float
+            Uniform draw that decides whether a text is refused.
+        now_ns : int
+            When the command has been served.
+        """
         share = self._plan.data_failure_share
         answer = answer_to(self._policy, self.counters, self.state, verb, 0, True, share, draw)
+        answer = self._rates.answer(verb, answer, self.counters.accepted, now_ns)
         if answer == Answer.MAIL_OK:
             self._in_domain.clear()
         return self._conclude(verb, answer)
@@ -91,6 +119,7 @@ class Responder:
         if answer == Answer.RCPT_OK:
             if policy.greylist_ns > 0:  # only such a recipient gets as far as the greylist
                 answer = greylist_answer(policy, first_seen_ns.setdefault(who, now_ns), now_ns)
+            answer = self._rates.answer(Verb.RCPT, answer, counters.accepted, now_ns)
             if self._counts_domains and answer == Answer.RCPT_OK:
                 self._in_domain[domain] = in_domain + 1
         return self._conclude(Verb.RCPT, answer)

@@ -13,6 +13,7 @@ from simsmtp.peers.kind import Kind
 from simsmtp.peers.lane import Lane
 from simsmtp.peers.queue import Job
 from simsmtp.peers.transaction import Transaction
+from simsmtp.policies.rate_limits import Counts
 from simsmtp.randomness.distributions import is_constant, sample
 from simsmtp.randomness.streams import Purpose, Streams
 from simsmtp.strategies.counting import Verdict
@@ -54,7 +55,7 @@ class Sender:
     ) -> None:
         self._plan, self._client = plan, plan.client
         self._streams, self._accounts, self._clock, self._witness = streams, accounts, clock, witness
-        self._lanes = [Lane(*one) for one in zip(routes, accounts.refusals, strict=True)]
+        self._lanes = [Lane(*one, plan.client.rate) for one in zip(routes, accounts.refusals, strict=True)]
         self._connections = 0
         self._jobs_of: dict[int, int] = {}
         self._resends = 0
@@ -139,7 +140,11 @@ class Sender:
         """Send from a lane's queue until it is empty, over as many sessions as that takes."""
         refusals = 0
         while True:
-            session = self._new_session(lane)
+            lane.connected += 1
+            number = lane.connected
+            yield from self._wait_for_turn(lane, number, Counts.CONNECTIONS, 1)
+            self._accounts.connected(self._clock.now)
+            session = lane.route.session(number)
             yield from session.open()
             lane.starting -= 1
             if session.is_closed:
@@ -180,10 +185,11 @@ class Sender:
             draw = self._streams.stream(Purpose.PAUSE, session.number, lane.plan.number).at(session.transactions)
         return int(sample(sampler, draw))
 
-    def _new_session(self, lane: Lane) -> Session:
-        lane.connected += 1
-        self._accounts.connected(self._clock.now)
-        return lane.route.session(lane.connected)
+    def _wait_for_turn(self, lane: Lane, connection: int, counts: Counts, amount: int) -> Steps:
+        """Wait as the sender's own rate wants it; a connection waits for one thing at a time."""
+        due_at = lane.pace.turn(counts, amount, self._clock.now)
+        if due_at > self._clock.now:
+            yield self._clock.at(due_at, Kind.WAIT, lane.plan.number, connection)
 
     def _wait_after_refusal(self, lane: Lane, session: Session, refusals: int) -> Steps:
         again_at = self._clock.now + backoff(self._client.schedule, refusals)
@@ -219,6 +225,8 @@ class Sender:
         """Send a transaction and file its recipients; return whether it leaves the connection marked."""
         job, recipients = lane.queue.take(self._size(lane))
         self._staff()  # what is left may be worth a further connection
+        yield from self._wait_for_turn(lane, session.number, Counts.MESSAGES, 1)
+        yield from self._wait_for_turn(lane, session.number, Counts.RECIPIENTS, len(recipients))
         session.begin(job.message, job.message.transactions)
         job.message.transactions += 1
         self._accounts.transactions += 1

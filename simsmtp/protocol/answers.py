@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -36,6 +37,14 @@ class Answer(IntEnum):
     TOO_MANY_ERRORS = 19
     BYE = 20
     EHLO_TLS_OK = 21  # after STARTTLS, which is not offered again (RFC 3207 section 4.2)
+    RATE_0 = 22  # a rate limit has no room: each of a server's has an answer of its own
+    RATE_1 = 23
+    RATE_2 = 24
+    RATE_3 = 25
+    RATE_4 = 26
+    RATE_5 = 27
+    RATE_6 = 28
+    RATE_7 = 29
 
 
 class WireReply(NamedTuple):
@@ -82,6 +91,7 @@ _FIXED: dict[Answer, tuple[int, int, str]] = {
     Answer.TOO_MANY_ERRORS: (421, enhanced(4, 7, 0), "Too many errors"),
     Answer.EHLO_TLS_OK: (250, 0, HOSTNAME),
     Answer.BYE: (221, enhanced(2, 0, 0), "Bye"),
+    **dict.fromkeys(list(Answer)[Answer.RATE_0 : Answer.RATE_7 + 1], (451, enhanced(4, 7, 1), "Rate limit exceeded")),
 }
 
 
@@ -113,6 +123,14 @@ def spoken_answers(
         octets = sum(len(line) + 2 for line in ehlo_lines(shown, HOSTNAME))
         spoken[answer] = WireReply(250, 0, octets, spoken[answer].wording)
     return tuple(spoken)
+
+
+def with_rate_replies(spoken: tuple[WireReply, ...], replies: Sequence[tuple[Reply, str]]) -> tuple[WireReply, ...]:
+    """Return the replies for each `Answer` with those of a server's rate limits, each with its wording or none."""
+    table = list(spoken)
+    for number, (reply, words) in enumerate(replies):
+        table[Answer.RATE_0 + number] = _spoken(*reply, words or "Rate limit exceeded")
+    return tuple(table)
 
 
 def _spoken(code: int, status: int, words: str) -> WireReply:

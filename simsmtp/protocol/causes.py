@@ -25,6 +25,7 @@ CAUSES = {
     Answer.DATA_AFTER_OVERFLOW: Cause.OVER,
     Answer.RCPT_UNKNOWN: Cause.UNKNOWN,
     Answer.RCPT_GREYLISTED: Cause.GREYLIST,
+    **dict.fromkeys(list(Answer)[Answer.RATE_0 : Answer.RATE_7 + 1], Cause.RATE),
     Answer.SESSION_REFUSED: Cause.SESSION,
     Answer.CONNECTION_EXHAUSTED: Cause.SESSION,
     Answer.TOO_MANY_ERRORS: Cause.SESSION,

@@ -189,6 +189,8 @@ def _place(scenario: Scenario, plan: Plan, number: int) -> _Place:
 
 
 def _why_unknown(view: View, most: int, *, bites: bool) -> str:
+    if view.server.rate_limits:
+        return "rate limits (server.rate_limits) refuse messages that may expire or fail untried"
     if view.workload.unknown_share == 1:
         return "every mailbox is unknown (workload.unknown_share = 1), and no message gets a final reply"
     if set(view.workload.unknown).issuperset(range(most)):

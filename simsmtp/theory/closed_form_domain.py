@@ -104,6 +104,7 @@ RULES: dict[str, Rule] = {
     "client.transactions_per_connection": Rule(lambda v: v.client.transactions_per_connection is None, whole=True),
     "client.starttls": Rule(lambda v: not v.client.starttls, whole=True),
     "client.reset_before_reuse": Rule(lambda v: not v.client.reset_before_reuse, whole=True),
+    "client.rate": Rule(lambda v: v.client.rate is None, whole=True),
     "network.replies_per_read": Rule(
         lambda v: v.client.strategy != "per-read" or v.network.replies_per_read is not None, over_only=True
     ),
@@ -115,6 +116,7 @@ RULES: dict[str, Rule] = {
     "server.data_failure_share": Rule(lambda v: v.server.data_failure_share == 0),
     "server.greylist_s": Rule(lambda v: not v.server.greylist_s),
     "server.messages_per_connection": Rule(lambda v: v.server.messages_per_connection is None, whole=True),
+    "server.rate_limits": Rule(lambda v: not v.server.rate_limits),
     "server.sessions": Rule(lambda v: v.server.sessions is None, whole=True),
     "destinations.N.name": Rule(lambda v: not v.destinations, whole=True),
     "horizon_s": Rule(lambda v: v.horizon_s is None, whole=True),
@@ -175,5 +177,7 @@ def setting_text(key: str, value: object) -> str:
     """Return a key with its value, as a reason."""
     if value is None:
         return f"{key} is not limited"
+    if key in {"client.rate", "server.rate_limits"}:
+        return f"{key} is set"
     plain = isinstance(value, str | int | float)
     return f"{key} = {json.dumps(value)}" if plain else f"{key} is drawn from a distribution"

@@ -22,8 +22,8 @@ _KEYS = {
         client.overflow client.reset_before_reuse client.sizing client.starttls client.strategy
         client.transactions_per_connection client.window_bytes destinations.N.name network.replies_per_read
         server.data_failure_share server.greylist_s server.hard_error_limit server.limit_kind
-        server.messages_per_connection server.overflow_reply server.reject_data_after_overflow server.sessions
-        workload.messages workload.recipients_per_message workload.trace workload.unknown
+        server.messages_per_connection server.overflow_reply server.rate_limits server.reject_data_after_overflow
+        server.sessions workload.messages workload.recipients_per_message workload.trace workload.unknown
         workload.unknown_share""",
     # Times, octets, and what belongs to traces and destinations, of which the forms have none: they move no count.
     ("asked", "no effect"): """
@@ -34,7 +34,7 @@ _KEYS = {
         workload.domains workload.groups workload.message_bytes workload.trace_format workload.trace_messages
         workload.trace_recipient_factor""",
     # It can only add work, which the bounds leave out: see `ONLY_SLOWS`.
-    ("slows", "rule"): "server.soft_error_limit",
+    ("slows", "rule"): "client.rate server.soft_error_limit",
     ("slows", "no effect"): "client.pause_ms network.profile server.refusal_ms",
     # When messages come, and when those come again that failed or were deferred: more work, never less.
     ("no work", "rule"): "horizon_s workload.resend",
@@ -55,6 +55,7 @@ value as it is, or do not depend on it where the rules hold.
 
 ONLY_SLOWS: dict[str, object] = {
     "client.pause_ms": 0.0,
+    "client.rate": None,
     "network.profile": "pipe",
     "server.soft_error_limit": None,
     "server.refusal_ms": 0.0,

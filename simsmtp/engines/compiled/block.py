@@ -27,7 +27,7 @@ from simsmtp.rows.totals import DELAY_SHARES, makespan_ns, ratio, seconds
 
 _P50, _P95, _P99 = DELAY_SHARES
 _CLASSES = len(Ledger)
-_copy_run, _copy_lanes = copying("run", "fresh_run"), copying("lanes", "fresh_lanes")
+_copy_run, _copy_lanes, _copy_rates = (copying(name, f"fresh_{name}") for name in ("run", "lanes", "rates"))
 _clear_ledger, _clear_sessions, _clear_waits, _clear_domains, _clear_tcp = (
     clearing(name) for name in ("ledger", "sessions", "waits", "in_domain", "tcp")
 )
@@ -75,6 +75,7 @@ def _renew(w: Any) -> None:
         free_at(w, size).first = NONE
     _copy_run(w, 1)
     _copy_lanes(w, w.lanes_room)
+    _copy_rates(w, w.rates_room)
 
 
 @compiled

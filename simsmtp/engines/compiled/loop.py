@@ -19,15 +19,18 @@ from simsmtp.engines.compiled.sender import (
 )
 from simsmtp.engines.compiled.session import (
     BANNER,
+    BEFORE,
     FLIGHT,
     GREETED,
     GREETED_AGAIN,
     HANDSHAKE,
     PROBE,
+    READY,
     REFUSED,
     TLS,
     accept_connection,
     fly,
+    open_connection,
     send_banner,
     start_lone_command,
 )
@@ -43,7 +46,7 @@ from simsmtp.engines.compiled.storage.heaps import (
 )
 from simsmtp.engines.compiled.storage.layout import DONE, GROW, NONE, OVERFLOW, PAUSE, ROWS
 from simsmtp.engines.compiled.toolchain.jit import compiled, inlined
-from simsmtp.engines.compiled.transaction import read_flight
+from simsmtp.engines.compiled.transaction import begin_transaction, read_flight
 from simsmtp.engines.compiled.workers import first_in_line, leave_line, leave_worker, take_worker
 from simsmtp.model.ranges import LONGEST_NS
 from simsmtp.peers.kind import Kind
@@ -140,14 +143,25 @@ def _finish_step(w: Any) -> Any:
     if R.resume >= 0:
         session = R.resume
         R.resume = NONE
-        done = give_up_expired(w, session) if session_at(w, session).phase == REFUSED else go_on(w, session)
-        if not done:
+        if not _resume(w, session, session_at(w, session).phase):
             R.resume = session
             return False
     if R.staff_due != 0:
         R.staff_due = 0
         staff(w)
     return R.to_start == 0 or start_connections(w)
+
+
+@compiled
+def _resume(w: Any, session: Any, phase: Any) -> Any:
+    """Go on with a session that has waited; return False if an array is too small for it."""
+    if phase == BEFORE:
+        open_connection(w, session)
+        return True
+    if phase == READY:
+        begin_transaction(w, session)
+        return True
+    return give_up_expired(w, session) if phase == REFUSED else go_on(w, session)
 
 
 @inlined
@@ -185,6 +199,8 @@ def _handle(w: Any, who: Any, what: Any) -> None:
             R.resend_due, R.resend_number = what, who & ((1 << DESTINATION_BITS) - 1)
     elif kind == Kind.RETRY:
         retry(w, what)
+    elif kind == Kind.DECIDE:
+        fly(w, what, session_at(w, what))
     else:
         R.resume = what  # a client that was refused, or has paused, goes on
 

@@ -35,6 +35,7 @@ from simsmtp.model.path_plan import TcpPlan
 from simsmtp.model.plan import DestinationPlan, Plan
 from simsmtp.network.pipe import departs
 from simsmtp.network.tcp import SIZE
+from simsmtp.policies.rate_limits import RateKind, new_state
 from simsmtp.policies.recipients import are_alike, counts_domains
 from simsmtp.protocol.commands import Verb
 from simsmtp.randomness.distributions import Sampler, is_constant, sample, sampler_of
@@ -140,7 +141,9 @@ def world_of(plan: Plan, *, seed: int, rows: bool, settle_address: int = 0) -> W
         "in_domain": np.zeros((sessions, domains), ARRAYS["in_domain"]),
         "sessions": aligned(sessions, ARRAYS["sessions"]),
     }
-    arrays |= {"fresh_run": run.copy(), "fresh_lanes": lanes.copy()}
+    rates, times = _rates(plan)
+    arrays |= {"rates": rates, "times": times}
+    arrays |= {f"fresh_{name}": arrays[name].copy() for name in ("run", "lanes", "rates")}
     slots, tcp_words = max(_SLOTS, 64 * sessions), SIZE if any(lane.path.tcp for lane in plan.destinations) else 0
     sizes = {
         "ledger": CLASSES,
@@ -198,6 +201,17 @@ def grow(w: World) -> None:
     w.point()
 
 
+def _rates(plan: Plan) -> tuple[NDArray[np.void], NDArray[np.void]]:
+    """Return the rate limits of all destinations, and room for the times that sliding ones remember."""
+    limits = [limit for lane in plan.destinations for limit in lane.server.rate_limits]
+    needed = [limit.most if limit.kind == RateKind.SLIDING else 0 for limit in limits]
+    check_memory(sum(needed) * ARRAYS["times"].itemsize, "the times that rate limits remember")
+    begins = accumulate(needed, initial=0)
+    records = [(*one, *new_state(one), begin) for one, begin in zip(limits, begins, strict=False)]
+    rates = _records("rates", records) if records else np.zeros(1, ARRAYS["rates"])
+    return rates, np.zeros(sum(needed) or 1, ARRAYS["times"])
+
+
 def _settings(plan: Plan, settle_address: int) -> NDArray[np.void]:
     client, workload = plan.client, plan.workload
     given = {
@@ -222,6 +236,7 @@ def _settings(plan: Plan, settle_address: int) -> NDArray[np.void]:
         "keep_origins": workload.resend != "none" or client.sorts_by_domain,
         "horizon_ns": plan.horizon_ns or NEVER_NS,
         "pauses": _constant(client.pause) != 0,
+        **{f"rate_{name}": value for name, value in client.rate._asdict().items()},
     }
     settings = np.zeros(1, SETTINGS)
     _fill(settings, {name: value for name, value in client._asdict().items() if name in (SETTINGS.names or ())} | given)
@@ -256,23 +271,26 @@ def _fill(record: NDArray[np.void], values: dict[str, Any]) -> None:
         record[name] = value
 
 
-def _service(plan: Plan, destination: DestinationPlan) -> list[tuple[int, int]]:
-    """Return of every command how long it is served and how long it keeps the link."""
+def _service(plan: Plan, destination: DestinationPlan) -> list[tuple[int, int, bool]]:
+    """Return of every command how long it is served, how long it keeps the link, and whether all sessions count."""
     bits_per_s = destination.path.bits_per_s
     sends_ns = [departs(0, 0, octets, bits_per_s) for octets in plan.client.octets]
     sends_ns[Verb.TEXT] = sends_ns[Verb.BDAT] = NONE
-    return [(_constant(one), sends) for one, sends in zip(destination.server.service, sends_ns, strict=True)]
+    server = destination.server
+    columns = zip(server.service, sends_ns, server.decides_in_order, strict=True)
+    return [(_constant(one), sends, in_order) for one, sends, in_order in columns]
 
 
 def _is_in_bulk(plan: Plan, destination: DestinationPlan) -> bool:
     """Tell whether RCPTs sure of their answer can be worked out together: served one by one, no faster than sent."""
-    service_ns, sends_ns = _service(plan, destination)[Verb.RCPT]
-    alike = are_alike(destination.server.policy, plan.workload.domains, plan.workload.groups)
+    service_ns, sends_ns, in_order = _service(plan, destination)[Verb.RCPT]
+    alike = are_alike(destination.server.policy, plan.workload.domains, plan.workload.groups) and not in_order
     return alike and destination.server.workers == 0 and sends_ns <= service_ns
 
 
 def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
     server, path, work = destination.server, destination.path, plan.workload
+    alike = are_alike(server.policy, work.domains, work.groups) and not server.decides_in_order[Verb.RCPT]
     values = {
         **server.policy._asdict(),
         **{name: getattr(server.offered, name) for name in ("pipelining", "chunking", "mailmax", "rcptmax")},
@@ -282,7 +300,7 @@ def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
         "tls_round_trips": path.tls_round_trips,
         **{name: getattr(server, name) for name in SERVER_NUMBERS},
         "sessions_limit": server.sessions,
-        "are_alike": are_alike(server.policy, work.domains, work.groups) and not plan.client.needs_company,
+        "are_alike": alike and not plan.client.needs_company,
         "in_bulk": _is_in_bulk(plan, destination),
         **_tcp(path.tcp),
         "counts_domains": counts_domains(server.policy, work.domains, work.groups),
@@ -291,6 +309,9 @@ def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
         "last_waiting": NONE,
         "upto": destination.upto,
         "data_failure_share": server.data_failure_share,
+        "rates": len(server.rate_limits),
+        "first_rate": sum(len(one.server.rate_limits) for one in plan.destinations[: destination.number]),
+        "rate_level": new_state(plan.client.rate.limit).level,
     }
     return tuple(values.get(name, 0) for name in LANE.names or ())
 

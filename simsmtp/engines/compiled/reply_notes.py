@@ -67,7 +67,7 @@ def note(w: Any, S: Any, verb: Any, slot: Any, answer: Any, code: Any, status: A
             seen = _note_company(w, S, slot, code, status, is_first)
         _note_rcpts(S, answer, seen, code, read, 1)
     elif verb == Verb.MAIL:
-        S.mail_seen = classify(code, status, True).value
+        S.mail_seen, S.mail_code = classify(code, status, True).value, code
         S.refused_at_mail = 1 if answer != Answer.MAIL_OK else 0
     elif verb == Verb.BDAT or verb == Verb.TEXT:  # noqa: PLR1714
         S.final_code = code

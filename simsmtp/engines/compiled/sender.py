@@ -31,7 +31,7 @@ from simsmtp.engines.compiled.storage.accessors import (
 from simsmtp.engines.compiled.storage.heaps import keep_queued, pop_job, push_job, schedule, who_of
 from simsmtp.engines.compiled.storage.layout import NDR, NONE, RESEND_ALL, VALID
 from simsmtp.engines.compiled.toolchain.jit import compiled
-from simsmtp.engines.compiled.transaction import begin_transaction, file_outcomes, overflow_of, requeue_all
+from simsmtp.engines.compiled.transaction import file_outcomes, overflow_of, requeue_all, take_recipients
 from simsmtp.peers.kind import Kind
 from simsmtp.protocol.commands import Verb
 from simsmtp.strategies.outcome import begins_anew, may_go_on
@@ -161,7 +161,7 @@ def go_on(w: Any, session: Any) -> Any:
     if J.unsent_count + J.requeued_count <= size:
         pop_job(w, S.lane)
     run_of(w).staff_due = 1  # what is left may be worth a further connection
-    begin_transaction(w, session, job, size)
+    take_recipients(w, session, job, size)
     return True
 
 

@@ -11,18 +11,32 @@ from simsmtp.engines.compiled.storage.accessors import (
     extra_at,
     lane_at,
     message_at,
+    rate_at,
     run_of,
     settings_of,
     slot_at,
     spoken_at,
+    time_at,
 )
 from simsmtp.engines.compiled.storage.heaps import schedule, who_of
 from simsmtp.engines.compiled.storage.layout import VALID
-from simsmtp.engines.compiled.toolchain.jit import compiled, inlined
+from simsmtp.engines.compiled.toolchain.jit import compiled, inlined, rare
 from simsmtp.peers.kind import Kind
+from simsmtp.policies.rate_limits import (
+    LONG_AGO,
+    RateKind,
+    RateLimit,
+    RateState,
+    after_counting,
+    amount_of,
+    deciding_time,
+    has_room,
+    is_asked,
+    is_let_pass,
+)
 from simsmtp.policies.recipients import goes_by_group, greylist_answer
 from simsmtp.policies.reply_policy import ReplyPolicy, SessionCounters
-from simsmtp.policies.respond import after_answer, answer_to, greeting, sleep_before_reply, sure_repeats
+from simsmtp.policies.respond import admits, after_answer, answer_to, greeting, sleep_before_reply, sure_repeats
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.states import State, next_state
@@ -79,6 +93,8 @@ def answer_command(w: Any, session: Any, S: Any, verb: Any, slot: Any) -> Any:
     if verb == Verb.RCPT:
         return _answer_rcpt(w, session, S, L, policy, counters, slot)
     answer = answer_to(policy, counters, S.state, verb, 0, True, L.data_failure_share, text_refusal(w, S)).value
+    if L.rates > 0:
+        answer = rated_answer(w, L, verb, answer, counters.accepted, S.free)
     if answer == Answer.MAIL_OK:
         S.mails += 1
     return _conclude(w, S, policy, counters, verb, answer)
@@ -100,9 +116,46 @@ def _answer_rcpt(w: Any, session: Any, S: Any, L: Any, policy: Any, counters: An
             if extra_at(w, slot).first_seen < 0:
                 extra_at(w, slot).first_seen = S.free
             answer = greylist_answer(policy, extra_at(w, slot).first_seen, S.free).value
+        if L.rates > 0:
+            answer = rated_answer(w, L, Verb.RCPT.value, answer, counters.accepted, S.free)
         if L.counts_domains != 0 and answer == Answer.RCPT_OK:
             domain_at(w, place).kept = (S.mails << _COUNT_BITS) + in_domain + 1
     return _conclude(w, S, policy, counters, Verb.RCPT.value, answer)
+
+
+@inlined
+def _limit_of(T: Any) -> Any:
+    return RateLimit(T.counts, T.at, T.kind, T.most, T.window_ns, T.gained, T.cost)
+
+
+@rare
+def rated_answer(w: Any, L: Any, verb: Any, answer: Any, accepted: Any, now_ns: Any) -> Any:
+    """Return the answer to a command, and count it if nothing refuses it; see `simsmtp.peers.rates`."""
+    if not is_let_pass(answer):
+        return answer
+    for number in range(L.rates):
+        T = rate_at(w, L.first_rate + number)
+        limit, state = _limit_of(T), RateState(T.since_ns, T.level)
+        amount = amount_of(limit, verb, accepted)
+        decides, deciding_ns = deciding_time(limit, state, amount), LONG_AGO
+        if decides >= 0:
+            deciding_ns = time_at(w, T.first_time + decides % T.most).at
+        if is_asked(T.at, verb) and not has_room(limit, state, deciding_ns, now_ns, amount):
+            return Answer.RATE_0.value + number
+    for number in range(L.rates):
+        T = rate_at(w, L.first_rate + number)
+        if is_asked(T.at, verb):
+            _count(w, T, amount_of(_limit_of(T), verb, accepted), now_ns)
+    return answer
+
+
+@compiled
+def _count(w: Any, T: Any, amount: Any, now_ns: Any) -> None:
+    if T.kind == RateKind.SLIDING:
+        for counted in range(T.level, T.level + amount):
+            time_at(w, T.first_time + counted % T.most).at = now_ns
+    state = after_counting(_limit_of(T), RateState(T.since_ns, T.level), now_ns, amount)
+    T.since_ns, T.level = state.since_ns, state.level
 
 
 @inlined
@@ -133,10 +186,22 @@ def repeat_answer(w: Any, S: Any, L: Any, answer: Any) -> Any:
 
 @compiled
 def greet(w: Any, S: Any) -> Any:
-    """Return the banner."""
-    answer = greeting(S.admitted != 0).value
-    S.state = next_state(State.CLOSED.value, Verb.CONNECT.value, spoken_at(w, S.lane * ANSWERS + answer).code)
-    return answer
+    """Return the banner, and hang up if it is a refusal."""
+    code = spoken_at(w, S.lane * ANSWERS + S.banner).code
+    S.state = next_state(State.CLOSED.value, Verb.CONNECT.value, code)
+    return S.banner
+
+
+@compiled
+def welcome(w: Any, S: Any, L: Any) -> None:
+    """Take in a session that begins now if nothing refuses it."""
+    answer = greeting(admits(L.sessions, L.sessions_limit)).value
+    if L.rates > 0:
+        answer = rated_answer(w, L, Verb.CONNECT.value, answer, 0, run_of(w).now)
+    S.banner = answer
+    if answer == Answer.BANNER:
+        L.sessions += 1
+        S.admitted = 1
 
 
 @compiled

@@ -22,33 +22,65 @@ from simsmtp.engines.compiled.reply_buffer import (
     stop_is_readable,
 )
 from simsmtp.engines.compiled.reply_notes import forget_refusals
-from simsmtp.engines.compiled.server import answer_command, greet, leave_server, remember, repeat_answer
-from simsmtp.engines.compiled.storage.accessors import has_tcp, lane_at, run_of, service_at, session_at, slot_at
-from simsmtp.engines.compiled.storage.heaps import plan_session_event, who_of
+from simsmtp.engines.compiled.server import answer_command, greet, leave_server, remember, repeat_answer, welcome
+from simsmtp.engines.compiled.storage.accessors import (
+    has_tcp,
+    lane_at,
+    run_of,
+    service_at,
+    session_at,
+    settings_of,
+    slot_at,
+)
+from simsmtp.engines.compiled.storage.heaps import plan_session_event, schedule, who_of
 from simsmtp.engines.compiled.storage.layout import NONE, VERBS
 from simsmtp.engines.compiled.tcp_session import fly_by_tcp, send_banner_by_tcp
 from simsmtp.engines.compiled.toolchain.jit import OPTIONS, compiled, inlined
-from simsmtp.engines.compiled.workers import ask_for_worker
+from simsmtp.engines.compiled.workers import ask_for_worker, is_out_of_turn
 from simsmtp.network.pipe import arrives, departs
 from simsmtp.peers.kind import Kind
+from simsmtp.policies.rate_limits import Counts, RateKind, RateLimit, RateState, reserved
 from simsmtp.policies.reply_policy import new_counters
-from simsmtp.policies.respond import admits
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.states import State
 
-BANNER, GREETED, TLS, HANDSHAKE, GREETED_AGAIN, FLIGHT, TEXT, PROBE, PAUSED, REFUSED = range(10)
+BANNER, GREETED, TLS, HANDSHAKE, GREETED_AGAIN, FLIGHT, TEXT, PROBE, PAUSED, REFUSED, BEFORE, READY = range(12)
 """What a session waits for, and so where it goes on."""
 
 
 @compiled
 def connect(w: Any, session: Any, lane: Any) -> None:
-    """Begin a session on a connection; it goes on when it reaches the server."""
-    S, L, R = session_at(w, session), lane_at(w, lane), run_of(w)
+    """Begin a session as soon as the sender's own rate allows it."""
+    S, L = session_at(w, session), lane_at(w, lane)
     L.connected += 1
+    S.lane, S.number, S.key = lane, L.connected, who_of(0, lane, L.connected)
+    if not has_to_wait(w, session, S, Counts.CONNECTIONS.value, 1, BEFORE):
+        open_connection(w, session)
+
+
+@compiled
+def has_to_wait(w: Any, session: Any, S: Any, counts: Any, amount: Any, phase: Any) -> Any:
+    """Let a session wait as the sender's own rate wants it, to go on in `phase`; tell whether it does."""
+    G, R, L = settings_of(w), run_of(w), lane_at(w, S.lane)
+    if counts != G.rate_counts:
+        return False
+    limit = RateLimit(counts, 0, RateKind.BUCKET.value, G.rate_most, G.rate_window_ns, G.rate_gained, G.rate_cost)
+    state = reserved(limit, RateState(L.rate_since_ns, L.rate_level), R.now, amount)
+    L.rate_since_ns, L.rate_level = state.since_ns, state.level
+    if state.since_ns <= R.now:
+        return False
+    S.phase = phase
+    schedule(w, state.since_ns, who_of(Kind.WAIT.value, S.lane, S.number), session)
+    return True
+
+
+@compiled
+def open_connection(w: Any, session: Any) -> None:
+    """Set out for the server; the session goes on when it reaches it."""
+    S, R = session_at(w, session), run_of(w)
     R.connected += 1
     if R.first_connect_ns < 0:
         R.first_connect_ns = R.now
-    S.lane, S.number, S.key = lane, L.connected, who_of(0, lane, L.connected)
     S.ups = S.downs = S.up_free = S.up_last = S.down_free = S.down_last = 0
     S.free = S.unflushed = S.buffered = S.reads = S.first_read = S.last_read = S.rcpts = 0
     S.stops = S.stop_seen = S.is_closed = S.is_over = S.needs_reset = S.admitted = 0
@@ -70,9 +102,7 @@ def accept_connection(w: Any, session: Any) -> None:
     """Let a connection in, or not, and serve it its banner."""
     S = session_at(w, session)
     L = lane_at(w, S.lane)
-    if admits(L.sessions, L.sessions_limit):
-        L.sessions += 1
-        S.admitted = 1
+    welcome(w, S, L)
     S.free = S.accepted_ns = run_of(w).now
     S.verb, S.slot = Verb.CONNECT.value, NONE
     S.service_ns = service_of(w, S, Verb.CONNECT.value, NONE)
@@ -89,6 +119,7 @@ def _send_banner_by_pipe(w: Any, session: Any) -> None:
     S = session_at(w, session)
     S.in_service = 0
     hear(w, S, Verb.CONNECT.value, NONE, greet(w, S))
+    S.is_closed = 1 - S.admitted  # whatever the code
     flush(w, S)
     _wait_for_replies(w, session, S)
 
@@ -138,7 +169,6 @@ def _fly_by_pipe(w: Any, session: Any, S: Any) -> None:
     workers = L.workers
     while True:
         if S.in_service != 0:
-            S.in_service = 0
             verb, slot = S.verb, S.slot
         else:
             slot = NONE
@@ -169,9 +199,11 @@ def _fly_by_pipe(w: Any, session: Any, S: Any) -> None:
                 S.verb, S.slot, S.service_ns = verb, slot, service
                 if not ask_for_worker(w, session, S, at):
                     return
-                S.in_service = 0
             else:
                 S.free = at + service
+        if is_out_of_turn(w, session, S, verb, slot):
+            return
+        S.in_service = 0
         if S.sure > 0:
             hear_again(w, S, L, slot)
         else:

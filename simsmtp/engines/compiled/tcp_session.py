@@ -22,7 +22,7 @@ from simsmtp.engines.compiled.tcp_wire import (
     wait_for_replies,
 )
 from simsmtp.engines.compiled.toolchain.jit import compiled
-from simsmtp.engines.compiled.workers import ask_for_worker
+from simsmtp.engines.compiled.workers import ask_for_worker, is_out_of_turn
 from simsmtp.network.tcp import NEVER, NOW, SERVER, read, write
 from simsmtp.peers.kind import Kind
 from simsmtp.protocol.answers import Answer
@@ -39,6 +39,7 @@ def send_banner_by_tcp(w: Any, session: Any) -> None:
     S.to_note_reset = S.to_note_mail = S.to_note_rcpts = S.stops = 0
     S.to_note_last, S.last_answer = Verb.CONNECT.value, NONE
     _hear(w, S, t, Verb.CONNECT.value, NONE, greet(w, S))
+    S.is_closed = 1 - S.admitted  # whatever the code
     _end_flight(w, session, S, t)
 
 
@@ -50,7 +51,6 @@ def fly_by_tcp(w: Any, session: Any, S: Any) -> None:
         _begin_flight(w, S, t)
     while True:
         if S.in_service != 0:
-            S.in_service = 0
             verb, slot = S.verb, S.slot
         else:
             verb = _next_input(w, S, t)
@@ -62,9 +62,11 @@ def fly_by_tcp(w: Any, session: Any, S: Any) -> None:
                 S.verb, S.slot, S.service_ns = verb, slot, service
                 if not ask_for_worker(w, session, S, S.free):
                     return
-                S.in_service = 0
             else:
                 S.free += service
+        if is_out_of_turn(w, session, S, verb, slot):
+            return
+        S.in_service = 0
         _hear(w, S, t, verb, slot, answer_command(w, session, S, verb, slot))
         if S.is_closed != 0:
             break

@@ -8,7 +8,7 @@ from simsmtp.engines.compiled.accounting import accept, note_delay, settle
 from simsmtp.engines.compiled.jobs import defer, requeue
 from simsmtp.engines.compiled.reply_notes import keep_tally, tally_of
 from simsmtp.engines.compiled.server import ANSWERS
-from simsmtp.engines.compiled.session import FLIGHT, TEXT, start_flight, start_lone_command
+from simsmtp.engines.compiled.session import FLIGHT, READY, TEXT, has_to_wait, start_flight, start_lone_command
 from simsmtp.engines.compiled.storage.accessors import (
     extra_at,
     job_at,
@@ -24,11 +24,12 @@ from simsmtp.engines.compiled.storage.accessors import (
 from simsmtp.engines.compiled.storage.layout import BUILT_IN, COMPANY, NONE
 from simsmtp.engines.compiled.toolchain.jit import compiled, inlined, rare
 from simsmtp.engines.compiled.toolchain.user_strategy import call_user
+from simsmtp.policies.rate_limits import Counts
 from simsmtp.protocol.commands import Verb
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.flight import Sizes, Step, next_flight
 from simsmtp.strategies.outcome import is_answered, is_marked_after, is_progress, is_still_marked, nothing_committed
-from simsmtp.strategies.overflow import becomes, overflow_for, stops_sending
+from simsmtp.strategies.overflow import after_final_reply, becomes, overflow_for, stops_sending
 from simsmtp.strategies.reply_class import ReplyClass, classify, classify_among
 from simsmtp.strategies.tally import empty_tally
 from simsmtp.strategies.window import Window, window_in_session
@@ -61,12 +62,24 @@ ask = _ask_in_turn(0)
 
 
 @compiled
-def begin_transaction(w: Any, session: Any, job: Any, size: Any) -> None:
-    """Take the next recipients of a job and write the first flight to them."""
-    S, J, G, R = session_at(w, session), job_at(w, job), settings_of(w), run_of(w)
-    L, M = lane_at(w, S.lane), message_at(w, J.message)
+def take_recipients(w: Any, session: Any, job: Any, size: Any) -> None:
+    """Take the next recipients of a job, and begin with them once the sender's own rate allows it."""
+    S, J = session_at(w, session), job_at(w, job)
     _take(w, S, J, size)
-    S.job, S.message, S.transaction = job, J.message, M.transactions
+    S.job = job
+    if has_to_wait(w, session, S, Counts.MESSAGES.value, 1, READY):
+        return
+    if not has_to_wait(w, session, S, Counts.RECIPIENTS.value, S.count, READY):
+        begin_transaction(w, session)
+
+
+@compiled
+def begin_transaction(w: Any, session: Any) -> None:
+    """Write the first flight of a transaction whose recipients have been taken."""
+    S, G, R = session_at(w, session), settings_of(w), run_of(w)
+    J, L = job_at(w, S.job), lane_at(w, S.lane)
+    M = message_at(w, J.message)
+    S.message, S.transaction = J.message, M.transactions
     M.transactions += 1
     S.transactions += 1
     R.transactions += 1
@@ -203,11 +216,26 @@ def file_outcomes(w: Any, session: Any) -> None:
     S.committed = 0
     if nothing_committed(S.is_closed != 0, S.final_code):
         defer(w, job_at(w, S.job), S.head, S.tail, S.count)  # 421, or a connection gone: nothing was committed
+    elif S.refused_at_mail != 0:
+        _file_refused(w, S)
     else:
         _file_tried(w, S, committed)
     S.marked = is_marked_after(S.marked != 0, S.flight, S.tally_last_over_flight, S.script == Step.END)
     if is_answered(S.final_code, S.data_code):
         R.last_final_ns = R.now
+
+
+@rare
+def _file_refused(w: Any, S: Any) -> None:
+    """File the recipients of a transaction of which MAIL was refused, all alike."""
+    if after_final_reply(Verdict.DONE.value, S.mail_code) == Verdict.DEFER:
+        defer(w, job_at(w, S.job), S.head, S.tail, S.count)
+        return
+    slot = S.head
+    for _ in range(S.count):
+        following = slot_at(w, slot).next
+        settle(w, slot, True)
+        slot = following
 
 
 @inlined

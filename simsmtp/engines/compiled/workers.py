@@ -11,18 +11,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.storage.accessors import fetch, lane_at, run_of, session_at, settings_of, wait_at
-from simsmtp.engines.compiled.storage.heaps import KIND_BITS, comes_before, is_next, schedule
-from simsmtp.engines.compiled.storage.layout import NEVER_NS, NONE
+from simsmtp.engines.compiled.storage.accessors import (
+    fetch,
+    lane_at,
+    run_of,
+    service_at,
+    session_at,
+    settings_of,
+    wait_at,
+)
+from simsmtp.engines.compiled.storage.heaps import KIND_BITS, comes_before, is_next, plan_session_event, schedule
+from simsmtp.engines.compiled.storage.layout import NEVER_NS, NONE, VERBS
 from simsmtp.engines.compiled.toolchain.jit import inlined
 from simsmtp.peers.kind import Kind
+
+AT_WORK, DECIDES = 1, 2
+"""What a session's command that is `in_service` waits for: a worker, or the turn to be answered."""
 
 
 @inlined
 def ask_for_worker(w: Any, session: Any, S: Any, at: Any) -> Any:
     """Ask for a worker at a time to come; return True if it has already done its work, without an event."""
     R = run_of(w)
-    S.in_service = 1
+    S.in_service = AT_WORK
     who = (Kind.REQUEST.value << KIND_BITS) + S.key
     if _may_jump(w, at, who):
         R.now = at
@@ -108,6 +119,19 @@ def leave_worker(w: Any, L: Any) -> None:
         L.last_waiting = NONE
     fetch(session_at(w, session))
     _begin_service(w, run_of(w).now + wait.service_ns, wait.who, session)
+
+
+@inlined
+def is_out_of_turn(w: Any, session: Any, S: Any, verb: Any, slot: Any) -> Any:
+    """Tell whether a command that has been served has to wait for an event of its own.
+
+    Its answer depends on what other sessions were answered before.
+    """
+    if service_at(w, S.lane * VERBS + verb).in_order == 0 or S.in_service == DECIDES:
+        return False
+    S.verb, S.slot, S.in_service = verb, slot, DECIDES
+    plan_session_event(w, session, S, Kind.DECIDE.value, S.free)
+    return True
 
 
 @inlined

@@ -12,9 +12,10 @@ from simsmtp.engines.reference.clock import Clock
 from simsmtp.model.plan import DestinationPlan
 from simsmtp.peers.accounting import Message
 from simsmtp.peers.kind import Kind
-from simsmtp.peers.responder import Responder
+from simsmtp.peers.rates import Rates
+from simsmtp.peers.responder import Responder, welcome
 from simsmtp.policies.recipients import are_alike
-from simsmtp.policies.respond import admits, after_answer, sure_repeats
+from simsmtp.policies.respond import after_answer, sure_repeats
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
 
@@ -36,23 +37,27 @@ class Receiver:
     is_contended : bool
         Commands may have to wait for a worker.
     are_alike : bool
-        All recipients with a mailbox are the same to it.
+        All recipients with a mailbox are the same to it, whenever they come.
+    rates : Rates
+        What its rate limits remember.
     """
 
     def __init__(self, clock: Clock, plan: DestinationPlan, domains: int, groups: int) -> None:
         self.plan = plan
         self.domains, self.groups = domains, groups
         self.is_contended = plan.server.workers > 0
-        self.are_alike = are_alike(plan.server.policy, domains, groups)
+        in_order = plan.server.decides_in_order[Verb.RCPT]
+        self.are_alike = are_alike(plan.server.policy, domains, groups) and not in_order
+        self.rates = Rates(plan.server.rate_limits)
         self._clock = clock
         self._sessions = 0
         self._workers = simpy.Resource(clock, plan.server.workers) if self.is_contended else None
 
-    def admit(self) -> bool:
-        """Take in one more session if the session limit allows it."""
-        is_admitted = admits(self._sessions, self.plan.server.sessions)
-        self._sessions += is_admitted
-        return is_admitted
+    def welcome(self) -> Answer:
+        """Return the banner for a session that begins now; it is taken in if nothing refuses it."""
+        banner = welcome(self.plan.server, self._sessions, self.rates, self._clock.now)
+        self._sessions += banner == Answer.BANNER
+        return banner
 
     def release(self) -> None:
         """Note that a session that was admitted is over."""
@@ -74,7 +79,7 @@ class ServerSession(Responder):
     """What a simulated server knows of one session, and what it answers."""
 
     def __init__(self, receiver: Receiver) -> None:
-        super().__init__(receiver.plan.server, receiver.domains, receiver.groups)
+        super().__init__(receiver.plan.server, receiver.domains, receiver.groups, receiver.rates)
         self._parts = receiver.groups if self.goes_by_group else receiver.domains
         self._are_alike = receiver.are_alike
 
@@ -93,7 +98,7 @@ class ServerSession(Responder):
             Uniform draw that decides whether a text is refused.
         """
         if verb != Verb.RCPT:
-            return self.answer(verb, draw)
+            return self.answer(verb, draw, now_ns)
         assert message is not None
         domain, exists = message.origin_recipients[recipient] % self._parts, message.is_valid(recipient)
         return self.answer_rcpt(recipient, domain, exists, now_ns, message.first_seen_ns)

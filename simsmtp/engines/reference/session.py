@@ -113,12 +113,14 @@ class Session:
         if self._transcript:
             self._transcript.connect(self, now, accepted_at)
         yield self._at(accepted_at, Kind.ACCEPT)
-        self._admitted = self._receiver.admit()
+        banner = self._receiver.welcome()
+        self._admitted = banner == Answer.BANNER
         self.heard, self._flushed = [], 0
         self._free = accepted_at
         self._connect_path(connected_at - now)
         yield from self._serve(Verb.CONNECT, -1, accepted_at)
-        self._hear(Verb.CONNECT, NOBODY, self._server.greet(admitted=self._admitted))
+        self._hear(Verb.CONNECT, NOBODY, self._server.greet(banner))
+        self.is_closed = not self._admitted  # whatever the code
         self._flush()
         yield self._replies_read()
         if not self.is_closed:
@@ -150,6 +152,7 @@ class Session:
         bits_per_s = self.plan.path.bits_per_s
         services = () if self._receiver.is_contended else self._draws.constant_service
         server, transcript, message = self._server, self._transcript, self.message
+        in_order = self.plan.server.decides_in_order
         in_bulk = self._may_repeat and not command_ns and not stops
         draw = self._text_draw()
         written_at = self._clock.now
@@ -178,6 +181,8 @@ class Session:
                     self._free = (arrived_at if is_idle else self._free) + services[verb]
                 else:
                     yield from self._serve(verb, recipient, arrived_at)
+                if in_order[verb]:
+                    yield self._at(self._free, Kind.DECIDE)
                 self._hear(verb, only, server.answer_command(verb, message, recipient, self._free, draw))
                 if in_bulk and place < len(recipients):
                     place += self._repeat(recipients, place, octets, delay)

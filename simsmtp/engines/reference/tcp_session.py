@@ -69,6 +69,8 @@ class TcpSession(Session):
         while not self.is_closed and (written := self._next_input(writer, served)):
             verb, _, recipients = written.command
             yield from self._serve(verb, recipients[0], self._free)
+            if self.plan.server.decides_in_order[verb]:
+                yield self._at(self._free, Kind.DECIDE)
             answer = self._server.answer_command(verb, self.message, recipients[0], self._free, draw)
             self._hear(verb, recipients, answer)
             served += 1

@@ -95,6 +95,7 @@ event_at, ready_entry_at, session_at, wait_at, domain_at = (
 message_at, job_at, slot_at, extra_at, row_at = (
     _record_at(name) for name in ("messages", "jobs", "slots", "extras", "rows")
 )
+rate_at, time_at = _record_at("rates"), _record_at("times")
 
 
 def has_tcp(world: Any) -> bool:

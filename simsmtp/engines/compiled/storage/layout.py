@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import numpy as np
 
 from simsmtp.model.plan import ClientPlan, ServerPlan
+from simsmtp.policies.rate_limits import RateLimit, RateState
 from simsmtp.policies.reply_policy import ReplyPolicy, SessionCounters
 from simsmtp.protocol.causes import CAUSE_NAMES
 from simsmtp.protocol.commands import Verb
@@ -87,7 +88,7 @@ SETTINGS = _record(
     f"strategy settle_address {' '.join(whole_numbers(ClientPlan))}"
     """ retry_initial_ns retry_max_ns expiry_ns messages domains traced trace_arrivals recipient_factor
     resend resends resend_after_ns horizon_ns keep_rows keep_attempts keep_origins keep_first_seen pauses
-    groups has_unknown""",
+    groups has_unknown rate_counts rate_most rate_window_ns rate_gained rate_cost""",
     floats="retry_factor unknown_share speedup",
     words="seed replication",
 )
@@ -103,7 +104,7 @@ LANE = _record(
     """ sessions_limit counts_domains are_alike in_bulk
     profile_tcp mss window restart delayed_ack_ns quick_acks nagle_client nagle_server is_lossy read_buffer wake_ns
     delay_ns ready connections starting connected learned learned_at_ns sessions busy first_waiting last_waiting
-    to_start""" + _REFUSED,
+    to_start rates first_rate rate_since_ns rate_level""" + _REFUSED,
     floats="upto data_failure_share",
 )
 """One destination: the server's settings and its path, then what the sender and the server keep for it."""
@@ -126,7 +127,7 @@ _PER_FLIGHT = _fields(
     to_note_reset to_note_mail to_note_rcpts to_note_last next_to_note reset_answer mail_answer last_answer
     write_due write_reset write_mail write_rcpts write_last rcpts_written rcpts_served
     arrivals wakes losses_up losses_down stop_end
-    has_company refused_in_a_row accepted_before gave_up marked ahead ahead_slot heard_refusals"""
+    has_company refused_in_a_row accepted_before gave_up marked ahead ahead_slot heard_refusals banner mail_code"""
     + _REFUSED,
     words="word_0 word_1 word_2 word_3",
 )
@@ -163,9 +164,12 @@ SPOKEN = _record("code status octets")
 UNKNOWN = np.dtype([("is_unknown", np.int8)])
 """Whether the mailbox at a place of every message is unknown."""
 
-SERVICE, VERB, LINE = _record("ns sends_ns"), _record("octets"), _record("arrival_ns recipients size")
-"""A command's service time, -1 if drawn, and how long it keeps the link, -1 if the text decides; its octets; a line
-of a trace."""
+SERVICE, VERB, LINE = _record("ns sends_ns in_order"), _record("octets"), _record("arrival_ns recipients size")
+"""A command's service time, -1 if drawn, how long it keeps the link, -1 if the text decides, and whether it is answered
+in order of time among all sessions; its octets; a line of a trace."""
+
+RATE, TIME = _record(" ".join([*RateLimit._fields, *RateState._fields, "first_time"])), _record("at")
+"""A rate limit of a destination's server, what it remembers, and where the times begin that it counted; one of them."""
 
 TCP_WORD = _record("value")
 """A word of the state of a connection under the profile tcp, see `simsmtp.network.tcp`."""
@@ -236,12 +240,15 @@ ARRAYS: dict[str, np.dtype[np.void]] = {
     "block": BLOCK,  # 1
     "keys": KEY,  # replication
     "responses": RESPONSE_ROW,  # replication
+    "rates": RATE,  # destination, limit
+    "times": TIME,  # sliding limit, time
+    "fresh_rates": RATE,  # destination, limit: as it was packed
     "fresh_run": RUN,  # 1, as it was packed
     "fresh_lanes": LANE,  # destination, as it was packed
 }
 """The arrays of a run and what an axis counts."""
 
-ROOMS = ("lanes", "events", "ready", "sessions", "in_domain", "messages", "jobs", "slots", "rows", "unknown")
+ROOMS = ("lanes", "events", "ready", "sessions", "in_domain", "messages", "jobs", "slots", "rows", "unknown", "rates")
 """The arrays whose length compiled code asks for; that of `ready` is per
 destination, that of `in_domain` per session."""
 

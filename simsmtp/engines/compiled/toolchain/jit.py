@@ -10,7 +10,7 @@ from numba.extending import register_jitable
 
 from simsmtp.engines.compiled.toolchain.whole_program import PartCompiler, RarePartCompiler, of_plain_types
 from simsmtp.network import pipe, tcp
-from simsmtp.policies import recipients, reply_policy, respond, transactions
+from simsmtp.policies import rate_limits, recipients, reply_policy, respond, transactions
 from simsmtp.protocol import causes, commands, ledger, replies, states
 from simsmtp.randomness import distributions, streams
 from simsmtp.rows import histogram, totals
@@ -50,6 +50,15 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     respond.after_errors,
     respond.sleep_before_reply,
     respond.hangs_up,
+    rate_limits.is_asked,
+    rate_limits.is_let_pass,
+    rate_limits.amount_of,
+    rate_limits.deciding_time,
+    rate_limits.has_room,
+    rate_limits.after_counting,
+    rate_limits.reserved,
+    rate_limits.parts_at,
+    rate_limits._counted_in_window,
     reply_class.classify,
     reply_class.classify_among,
     reply_class.is_company,
