@@ -313,7 +313,7 @@ def test_right_counting_gives_no_false_ndr(tables: Tables, seed: int) -> None:
 def test_what_no_counting_can_prevent(tables: Tables, permanent: str, n: int, limit: int) -> None:
     """The exceptions of the law above are real: there right counting does send NDRs to valid mailboxes."""
     tables.pop("destinations", None)
-    tables["workload"] |= {"unknown_share": 0.0, "recipients_per_message": n, "resend": "none"}
+    tables["workload"] |= {"unknown_share": 0.0, "unknown": [], "recipients_per_message": n, "resend": "none"}
     tables["client"] |= {"strategy": "corrected", "overflow": "new-connection", "batch_size": n, "sizing": "fixed"}
     tables["client"]["drain"] = False  # when a draining sender stops is for test_windows_and_reads to say
     tables["server"] |= {

@@ -143,3 +143,68 @@ def test_many_domains_and_few_recipients_need_little_memory(engine: str) -> None
     server = {"limit_kind": "domain", "recipient_limit": 1}
     responses = sent({"workload": workload, "server": server, "client": {"connections": 30}}, engine).responses
     assert classes(responses) == {"delivered": 200}
+
+
+# -- copies per person: report 5 -------------------------------------------------------------------------------
+
+
+def test_a_list_sent_whole_fifteen_times_is_told_as_fifteen_copies_each(engine: str) -> None:
+    """NServiceBus #1052, PHPMailer #1858: one bad address of twenty, and the caller sends to all again and again."""
+    workload = {"recipients_per_message": 20, "unknown": [7], "resend": "all", "resends": 14}
+    responses = sent({"workload": workload}, engine).responses
+    assert (responses["copies_max"], responses["person_duplicates"]) == (15, 19)
+    assert (responses["recipients"], responses["delivered"]) == (300, 285)
+
+
+def test_who_fits_the_limit_gets_every_resend_and_the_others_nothing(engine: str) -> None:
+    """Five recipients, two accepted at a time, three resends to all: copies 4, 4, 0, 0, 0."""
+    tables = {
+        "workload": {"recipients_per_message": 5, "resend": "all", "resends": 3},
+        "client": {"strategy": "send-cursor"},
+        "server": {"recipient_limit": 2},
+    }
+    output = sent(tables, engine)
+    copies = [0] * 5
+    for row in output.recipients:
+        copies[row.origin] += row.accepted
+    assert copies == [4, 4, 0, 0, 0]
+    assert (output.responses["copies_max"], output.responses["person_duplicates"]) == (4, 2)
+
+
+def test_a_resend_to_the_failed_ones_alone_gives_nobody_a_second_copy(engine: str) -> None:
+    workload = {"recipients_per_message": 5, "resend": "failed", "resends": 3}
+    tables = {"workload": workload, "client": {"strategy": "send-cursor"}, "server": {"recipient_limit": 2}}
+    responses = sent(tables, engine).responses
+    assert (responses["delivered"], responses["copies_max"], responses["person_duplicates"]) == (5, 1, 0)
+
+
+def test_nobody_gets_a_copy_where_all_are_unknown(engine: str) -> None:
+    responses = sent({"workload": {"recipients_per_message": 5, "unknown_share": 1.0}}, engine).responses
+    assert (responses["copies_max"], responses["person_duplicates"]) == (0, 0)
+
+
+def test_copies_of_a_sender_that_repeats_itself_add_up_over_resends(engine: str) -> None:
+    """Exim before 4.95 sends some recipients twice in one go; a resend to all adds to that."""
+    tables = {
+        "workload": {"messages": 3, "recipients_per_message": 100, "domains": 2, "unknown": [9], "resend": "all"},
+        "client": {"preset": "exim-4.94"},
+        "server": {"limit_kind": "first-domain-only", "overflow_reply": "452 4.5.3"},
+    }
+    output = sent(tables, engine)
+    first = {row.message: row.resend_of if row.resend_of >= 0 else row.message for row in output.recipients}
+    copies: dict[tuple[int, int], int] = {}
+    for row in output.recipients:
+        letter = (first[row.message], row.origin)
+        copies[letter] = copies.get(letter, 0) + row.accepted
+    assert output.responses["copies_max"] == max(copies.values()) == 4
+    assert output.responses["person_duplicates"] == sum(count > 1 for count in copies.values())
+
+
+def test_copies_are_counted_on_the_wire_as_well() -> None:
+    tables = {
+        "workload": {"recipients_per_message": 5, "resend": "all", "resends": 3, "resend_after_s": 0.0},
+        "client": {"strategy": "send-cursor"},
+        "server": {"recipient_limit": 2},
+    }
+    responses = pair(Scenario.from_dict(tables)).delivered.output.responses
+    assert (responses["copies_max"], responses["person_duplicates"]) == (4, 2)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsmtp.model.limits import check_recipients
+from simsmtp.peers.copies import Copies
 from simsmtp.peers.refusals import Refusals
 from simsmtp.protocol.ledger import LEDGER_NAMES, Ledger, ledger_class
 from simsmtp.rows.external_sort import RowWriter
@@ -50,6 +51,7 @@ class Message:
         "accepted",
         "arrival_ns",
         "attempts",
+        "copies",
         "destinations",
         "first_accepted_ns",
         "first_seen_ns",
@@ -80,6 +82,7 @@ class Message:
         self.transactions = 0
         self.generation = 0
         self.resend_of = -1
+        self.copies: dict[int, int] = {}  # of the letter, by place in the original; who got one here may be left out
         # Draws of a resent recipient are those of the original: a mailbox does not come into being by resending.
         self.origin = number
         self.origin_recipients: Sequence[int] = range(recipients)
@@ -138,6 +141,7 @@ class Accounts:
         self.last_final_ns = _NEVER
         self.delays: dict[int, int] = defaultdict(int)
         self.refusals = [Refusals() for _ in destinations]
+        self.copies = Copies()
 
     def check_room(self, message: int, recipients: int) -> None:
         """Raise an `InputError` or a `MemoryError` if a message that comes in would be too large."""
@@ -173,6 +177,7 @@ class Accounts:
             for recipient in recipients:
                 fresh += accepted[recipient] == 0
                 accepted[recipient] = _ONE_MORE[accepted[recipient]]
+        self.copies.note(message, recipients, fresh)
         if fresh:
             self.accepted_once += fresh
             self.delays[bucket_of(at_ns - message.arrival_ns)] += fresh
@@ -224,6 +229,8 @@ class Accounts:
             self.first_connect_ns,
             self.last_final_ns,
             [sum(counts) for counts in zip(*(one.counts for one in self.refusals), strict=True)],
+            self.copies.twice,
+            self.copies.most,
         )
         return responses_of(totals, self.delays)
 

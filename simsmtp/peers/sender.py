@@ -341,6 +341,7 @@ class Sender:
             if recipient in first.first_seen_ns
         }
         message.origin_recipients = [first.origin_recipients[recipient] for recipient in recipients]
+        message.copies = self._accounts.copies.carried(first, recipients)
         self._enter(message)
         self._to_come -= 1
         self._staff()

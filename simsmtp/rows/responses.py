@@ -70,6 +70,14 @@ RESPONSES = (
         True,
     ),
     Response("refused_other", "", "refusals heard: all else", "lower", True),
+    Response(
+        "person_duplicates",
+        "",
+        "people who got the same letter (a message, its resends included) twice or more, counted for each letter",
+        "lower",
+        True,
+    ),
+    Response("copies_max", "", "most copies that anybody got of one letter, its resends included", "lower", True),
 )
 COLUMNS = tuple(response.name for response in RESPONSES)
 BY_NAME = {response.name: response for response in RESPONSES}

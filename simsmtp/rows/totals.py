@@ -16,6 +16,8 @@ from simsmtp.rows.responses import COLUMNS
 _DELAYS = ("delay_p50_s", "delay_p95_s", "delay_p99_s")
 REFUSALS = tuple(f"refused_{name}" for name in CAUSE_NAMES)
 """Refusals heard by the sender, in the order of `Cause`."""
+MOST_COPIES = 65_535
+"""As far as copies are counted that one person gets of one letter."""
 DELAY_SHARES = (0.5, 0.95, 0.99)
 """Which percentiles of the delay are responses."""
 
@@ -37,6 +39,8 @@ class Totals(NamedTuple):
         When the first connection was begun and the last final reply came; -1 for never.
     refusals : sequence of int
         Refusals that the sender heard, by `Cause`.
+    person_duplicates, copies_max : int
+        See `simsmtp.rows.responses`.
     """
 
     recipients: int
@@ -49,6 +53,8 @@ class Totals(NamedTuple):
     first_connect_ns: int
     last_final_ns: int
     refusals: Sequence[int] = (0,) * len(Cause)
+    person_duplicates: int = 0
+    copies_max: int = 0
 
 
 def seconds(ns: float) -> float:
@@ -97,6 +103,8 @@ def responses_of(totals: Totals, delays: Mapping[int, int]) -> Responses:
         "rcpt_per_delivered": ratio(totals.rcpt_commands, once, math.nan),
         **dict(zip(_DELAYS, map(seconds, percentiles_ns(delays, DELAY_SHARES)), strict=True)),
         **dict(zip(REFUSALS, totals.refusals, strict=True)),
+        "person_duplicates": totals.person_duplicates,
+        "copies_max": totals.copies_max,
     }
     return {column: values[column] for column in COLUMNS}
 

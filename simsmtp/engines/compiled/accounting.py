@@ -29,6 +29,7 @@ from simsmtp.model.ranges import MOST_RECIPIENTS
 from simsmtp.protocol.ledger import ledger_class
 from simsmtp.randomness.streams import Purpose
 from simsmtp.rows.histogram import bucket_of
+from simsmtp.rows.totals import MOST_COPIES
 from simsmtp.strategies.order import number_at
 
 
@@ -105,6 +106,9 @@ def new_message(w: Any, number: Any, at_ns: Any, size: Any, recipients: Any) -> 
     if G.keep_rows != 0:
         for index in range(M.first, M.first + recipients):
             extra_at(w, index).first_accepted = NONE
+    if G.keep_copies != 0:
+        for index in range(M.first, M.first + recipients):
+            extra_at(w, index).copies = 0
     return slot
 
 
@@ -207,7 +211,12 @@ def drop_job(w: Any, job: Any) -> None:
 def accept(w: Any, slot: Any) -> Any:
     """Note that a final reply 2yz covered a recipient; return 1 if for the first time."""
     R, times = run_of(w), slot_at(w, slot).accepted
-    if times < 255:
+    if settings_of(w).keep_copies != 0:
+        extra_at(w, slot).copies = min(extra_at(w, slot).copies + 1, MOST_COPIES)
+        note_copies(w, slot, extra_at(w, slot).copies)
+    elif times > 0:
+        note_copies(w, slot, min(times + 1, MOST_COPIES))
+    if times < MOST_COPIES:
         slot_at(w, slot).accepted = times + 1
     if times > 0:
         return 0
@@ -217,10 +226,20 @@ def accept(w: Any, slot: Any) -> Any:
 
 
 @compiled
+def note_copies(w: Any, slot: Any, copies: Any) -> None:
+    """Note that somebody now has so many copies of a letter, its resends included."""
+    R = run_of(w)
+    if (slot_at(w, slot).flags & VALID) != 0:
+        R.person_duplicates += 1 if copies == 2 else 0
+        R.copies_max = max(R.copies_max, copies)
+
+
+@compiled
 def note_delay(w: Any, message: Any, fresh: Any) -> None:
     """Enter the delay of recipients accepted just now for the first time."""
     R = run_of(w)
     R.accepted_once += fresh
+    R.copies_max = max(R.copies_max, 1)
     bucket = bucket_of(R.now - message_at(w, message).arrival_ns)
     bucket_at(w, bucket).recipients += fresh
     R.lowest_bucket = min(R.lowest_bucket, bucket)
@@ -305,7 +324,7 @@ def _write_row(w: Any, message: Any, recipient: Any) -> None:
     row.destination = extra_at(w, slot).home if w.lanes_room > 1 else 0
     row.valid, row.ndr = valid, ndr
     row.ledger = ledger_class(valid, slot_at(w, slot).accepted, ndr, queued).value
-    row.accepted, row.attempts = slot_at(w, slot).accepted, extra_at(w, slot).attempts
+    row.accepted, row.attempts = min(slot_at(w, slot).accepted, 255), extra_at(w, slot).attempts
     first = extra_at(w, slot).first_accepted
     row.arrival_s, row.delay_s = M.arrival_ns / 1e9, (first - M.arrival_ns) / 1e9 if first >= 0 else np.nan
     row.origin = origin_of(w, slot, M.first)

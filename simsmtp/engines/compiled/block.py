@@ -101,6 +101,7 @@ def _write_responses(w: Any) -> None:
     row.makespan_s = span_s
     row.delivered_per_s = ratio(R.accepted_once, span_s, 0.0)
     row.rcpt_per_delivered = ratio(R.rcpt_commands, R.accepted_once, math.nan)
+    row.person_duplicates, row.copies_max = R.person_duplicates, R.copies_max
     _write_refusals(w, row)
     if R.accepted_once == 0:
         row.delay_p50_s = row.delay_p95_s = row.delay_p99_s = math.nan

@@ -234,6 +234,7 @@ def _settings(plan: Plan, settle_address: int) -> NDArray[np.void]:
         "resends": workload.resends,
         "resend_after_ns": workload.resend_after_ns,
         "keep_origins": workload.resend != "none" or client.sorts_by_domain,
+        "keep_copies": workload.resend != "none",
         "horizon_ns": plan.horizon_ns or NEVER_NS,
         "pauses": _constant(client.pause) != 0,
         **{f"rate_{name}": value for name, value in client.rate._asdict().items()},

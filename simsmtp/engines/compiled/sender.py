@@ -289,6 +289,7 @@ def resend(w: Any, message: Any, number: Any) -> Any:
         if everyone or (slot_at(w, old).flags & NDR) != 0:
             slot_at(w, slot).flags = slot_at(w, old).flags & VALID
             extra_at(w, slot).origin = origin_of(w, old, first.first)
+            extra_at(w, slot).copies = extra_at(w, old).copies
             if settings_of(w).keep_first_seen != 0:
                 extra_at(w, slot).first_seen = extra_at(w, old).first_seen
             slot += 1

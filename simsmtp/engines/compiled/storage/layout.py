@@ -88,7 +88,7 @@ SETTINGS = _record(
     f"strategy settle_address {' '.join(whole_numbers(ClientPlan))}"
     """ retry_initial_ns retry_max_ns expiry_ns messages domains traced trace_arrivals recipient_factor
     resend resends resend_after_ns horizon_ns keep_rows keep_attempts keep_origins keep_first_seen pauses
-    groups has_unknown rate_counts rate_most rate_window_ns rate_gained rate_cost""",
+    groups has_unknown rate_counts rate_most rate_window_ns rate_gained rate_cost keep_copies""",
     floats="retry_factor unknown_share speedup",
     words="seed replication",
 )
@@ -177,7 +177,7 @@ TCP_WORD = _record("value")
 COUNT, FREE, DOMAIN, NUMBER = _record("recipients"), _record("first"), _record("kept"), _record("", floats="value")
 """Recipients of a class or bucket; a free block of slots; a session's count of a domain; a part of a table."""
 
-SLOT = np.dtype([("next", np.int32), ("answer", np.uint8), ("accepted", np.uint8), ("flags", np.uint8)], align=True)
+SLOT = np.dtype([("next", np.int32), ("accepted", np.uint16), ("answer", np.uint8), ("flags", np.uint8)], align=True)
 """One recipient of an open message."""
 
 EXTRA = np.dtype(
@@ -187,6 +187,7 @@ EXTRA = np.dtype(
         ("attempts", np.int32),
         ("origin", np.int32),
         ("home", np.int32),
+        ("copies", np.int32),
     ],
     align=True,
 )
@@ -198,7 +199,8 @@ RUN = _record(
     sessions_used session_free jobs_used job_free jobs_free messages_used message_free slots_used
     recipients accepted_once rcpt_commands transactions connected round_trips first_connect_ns last_final_ns
     lowest_bucket highest_bucket rows wanted finished finished_tail emitted bypassed handled
-    asking first_asking last_asking serving first_serving last_serving largest paused_at strategy_raised"""
+    asking first_asking last_asking serving first_serving last_serving largest paused_at strategy_raised
+    person_duplicates copies_max"""
 )
 """What the run is at: time, cursors, the free ends of the arrays, totals."""
 
