@@ -80,3 +80,74 @@ def test_twenty_threads_at_a_server_for_four_waste_the_mail_of_the_other_sixteen
     assert ledger(found) == {"delivered": 24, "false_ndr": 216}
     assert found.responses["connections"] == 4 + 216
     assert found.responses["makespan_s"] == pytest.approx(27 * 0.05, rel=2e-3)
+
+
+_SES = {"counts": "messages", "most": 14, "window_s": 1.0, "kind": "bucket", "reply": "454 Throttling failure: Maximum "
+        "sending rate exceeded"}  # fmt: skip
+
+
+def _told_at_once(driver: str, messages: int, **limit: Any) -> tuple[dict[str, int], Output]:
+    """Let a library send messages of one recipient each over one connection to a server with a limit in time."""
+    found = sent(
+        driver,
+        workload={"messages": messages, "recipients_per_message": 1},
+        client={"preset": "smtplib"},
+        server=NO_SERVICE | {"rate_limits": [limit]},
+        network={"rtt_ms": 0, "bandwidth_mbit": None},
+    )
+    return ledger(found), found
+
+
+@pytest.mark.parametrize("at", ["mail", "data", "dot"])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_amazon_ses_takes_fourteen_messages_a_second_and_throttles_the_rest(engine: str, at: str) -> None:
+    """PHPMailer #908 and #298: "454 Throttling failure: Maximum sending rate exceeded"."""
+    found, _ = _told_at_once(engine, 40, **_SES, at=at)
+    assert found == {"delivered": 14, "false_ndr": 26}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_list_program_that_keeps_to_the_rate_is_never_throttled(engine: str) -> None:
+    """listmonk #2273 and #1300: its sliding window of 14 a second, before a server that takes as many."""
+    found = sent(
+        engine,
+        workload={"messages": 140, "recipients_per_message": 1},
+        client={"preset": "smtplib", "connections": 10, "rate": {"counts": "messages", "most": 14, "window_s": 1.0}},
+        server=NO_SERVICE | {"rate_limits": [_SES]},
+    )
+    assert ledger(found) == {"delivered": 140}
+    assert 9.0 <= found.responses["makespan_s"] < 9.5  # (140 - 14) / 14 seconds, and some round trips
+
+
+@pytest.mark.parametrize("kind", ["fixed", "sliding"])
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize(
+    ("most", "window_s", "counts", "at", "reply"),
+    [
+        (500, 3600.0, "messages", "mail", "451 4.7.1 Rate limit exceeded"),
+        (400, 86_400.0, "recipients", "rcpt", "550 5.4.5 Daily sending quota exceeded"),
+        (500, 3600.0, "recipients", "data", "452 4.3.1 Quota exceeded"),
+        (400, 86_400.0, "messages", "dot", "554 5.2.0 Too many messages today"),
+    ],
+)
+def test_so_many_an_hour_or_a_day_are_taken_and_the_caller_hears_of_the_others(
+    driver: str, kind: str, most: int, window_s: float, counts: str, at: str, reply: str
+) -> None:
+    """policyd #14 and #20, nodemailer #436, deltachat #647, Papercut #199: 500 an hour, 400 a day, at four places."""
+    limit = {"counts": counts, "most": most, "window_s": window_s, "kind": kind, "at": at, "reply": reply}
+    found, output = _told_at_once(driver, most + 60, **limit)
+    assert found == {"delivered": most, "false_ndr": 60}
+    assert [row.message for row in output.recipients if row.ndr] == list(range(most, most + 60))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_sender_with_a_queue_brings_a_thousand_messages_past_500_an_hour(engine: str) -> None:
+    """listmonk #1300: what is deferred goes out when the hour is over."""
+    found = sent(
+        engine,
+        workload={"messages": 1000, "recipients_per_message": 1},
+        client={"preset": "postfix"},
+        server={"rate_limits": [{"counts": "messages", "most": 500, "window_s": 3600.0}]},
+    )
+    assert ledger(found) == {"delivered": 1000}
+    assert 3600.0 <= found.responses["makespan_s"] < 2 * 3600.0

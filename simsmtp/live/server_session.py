@@ -211,7 +211,7 @@ class ServerSession(Responder):
     def _obey_chunk(self) -> Steps:
         """Answer a chunk that is not the last: like the last one, but the transaction goes on (RFC 3030 section 2)."""
         state = self.state
-        answer = self.answer(Verb.BDAT, 1.0, self._mailboxes.now_ns())
+        answer = self.answer(Verb.BDAT, is_rated=False)
         if answer == Answer.TEXT_OK:
             self.state, self._has_chunks = state, True
             yield from self._send(b"250 2.0.0 Ok: chunk\r\n")
@@ -243,7 +243,7 @@ class ServerSession(Responder):
             if not len(self._lines) and not (yield from self._more()):
                 return
             self._progress += text.take_from(self._lines)
-        answer = self.answer(Verb.TEXT, self._envelope.draw, self._mailboxes.now_ns())
+        answer = self.answer(Verb.TEXT, self._envelope.draw, self._mailboxes.now_ns(), is_rated=not text.has_bare)
         is_bare = text.has_bare and answer == Answer.TEXT_OK
         self._file(554 if is_bare else self._spoken[answer].code)
         if is_bare:

@@ -78,7 +78,7 @@ class Responder:
         """Return the banner, which is that of `welcome`."""
         return self._conclude(Verb.CONNECT, banner)
 
-    def answer(self, verb: Verb, draw: float = 1.0, now_ns: int = 0) -> Answer:
+    def answer(self, verb: Verb, draw: float = 1.0, now_ns: int = 0, *, is_rated: bool = True) -> Answer:
         """Return the answer to a command other than RCPT.
 
         Parameters
@@ -89,10 +89,13 @@ class Responder:
             Uniform draw that decides whether a text is refused.
         now_ns : int
             When the command has been served.
+        is_rated : bool
+            Rate limits are asked of it.
         """
         share = self._plan.data_failure_share
         answer = answer_to(self._policy, self.counters, self.state, verb, 0, True, share, draw)
-        answer = self._rates.answer(verb, answer, self.counters.accepted, now_ns)
+        if is_rated:
+            answer = self._rates.answer(verb, answer, self.counters.accepted, now_ns)
         if answer == Answer.MAIL_OK:
             self._in_domain.clear()
         return self._conclude(verb, answer)
