@@ -72,6 +72,7 @@ class ClientSession:
         self.fault = ""
         self.waits = 2  # for the TCP handshake and the banner
         self.transactions = self.committed = 0
+        self.served_ns: int | None = None
         self.number, self.destination = number, destination
         self.message: Message | None = None
         self._encoder = encoder or Encoder()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from simsmtp.model.limits import check_recipients
 from simsmtp.peers.copies import Copies
-from simsmtp.peers.refusals import Refusals
+from simsmtp.peers.destination_account import DestinationAccount
 from simsmtp.protocol.ledger import LEDGER_NAMES, Ledger, ledger_class
 from simsmtp.rows.external_sort import RowWriter
 from simsmtp.rows.histogram import bucket_of
@@ -140,8 +140,8 @@ class Accounts:
         self.first_connect_ns = _NEVER
         self.last_final_ns = _NEVER
         self.delays: dict[int, int] = defaultdict(int)
-        self.refusals = [Refusals() for _ in destinations]
         self.copies = Copies()
+        self.destinations = [DestinationAccount() for _ in destinations]
 
     def check_room(self, message: int, recipients: int) -> None:
         """Raise an `InputError` or a `MemoryError` if a message that comes in would be too large."""
@@ -228,9 +228,10 @@ class Accounts:
             self.round_trips,
             self.first_connect_ns,
             self.last_final_ns,
-            [sum(counts) for counts in zip(*(one.counts for one in self.refusals), strict=True)],
+            [sum(one) for one in zip(*(of.refusals for of in self.destinations), strict=True)],
             self.copies.twice,
             self.copies.most,
+            [sum(one) for one in zip(*(of.waits_s for of in self.destinations), strict=True)],
         )
         return responses_of(totals, self.delays)
 

@@ -52,6 +52,8 @@ class Session(Protocol):
         Transactions so far.
     committed : int
         Recipients that the last transaction committed for the first time.
+    served_ns : int or None
+        How long the server was at the last flight: service, sleeps, waits for a worker. None where nobody can tell.
     """
 
     number: int
@@ -61,6 +63,7 @@ class Session(Protocol):
     needs_reset: bool
     transactions: int
     committed: int
+    served_ns: int | None
 
     @property
     def offered(self) -> Capabilities:

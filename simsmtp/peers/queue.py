@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 
 from simsmtp.peers.accounting import Message
+from simsmtp.protocol.causes import Cause
 from simsmtp.strategies.sizing import transactions_for
 
 
@@ -16,9 +17,11 @@ class Job:
         "_recipients",
         "attempt",
         "deferred",
+        "greylisted",
         "in_flight",
         "message",
         "queued",
+        "rationed",
         "ready_ns",
         "requeued",
     )
@@ -28,6 +31,7 @@ class Job:
         self.ready_ns = message.arrival_ns
         self.requeued: list[int] = []
         self.deferred: list[int] = []
+        self.rationed = self.greylisted = 0  # of the deferred ones, those who wait because of a rate or greylisting
         self.in_flight = 0
         self.attempt = 1
         self.queued = False
@@ -51,10 +55,19 @@ class Job:
         """Put recipients back to be sent at once."""
         self.requeued = sorted(self.requeued + recipients)
 
+    def defer(self, recipients: list[int], cause: int = Cause.OTHER) -> None:
+        """Put recipients aside for the next attempt, and note why they were refused."""
+        self.deferred += recipients
+        if cause == Cause.RATE:
+            self.rationed += len(recipients)
+        elif cause == Cause.GREYLIST:
+            self.greylisted += len(recipients)
+
     def retry(self, now_ns: int) -> None:
         """Make the deferred recipients ready for a further attempt."""
         self.requeue(self.deferred)
         self.deferred = []
+        self.rationed = self.greylisted = 0
         self.ready_ns = now_ns
         self.attempt += 1
 

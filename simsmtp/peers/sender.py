@@ -55,7 +55,7 @@ class Sender:
     ) -> None:
         self._plan, self._client = plan, plan.client
         self._streams, self._accounts, self._clock, self._witness = streams, accounts, clock, witness
-        self._lanes = [Lane(*one, plan.client.rate) for one in zip(routes, accounts.refusals, strict=True)]
+        self._lanes = [Lane(*one, plan.client.rate) for one in zip(routes, accounts.destinations, strict=True)]
         self._connections = 0
         self._jobs_of: dict[int, int] = {}
         self._resends = 0
@@ -148,7 +148,7 @@ class Sender:
             yield from session.open()
             lane.starting -= 1
             if session.is_closed:
-                lane.refusals.hear(session.heard)
+                lane.account.hear(session.heard)
                 refusals += 1
                 if self._keeps_queue:
                     yield from self._wait_after_refusal(lane, session, refusals)
@@ -171,7 +171,7 @@ class Sender:
         while self._has_more(lane) and self._may_go_on(session):
             if session.transactions and self._client.reset_before_reuse:
                 yield from session.probe()
-                lane.refusals.hear(session.heard)
+                lane.account.hear(session.heard)
                 if session.is_closed or not self._has_more(lane):
                     return
             marked = yield from self._transaction(lane, session, marked=marked)
@@ -185,10 +185,11 @@ class Sender:
             draw = self._streams.stream(Purpose.PAUSE, session.number, lane.plan.number).at(session.transactions)
         return int(sample(sampler, draw))
 
-    def _wait_for_turn(self, lane: Lane, connection: int, counts: Counts, amount: int) -> Steps:
-        """Wait as the sender's own rate wants it; a connection waits for one thing at a time."""
+    def _wait_for_turn(self, lane: Lane, connection: int, counts: Counts, amount: int, waiting: int = 0) -> Steps:
+        """Wait, with some recipients, as the sender's own rate wants it; a connection waits for one thing at a time."""
         due_at = lane.pace.turn(counts, amount, self._clock.now)
         if due_at > self._clock.now:
+            lane.account.wait_for_rate(waiting, due_at - self._clock.now)
             yield self._clock.at(due_at, Kind.WAIT, lane.plan.number, connection)
 
     def _wait_after_refusal(self, lane: Lane, session: Session, refusals: int) -> Steps:
@@ -198,7 +199,7 @@ class Sender:
         expired = [job for job in lane.queue.jobs() if is_expired(schedule, job.message.arrival_ns, now)]
         lane.queue.remove(expired)
         for job in expired:
-            job.deferred += job.take(job.pending)
+            job.defer(job.take(job.pending))
             self._after_transaction(lane, job)
 
     def _tell_caller(self, lane: Lane) -> None:
@@ -206,7 +207,7 @@ class Sender:
         if lane.queue:
             job, recipients = lane.queue.take(UNBOUNDED)
             job.in_flight -= 1
-            job.deferred += recipients
+            job.defer(recipients)
             self._after_transaction(lane, job)
 
     def _may_go_on(self, session: Session) -> bool:
@@ -225,13 +226,14 @@ class Sender:
         """Send a transaction and file its recipients; return whether it leaves the connection marked."""
         job, recipients = lane.queue.take(self._size(lane))
         self._staff()  # what is left may be worth a further connection
-        yield from self._wait_for_turn(lane, session.number, Counts.MESSAGES, 1)
-        yield from self._wait_for_turn(lane, session.number, Counts.RECIPIENTS, len(recipients))
+        waiting = len(recipients)
+        yield from self._wait_for_turn(lane, session.number, Counts.MESSAGES, 1, waiting)
+        yield from self._wait_for_turn(lane, session.number, Counts.RECIPIENTS, waiting, waiting)
         session.begin(job.message, job.message.transactions)
         job.message.transactions += 1
         self._accounts.transactions += 1
         transaction = Transaction(
-            self._client, self._accounts, session, job.message, recipients, lane.refusals, marked=marked
+            self._client, self._accounts, session, job.message, recipients, lane.account, self._clock, marked=marked
         )
         yield from transaction.run()
         if begins_anew(transaction.refused_at_mail, session.is_closed, session.committed, self._keeps_queue):
@@ -252,13 +254,13 @@ class Sender:
         again: list[int] = []
         committed: list[int] = []
         settled = 0
-        for verdict, is_committed, recipients in transaction.outcomes():
+        for verdict, is_committed, recipients, cause in transaction.outcomes():
             if is_committed:
                 committed += recipients
             if verdict == Verdict.REQUEUE:
                 again += recipients
             elif verdict == Verdict.DEFER:
-                job.deferred += recipients
+                job.defer(recipients, cause)
             else:
                 settled += len(recipients)
                 self._accounts.settle(message, recipients, ndr=verdict == Verdict.FAIL)
@@ -271,12 +273,12 @@ class Sender:
         if is_progress(session.committed, settled, self._client.trusts_itself):
             job.requeue(again)
         else:
-            job.deferred += again
+            job.defer(again)
         if transaction.nothing_committed:
             return  # the unsent ones are deferred with the others
         if transaction.gave_up:
             session.is_over = True
-            job.deferred += transaction.unsent
+            job.defer(transaction.unsent)
         else:
             job.requeue(transaction.unsent)
 
@@ -298,6 +300,8 @@ class Sender:
 
     def _retry(self, lane: Lane, job: Job) -> Steps:
         due_at = next_attempt(self._client.schedule, job.message.arrival_ns, self._clock.now, job.attempt)
+        wait_ns = due_at - self._clock.now
+        lane.account.wait_for_retry(len(job.deferred), job.rationed, job.greylisted, wait_ns)
         yield self._clock.at(due_at, Kind.RETRY, lane.plan.number, job.message.number)
         job.retry(self._clock.now)
         lane.queue.push(job)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from simsmtp.model.plan import ClientPlan
 from simsmtp.peers.accounting import Accounts, Message
-from simsmtp.peers.driver import Session, Steps
-from simsmtp.peers.flight import Command, ReplyRecord
-from simsmtp.peers.refusals import Refusals
+from simsmtp.peers.destination_account import DestinationAccount
+from simsmtp.peers.driver import Clock, Session, Steps
+from simsmtp.peers.flight import Command, ReplyRecord, Stops
+from simsmtp.protocol.causes import Cause, cause_of
 from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets
 from simsmtp.strategies.alike import Alike, Stretch, steady_verdicts
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
@@ -24,11 +25,12 @@ from simsmtp.strategies.window import UNBOUNDED, window_in_session
 
 
 class Outcome(NamedTuple):
-    """What the sender concluded for some recipients, and whether the server really took them."""
+    """What the sender concluded for some recipients, whether the server really took them, and why not."""
 
     verdict: Verdict
     committed: bool
     recipients: list[int]
+    cause: int
 
 
 class Run(NamedTuple):
@@ -36,6 +38,7 @@ class Run(NamedTuple):
 
     seen: ReplyClass
     code: int
+    cause: int
     recipients: list[int]
 
 
@@ -54,8 +57,10 @@ class Transaction:
         What is sent.
     recipients : list of int
         To whom, in order.
-    refusals : Refusals
-        Where what the destination refuses is counted.
+    account : DestinationAccount
+        Where it is entered what the destination refuses, and what recipients wait for.
+    clock : Clock
+        Time of the run.
     marked : bool
         What the transactions before it left: see `Knobs`.
 
@@ -76,7 +81,8 @@ class Transaction:
         session: Session,
         message: Message,
         recipients: list[int],
-        refusals: Refusals,
+        account: DestinationAccount,
+        clock: Clock,
         *,
         marked: bool,
     ) -> None:
@@ -84,7 +90,7 @@ class Transaction:
         self.tally = empty_tally()
         self.refused_at_mail = self.gave_up = False
         self._plan, self._accounts, self._session, self._message = plan, accounts, session, message
-        self._refusals, self._marked = refusals, marked
+        self._account, self._clock, self._marked = account, clock, marked
         offered = session.offered
         pipelining = plan.pipelining and offered.pipelining
         self._window = window_in_session(pipelining, plan.window_recipients, plan.window_octets, plan.drain)
@@ -98,6 +104,7 @@ class Transaction:
         self._tried = 0  # recipients for whom RCPT was written
         self._runs: list[Run] = []  # what came back to the RCPTs, in order
         self._mail_seen = ReplyClass.CLOSED
+        self._cause: int = Cause.OTHER  # of what befell all of them
 
     @property
     def unsent(self) -> list[int]:
@@ -129,7 +136,7 @@ class Transaction:
         session = self._session
         stops = self._is_reason_to_stop if self._window.drain else None
         while self._step < Step.DATA or (self._step == Step.DATA and self.tally.accepted):
-            yield from session.exchange(self._next_flight(), command_ns=self._plan.command_ns, stops=stops)
+            yield from self._exchange(self._next_flight(), self._plan.command_ns, stops)
             self._read_replies()
             if self.refused_at_mail and self._data_code == 354:
                 # Whatever came next, the server would take it for a text of nobody's.
@@ -141,18 +148,24 @@ class Transaction:
         if self._data_code == 354:
             # DATA may be accepted although no RCPT was: then a lone dot ends it (RFC 2920 section 3.1).
             octets = self._message.size if self.tally.accepted else LONE_DOT_OCTETS
-            yield from session.exchange([Command(Verb.TEXT, octets)])
+            yield from self._exchange([Command(Verb.TEXT, octets)])
             self._final_code = session.heard[0].code if session.heard else 0
-            self._refusals.hear(session.heard)
+            self._note_cause(session.heard)
         session.needs_reset = self._final_code == 0
+
+    def _exchange(self, flight: Sequence[Command], command_ns: int = 0, stops: Stops | None = None) -> Steps:
+        began_at = self._clock.now
+        yield from self._session.exchange(flight, command_ns=command_ns, stops=stops)
+        self._account.hear(self._session.heard)
+        self._account.wait_for_flight(len(self.recipients), self._clock.now - began_at, self._session.served_ns)
 
     def outcomes(self) -> Iterator[Outcome]:
         """Yield what became of the recipients, in order: for those not sent nothing is yielded."""
         if self.nothing_committed:
-            yield Outcome(Verdict.DEFER, False, self.recipients)
+            yield Outcome(Verdict.DEFER, False, self.recipients, self._cause)
             return
         if self.refused_at_mail:  # what the RCPTs behind it were answered says nothing about the recipients
-            yield Outcome(after_final_reply(Verdict.DONE, self._mail_code), False, self.recipients)
+            yield Outcome(after_final_reply(Verdict.DONE, self._mail_code), False, self.recipients, self._cause)
             return
         committed = 200 <= self._final_code < 300
         for run, alikes in zip(self._runs, self._alikes(), strict=True):
@@ -160,7 +173,8 @@ class Transaction:
             for verdict, recipients in self._verdicts(alikes):
                 upto = place + recipients
                 final, taken = self._becomes(verdict, run), committed and run.seen == ReplyClass.ACCEPTED
-                yield Outcome(final, taken, run.recipients[place:upto])
+                cause = self._cause if run.seen == ReplyClass.ACCEPTED else run.cause
+                yield Outcome(final, taken, run.recipients[place:upto], cause)
                 place = upto
 
     def _verdicts(self, alikes: list[Alike]) -> Iterable[Stretch]:
@@ -188,7 +202,7 @@ class Transaction:
         decisive, left, further = ReplyClass.OVER, UNBOUNDED, self._decisive()
         if self._plan.looks_ahead:
             decisive, left = next(further)
-        for seen, _, recipients in self._runs:
+        for seen, _, _, recipients in self._runs:
             found, end = [], position + len(recipients)
             while position < end:
                 if not left:
@@ -204,7 +218,7 @@ class Transaction:
 
         Behind the last of them is `ReplyClass.OVER`.
         """
-        yield from ((seen, len(recipients)) for seen, _, recipients in self._runs if seen != ReplyClass.OVER)
+        yield from ((seen, len(recipients)) for seen, _, _, recipients in self._runs if seen != ReplyClass.OVER)
         yield ReplyClass.OVER, UNBOUNDED
 
     def _becomes(self, verdict: Verdict, run: Run) -> Verdict:
@@ -228,9 +242,9 @@ class Transaction:
 
     def _read_replies(self) -> None:
         self._flights += 1
-        self._refusals.hear(self._session.heard)
+        self._note_cause(self._session.heard)
         rcpts, has_company = 0, False
-        for verb, recipients, code, status, read, _ in self._session.heard:
+        for verb, recipients, code, status, read, answer in self._session.heard:
             if verb != Verb.RCPT:
                 self._read_other(verb, code, status)
                 continue
@@ -239,8 +253,9 @@ class Transaction:
             if seen == ReplyClass.OVER and not self._over_code:
                 self._over_code = code
             self.tally = observe(self.tally, seen, read, self._flights, len(recipients))
-            if not self._runs or self._runs[-1][:2] != (seen, code):
-                self._runs.append(Run(seen, code, []))
+            cause = cause_of(answer, seen == ReplyClass.OVER)
+            if not self._runs or self._runs[-1][:3] != (seen, code, cause):
+                self._runs.append(Run(seen, code, cause, []))
             self._runs[-1].recipients.extend(recipients)
             self._refused_in_a_row = 0 if seen == ReplyClass.ACCEPTED else self._refused_in_a_row + len(recipients)
             self.gave_up = self.gave_up or self._refused_in_a_row >= self._plan.most_refusals
@@ -248,6 +263,12 @@ class Transaction:
         self._message.note_attempt(self.recipients[self._tried : self._tried + rcpts])
         self._tried += rcpts
         self._accounts.rcpt_commands += rcpts
+
+    def _note_cause(self, heard: Sequence[ReplyRecord]) -> None:
+        """Note why the server refused what concerns all recipients."""
+        for verb, _, code, _, _, answer in heard:
+            if code >= 400 and (verb != Verb.RCPT or code == 421):
+                self._cause = cause_of(answer, False)
 
     def _read_other(self, verb: Verb, code: int, status: int) -> None:
         if verb == Verb.MAIL:

@@ -18,7 +18,18 @@ class Cause(IntEnum):
     OTHER = 5
 
 
+class Wait(IntEnum):
+    """What a recipient waits for."""
+
+    ROUND_TRIPS = 0  # the way: latency and transfer
+    SERVICE = 1  # the server: service, sleeps, a worker
+    RATE = 2  # a rate limit, or the sender's own rate
+    RETRY = 3  # the retry schedule
+    GREYLIST = 4  # the retry schedule, after greylisting
+
+
 CAUSE_NAMES = tuple(member.name.lower() for member in Cause)
+WAIT_NAMES = tuple(member.name.lower() for member in Wait)
 
 CAUSES = {
     Answer.RCPT_OVER: Cause.OVER,

@@ -78,6 +78,11 @@ RESPONSES = (
         True,
     ),
     Response("copies_max", "", "most copies that anybody got of one letter, its resends included", "lower", True),
+    Response("wait_round_trips_s", "s", "mean wait of a recipient: the way, in its transactions", "lower", False),
+    Response("wait_service_s", "s", "mean wait of a recipient: the server, in its transactions", "lower", False),
+    Response("wait_rate_s", "s", "mean wait of a recipient: rate limits, or the sender's own rate", "lower", False),
+    Response("wait_retry_s", "s", "mean wait of a recipient: the retry schedule, after other refusals", "lower", False),
+    Response("wait_greylist_s", "s", "mean wait of a recipient: the retry schedule, after greylisting", "lower", False),
 )
 COLUMNS = tuple(response.name for response in RESPONSES)
 BY_NAME = {response.name: response for response in RESPONSES}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from simsmtp.errors import ConservationError
-from simsmtp.protocol.causes import CAUSE_NAMES, Cause
+from simsmtp.protocol.causes import CAUSE_NAMES, WAIT_NAMES, Cause, Wait
 from simsmtp.protocol.ledger import LEDGER_NAMES, Ledger
 from simsmtp.rows.histogram import percentiles_ns
 from simsmtp.rows.records import Responses
@@ -18,6 +18,8 @@ REFUSALS = tuple(f"refused_{name}" for name in CAUSE_NAMES)
 """Refusals heard by the sender, in the order of `Cause`."""
 MOST_COPIES = 65_535
 """As far as copies are counted that one person gets of one letter."""
+WAITS = tuple(f"wait_{name}_s" for name in WAIT_NAMES)
+"""What recipients waited for, in the order of `Wait`."""
 DELAY_SHARES = (0.5, 0.95, 0.99)
 """Which percentiles of the delay are responses."""
 
@@ -41,6 +43,8 @@ class Totals(NamedTuple):
         Refusals that the sender heard, by `Cause`.
     person_duplicates, copies_max : int
         See `simsmtp.rows.responses`.
+    waits_s : sequence of float
+        Seconds that recipients waited, all together, by `Wait`.
     """
 
     recipients: int
@@ -55,11 +59,17 @@ class Totals(NamedTuple):
     refusals: Sequence[int] = (0,) * len(Cause)
     person_duplicates: int = 0
     copies_max: int = 0
+    waits_s: Sequence[float] = (0.0,) * len(Wait)
 
 
 def seconds(ns: float) -> float:
     """Return nanoseconds in seconds."""
     return ns / 1e9
+
+
+def recipient_seconds(recipients: int, wait_ns: int) -> float:
+    """Return a wait of so many recipients in seconds, as a float before it is a product: that may not fit 64 bits."""
+    return recipients * (wait_ns / 1e9)
 
 
 def ratio(part: float, whole: float, otherwise: float) -> float:
@@ -105,6 +115,7 @@ def responses_of(totals: Totals, delays: Mapping[int, int]) -> Responses:
         **dict(zip(REFUSALS, totals.refusals, strict=True)),
         "person_duplicates": totals.person_duplicates,
         "copies_max": totals.copies_max,
+        **{name: ratio(one, totals.recipients, 0.0) for name, one in zip(WAITS, totals.waits_s, strict=True)},
     }
     return {column: values[column] for column in COLUMNS}
 

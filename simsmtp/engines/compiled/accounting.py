@@ -190,7 +190,7 @@ def _queue_part(w: Any, message: Any, lane: Any, head: Any, tail: Any, count: An
         R.jobs_used += 1
     J = job_at(w, job)
     J.message, J.lane, J.ready_ns = message, lane, M.arrival_ns
-    J.in_flight = J.queued = J.requeued_count = J.deferred_count = 0
+    J.in_flight = J.queued = J.requeued_count = J.deferred_count = J.rationed = J.greylisted = 0
     J.attempt = 1
     J.unsent, J.unsent_tail, J.unsent_count = head, tail, count
     J.requeued = J.requeued_tail = J.deferred = J.deferred_tail = J.next = NONE

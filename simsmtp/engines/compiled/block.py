@@ -103,6 +103,7 @@ def _write_responses(w: Any) -> None:
     row.rcpt_per_delivered = ratio(R.rcpt_commands, R.accepted_once, math.nan)
     row.person_duplicates, row.copies_max = R.person_duplicates, R.copies_max
     _write_refusals(w, row)
+    _write_waits(w, row)
     if R.accepted_once == 0:
         row.delay_p50_s = row.delay_p95_s = row.delay_p99_s = math.nan
         return
@@ -124,6 +125,24 @@ def _write_refusals(w: Any, row: Any) -> None:
         row.refused_greylist += L.refused_greylist
         row.refused_session += L.refused_session
         row.refused_other += L.refused_other
+
+
+@compiled
+def _write_waits(w: Any, row: Any) -> None:
+    """Write the mean waits of a recipient; an array of rows is all zeros at first."""
+    for lane in range(w.lanes_room):
+        L = lane_at(w, lane)
+        row.wait_round_trips_s += L.waited_round_trips
+        row.wait_service_s += L.waited_service
+        row.wait_rate_s += L.waited_rate
+        row.wait_retry_s += L.waited_retry
+        row.wait_greylist_s += L.waited_greylist
+    recipients = run_of(w).recipients
+    row.wait_round_trips_s = ratio(row.wait_round_trips_s, recipients, 0.0)
+    row.wait_service_s = ratio(row.wait_service_s, recipients, 0.0)
+    row.wait_rate_s = ratio(row.wait_rate_s, recipients, 0.0)
+    row.wait_retry_s = ratio(row.wait_retry_s, recipients, 0.0)
+    row.wait_greylist_s = ratio(row.wait_greylist_s, recipients, 0.0)
 
 
 @compiled

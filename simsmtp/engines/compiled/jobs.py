@@ -11,7 +11,8 @@ from simsmtp.engines.compiled.accounting import settle
 from simsmtp.engines.compiled.storage.accessors import job_at, run_of, slot_at
 from simsmtp.engines.compiled.storage.layout import NONE
 from simsmtp.engines.compiled.storage.slot_allocator import merged
-from simsmtp.engines.compiled.toolchain.jit import compiled
+from simsmtp.engines.compiled.toolchain.jit import compiled, inlined
+from simsmtp.protocol.causes import Cause
 
 
 @compiled
@@ -30,13 +31,22 @@ def defer(w: Any, J: Any, head: Any, tail: Any, count: Any) -> None:
         J.deferred_count += count
 
 
+@inlined
+def note_cause(J: Any, cause: Any, count: Any) -> None:
+    """Note why so many of a job's recipients were deferred."""
+    if cause == Cause.RATE:
+        J.rationed += count
+    elif cause == Cause.GREYLIST:
+        J.greylisted += count
+
+
 @compiled
 def retry_deferred(w: Any, job: Any) -> None:
     """Make the deferred recipients of a job ready for a further attempt."""
     J = job_at(w, job)
     requeue(w, J, J.deferred, J.deferred_tail, J.deferred_count)
     J.deferred = J.deferred_tail = NONE
-    J.deferred_count = 0
+    J.deferred_count = J.rationed = J.greylisted = 0
     J.ready_ns = run_of(w).now
     J.attempt += 1
 

@@ -7,7 +7,7 @@ from typing import Any
 from simsmtp.engines.compiled.accounting import arrival_of, close, enter_original, has_room, recipients_of, write_rows
 from simsmtp.engines.compiled.arrivals import note_arrivals, read_arrivals, staff
 from simsmtp.engines.compiled.draws import next_down, next_up
-from simsmtp.engines.compiled.reply_notes import count_refusals
+from simsmtp.engines.compiled.reply_notes import count_refusals, count_wait
 from simsmtp.engines.compiled.sender import (
     end_transaction,
     give_up_expired,
@@ -27,6 +27,7 @@ from simsmtp.engines.compiled.session import (
     PROBE,
     READY,
     REFUSED,
+    TEXT,
     TLS,
     accept_connection,
     fly,
@@ -212,6 +213,8 @@ def _read(w: Any, session: Any) -> Any:
     phase = S.phase
     if S.heard_refusals != 0:
         count_refusals(w, S)
+    if phase in (FLIGHT, TEXT):
+        count_wait(w, S)
     if phase == FLIGHT:
         return end_transaction(w, session) if read_flight(w, session) else True
     if phase == BANNER:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from simsmtp.engines.compiled.server import ANSWERS
-from simsmtp.engines.compiled.storage.accessors import lane_at, settings_of, slot_at, spoken_at
+from simsmtp.engines.compiled.storage.accessors import lane_at, run_of, settings_of, slot_at, spoken_at
 from simsmtp.engines.compiled.storage.layout import COMPANY, NDR, SETTLED, VALID
 from simsmtp.engines.compiled.toolchain.jit import compiled, inlined, rare
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.causes import Cause, cause_of
 from simsmtp.protocol.commands import Verb
+from simsmtp.rows.totals import recipient_seconds
 from simsmtp.strategies.reply_class import ReplyClass, classify, classify_among, is_company
 from simsmtp.strategies.tally import Tally, observe
 
@@ -74,13 +75,15 @@ def note(w: Any, S: Any, verb: Any, slot: Any, answer: Any, code: Any, status: A
     elif verb == Verb.DATA:
         S.data_code = code
     if verb != Verb.RCPT and code >= 400:
-        note_refusals(S, answer, 1)
+        note_refusals(S, answer, 1, True)
 
 
 @compiled
-def note_refusals(S: Any, answer: Any, count: Any) -> None:
-    """Note refusals of one cause, which count once the client has read them."""
+def note_refusals(S: Any, answer: Any, count: Any, befalls_all: Any) -> None:
+    """Note refusals of one cause, which count once the client has read them; some befall the whole transaction."""
     cause = cause_of(answer, False)
+    if befalls_all:
+        S.cause = cause
     S.heard_refusals += count
     if cause == Cause.OVER:
         S.refused_over += count
@@ -107,6 +110,15 @@ def count_refusals(w: Any, S: Any) -> None:
     L.refused_session += S.refused_session
     L.refused_other += S.refused_other
     forget_refusals(S)
+
+
+@compiled
+def count_wait(w: Any, S: Any) -> None:
+    """Count what the recipients of a transaction waited for the replies to one flight."""
+    L, took_ns = lane_at(w, S.lane), run_of(w).now - S.began_at
+    served_ns = min(S.free - S.free_before - S.idle_ns, took_ns)
+    L.waited_round_trips += recipient_seconds(S.count, took_ns - served_ns)
+    L.waited_service += recipient_seconds(S.count, served_ns)
 
 
 @inlined
@@ -137,7 +149,7 @@ def _note_rcpts(S: Any, answer: Any, seen: Any, code: Any, read: Any, count: Any
     if answer != Answer.NONE:
         S.rcpts += count
         if code >= 400:
-            note_refusals(S, answer, count)
+            note_refusals(S, answer, count, code == 421)
 
 
 @inlined

@@ -34,6 +34,7 @@ from simsmtp.engines.compiled.toolchain.jit import compiled
 from simsmtp.engines.compiled.transaction import file_outcomes, overflow_of, requeue_all, take_recipients
 from simsmtp.peers.kind import Kind
 from simsmtp.protocol.commands import Verb
+from simsmtp.rows.totals import recipient_seconds
 from simsmtp.strategies.outcome import begins_anew, may_go_on
 from simsmtp.strategies.overflow import keeps_connection
 from simsmtp.strategies.retry import backoff, is_expired, keeps_queue, next_attempt
@@ -233,6 +234,7 @@ def after_transaction(w: Any, job: Any) -> None:
         fail_deferred(w, job)
     if J.deferred_count > 0:
         due_at = next_attempt(waiting, arrival_ns, R.now, J.attempt)
+        _count_retry(w, J, due_at - R.now)
         number = message_at(w, J.message).number
         schedule(w, due_at, who_of(Kind.RETRY.value, J.lane, number), job)
         return
@@ -241,6 +243,15 @@ def after_transaction(w: Any, job: Any) -> None:
     message_at(w, message).jobs -= 1
     if message_at(w, message).jobs == 0:
         _end_message(w, message)
+
+
+@compiled
+def _count_retry(w: Any, J: Any, wait_ns: Any) -> None:
+    """Count what the deferred recipients of a job wait until the next attempt."""
+    L = lane_at(w, J.lane)
+    L.waited_retry += recipient_seconds(J.deferred_count - J.rationed - J.greylisted, wait_ns)
+    L.waited_rate += recipient_seconds(J.rationed, wait_ns)
+    L.waited_greylist += recipient_seconds(J.greylisted, wait_ns)
 
 
 @compiled

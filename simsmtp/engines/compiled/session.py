@@ -43,6 +43,7 @@ from simsmtp.policies.rate_limits import Counts, RateKind, RateLimit, RateState,
 from simsmtp.policies.reply_policy import new_counters
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.states import State
+from simsmtp.rows.totals import recipient_seconds
 
 BANNER, GREETED, TLS, HANDSHAKE, GREETED_AGAIN, FLIGHT, TEXT, PROBE, PAUSED, REFUSED, BEFORE, READY = range(12)
 """What a session waits for, and so where it goes on."""
@@ -69,6 +70,8 @@ def has_to_wait(w: Any, session: Any, S: Any, counts: Any, amount: Any, phase: A
     L.rate_since_ns, L.rate_level = state.since_ns, state.level
     if state.since_ns <= R.now:
         return False
+    if phase == READY:
+        L.waited_rate += recipient_seconds(S.count, state.since_ns - R.now)
     S.phase = phase
     schedule(w, state.since_ns, who_of(Kind.WAIT.value, S.lane, S.number), session)
     return True
@@ -132,7 +135,8 @@ def start_flight(w: Any, session: Any, S: Any, phase: Any) -> None:
     S.phase = phase
     S.stop_read_at, S.stop_seen = NONE, 0
     S.first_read, S.rcpts = S.reads, 0
-    S.written_at = R.now
+    S.written_at = S.began_at = R.now
+    S.free_before, S.idle_ns = S.free, 0
     S.delay = NONE
     fly(w, session, S)
 
@@ -192,7 +196,7 @@ def _fly_by_pipe(w: Any, session: Any, S: Any) -> None:
                 continue
             at = S.free
             if S.up_last > at:
-                at = S.up_last
+                at, S.idle_ns = S.up_last, S.idle_ns + S.up_last - at
                 flush(w, S)
             service = service_of(w, S, verb, slot)
             if workers > 0 and service > 0:

@@ -127,6 +127,7 @@ def _next_input(w: Any, S: Any, t: Any) -> Any:
             return NONE
         _flush(w, S, t)
         if wait_for_input(w, S, t):
+            S.idle_ns += max(0, t[NOW] - S.free)
             S.free = max(S.free, t[NOW]) + next_wake(w, S)
         catch_up(w, S, t, S.free)
         read(t, SERVER, S.free, lane_at(w, S.lane).read_buffer)

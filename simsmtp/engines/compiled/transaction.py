@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simsmtp.engines.compiled.accounting import accept, note_delay, settle
-from simsmtp.engines.compiled.jobs import defer, requeue
+from simsmtp.engines.compiled.jobs import defer, note_cause, requeue
 from simsmtp.engines.compiled.reply_notes import keep_tally, tally_of
 from simsmtp.engines.compiled.server import ANSWERS
 from simsmtp.engines.compiled.session import FLIGHT, READY, TEXT, has_to_wait, start_flight, start_lone_command
@@ -25,6 +25,7 @@ from simsmtp.engines.compiled.storage.layout import BUILT_IN, COMPANY, NONE
 from simsmtp.engines.compiled.toolchain.jit import compiled, inlined, rare
 from simsmtp.engines.compiled.toolchain.user_strategy import call_user
 from simsmtp.policies.rate_limits import Counts
+from simsmtp.protocol.causes import Cause, cause_of
 from simsmtp.protocol.commands import Verb
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.flight import Sizes, Step, next_flight
@@ -91,6 +92,7 @@ def begin_transaction(w: Any, session: Any) -> None:
     S.next, S.written, S.tried, S.flight = S.head, 0, 0, 0
     S.over_code = S.data_code = S.final_code = S.refused_at_mail = S.flight_rcpts = 0
     S.refused_in_a_row = S.accepted_before = S.gave_up = 0
+    S.cause = Cause.OTHER.value
     S.mail_seen, S.block = ReplyClass.CLOSED.value, NONE
     keep_tally(S, empty_tally())
     S.script = Step.RESET.value if S.needs_reset != 0 else Step.MAIL.value
@@ -215,7 +217,7 @@ def file_outcomes(w: Any, session: Any) -> None:
     committed = 200 <= S.final_code < 300
     S.committed = 0
     if nothing_committed(S.is_closed != 0, S.final_code):
-        defer(w, job_at(w, S.job), S.head, S.tail, S.count)  # 421, or a connection gone: nothing was committed
+        _defer_all(w, S)  # 421, or a connection gone: nothing was committed
     elif S.refused_at_mail != 0:
         _file_refused(w, S)
     else:
@@ -225,11 +227,18 @@ def file_outcomes(w: Any, session: Any) -> None:
         R.last_final_ns = R.now
 
 
+@compiled
+def _defer_all(w: Any, S: Any) -> None:
+    J = job_at(w, S.job)
+    defer(w, J, S.head, S.tail, S.count)
+    note_cause(J, S.cause, S.count)
+
+
 @rare
 def _file_refused(w: Any, S: Any) -> None:
     """File the recipients of a transaction of which MAIL was refused, all alike."""
     if after_final_reply(Verdict.DONE.value, S.mail_code) == Verdict.DEFER:
-        defer(w, job_at(w, S.job), S.head, S.tail, S.count)
+        _defer_all(w, S)
         return
     slot = S.head
     for _ in range(S.count):
@@ -299,12 +308,12 @@ def _file_tried(w: Any, S: Any, committed: Any) -> None:
             else:
                 slot_at(w, deferred_tail).next = slot
             deferred_tail, deferred_count = slot, deferred_count + 1
+            note_cause(J, S.cause if seen == ReplyClass.ACCEPTED else cause_of(slot_at(w, slot).answer, False), 1)
         else:
             settle(w, slot, final == Verdict.FAIL)
-        previous = seen
         if seen == ReplyClass.OVER:
             over_rank += 1
-        slot = following
+        previous, slot = seen, following
     if again_tail >= 0:
         slot_at(w, again_tail).next = NONE
     if deferred_tail >= 0:

@@ -70,6 +70,7 @@ class Session:
         self.waits = 0
         self.transactions = 0
         self.committed = 0
+        self.served_ns: int | None = 0
         self.needs_reset = False
         self.heard: list[ReplyRecord] = []
         self.is_closed = False
@@ -94,6 +95,7 @@ class Session:
         self._up_free = self._up_last = self._down_free = self._down_last = 0
         # The server: when it is free, how many of the replies heard are flushed and not flushed yet, and the octets.
         self._free = 0
+        self._idle_ns = 0  # that it waited for commands of the flight
         self._flushed = 0
         self._unflushed = 0
         self._buffered_octets = 0
@@ -148,7 +150,7 @@ class Session:
 
     def exchange(self, flight: Sequence[Command], *, command_ns: int = 0, stops: Stops | None = None) -> Steps:
         """Write one flight and wait for its replies; see `simsmtp.peers.driver.Session.exchange`."""
-        self._begin_flight(stops)
+        began_at = self._begin_flight(stops)
         bits_per_s = self.plan.path.bits_per_s
         services = () if self._receiver.is_contended else self._draws.constant_service
         server, transcript, message = self._server, self._transcript, self.message
@@ -175,7 +177,8 @@ class Session:
                     self.heard.append(ReplyRecord(verb, only, 0, 0, self._read_of(verb)))
                     continue
                 is_idle = arrived_at > self._free
-                if is_idle and self._unflushed:
+                if is_idle:
+                    self._idle_ns += arrived_at - self._free
                     self._flush()  # its input is empty: RFC 2920 section 3.2
                 if services and services[verb] >= 0:
                     self._free = (arrived_at if is_idle else self._free) + services[verb]
@@ -189,6 +192,7 @@ class Session:
         self._flush()
         if self.plan.path.replies_per_read:
             self._reads = self.heard[-1].read + 1
+        self.served_ns = self._free - began_at - self._idle_ns
         yield self._replies_read()
 
     def probe(self) -> Steps:
@@ -213,11 +217,13 @@ class Session:
     def _connect_path(self, rtt_ns: int) -> None:
         """Take note that SYN and SYN-ACK took so long and the connection stands; the pipe has nothing to note."""
 
-    def _begin_flight(self, stops: Stops | None) -> None:
+    def _begin_flight(self, stops: Stops | None) -> int:
+        """Make ready for a flight; return since when the server has nothing to do."""
         self.heard, self._flushed = [], 0
         self._count_wait()
         self._stop_read_at, self._stops = -1, stops
-        self._first_read, self._rcpts = self._reads, 0
+        self._first_read, self._rcpts, self._idle_ns = self._reads, 0, 0
+        return self._free
 
     def _text_draw(self) -> float:
         return 1.0 if self.message is None else self._draws.text_refusal(self.message, self._transaction)

@@ -59,7 +59,7 @@ class TcpSession(Session):
 
     def exchange(self, flight: Sequence[Command], *, command_ns: int = 0, stops: Stops | None = None) -> Steps:
         """Write one flight and wait for its replies; see `Session.exchange`."""
-        self._begin_flight(stops)
+        began_at = self._begin_flight(stops)
         self._flushes, self._reply_ends, self._stop_end = [], [], -1
         now, draw = self._clock.now, self._text_draw()
         self._wire.catch_up(now)
@@ -75,6 +75,7 @@ class TcpSession(Session):
             self._hear(verb, recipients, answer)
             served += 1
         self._flush()
+        self.served_ns = self._free - began_at - self._idle_ns
         self._wire.finish_writing()
         self._written = writer.commands[-1].end
         for written in writer.commands[served:]:
@@ -109,6 +110,7 @@ class TcpSession(Session):
                 return None
             self._flush()  # its input is empty: RFC 2920 section 3.2
             if self._wire.wait_for_input():
+                self._idle_ns += max(0, self._wire.now - self._free)
                 self._free = max(self._free, self._wire.now) + self._wakes.next()
             assert self.plan.path.tcp is not None
             self._wire.server_reads(self._free, self.plan.path.tcp.read_buffer)

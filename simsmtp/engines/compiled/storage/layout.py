@@ -13,7 +13,7 @@ import numpy as np
 from simsmtp.model.plan import ClientPlan, ServerPlan
 from simsmtp.policies.rate_limits import RateLimit, RateState
 from simsmtp.policies.reply_policy import ReplyPolicy, SessionCounters
-from simsmtp.protocol.causes import CAUSE_NAMES
+from simsmtp.protocol.causes import CAUSE_NAMES, WAIT_NAMES
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.ledger import Ledger
 from simsmtp.rows.recipient_records import RECORD
@@ -105,7 +105,7 @@ LANE = _record(
     profile_tcp mss window restart delayed_ack_ns quick_acks nagle_client nagle_server is_lossy read_buffer wake_ns
     delay_ns ready connections starting connected learned learned_at_ns sessions busy first_waiting last_waiting
     to_start rates first_rate rate_since_ns rate_level""" + _REFUSED,
-    floats="upto data_failure_share",
+    floats=" ".join(f"waited_{name}" for name in WAIT_NAMES) + " upto data_failure_share",
 )
 """One destination: the server's settings and its path, then what the sender and the server keep for it."""
 
@@ -127,7 +127,8 @@ _PER_FLIGHT = _fields(
     to_note_reset to_note_mail to_note_rcpts to_note_last next_to_note reset_answer mail_answer last_answer
     write_due write_reset write_mail write_rcpts write_last rcpts_written rcpts_served
     arrivals wakes losses_up losses_down stop_end
-    has_company refused_in_a_row accepted_before gave_up marked ahead ahead_slot heard_refusals banner mail_code"""
+    has_company refused_in_a_row accepted_before gave_up marked ahead ahead_slot heard_refusals banner mail_code
+    began_at free_before idle_ns cause"""
     + _REFUSED,
     words="word_0 word_1 word_2 word_3",
 )
@@ -148,7 +149,7 @@ MESSAGE = _record(
 
 JOB = _record(
     """message lane ready_ns in_flight attempt queued unsent unsent_tail unsent_count requeued requeued_tail
-    requeued_count deferred deferred_tail deferred_count next"""
+    requeued_count deferred deferred_tail deferred_count rationed greylisted next"""
 )
 """The recipients of one message that go to one destination, as linked lists of slots in ascending order."""
 

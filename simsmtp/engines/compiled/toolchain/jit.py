@@ -125,6 +125,7 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     histogram.middle_of,
     histogram.rank_of,
     totals.seconds,
+    totals.recipient_seconds,
     totals.ratio,
     totals.makespan_ns,
 )
