@@ -45,7 +45,7 @@ SPOKEN = {
     Answer.TOO_MANY_ERRORS: "421 4.7.0 Too many errors",
     Answer.BYE: "221 2.0.0 Bye",
     Answer.EHLO_TLS_OK: "250 mx.example.test",
-}
+} | {answer: "451 4.7.1 Rate limit exceeded" for answer in Answer if answer.name.startswith("RATE_")}
 
 
 def test_the_table_of_what_is_spoken() -> None:

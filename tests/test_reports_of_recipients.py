@@ -123,11 +123,15 @@ def test_groups_and_domains_are_told_apart(engine: str) -> None:
     assert responses["delivered"] == 3 + 1  # three groups, then the first that was refused
 
 
-def test_groups_without_a_server_that_knows_them_and_such_a_server_without_groups_are_refused() -> None:
+def test_groups_without_a_server_that_knows_them_are_refused() -> None:
     with pytest.raises(InputError, match=r"^workload.groups: no server tells groups apart; given: 3"):
         Scenario.from_dict({"workload": {"groups": 3}})
-    with pytest.raises(InputError, match=r"^server.limit_kind: all recipients are of one group; given: 'group'"):
-        Scenario.from_dict({"server": {"limit_kind": "group"}})
+
+
+def test_one_group_is_as_one_domain(engine: str) -> None:
+    kinds = [{"recipient_limit": 10, "limit_kind": kind} for kind in ("group", "domain")]
+    by_group, by_domain = (sent({"workload": {"recipients_per_message": 25}, "server": one}, engine) for one in kinds)
+    assert by_group.responses == by_domain.responses
 
 
 def test_a_region_is_told_on_the_wire_by_the_digits_of_the_address() -> None:
