@@ -111,6 +111,16 @@ class Result(ShowsPublicNames):
             self._recipients = kept
         return pd.concat(_recipient_tables(self._recipients), ignore_index=True)
 
+    def destinations(self) -> DataFrame:
+        """Return one row per replication and destination: what became of its recipients, and where their time went.
+
+        The replications are run once more: the same seed gives the same rows. The columns are those of
+        `replications` that one destination has by itself.
+        """
+        from simsmtp.rows.destination_rows import destination_table
+
+        return destination_table(_run(self.scenario, self.seed, len(self.replications), self.engine))
+
     def write_recipients(self, path: str | Path) -> Path:
         """Write what `recipients` returns into a file, in memory that does not grow with the rows.
 

@@ -120,6 +120,7 @@ class Delivery:
             self.accounts.rows.finish(),
             self.dialogue.rows if self.dialogue else [],
             engine="live",
+            destinations=self.accounts.by_destination(),
         )
         return Delivered(output, self.faults, self._was_interrupted, is_finished)
 

@@ -20,7 +20,7 @@ from simsmtp.rows.external_sort import RowWriter
 from simsmtp.rows.histogram import bucket_of
 from simsmtp.rows.memory import check_memory
 from simsmtp.rows.recipient_records import RECORD
-from simsmtp.rows.records import Responses
+from simsmtp.rows.records import DestinationCounts, Responses
 from simsmtp.rows.totals import Totals, responses_of
 
 _NEVER = -1
@@ -141,6 +141,7 @@ class Accounts:
         self.last_final_ns = _NEVER
         self.delays: dict[int, int] = defaultdict(int)
         self.copies = Copies()
+        self.names = tuple(destinations)
         self.destinations = [DestinationAccount() for _ in destinations]
 
     def check_room(self, message: int, recipients: int) -> None:
@@ -212,6 +213,11 @@ class Accounts:
         """Return how many recipients are in each class as things stand, those of open messages with them."""
         counts = map(sum, zip(self.ledger, *(message.counted() for message in self.open.values()), strict=True))
         return +Counter(dict(zip(LEDGER_NAMES, counts, strict=True)))
+
+    def by_destination(self) -> list[DestinationCounts]:
+        """Return what was met at each destination."""
+        named = zip(self.names, self.destinations, strict=True)
+        return [DestinationCounts(name, tuple(of.refusals), tuple(of.waits_s)) for name, of in named]
 
     def responses(self) -> Responses:
         """Return one value per response column, after closing what is still open."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from simsmtp.rows.recipient_rows import RecipientRows  # `Output` holds them; rows are made of what stands here
 
 Responses = dict[str, int | float]
@@ -101,6 +103,24 @@ class DialogueRow(NamedTuple):
     origin: int = -1
 
 
+class DestinationCounts(NamedTuple):
+    """What a sender met at one destination.
+
+    Attributes
+    ----------
+    destination : str
+        Its name, ``""`` where there is only one.
+    refusals : tuple of int
+        Refusals heard there, by `simsmtp.protocol.causes.Cause`.
+    waits_s : tuple of float
+        Seconds that its recipients waited, all together, by `simsmtp.protocol.causes.Wait`.
+    """
+
+    destination: str
+    refusals: tuple[int, ...]
+    waits_s: tuple[float, ...]
+
+
 class Output(NamedTuple):
     """What one replication gives.
 
@@ -115,9 +135,12 @@ class Output(NamedTuple):
         Empty unless asked for.
     engine : str
         What ran it.
+    destinations : sequence of DestinationCounts
+        One for each destination.
     """
 
     responses: Responses
     recipients: RecipientRows
     dialogue: list[DialogueRow]
     engine: str = ""
+    destinations: Sequence[DestinationCounts] = ()

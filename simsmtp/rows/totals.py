@@ -13,7 +13,7 @@ from simsmtp.rows.histogram import percentiles_ns
 from simsmtp.rows.records import Responses
 from simsmtp.rows.responses import COLUMNS
 
-_DELAYS = ("delay_p50_s", "delay_p95_s", "delay_p99_s")
+DELAYS = ("delay_p50_s", "delay_p95_s", "delay_p99_s")
 REFUSALS = tuple(f"refused_{name}" for name in CAUSE_NAMES)
 """Refusals heard by the sender, in the order of `Cause`."""
 MOST_COPIES = 65_535
@@ -103,7 +103,7 @@ def responses_of(totals: Totals, delays: Mapping[int, int]) -> Responses:
     values: Responses = {
         "recipients": totals.recipients,
         **dict(zip(LEDGER_NAMES, totals.ledger, strict=True)),
-        "false_ndr_rate": _false_ndr_rate(totals.ledger),
+        "false_ndr_rate": false_ndr_rate(totals.ledger),
         "rcpt_commands": totals.rcpt_commands,
         "transactions": totals.transactions,
         "connections": totals.connections,
@@ -111,7 +111,7 @@ def responses_of(totals: Totals, delays: Mapping[int, int]) -> Responses:
         "makespan_s": seconds(span_ns),
         "delivered_per_s": ratio(once, seconds(span_ns), 0.0),
         "rcpt_per_delivered": ratio(totals.rcpt_commands, once, math.nan),
-        **dict(zip(_DELAYS, map(seconds, percentiles_ns(delays, DELAY_SHARES)), strict=True)),
+        **dict(zip(DELAYS, map(seconds, percentiles_ns(delays, DELAY_SHARES)), strict=True)),
         **dict(zip(REFUSALS, totals.refusals, strict=True)),
         "person_duplicates": totals.person_duplicates,
         "copies_max": totals.copies_max,
@@ -120,7 +120,8 @@ def responses_of(totals: Totals, delays: Mapping[int, int]) -> Responses:
     return {column: values[column] for column in COLUMNS}
 
 
-def _false_ndr_rate(ledger: Sequence[int]) -> float:
+def false_ndr_rate(ledger: Sequence[int]) -> float:
+    """Return the response of that name for a ledger in the order of `Ledger`."""
     wrong = ledger[Ledger.FALSE_NDR] + ledger[Ledger.CONTRADICTORY_NDR]
     finished = sum(ledger[: Ledger.TRUE_NDR])
     return ratio(wrong, finished, 0.0)

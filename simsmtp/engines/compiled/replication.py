@@ -9,8 +9,9 @@ from simsmtp.engines.compiled.storage.layout import BUILT_IN, DONE, GROW, PAUSE,
 from simsmtp.engines.compiled.toolchain.kernels import kernel
 from simsmtp.engines.compiled.toolchain.obstacles import NotInDecisionLanguage, StrategyRaised
 from simsmtp.model.limits import too_long
+from simsmtp.protocol.causes import CAUSE_NAMES, WAIT_NAMES
 from simsmtp.rows.external_sort import RowWriter
-from simsmtp.rows.records import Output
+from simsmtp.rows.records import DestinationCounts, Output
 from simsmtp.rows.response_rows import check_conservation, responses_in
 from simsmtp.strategies.version import parts_of
 
@@ -33,7 +34,21 @@ def run(plan: Plan, *, seed: int, replication: int, recipients: bool = False) ->
     world, rows = _packed(plan, seed, rows=recipients), RowWriter([one.name for one in plan.destinations])
     for _ in _blocks(world, [replication], rows):
         pass
-    return Output(responses_in(world["responses"][0]), rows.finish(), [], "compiled")
+    return Output(
+        responses_in(world["responses"][0]), rows.finish(), [], "compiled", _by_destination(plan, world["lanes"])
+    )
+
+
+def _by_destination(plan: Plan, lanes: NDArray[np.void]) -> list[DestinationCounts]:
+    """Return what was met at each destination, as it stands in the lanes at the end."""
+    return [
+        DestinationCounts(
+            one.name,
+            tuple(int(lane[f"refused_{name}"]) for name in CAUSE_NAMES),
+            tuple(float(lane[f"waited_{name}"]) for name in WAIT_NAMES),
+        )
+        for one, lane in zip(plan.destinations, lanes, strict=True)
+    ]
 
 
 def run_block(plan: Plan, *, seed: int, replications: Sequence[int]) -> Iterator[NDArray[np.void]]:

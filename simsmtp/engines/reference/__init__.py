@@ -24,4 +24,5 @@ def run(plan: Plan, *, seed: int, replication: int, recipients: bool = False, di
     routes = [Route(clock, streams, accounts, plan, to, transcript) for to in plan.destinations]
     Sender(plan, streams, accounts, clock, routes, transcript).start()
     clock.run(until=plan.horizon_ns or None)
-    return Output(accounts.responses(), accounts.rows.finish(), transcript.rows if transcript else [], "reference")
+    lines = transcript.rows if transcript else []
+    return Output(accounts.responses(), accounts.rows.finish(), lines, "reference", accounts.by_destination())
