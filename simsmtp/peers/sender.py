@@ -317,8 +317,7 @@ class Sender:
         self._accounts.close(message)
         for lane in self._lanes:
             lane.route.forget(message)
-        wanted = self._to_resend(message)
-        if wanted:
+        if wanted := self._to_resend(message):
             self._to_come += 1
             self._clock.start(self._resend(message, wanted))
 

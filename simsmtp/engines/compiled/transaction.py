@@ -21,9 +21,9 @@ from simsmtp.engines.compiled.storage.accessors import (
     spoken_at,
     verb_at,
 )
-from simsmtp.engines.compiled.storage.layout import BUILT_IN, COMPANY, NONE
+from simsmtp.engines.compiled.storage.layout import COMPANY, NONE
+from simsmtp.engines.compiled.toolchain.asking import ask
 from simsmtp.engines.compiled.toolchain.jit import compiled, inlined, rare
-from simsmtp.engines.compiled.toolchain.user_strategy import call_user
 from simsmtp.policies.rate_limits import Counts
 from simsmtp.protocol.causes import Cause, cause_of
 from simsmtp.protocol.commands import Verb
@@ -34,32 +34,6 @@ from simsmtp.strategies.overflow import after_final_reply, becomes, overflow_for
 from simsmtp.strategies.reply_class import ReplyClass, classify, classify_among
 from simsmtp.strategies.tally import empty_tally
 from simsmtp.strategies.window import Window, window_in_session
-
-"""The strategies by their number in `ask`; any other number is the user's own."""
-
-
-def _ask_in_turn(number: int) -> Any:
-    """Return a function that asks the strategy of a number, or else that of a higher one, for a verdict."""
-    if number == len(BUILT_IN):
-        return _ask_user
-    settle, otherwise = BUILT_IN[number], _ask_in_turn(number + 1)
-
-    @compiled
-    def ask_one(address: Any, strategy: Any, tally: Any, rcpt: Any, knobs: Any) -> Any:
-        if strategy == number:
-            return settle(tally, rcpt, knobs).value
-        return otherwise(address, strategy, tally, rcpt, knobs)
-
-    return ask_one
-
-
-@compiled
-def _ask_user(address: Any, strategy: Any, tally: Any, rcpt: Any, knobs: Any) -> Any:
-    return call_user(address, tally, rcpt, knobs)
-
-
-ask = _ask_in_turn(0)
-"""Returns a counting strategy's verdict about one recipient."""
 
 
 @compiled
