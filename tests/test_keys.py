@@ -48,6 +48,16 @@ def test_units_are_those_of_the_names() -> None:
     assert units["client.pipelining"] == ""
 
 
+WORDS_OF_REPORTS = {
+    "throttl": "server.rate_limits",
+    "quota": "server.rate_limits",
+    "452": "server.overflow_reply",
+    "region": "workload.groups",
+    "library": "client.expiry_s",
+}
+"""What somebody with a report would look for, and the key that is meant."""
+
+
 def test_words_find_keys_of_all_tables() -> None:
     assert [one.key for one in list_keys(["curve_points", "rtt"])] == ["capacity.curve_points", "network.rtt_ms"]
     assert {one.table for one in list_keys(["seed"])} == {"[study]", "[design]"}
@@ -56,6 +66,12 @@ def test_words_find_keys_of_all_tables() -> None:
     with pytest.raises(InputError, match="did you mean") as caught:
         list_keys(["sever"])
     assert str(caught.value).count("did you mean") == 1
+
+
+def test_a_word_of_a_report_finds_keys_by_what_they_mean() -> None:
+    for word, key in WORDS_OF_REPORTS.items():
+        assert key in [one.key for one in list_keys([word])], word
+    assert [one.key for one in list_keys(["batch_size"])] == ["client.batch_size"]  # names go first
 
 
 def test_the_command(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("words", nargs=-1, metavar="[WORD]...", shell_complete=completion.keys)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def keys(words: tuple[str, ...], as_json: bool) -> None:
-    """List the keys of a scenario, or those with a WORD in their name.
+    """List the keys of a scenario, or those with a WORD in their name, or else in their meaning.
 
     They stand in the tables [scenario.*] of an experiment file, and go into --set and [factors] as they are. With a
     WORD, the keys of [study], [figure], [design] and [capacity] are looked through as well.
@@ -29,6 +29,7 @@ def keys(words: tuple[str, ...], as_json: bool) -> None:
       simsmtp keys
       simsmtp keys server
       simsmtp keys rtt connections --json
+      simsmtp keys greylisted 421
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp.experiment.key_list import distribution_text, list_keys
 

@@ -69,31 +69,38 @@ class Key(NamedTuple):
 
 
 def list_keys(wanted: Sequence[str] = ()) -> list[Key]:
-    """Return the keys of a scenario, or those of which a part of the name begins with a word.
+    """Return the keys of a scenario, or those of which a part of the name begins with a word, or else of the meaning.
 
     Parameters
     ----------
     wanted : sequence of str
         Such as ``server``, ``rtt`` or ``client.batch_size``. With some, the keys of the other tables of an experiment
-        file are looked through as well.
+        file are looked through as well. A word that is in no name, such as ``greylisted``, ``421`` or ``mailbox full``,
+        is looked for in what the keys mean.
 
     Raises
     ------
     InputError
-        If no key has one of the words in its name.
+        If one of the words is nowhere.
     """
     scenario, others = _of(_SCENARIO, "scenario"), _of(_EXPERIMENT, "")
     if not wanted:
         return scenario
-    found = {word: [one for one in [*scenario, *others] if _begins(word, one.key)] for word in wanted}
+    found = {word: _found(word, [*scenario, *others]) for word in wanted}
     for word, keys in found.items():
         if not keys:
             names = [one.key for one in [*scenario, *others]]
             tables = dict.fromkeys(name.partition(".")[0] for name in names)
             close = closest(word, [*names, *(name.rpartition(".")[2] for name in names)])
             hint = f", did you mean {close!r}?" if close and not closest(word, tuple(tables)) else ""
-            raise InputError(f"no key has this in its name{hint}", given=word, allowed=tables)
+            raise InputError(f"no key has this in its name or meaning{hint}", given=word, allowed=tables)
     return list(dict.fromkeys(one for keys in found.values() for one in keys))
+
+
+def _found(word: str, keys: Sequence[Key]) -> list[Key]:
+    meant = re.compile(rf"\b{re.escape(word)}", re.IGNORECASE)
+    by_name = [one for one in keys if _begins(word, one.key)]
+    return by_name or [one for one in keys if meant.search(one.meaning)]
 
 
 def _begins(word: str, key: str) -> bool:
