@@ -26,6 +26,8 @@ _RATE_LIMIT = st.builds(
     kind=st.sampled_from(["fixed", "sliding", "bucket"]),
     reply=st.sampled_from([None, 451, "452 4.5.3", 550, 421]),
 )
+# Where a reply is asked for that is no limit's, and what it makes of the sender is the test's to see.
+_ANY = st.sampled_from([450, 553, "454 4.7.0", "552 5.2.2", "452 4.5.3", 421, "452-4.5.3 Too many\n452 try later"])
 _STRATEGY = st.sampled_from(list(BUILT_IN))
 
 WORKLOAD = {
@@ -87,13 +89,22 @@ SERVER = {
     "recipient_limit": st.sampled_from([None, 1, 4, 5, 10, 100]),
     "limit_kind": st.sampled_from(["transaction", "transaction", "transaction", "domain", "connection",
                                    "first-domain-only", "group", "first-group-only"]),
-    "overflow_reply": _REPLY | st.sampled_from([552, 452]),
+    "overflow_reply": _REPLY | st.sampled_from([552, 452, "452 4.2.2", "451-4.5.3 Too many\n451 Try later"]),
+    "limit_at": st.sampled_from(["rcpt", "rcpt", "data", "dot"]),
     "overshoot_limit": st.sampled_from([None, None, 0, 3]),
     "soft_error_limit": st.sampled_from([None, None, 2]),
     "error_sleep_ms": st.just(100.0),
     "hard_error_limit": st.sampled_from([None, None, None, 2, 5]),
     "reject_data_after_overflow": st.sampled_from([False, False, True]),
-    "data_without_recipients": st.sampled_from(["354", "554 5.5.1"]),
+    "data_without_recipients": st.sampled_from(["354", 354, "554 5.5.1", 503]),
+    "data_after_overflow_reply": _ANY,
+    "unknown_reply": _ANY,
+    "greylist_reply": _ANY,
+    "messages_at": st.sampled_from(["mail", "data"]),
+    "messages_reply": _ANY,
+    "commands_per_connection": st.sampled_from([None, None, 3, 9, 40]),
+    "commands_reply": _ANY,
+    "sessions_reply": _ANY,
     "data_failure_share": st.sampled_from([0.0, 0.0, 0.3, 1.0]),
     "data_failure_reply": st.sampled_from(["451 4.3.0", 554]),
     "greylist_s": st.sampled_from([None, None, None, 1.0, 400.0]),

@@ -21,11 +21,10 @@ from simsmtp.dialogue.pcap import write_pcap
 from simsmtp.dialogue.smtp_lines import reply_lines, said_line
 from simsmtp.engines import run_replication
 from simsmtp.model.plan import Plan, plan_of
-from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
-from simsmtp.protocol.replies import TOO_MANY_RECIPIENTS, detail_of
 from simsmtp.protocol.wire import AddressBook
 from simsmtp.rows.records import DialogueRow, Output
+from simsmtp.strategies.reply_class import ReplyClass, classify
 
 SCENARIOS: dict[str, dict[str, Any]] = {
     "one-stop": {"client": {"strategy": "one-stop"}, "workload": {"recipients_per_message": 105}},
@@ -131,11 +130,10 @@ def check(output: Output, plan: Plan, ladder: Ladder, book: AddressBook) -> None
 
 
 def over_in(replies: list[DialogueRow]) -> int:
-    """Count refusals over a limit that look like it: not the first of a transaction, and no end of the connection."""
+    """Count refusals that look like a limit: not the first of a transaction, and no end of the connection."""
     found, is_first = 0, True
     for row in replies:
-        if row.verb == Verb.RCPT and row.note == Answer.RCPT_OVER and not is_first and row.code != 421:
-            found += row.code in {452, 552} or detail_of(row.status) == TOO_MANY_RECIPIENTS
+        found += row.verb == Verb.RCPT and classify(row.code, row.status, is_first) == ReplyClass.OVER
         is_first = row.verb == Verb.MAIL or (is_first and row.verb != Verb.RCPT)
     return found
 

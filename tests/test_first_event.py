@@ -20,7 +20,7 @@ from first_event import first_event
 
 from simsmtp.engines.compiled import replication
 from simsmtp.engines.compiled.packing import World
-from simsmtp.engines.compiled.transaction import BUILT_IN
+from simsmtp.engines.compiled.storage.layout import BUILT_IN
 
 ENGINES = ("reference", "compiled")
 PLAIN: dict[str, object] = {

@@ -13,7 +13,6 @@ from simsmtp.network.pipe import sending_ns
 from simsmtp.protocol.answers import Answer, spoken_answers
 from simsmtp.protocol.capabilities import NOTHING_OFFERED, ehlo_lines
 from simsmtp.protocol.commands import Verb
-from simsmtp.protocol.replies import Reply
 from simsmtp.rows.records import Output
 from simsmtp.strategies.alike import Alike, steady_verdicts
 from simsmtp.strategies.counting import Knobs, Rcpt
@@ -263,7 +262,7 @@ def octets_of(answer: Answer) -> int:
     if answer == Answer.EHLO_OK:
         lines = ehlo_lines(NOTHING_OFFERED._replace(pipelining=True), "mx.example.test")
         return sum(len(line) + 2 for line in lines)
-    return len(spoken_answers(Reply(552, 0), Reply(451, 0))[answer].wording) + 2
+    return len(spoken_answers()[answer].wording) + 2
 
 
 EHLO_OCTETS = len("EHLO mail.example.test\r\n")

@@ -45,19 +45,23 @@ SPOKEN = {
     Answer.TOO_MANY_ERRORS: "421 4.7.0 Too many errors",
     Answer.BYE: "221 2.0.0 Bye",
     Answer.EHLO_TLS_OK: "250 mx.example.test",
+    Answer.TRANSACTION_OVER: "552 Too many recipients",
+    Answer.MESSAGES_EXHAUSTED: "421 4.5.3 Too many messages or recipients on this connection",
+    Answer.COMMANDS_EXHAUSTED: "421 4.7.0 Too many commands",
 } | {answer: "451 4.7.1 Rate limit exceeded" for answer in Answer if answer.name.startswith("RATE_")}
 
 
 def test_the_table_of_what_is_spoken() -> None:
-    spoken = spoken_answers(parse_reply("452 4.5.3"), parse_reply("451 4.3.0"))
+    spoken = spoken_answers({Answer.RCPT_OVER: "452 4.5.3", Answer.TEXT_REFUSED: "451 4.3.0"})
     assert {answer: spoken[answer].wording for answer in Answer} == SPOKEN
-    for answer, (code, status, octets, line) in zip(Answer, spoken, strict=True):
+    for answer, (code, status, octets, line, lines) in zip(Answer, spoken, strict=True):
         assert octets == (len(line) + 2 if line else 0), answer
+        assert lines == bool(line), answer
         assert Reply(code, status) == (parse_reply(line) if line else Reply(0, 0)), answer
 
 
 def test_a_server_may_have_words_of_its_own_for_the_limit() -> None:
-    spoken = spoken_answers(Reply(552, 0), Reply(451, 0), overflow_words="No more today")
+    spoken = spoken_answers({Answer.RCPT_OVER: "552 No more today"})
     assert spoken[Answer.RCPT_OVER].wording == "552 No more today"
 
 
@@ -66,7 +70,7 @@ def test_a_server_may_have_words_of_its_own_for_the_limit() -> None:
 def test_octets_of_the_ehlo_reply_count_all_its_lines(flags: tuple[bool, ...], limits: tuple[int, ...]) -> None:
     offered = NOTHING_OFFERED._replace(pipelining=flags[0], chunking=flags[1], starttls=flags[2])
     offered = offered._replace(mailmax=limits[0], rcptmax=limits[1], rcptdomainmax=limits[2])
-    spoken = spoken_answers(Reply(552, 0), Reply(451, 0), offered)
+    spoken = spoken_answers(offered=offered)
     words = ["PIPELINING"] * flags[0] + ["CHUNKING"] * flags[1] + ["STARTTLS"] * flags[2]
     names = ("MAILMAX", "RCPTMAX", "RCPTDOMAINMAX")
     said = [f"{name}={most}" for name, most in zip(names, limits, strict=True) if most]

@@ -25,22 +25,37 @@ ASKED = [verb for verb in Verb if verb not in (Verb.CONNECT, Verb.RCPT)]
 NAMES = dict(zip(LimitKind, KINDS, strict=True))
 
 counts = st.none() | st.integers(1, 6)
+REPLIES = ["552", "452 4.5.3", "421", "550 5.5.3"]
+
+
+def possible(table: dict[str, Any]) -> dict[str, Any]:
+    """Return a table without what means nothing beside a limit that does not speak at RCPT."""
+    beside = {"limit_kind": "transaction", "overshoot_limit": None, "reject_data_after_overflow": False}
+    return table if table["limit_at"] == "rcpt" else table | beside
+
+
 tables = st.fixed_dictionaries(
     {
         "recipient_limit": counts,
         "limit_kind": st.sampled_from(KINDS),
-        "overflow_reply": st.sampled_from(["552", "452 4.5.3", "421", "550 5.5.3"]),
+        "limit_at": st.sampled_from(["rcpt", "rcpt", "data", "dot"]),
+        "overflow_reply": st.sampled_from(REPLIES),
+        "unknown_reply": st.sampled_from(REPLIES),
+        "messages_at": st.sampled_from(["mail", "data"]),
+        "messages_reply": st.sampled_from(REPLIES),
+        "commands_per_connection": st.none() | st.integers(1, 30),
+        "commands_reply": st.sampled_from(REPLIES),
         "overshoot_limit": st.none() | st.integers(0, 4),
         "soft_error_limit": st.none() | st.integers(1, 3),
         "hard_error_limit": st.none() | st.integers(3, 12),
         "error_sleep_ms": st.sampled_from([0.0, 7.0]),
         "reject_data_after_overflow": st.booleans(),
-        "data_without_recipients": st.sampled_from(["354", "554 5.5.1"]),
+        "data_without_recipients": st.sampled_from(["354", "554 5.5.1", 503]),
         "messages_per_connection": counts,
         "data_failure_share": st.sampled_from([0.0, 0.5]),
         "greylist_s": st.sampled_from([None, 5e-9]),
     }
-)
+).map(possible)
 rcpts = st.tuples(st.just(Verb.RCPT), st.integers(0, 3), st.booleans(), st.just(0.0))
 others = st.tuples(st.sampled_from(ASKED), st.just(0), st.just(True), st.sampled_from([0.2, 0.8]))
 mails = st.tuples(st.sampled_from([Verb.MAIL, Verb.TEXT, Verb.RSET]), st.just(0), st.just(True), st.just(0.8))
@@ -73,12 +88,13 @@ def say(responder: Responder, command: tuple[Verb, int, bool, float], now_ns: in
 @many
 @given(table=tables, session=commands)
 def test_state_errors_and_sleep_follow_from_the_replies(table: dict[str, Any], session: list[Any]) -> None:
-    responder, seen, over, errors = greeted(table), {}, 0, 0
+    responder, seen, over, errors, asked = greeted(table), {}, 0, 0, 1
     server = plan(table)
     policy = server.policy
     for now_ns, command in enumerate(session):
         verb, state, enough = command[0], responder.state, errors >= policy.hard_errors
-        assert responder.has_had_enough == enough
+        is_spent = asked >= policy.commands
+        assert responder.has_had_enough == (enough or is_spent)
         answer = say(responder, command, now_ns, seen)
         code = server.spoken[answer].code
         assert responder.sleep_ns == (policy.error_sleep_ns if errors >= policy.soft_errors else 0)
@@ -87,13 +103,17 @@ def test_state_errors_and_sleep_follow_from_the_replies(table: dict[str, Any], s
             errors += over > policy.overshoot
         else:
             errors += code >= 400 and answer not in (Answer.TOO_MANY_ERRORS, Answer.CONNECTION_EXHAUSTED)
+        asked += verb != Verb.TEXT
         assert (responder.counters.over, responder.counters.errors) == (over, errors)
+        assert responder.counters.commands == asked
         assert responder.is_closed == (code in (221, 421) or state == State.CLOSED)
         if enough and verb != Verb.TEXT:
             assert answer == Answer.TOO_MANY_ERRORS
+        elif is_spent and verb not in (Verb.TEXT, Verb.QUIT):
+            assert answer == Answer.COMMANDS_EXHAUSTED
         else:
             assert (answer == Answer.BAD_SEQUENCE) == (not in_sequence(state, verb))
-        if answer == Answer.BAD_SEQUENCE:
+        if answer == Answer.BAD_SEQUENCE and not responder.is_closed:
             assert responder.state == state
 
 
@@ -118,6 +138,7 @@ def test_nobody_is_accepted_over_a_limit_and_nobody_refused_below_it(table: dict
             "connection": on_connection < limit,
             "first-domain-only": len(here) < limit and domain in here[:1] + [domain] * (not here),
         }[table["limit_kind"].replace("group", "domain")]
+        has_room = has_room or table["limit_at"] != "rcpt"
         assert (answer != Answer.RCPT_OVER) == has_room
         if has_room:
             assert (answer == Answer.RCPT_UNKNOWN) == (not command[2])
@@ -174,7 +195,7 @@ def test_what_is_sure_comes_true(table: dict[str, Any], session: list[Any], most
 
 # -- one command ------------------------------------------------------------------------------------------------
 
-counters = st.builds(SessionCounters, *[st.integers(0, 8)] * 6)
+counters = st.builds(SessionCounters, *[st.integers(0, 8)] * 7)
 
 
 @many
@@ -199,13 +220,19 @@ def test_answers_come_in_the_order_of_the_checks(
     policy, share = plan(table).policy, table["data_failure_share"]
     answer = answer_to(policy, counters, state, verb, in_domain, exists, share, draw)
     late = table["reject_data_after_overflow"] and counters.over > 0
+    whole = table["recipient_limit"] is not None and counters.accepted > table["recipient_limit"]
+    beyond = table["messages_at"] == "data" and counters.transactions > policy.transactions
     nobody = counters.accepted == 0
     spent = policy.limit_kind == LimitKind.CONNECTION and counters.accepted_on_connection >= policy.limit
     rules: dict[Verb, list[tuple[bool, Answer]]] = {
         Verb.EHLO: [(counters.handshakes > 0, Answer.EHLO_TLS_OK), (True, Answer.EHLO_OK)],
         Verb.STARTTLS: [(True, Answer.STARTTLS_OK)],
         Verb.MAIL: [
-            (spent or counters.transactions >= policy.transactions, Answer.CONNECTION_EXHAUSTED),
+            (spent, Answer.CONNECTION_EXHAUSTED),
+            (
+                table["messages_at"] == "mail" and counters.transactions >= policy.transactions,
+                Answer.MESSAGES_EXHAUSTED,
+            ),
             (True, Answer.MAIL_OK),
         ],
         Verb.RCPT: [
@@ -214,18 +241,26 @@ def test_answers_come_in_the_order_of_the_checks(
             (True, Answer.RCPT_OK),
         ],
         Verb.DATA: [
+            (beyond, Answer.MESSAGES_EXHAUSTED),
             (late, Answer.DATA_AFTER_OVERFLOW),
             (nobody and table["data_without_recipients"] != "354", Answer.DATA_NO_RECIPIENTS),
+            (whole and table["limit_at"] == "data", Answer.TRANSACTION_OVER),
             (True, Answer.DATA_OK),
         ],
-        Verb.TEXT: [(nobody, Answer.TEXT_NO_RECIPIENTS), (draw < share, Answer.TEXT_REFUSED), (True, Answer.TEXT_OK)],
+        Verb.TEXT: [
+            (nobody, Answer.TEXT_NO_RECIPIENTS),
+            (whole and table["limit_at"] != "rcpt", Answer.TRANSACTION_OVER),
+            (draw < share, Answer.TEXT_REFUSED),
+            (True, Answer.TEXT_OK),
+        ],
         Verb.RSET: [(True, Answer.RSET_OK)],
         Verb.NOOP: [(True, Answer.RSET_OK)],
         Verb.QUIT: [(True, Answer.BYE)],
     }
-    rules[Verb.BDAT] = [(late, Answer.DATA_AFTER_OVERFLOW), *rules[Verb.TEXT]]
+    rules[Verb.BDAT] = [*rules[Verb.DATA][:3], *rules[Verb.TEXT]]
     first = [
         (verb != Verb.TEXT and hangs_up(policy, counters), Answer.TOO_MANY_ERRORS),
+        (verb not in (Verb.TEXT, Verb.QUIT) and counters.commands >= policy.commands, Answer.COMMANDS_EXHAUSTED),
         (not in_sequence(state, verb), Answer.BAD_SEQUENCE),
     ]
     assert answer == next(told for holds, told in [*first, *rules[verb]] if holds)
@@ -294,4 +329,4 @@ def test_after_a_handshake_the_session_begins_anew_and_offers_no_other() -> None
     assert responder.answer(Verb.STARTTLS) == Answer.STARTTLS_OK
     assert responder.answer(Verb.MAIL) == Answer.BAD_SEQUENCE
     assert responder.answer(Verb.EHLO) == Answer.EHLO_TLS_OK
-    assert responder.counters == new_counters()._replace(errors=1, handshakes=1)
+    assert responder.counters == new_counters()._replace(errors=1, handshakes=1, commands=4)

@@ -34,7 +34,8 @@ _FIRST, _LONGEST = 8, 100  # pieces, and octets of each, in which a protocol sho
 _ENOUGH = 16  # octets of a client tell
 _FTP = re.compile(rb"(USER|PASS|AUTH|FEAT|OPTS|SYST|HOST) ?", re.IGNORECASE)
 _REPLY = re.compile(rb"[2-5][0-9][0-9][ -]")
-_GREETING, _REFUSAL = re.compile(rb"220[ \-\r\n]"), re.compile(rb"(421|554)[ \-\r\n]")
+_GREETING = re.compile(rb"220[ \-\r\n]")
+_REFUSAL = re.compile(rb"(421|45[0-9]|55[0-9])[ \-\r\n]|[45][0-9][0-9][ \-][45]\.[0-9]")  # FTP and NNTP have others
 _Pieces = list[tuple[Seen, bytes]]
 
 

@@ -10,6 +10,7 @@ from simsmtp.dialogue.ladder import Ladder, Line, Recipient, Step, reply_kind
 from simsmtp.dialogue.ndr import last_replies, ndr_fields
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
+from simsmtp.protocol.states import ends_session
 from simsmtp.rows.records import DialogueRow, RecipientRow
 from simsmtp.strategies.counting import Verdict
 
@@ -23,6 +24,7 @@ _CONCLUSIONS = {
     Verdict.DEFER: ("deferred", "deferred: tried again by the retry schedule"),
 }
 _HANGS_UP, _FINAL = 421, (Verb.TEXT, Verb.BDAT)
+_OVER = (Answer.RCPT_OVER, Answer.TRANSACTION_OVER)
 _WAITS_BEFORE_EHLO = 2  # the TCP handshake and the banner
 _ORDER = {"connect": 0, "handshake": 0, "command": 1, "reply": 2, "verdict": 3, "close": 4}
 _LAST = 1 << 60
@@ -125,7 +127,7 @@ class _Session:
                     yield self._step("conclusion", rows, 0, lines=lines, note=note)
                     self._answered = []
                 case "close":
-                    has_hung_up = any(row.code == _HANGS_UP for row in self._rows)
+                    has_hung_up = any(ends_session(row.verb, row.code) for row in self._rows)
                     note = "the server has closed" if has_hung_up else self._text(rows[0])
                     step = self._step(kind, rows, 0, note=note)
                     yield step._replace(server_s=math.nan) if has_hung_up else step
@@ -159,9 +161,8 @@ class _Session:
         if row.verb == Verb.MAIL:
             self._is_first = True
         is_first, self._is_first = self._is_first, self._is_first and row.verb != Verb.RCPT
-        return reply_kind(
-            Verb(row.verb).name, row.code, row.status, is_first=is_first, is_over=row.note == Answer.RCPT_OVER
-        )
+        is_over = row.note in _OVER
+        return reply_kind(Verb(row.verb).name, row.code, row.status, is_first=is_first, is_over=is_over)
 
     def _conclusion(self, row: DialogueRow) -> Line:
         kind, words = _CONCLUSIONS[Verdict(row.note)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from simsmtp.protocol.commands import Verb
+from simsmtp.protocol.replies import TOO_MANY_RECIPIENTS, detail_of
 from simsmtp.strategies.reply_class import ReplyClass, classify
 
 
@@ -33,7 +34,8 @@ class Line(NamedTuple):
 
 
 REPLY_KINDS = ("accepted", "go-on", "over-limit", "deferred", "refused")
-"""2yz; 3yz; a refusal of RCPT that is over a limit; another 4yz; another 5yz."""
+"""2yz; 3yz; a refusal of RCPT, or of DATA or the text, that is over a limit; another 4yz; another 5yz."""
+_ENDS_TRANSACTION = (Verb.DATA.name, Verb.TEXT.name, Verb.BDAT.name)
 CONCLUSIONS = ("done", "re-queued", "failed", "deferred")
 """What a sender takes a recipient for."""
 
@@ -134,7 +136,9 @@ def reply_kind(verb: str, code: int, status: int, *, is_first: bool, is_over: bo
     is_over : bool
         The server is known to have refused because of a limit, whatever the reply looks like.
     """
-    if is_over or (verb == Verb.RCPT.name and classify(code, status, is_first) == ReplyClass.OVER):
+    is_over = is_over or (verb == Verb.RCPT.name and classify(code, status, is_first) == ReplyClass.OVER)
+    is_over_whole = verb in _ENDS_TRANSACTION and code >= 400 and detail_of(status) == TOO_MANY_RECIPIENTS
+    if is_over or is_over_whole:
         return "over-limit"
     if code < 400:
         return "go-on" if code >= 300 else "accepted"

@@ -21,7 +21,7 @@ from simsmtp.rows.records import DialogueRow, Output, RecipientRow
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _REPORTER = "mail.example.test"
-_FINAL, _GO_ON, _HANGS_UP = (Verb.DATA, Verb.TEXT, Verb.BDAT), 354, 421
+_FINAL, _GO_ON, _HANGS_UP, _REFUSED = (Verb.DATA, Verb.TEXT, Verb.BDAT), 354, 421, 400
 _EXPIRED, _UNKNOWN_CAUSE = "4.4.7", "5.0.0"
 
 
@@ -78,20 +78,28 @@ def last_replies(dialogue: Iterable[DialogueRow]) -> dict[tuple[int, int], Dialo
 
     That is the one to its RCPT or, where RCPT was accepted, the one to DATA or to the text of that transaction: no
     other transaction of the message says anything about it. 421 is about all whom the transaction had named, and
-    about nobody once it is over.
+    about nobody once it is over. A refusal of MAIL is about all of its transaction, whatever RCPT is answered then.
     """
     found: dict[tuple[int, int], DialogueRow] = {}
     named: dict[tuple[str, int], list[tuple[int, int]]] = {}  # of each connection, in its open transaction
+    refused: dict[tuple[str, int], DialogueRow] = {}  # of each connection whose last MAIL was refused, that reply
     for row in dialogue:
         who, session = (row.message, row.recipient), (row.destination, row.connection)
         if row.kind == "command" and row.verb in {Verb.MAIL, Verb.RSET}:
             named[session] = []
+            refused.pop(session, None)
         elif row.kind == "command" and row.verb == Verb.RCPT:
             named[session].append(who)
+        elif row.kind == "verdict" and session in refused:
+            found[who] = refused[session]
         elif row.kind != "reply":
             continue
         elif row.code == _HANGS_UP:
             found.update(dict.fromkeys(named.get(session, []), row))
+        elif row.verb == Verb.MAIL and row.code >= _REFUSED:
+            refused[session] = row
+        elif session in refused:
+            continue
         elif row.verb == Verb.RCPT:
             found[who] = row
         elif row.verb in _FINAL and row.code != _GO_ON:

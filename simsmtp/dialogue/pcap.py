@@ -18,6 +18,7 @@ from simsmtp.errors import InputError
 from simsmtp.files import replacing, write_errors
 from simsmtp.model.plan import Plan
 from simsmtp.protocol.commands import Verb, bdat_text_octets
+from simsmtp.protocol.states import ends_session
 from simsmtp.protocol.text import content_of, text_of
 from simsmtp.protocol.wire import AddressBook
 from simsmtp.rows.records import DialogueRow, Output
@@ -88,7 +89,7 @@ def _segments(rows: list[DialogueRow], plan: Plan, addresses: AddressBook) -> It
     yield Segment(begin, True, _SYN, b"", begin + there_ns)
     yield Segment(back_ns, False, _SYN | _ACK, b"", begin + there_ns)
     yield Segment(back_ns, True, _ACK, b"", accepted_ns)
-    has_hung_up = any(row.code == 421 for row in rows)
+    has_hung_up = any(ends_session(row.verb, row.code) for row in rows)
     order = {"reply": 0, "command": 1, "close": 2}  # what is read at an instant comes before what is written then
     told = sorted((row for row in rows if row.kind in order), key=lambda row: (row.client_ns, order[row.kind]))
     for (at_ns, kind), together in groupby(told, key=lambda row: (row.client_ns, row.kind)):

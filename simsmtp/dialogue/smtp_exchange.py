@@ -65,7 +65,10 @@ class Said:
 
 
 class Reply(NamedTuple):
-    """A whole reply: its lines, joined by line feeds, code, status, where it ends, and when its last octet was seen."""
+    """A whole reply: its lines, joined by line feeds, code, status, where it ends, and when its last octet was seen.
+
+    The status is that of the first line that has one.
+    """
 
     text: str
     code: int
@@ -118,7 +121,7 @@ class Exchange(NamedTuple):
 def replies_in(said: Said) -> Iterator[Reply]:
     """Yield the replies of a server, up to the first line that is no reply."""
     lines: list[str] = []
-    place = 0
+    place, found = 0, 0
     while True:
         text, place = said.line(place)
         try:
@@ -128,9 +131,10 @@ def replies_in(said: Said) -> Iterator[Reply]:
         if place < 0 or not _BEGINS.match(text):
             return
         lines.append(text)
+        found = found or status
         if text[3:4] != "-":
-            yield Reply("\n".join(lines), code, status, place, said.seen(place - 1))
-            lines = []
+            yield Reply("\n".join(lines), code, found, place, said.seen(place - 1))
+            lines, found = [], 0
 
 
 def exchanges(client: Said, replies: Sequence[Reply], *, is_plain: bool = False) -> Iterator[Exchange]:

@@ -23,4 +23,4 @@ def reply_lines(row: DialogueRow, plan: Plan) -> list[str]:
     if row.note in {Answer.EHLO_OK, Answer.EHLO_TLS_OK}:
         offered = server.offered._replace(starttls=row.note == Answer.EHLO_OK and server.offered.starttls)
         return ehlo_lines(offered, spoken.wording[4:])
-    return [spoken.wording]
+    return spoken.wording.split("\n")

@@ -75,7 +75,8 @@ def _replies(lines: Sequence[Line], alike: int) -> Iterator[str]:
         texts = [(f"S: {text}", run[0].verb == "RCPT") for line in run for text in line.text.split("\n")]
         yield from _shortened(texts, alike)
         if run[0].kind == "over-limit":
-            yield f"{'':{_INDENT}}({len(run)} over the recipient limit)"
+            who = len(run) if run[0].verb == "RCPT" else "the whole transaction is"
+            yield f"{'':{_INDENT}}({who} over the recipient limit)"
 
 
 def runs(lines: Iterable[Line]) -> Iterator[list[Line]]:

@@ -13,6 +13,7 @@ from simsmtp.peers.accounting import Message
 from simsmtp.peers.flight import NOBODY, Command, ReplyRecord, Stops
 from simsmtp.protocol.capabilities import NOTHING_OFFERED, Capabilities, parse_ehlo
 from simsmtp.protocol.commands import Verb
+from simsmtp.protocol.states import ends_session
 from simsmtp.protocol.wire import command_line
 
 
@@ -39,7 +40,7 @@ class ClientSession:
     Attributes
     ----------
     fault : str
-        Why it ended, if that was neither QUIT nor a 421.
+        Why it ended, if that was neither QUIT nor the server's word: a 421, or a banner that refuses the connection.
     has_greeted : bool
         The banner was a reply.
     lacks_tls : bool
@@ -239,7 +240,9 @@ class ClientSession:
             # Whether a text may follow is anybody's guess.
             self.fail(f"a reply to DATA that is none; received: {_shown(reply)}")
         read = self._read_of(command.verb)
-        heard = ReplyRecord(command.verb, (command.recipient,), reply.code, reply.status, read)
+        self.is_closed = self.is_closed or ends_session(command.verb, reply.code)
+        who = (command.recipient,)
+        heard = ReplyRecord(command.verb, who, reply.code, reply.status, read, lines=len(reply.lines))
         self._rcpts += command.verb == Verb.RCPT
         self._answered += 1
         self._lines = reply.lines

@@ -20,11 +20,17 @@ class Envelope:
         Uniform draw that decides whether the text is refused.
     at_s : float
         When it began.
+
+    Attributes
+    ----------
+    data_code : int
+        Of the reply to DATA where that was a refusal; 0 elsewhere.
     """
 
     def __init__(self, session: int, transaction: int, sender: str, draw: float, at_s: float) -> None:
         self.sender = sender
         self.draw = draw
+        self.data_code = 0
         self._session, self._transaction, self._at_s = session, transaction, at_s
         self._accepted: list[ServedRow] = []
         self._rcpts = 0
@@ -45,7 +51,8 @@ class Envelope:
         return row
 
     def rows(self, final_code: int) -> Iterator[ServedRow]:
-        """Yield the rows of the recipients that RCPT accepted, with the final reply to the text."""
+        """Yield the rows of the recipients that RCPT accepted, with the final reply to the text, or to DATA."""
+        final_code = final_code or self.data_code
         is_taken = 200 <= final_code < 300
         for row in self._accepted:
             yield row._replace(final_code=final_code, accepted=is_taken)

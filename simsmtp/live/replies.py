@@ -17,7 +17,10 @@ _HEAD = re.compile(rb"(?:[2-5](?:[0-9](?:[0-9][ -]?)?)?)?")
 
 
 class ServerReply(NamedTuple):
-    """A whole reply: code, enhanced status code (see `simsmtp.protocol.replies`) and its lines without CRLF."""
+    """A whole reply: code, enhanced status code (see `simsmtp.protocol.replies`) and its lines without CRLF.
+
+    The enhanced status code is that of the first line that has one.
+    """
 
     code: int
     status: int
@@ -63,8 +66,7 @@ class Replies:
             self._begun.append(text)
             if text[3:4] != "-":
                 lines, self._begun = tuple(self._begun), []
-                code, status = parse_reply(text)
-                return ServerReply(code, status, lines)
+                return ServerReply(*parse_reply("\n".join(lines)), lines)
         if not self.problem and (begun := self._lines.begun):
             self.received = shown(begun)
             self.problem = _wrong_octet(begun, is_whole=False)

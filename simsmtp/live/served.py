@@ -24,7 +24,7 @@ class ServedRow(NamedTuple):
     code, status : int
         The reply, see `simsmtp.protocol.replies.Reply`.
     final_code : int
-        Reply to the text, 0 if it never came or the recipient was refused.
+        Reply to the text, or to DATA where that was refused; 0 if it never came or the recipient was refused.
     accepted : bool
         The server took the text for this recipient.
     at_s : float
@@ -58,7 +58,7 @@ class Served:
     transactions : int
         MAIL commands accepted.
     rcpt_commands, over_limit : int
-        RCPT commands answered, and those answered with the over-limit reply.
+        RCPT commands answered, and recipients that got the over-limit reply, each or with their transaction.
     texts : int
         Texts accepted.
     faults : Counter

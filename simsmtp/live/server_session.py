@@ -29,6 +29,7 @@ MOST_REPORTED = 4_000_000
 # Commands after which a client has to wait whatever is offered (RFC 2920 section 3.1, RFC 3207 section 4).
 _WAITED_FOR = (Verb.EHLO, Verb.STARTTLS, Verb.DATA)
 _OPEN = (State.MAIL, State.RCPT, State.TEXT)
+_REFUSED = 400
 _MANY = 2
 """Domains and groups that recipients may have, for all that is known."""
 
@@ -212,6 +213,8 @@ class ServerSession(Responder):
         """Answer a chunk that is not the last: like the last one, but the transaction goes on (RFC 3030 section 2)."""
         state = self.state
         answer = self.answer(Verb.BDAT, is_rated=False)
+        if self._envelope:
+            self._note_refusal(self._envelope, Verb.BDAT, answer)
         if answer == Answer.TEXT_OK:
             self.state, self._has_chunks = state, True
             yield from self._send(b"250 2.0.0 Ok: chunk\r\n")
@@ -222,9 +225,19 @@ class ServerSession(Responder):
     def _respond(self, verb: Verb) -> Answer:
         """Return the answer to a command; where it ends the transaction, that is filed."""
         answer = self.answer(verb, self._envelope.draw if self._envelope else 1.0, self._mailboxes.now_ns())
+        if self._envelope:
+            self._note_refusal(self._envelope, verb, answer)
         if self.state not in _OPEN:
             self._file(self._spoken[answer].code if verb == Verb.BDAT else 0)
         return answer
+
+    def _note_refusal(self, envelope: Envelope, verb: Verb, answer: Answer) -> None:
+        """Note that DATA is refused, or the whole transaction because of a limit."""
+        code = self._spoken[answer].code
+        if verb == Verb.DATA and code >= _REFUSED:
+            envelope.data_code = code
+        if answer == Answer.TRANSACTION_OVER:
+            self._served.over_limit += envelope.kept
 
     def _start_tls(self) -> Steps:
         yield from self._flush()
@@ -244,6 +257,7 @@ class ServerSession(Responder):
                 return
             self._progress += text.take_from(self._lines)
         answer = self.answer(Verb.TEXT, self._envelope.draw, self._mailboxes.now_ns(), is_rated=not text.has_bare)
+        self._note_refusal(self._envelope, Verb.TEXT, answer)
         is_bare = text.has_bare and answer == Answer.TEXT_OK
         self._file(554 if is_bare else self._spoken[answer].code)
         if is_bare:
@@ -275,7 +289,7 @@ class ServerSession(Responder):
     # -- output ---------------------------------------------------------------------------------------------
 
     def _say(self, answer: Answer) -> Steps:
-        lines = [self._spoken[answer].wording]
+        lines = self._spoken[answer].wording.split("\n")
         if answer in (Answer.EHLO_OK, Answer.EHLO_TLS_OK) and not self._is_helo:
             offered = self._plan.offered
             lines = ehlo_lines(offered._replace(starttls=offered.starttls and answer == Answer.EHLO_OK), HOSTNAME)
@@ -284,7 +298,7 @@ class ServerSession(Responder):
     def _complain(self, complaint: Complaint) -> Steps:
         self._complaints += 1
         self._note(complaint)
-        self.refuse()
+        self.refuse(is_command=complaint != Complaint.BARE_IN_TEXT)
         yield from self._send(spoken_complaint(complaint)[1])
         if complaint in ENDS_SESSION:
             self.state = State.CLOSED

@@ -8,7 +8,7 @@ from simsmtp.errors import InputError
 from simsmtp.model.limits import check_limits
 from simsmtp.model.numbers import number_text
 from simsmtp.model.rate_limits import check_client_rate, check_rate_limits
-from simsmtp.protocol.replies import parse_reply
+from simsmtp.model.server_table import check_command_limit, check_limit_place, check_replies
 from simsmtp.strategies.registry import find_strategy
 
 if TYPE_CHECKING:
@@ -34,13 +34,13 @@ def check_combinations(scenario: Scenario) -> None:
     find_strategy(scenario.client.strategy)
     _check_client(scenario)
     _check_workload(scenario)
-    _check_server(scenario.server, "server")
+    _check_server(scenario.server, "server", starttls=scenario.client.starttls)
     _check_path(scenario.network, scenario.server, "")
     names = [one.name for one in scenario.destinations]
     if len(set(names)) < len(names):
         raise InputError("destination names must differ", key="destinations", given=names)
     for number, one in enumerate(scenario.destinations):
-        _check_server(one.server, f"destinations.{number}.server")
+        _check_server(one.server, f"destinations.{number}.server", starttls=scenario.client.starttls)
         _check_path(one.network, one.server, f"destinations.{number}.")
     _check_groups(scenario)
     check_limits(scenario)
@@ -144,17 +144,11 @@ def _check_groups(scenario: Scenario) -> None:
         )
 
 
-def _check_server(server: Server, key: str) -> None:
+def _check_server(server: Server, key: str, *, starttls: bool) -> None:
     check_rate_limits(server.rate_limits, key)
-    for name in ("overflow_reply", "data_failure_reply"):
-        reply = parse_reply(getattr(server, name), key=f"{key}.{name}")
-        if reply.code not in {421, 450, 451, 452, 455, 550, 552, 554} and name == "overflow_reply":
-            raise InputError(
-                "not a reply to RCPT over a limit",
-                key=f"{key}.{name}",
-                given=getattr(server, name),
-                allowed="421, 450, 451, 452, 455, 550, 552 or 554, with or without an enhanced status code",
-            )
+    check_replies(server, key)
+    check_limit_place(server, key)
+    check_command_limit(server, key, starttls=starttls)
     if server.hard_error_limit and server.soft_error_limit and server.hard_error_limit < server.soft_error_limit:
         raise InputError(
             "the hard error limit is below the soft one",

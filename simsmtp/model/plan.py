@@ -15,11 +15,11 @@ from simsmtp.model.server_table import Server
 from simsmtp.model.traces import TraceMessage, read_trace
 from simsmtp.model.workload_table import Workload
 from simsmtp.policies.rate_limits import Counts, RateLimit
-from simsmtp.policies.reply_policy import LimitKind, ReplyPolicy
-from simsmtp.protocol.answers import WireReply, spoken_answers, with_rate_replies
+from simsmtp.policies.reply_policy import LimitAt, LimitKind, ReplyPolicy
+from simsmtp.protocol.answers import Answer, WireReply, spoken_answers
 from simsmtp.protocol.capabilities import Capabilities
 from simsmtp.protocol.commands import Verb, command_octets
-from simsmtp.protocol.replies import parse_reply, words_of
+from simsmtp.protocol.replies import parse_reply
 from simsmtp.randomness.distributions import Sampler, is_constant, ns_of_ms, ns_of_s, sample, sampler_of
 from simsmtp.strategies.overflow import Overflow
 from simsmtp.strategies.registry import Settle, find_strategy
@@ -35,6 +35,7 @@ LIMIT_KINDS = {
     "group": LimitKind.GROUP,
     "first-group-only": LimitKind.FIRST_GROUP_ONLY,
 }
+_LIMIT_AT = {"rcpt": LimitAt.RCPT, "data": LimitAt.DATA, "dot": LimitAt.DOT}
 _OVERFLOW = {
     "new-connection": Overflow.NEW_CONNECTION,
     "same-session": Overflow.SAME_SESSION,
@@ -259,16 +260,10 @@ def _destinations(scenario: Scenario) -> tuple[DestinationPlan, ...]:
 
 def _server(server: Server, *, starttls: bool) -> ServerPlan:
     offered, services, rates = _offered(server, starttls=starttls), _services(server), rates_of(server.rate_limits)
-    spoken = spoken_answers(
-        parse_reply(server.overflow_reply),
-        parse_reply(server.data_failure_reply),
-        offered,
-        overflow_words=words_of(server.overflow_reply),
-    )
     return ServerPlan(
         policy=_policy(server),
         offered=offered,
-        spoken=with_rate_replies(spoken, rate_replies(server.rate_limits)),
+        spoken=spoken_answers(_replies(server), offered),
         service=services,
         constant_service=tuple(int(sample(one, 0.5)) if is_constant(one) else -1 for one in services),
         workers=server.workers or 0,
@@ -281,6 +276,23 @@ def _server(server: Server, *, starttls: bool) -> ServerPlan:
     )
 
 
+def _replies(server: Server) -> dict[Answer, int | str]:
+    of_rates = {Answer(Answer.RATE_0 + number): one for number, one in enumerate(rate_replies(server.rate_limits))}
+    return of_rates | {
+        Answer.SESSION_REFUSED: server.sessions_reply,
+        Answer.RCPT_OVER: server.overflow_reply,
+        Answer.RCPT_UNKNOWN: server.unknown_reply,
+        Answer.RCPT_GREYLISTED: server.greylist_reply,
+        Answer.DATA_OK: server.data_reply,
+        Answer.DATA_NO_RECIPIENTS: server.data_without_recipients,
+        Answer.DATA_AFTER_OVERFLOW: server.data_after_overflow_reply,
+        Answer.TEXT_REFUSED: server.data_failure_reply,
+        Answer.TRANSACTION_OVER: server.overflow_reply,
+        Answer.MESSAGES_EXHAUSTED: server.messages_reply,
+        Answer.COMMANDS_EXHAUSTED: server.commands_reply,
+    }
+
+
 def _policy(server: Server) -> ReplyPolicy:
     return ReplyPolicy(
         limit=_bound(server.recipient_limit),
@@ -290,9 +302,12 @@ def _policy(server: Server) -> ReplyPolicy:
         hard_errors=_bound(server.hard_error_limit),
         error_sleep_ns=ns_of_ms(server.error_sleep_ms),
         reject_data_after_overflow=server.reject_data_after_overflow,
-        data_without_recipients=server.data_without_recipients == "354",
+        data_without_recipients=parse_reply(server.data_without_recipients).code == 354,
         transactions=_bound(server.messages_per_connection),
         greylist_ns=ns_of_s(server.greylist_s or 0.0),
+        limit_at=_LIMIT_AT[server.limit_at],
+        exhausted_at_data=server.messages_at == "data",
+        commands=_bound(server.commands_per_connection),
     )
 
 

@@ -56,3 +56,4 @@ Growth = Annotated[float, Field(ge=1, le=1000)]
 Bandwidth = Annotated[Annotated[float, Field(ge=1e-4, le=1e6)] | None, unlimited]
 Weight = Annotated[float, Field(ge=1e-6, le=1e6)]
 Reply = Annotated[int, Field(ge=400, le=599)] | str
+"""A refusal; which texts are one is told by `simsmtp.model.server_table.check_replies`."""

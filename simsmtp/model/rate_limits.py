@@ -19,7 +19,7 @@ from simsmtp.policies.rate_limits import (
     rate_limit,
 )
 from simsmtp.protocol.commands import Verb
-from simsmtp.protocol.replies import Reply, parse_reply, words_of
+from simsmtp.protocol.replies import parse_refusal
 from simsmtp.randomness.distributions import ns_of_s
 
 if TYPE_CHECKING:
@@ -91,9 +91,8 @@ def check_rate_limits(limits: Sequence[ServerRate], key: str) -> None:
             raise InputError("too many to remember", key=f"{where}.most", given=one.most, allowed=allowed)
         if one.kind == "bucket":
             _check_bucket(one.most, one.window_s, where)
-        if one.reply is not None and parse_reply(one.reply, key=f"{where}.reply").code < 400:
-            allowed = "a code from 400 to 599, such as '451 4.7.1'"
-            raise InputError("not a refusal", key=f"{where}.reply", given=one.reply, allowed=allowed)
+        if one.reply is not None:
+            parse_refusal(one.reply, key=f"{where}.reply")
 
 
 def check_client_rate(rate: ClientRate | None) -> None:
@@ -120,10 +119,9 @@ def rates_of(limits: Sequence[ServerRate]) -> tuple[RateLimit, ...]:
     )
 
 
-def rate_replies(limits: Sequence[ServerRate]) -> list[tuple[Reply, str]]:
-    """Return the reply of each limit and its wording, which may be empty."""
-    texts = [one.reply or ("421 4.7.0" if _place(one) == Place.CONNECT else "451 4.7.1") for one in limits]
-    return [(parse_reply(one), words_of(one)) for one in texts]
+def rate_replies(limits: Sequence[ServerRate]) -> list[int | str]:
+    """Return the reply of each limit."""
+    return [one.reply or ("421 4.7.0" if _place(one) == Place.CONNECT else "451 4.7.1") for one in limits]
 
 
 def rated_verbs(limits: Sequence[RateLimit]) -> tuple[bool, ...]:

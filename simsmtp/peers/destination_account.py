@@ -29,7 +29,7 @@ class DestinationAccount:
 
     def hear(self, replies: Iterable[ReplyRecord]) -> None:
         """Count those of some replies that refuse."""
-        for verb, recipients, code, status, _, answer in replies:
+        for verb, recipients, code, status, _, answer, _ in replies:
             if code >= 400:
                 is_over = verb == Verb.RCPT and classify(code, status, False) == ReplyClass.OVER
                 self.refusals[cause_of(answer, is_over)] += len(recipients)

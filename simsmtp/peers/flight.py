@@ -32,6 +32,8 @@ class ReplyRecord(NamedTuple):
         The network read that brought it, counted within the connection from 0.
     answer : Answer
         Which of the server's answers it is; known only where the server is simulated, too.
+    lines : int
+        How many it came in.
     """
 
     verb: Verb
@@ -40,6 +42,7 @@ class ReplyRecord(NamedTuple):
     status: int
     read: int
     answer: Answer = Answer.NONE
+    lines: int = 1
 
 
 Stops = Callable[[ReplyRecord], bool]

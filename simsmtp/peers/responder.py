@@ -16,6 +16,7 @@ from simsmtp.policies.respond import (
     answer_to,
     greeting,
     hangs_up,
+    has_no_commands_left,
     sleep_before_reply,
 )
 from simsmtp.protocol.answers import Answer
@@ -71,8 +72,8 @@ class Responder:
 
     @property
     def has_had_enough(self) -> bool:
-        """Whether the next command is answered 421, whatever it is."""
-        return hangs_up(self._policy, self.counters)
+        """Whether the next command is refused, whatever it is."""
+        return hangs_up(self._policy, self.counters) or has_no_commands_left(self._policy, self.counters)
 
     def greet(self, banner: Answer) -> Answer:
         """Return the banner, which is that of `welcome`."""
@@ -127,14 +128,15 @@ class Responder:
                 self._in_domain[domain] = in_domain + 1
         return self._conclude(Verb.RCPT, answer)
 
-    def refuse(self) -> None:
-        """Count an error that the server answers on its own account: what came was no command."""
+    def refuse(self, *, is_command: bool = True) -> None:
+        """Count an error that the server answers on its own account: what came was no good command, or no good text."""
         self.sleep_ns = sleep_before_reply(self._policy, self.counters)
-        self.counters = after_errors(self.counters, 1)
+        self.counters = after_errors(self.counters, 1, int(is_command))
 
     def _conclude(self, verb: Verb, answer: Answer) -> Answer:
         policy, counters, code = self._policy, self.counters, self._spoken[answer].code
         self.sleep_ns = sleep_before_reply(policy, counters)
-        self.counters = after_answer(policy, counters, answer, code)
+        is_command = verb not in (Verb.CONNECT, Verb.TEXT)
+        self.counters = after_answer(policy, counters, answer, code, 1, is_command)
         self.state = next_state(self.state, verb, code)
         return answer

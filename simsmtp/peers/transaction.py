@@ -244,7 +244,7 @@ class Transaction:
         self._flights += 1
         self._note_cause(self._session.heard)
         rcpts, has_company = 0, False
-        for verb, recipients, code, status, read, answer in self._session.heard:
+        for verb, recipients, code, status, read, answer, _ in self._session.heard:
             if verb != Verb.RCPT:
                 self._read_other(verb, code, status)
                 continue
@@ -266,7 +266,7 @@ class Transaction:
 
     def _note_cause(self, heard: Sequence[ReplyRecord]) -> None:
         """Note why the server refused what concerns all recipients."""
-        for verb, _, code, _, _, answer in heard:
+        for verb, _, code, _, _, answer, _ in heard:
             if code >= 400 and (verb != Verb.RCPT or code == 421):
                 self._cause = cause_of(answer, False)
 

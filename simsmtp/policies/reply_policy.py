@@ -17,6 +17,14 @@ class LimitKind(IntEnum):
     FIRST_GROUP_ONLY = 5  # as FIRST_DOMAIN_ONLY, by group
 
 
+class LimitAt(IntEnum):
+    """Where a limit on the recipients of a transaction speaks."""
+
+    RCPT = 0
+    DATA = 1  # every RCPT within was answered 250; then the transaction is refused whole
+    DOT = 2
+
+
 class ReplyPolicy(NamedTuple):
     """Settings of a receiver; a limit that is not set is `simsmtp.strategies.window.UNBOUNDED`.
 
@@ -40,6 +48,12 @@ class ReplyPolicy(NamedTuple):
         Transactions per connection.
     greylist_ns : int
         How long a recipient is greylisted; 0 is never.
+    limit_at : LimitAt
+        Where the limit speaks.
+    exhausted_at_data : bool
+        A transaction beyond `transactions` is refused at DATA, not at MAIL.
+    commands : int
+        Commands per connection, of any kind.
     """
 
     limit: int
@@ -52,6 +66,9 @@ class ReplyPolicy(NamedTuple):
     data_without_recipients: bool
     transactions: int
     greylist_ns: int
+    limit_at: LimitAt
+    exhausted_at_data: bool
+    commands: int
 
 
 class SessionCounters(NamedTuple):
@@ -69,6 +86,8 @@ class SessionCounters(NamedTuple):
         Errors in the session.
     handshakes : int
         STARTTLS commands accepted: the session is encrypted from the first on.
+    commands : int
+        Commands answered; the text is none.
     """
 
     accepted: int
@@ -77,8 +96,9 @@ class SessionCounters(NamedTuple):
     transactions: int
     errors: int
     handshakes: int
+    commands: int
 
 
 def new_counters() -> SessionCounters:
     """Return what the server remembers of a new session."""
-    return SessionCounters(0, 0, 0, 0, 0, 0)
+    return SessionCounters(0, 0, 0, 0, 0, 0, 0)

@@ -38,8 +38,9 @@ def answer_to(
 ) -> Answer:
     """Return the answer to a command, but for the greylist.
 
-    A server that has had enough hangs up, save that the text is no command and is still taken; then comes the
-    order of commands, then what each command asks for.
+    A server that has had enough hangs up, save that the text is no command and is still taken; then it counts the
+    commands of the connection, of which QUIT is never one too many; then comes the order of commands, then what each
+    command asks for.
 
     Parameters
     ----------
@@ -54,6 +55,8 @@ def answer_to(
     """
     if verb != Verb.TEXT and hangs_up(policy, counters):
         return Answer.TOO_MANY_ERRORS
+    if verb != Verb.TEXT and verb != Verb.QUIT and has_no_commands_left(policy, counters):  # noqa: PLR1714
+        return Answer.COMMANDS_EXHAUSTED
     if not in_sequence(state, verb):
         return Answer.BAD_SEQUENCE
     if verb == Verb.RCPT:
@@ -65,7 +68,7 @@ def answer_to(
     if verb == Verb.BDAT:
         return bdat_answer(policy, counters, failure_share, draw)
     if verb == Verb.TEXT:
-        return text_answer(counters, failure_share, draw)
+        return text_answer(policy, counters, failure_share, draw)
     if verb == Verb.EHLO:
         return Answer.EHLO_TLS_OK if counters.handshakes > 0 else Answer.EHLO_OK
     if verb == Verb.QUIT:
@@ -86,44 +89,53 @@ def sure_repeats(policy: ReplyPolicy, counters: SessionCounters, state: int, ans
     """
     if state == State.CLOSED or hangs_up(policy, counters) or sleep_before_reply(policy, counters) > 0:
         return 0
+    left = policy.commands - counters.commands
     if answer == Answer.RCPT_OK:
-        return max(0, room_left(policy, counters, counters.accepted))
-    return max(0, policy.overshoot - counters.over) if answer == Answer.RCPT_OVER else 0
+        return max(0, min(left, room_left(policy, counters, counters.accepted)))
+    return max(0, min(left, policy.overshoot - counters.over)) if answer == Answer.RCPT_OVER else 0
 
 
 def after_answer(
-    policy: ReplyPolicy, counters: SessionCounters, answer: Answer, code: int, count: int = 1
+    policy: ReplyPolicy, counters: SessionCounters, answer: Answer, code: int, count: int = 1, is_command: bool = True
 ) -> SessionCounters:
     """Return what the server remembers after it gave one answer, spoken with `code`, to `count` commands.
+
+    The banner and the final reply to a text answer no command.
 
     Refusals are errors, and so are commands out of sequence; where the server leaves anyway none is counted.
     Over-limit refusals are errors only beyond the overshoot allowance, which exists because a pipelining client
     cannot know of the first refusal before it has sent more (Postfix smtpd_recipient_overshoot_limit).
     """
-    accepted, over, on_connection, transactions, errors, handshakes = counters
+    accepted, over, on_connection, transactions, errors, handshakes, asked = counters
+    asked += count if is_command else 0
     if answer == Answer.RCPT_OK:
-        return SessionCounters(accepted + count, over, on_connection + count, transactions, errors, handshakes)
+        return SessionCounters(accepted + count, over, on_connection + count, transactions, errors, handshakes, asked)
     if answer == Answer.RCPT_OVER:
         errors += max(0, over + count - max(over, policy.overshoot))
-        return SessionCounters(accepted, over + count, on_connection, transactions, errors, handshakes)
+        return SessionCounters(accepted, over + count, on_connection, transactions, errors, handshakes, asked)
     if answer == Answer.MAIL_OK:
-        return SessionCounters(0, 0, on_connection, transactions + 1, errors, handshakes)
+        return SessionCounters(0, 0, on_connection, transactions + 1, errors, handshakes, asked)
     if answer == Answer.STARTTLS_OK:
-        return SessionCounters(accepted, over, on_connection, transactions, errors, handshakes + 1)
-    if code < 400 or answer in (Answer.CONNECTION_EXHAUSTED, Answer.TOO_MANY_ERRORS):
-        return counters
-    return after_errors(counters, count)
+        return SessionCounters(accepted, over, on_connection, transactions, errors, handshakes + 1, asked)
+    if code >= 400 and answer not in (Answer.CONNECTION_EXHAUSTED, Answer.TOO_MANY_ERRORS):
+        errors += count
+    return SessionCounters(accepted, over, on_connection, transactions, errors, handshakes, asked)
 
 
-def after_errors(counters: SessionCounters, count: int) -> SessionCounters:
-    """Return what the server remembers after so many errors."""
-    accepted, over, on_connection, transactions, errors, handshakes = counters
-    return SessionCounters(accepted, over, on_connection, transactions, errors + count, handshakes)
+def after_errors(counters: SessionCounters, count: int, commands: int) -> SessionCounters:
+    """Return what the server remembers after so many errors, in so many commands."""
+    accepted, over, on_connection, transactions, errors, handshakes, asked = counters
+    return SessionCounters(accepted, over, on_connection, transactions, errors + count, handshakes, asked + commands)
 
 
 def sleep_before_reply(policy: ReplyPolicy, counters: SessionCounters) -> int:
     """Return how long the server sleeps before its next reply (tarpit)."""
     return policy.error_sleep_ns if counters.errors >= policy.soft_errors else 0
+
+
+def has_no_commands_left(policy: ReplyPolicy, counters: SessionCounters) -> bool:
+    """Tell whether the connection has had all the commands that a server takes of one."""
+    return counters.commands >= policy.commands
 
 
 def hangs_up(policy: ReplyPolicy, counters: SessionCounters) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from enum import IntEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from simsmtp.protocol.capabilities import NOTHING_OFFERED, Capabilities, ehlo_lines
-from simsmtp.protocol.replies import Reply, enhanced, status_text
+from simsmtp.protocol.replies import parse_reply, wire_lines
 
 HOSTNAME = "mx.example.test"
 
@@ -45,6 +46,9 @@ class Answer(IntEnum):
     RATE_5 = 27
     RATE_6 = 28
     RATE_7 = 29
+    TRANSACTION_OVER = 30  # DATA or the text: more recipients were accepted than the limit allows
+    MESSAGES_EXHAUSTED = 31
+    COMMANDS_EXHAUSTED = 32
 
 
 class WireReply(NamedTuple):
@@ -55,84 +59,74 @@ class WireReply(NamedTuple):
     code, status : int
         See `simsmtp.protocol.replies.Reply`.
     octets : int
-        Length with CRLF.
+        Length of all its lines with their CRLF.
     wording : str
-        The line without CRLF.
+        The lines without CRLF, joined by line feeds.
+    lines : int
+        How many they are; 0 where nothing is said.
     """
 
     code: int
     status: int
     octets: int
     wording: str
+    lines: int = 1
 
 
-_FIXED: dict[Answer, tuple[int, int, str]] = {
-    Answer.NONE: (0, 0, ""),
-    Answer.BANNER: (220, 0, f"{HOSTNAME} ESMTP"),
-    Answer.SESSION_REFUSED: (421, enhanced(4, 3, 2), "Too many sessions"),
-    Answer.EHLO_OK: (250, 0, HOSTNAME),
-    Answer.STARTTLS_OK: (220, enhanced(2, 0, 0), "Ready to start TLS"),
-    Answer.MAIL_OK: (250, enhanced(2, 1, 0), "Ok"),
-    Answer.CONNECTION_EXHAUSTED: (
-        421,
-        enhanced(4, 5, 3),
-        "Too many messages or recipients on this connection",
-    ),
-    Answer.RCPT_OK: (250, enhanced(2, 1, 5), "Ok"),
-    Answer.RCPT_UNKNOWN: (550, enhanced(5, 1, 1), "User unknown"),
-    Answer.RCPT_GREYLISTED: (451, enhanced(4, 7, 1), "Greylisted, please try again later"),
-    Answer.DATA_OK: (354, 0, "End data with <CR><LF>.<CR><LF>"),
-    Answer.DATA_NO_RECIPIENTS: (554, enhanced(5, 5, 1), "No valid recipients"),
-    Answer.DATA_AFTER_OVERFLOW: (554, 0, "Too many recipients"),
-    Answer.TEXT_OK: (250, enhanced(2, 0, 0), "Ok: queued"),
-    Answer.TEXT_NO_RECIPIENTS: (554, enhanced(5, 5, 1), "No valid recipients"),
-    Answer.RSET_OK: (250, enhanced(2, 0, 0), "Ok"),
-    Answer.BAD_SEQUENCE: (503, enhanced(5, 5, 1), "Bad sequence of commands"),
-    Answer.TOO_MANY_ERRORS: (421, enhanced(4, 7, 0), "Too many errors"),
-    Answer.EHLO_TLS_OK: (250, 0, HOSTNAME),
-    Answer.BYE: (221, enhanced(2, 0, 0), "Bye"),
-    **dict.fromkeys(list(Answer)[Answer.RATE_0 : Answer.RATE_7 + 1], (451, enhanced(4, 7, 1), "Rate limit exceeded")),
+_SAID: dict[Answer, tuple[str, str]] = {
+    Answer.BANNER: ("220", f"{HOSTNAME} ESMTP"),
+    Answer.SESSION_REFUSED: ("421 4.3.2", "Too many sessions"),
+    Answer.EHLO_OK: ("250", HOSTNAME),
+    Answer.STARTTLS_OK: ("220 2.0.0", "Ready to start TLS"),
+    Answer.MAIL_OK: ("250 2.1.0", "Ok"),
+    Answer.CONNECTION_EXHAUSTED: ("421 4.5.3", "Too many messages or recipients on this connection"),
+    Answer.RCPT_OK: ("250 2.1.5", "Ok"),
+    Answer.RCPT_OVER: ("552", "Too many recipients"),
+    Answer.RCPT_UNKNOWN: ("550 5.1.1", "User unknown"),
+    Answer.RCPT_GREYLISTED: ("451 4.7.1", "Greylisted, please try again later"),
+    Answer.DATA_OK: ("354", "End data with <CR><LF>.<CR><LF>"),
+    Answer.DATA_NO_RECIPIENTS: ("554 5.5.1", "No valid recipients"),
+    Answer.DATA_AFTER_OVERFLOW: ("554", "Too many recipients"),
+    Answer.TEXT_OK: ("250 2.0.0", "Ok: queued"),
+    Answer.TEXT_NO_RECIPIENTS: ("554 5.5.1", "No valid recipients"),
+    Answer.TEXT_REFUSED: ("451 4.3.0", "Message refused"),
+    Answer.RSET_OK: ("250 2.0.0", "Ok"),
+    Answer.BAD_SEQUENCE: ("503 5.5.1", "Bad sequence of commands"),
+    Answer.TOO_MANY_ERRORS: ("421 4.7.0", "Too many errors"),
+    Answer.BYE: ("221 2.0.0", "Bye"),
+    Answer.EHLO_TLS_OK: ("250", HOSTNAME),
+    Answer.TRANSACTION_OVER: ("552", "Too many recipients"),
+    Answer.MESSAGES_EXHAUSTED: ("421 4.5.3", "Too many messages or recipients on this connection"),
+    Answer.COMMANDS_EXHAUSTED: ("421 4.7.0", "Too many commands"),
+    **dict.fromkeys(list(Answer)[Answer.RATE_0 : Answer.RATE_7 + 1], ("451 4.7.1", "Rate limit exceeded")),
 }
+"""What each answer is said as where nobody gives it another code, and the words where none are given."""
 
 
 def spoken_answers(
-    overflow_reply: Reply,
-    data_failure_reply: Reply,
-    offered: Capabilities = NOTHING_OFFERED,
-    *,
-    overflow_words: str = "",
+    given: Mapping[Answer, int | str] = MappingProxyType({}), offered: Capabilities = NOTHING_OFFERED
 ) -> tuple[WireReply, ...]:
     """Return the reply for each `Answer`, in the order of its members.
 
     Parameters
     ----------
-    overflow_reply, data_failure_reply : Reply
-        What the server says to a recipient over the limit, and to a text it refuses.
+    given : mapping
+        What the server says instead of the usual, as `simsmtp.protocol.replies.parse_reply` reads it.
     offered : Capabilities
         What stands in its EHLO reply, whose octets count all its lines.
-    overflow_words : str
-        Wording of the first; empty is the usual one.
     """
-    table = {
-        **_FIXED,
-        Answer.RCPT_OVER: (*overflow_reply, overflow_words or "Too many recipients"),
-        Answer.TEXT_REFUSED: (*data_failure_reply, "Message refused"),
-    }
-    spoken = [_spoken(*table[answer]) for answer in Answer]
+    silence = WireReply(0, 0, 0, "", 0)
+    spoken = [
+        _spoken(given.get(answer, _SAID[answer][0]), _SAID[answer][1]) if answer in _SAID else silence
+        for answer in Answer
+    ]
     for answer, shown in ((Answer.EHLO_OK, offered), (Answer.EHLO_TLS_OK, offered._replace(starttls=False))):
-        octets = sum(len(line) + 2 for line in ehlo_lines(shown, HOSTNAME))
-        spoken[answer] = WireReply(250, 0, octets, spoken[answer].wording)
+        lines = ehlo_lines(shown, HOSTNAME)
+        octets = sum(len(line) + 2 for line in lines)
+        spoken[answer] = WireReply(250, 0, octets, spoken[answer].wording, len(lines))
     return tuple(spoken)
 
 
-def with_rate_replies(spoken: tuple[WireReply, ...], replies: Sequence[tuple[Reply, str]]) -> tuple[WireReply, ...]:
-    """Return the replies for each `Answer` with those of a server's rate limits, each with its wording or none."""
-    table = list(spoken)
-    for number, (reply, words) in enumerate(replies):
-        table[Answer.RATE_0 + number] = _spoken(*reply, words or "Rate limit exceeded")
-    return tuple(table)
-
-
-def _spoken(code: int, status: int, words: str) -> WireReply:
-    line = " ".join(part for part in (str(code), status_text(status), words) if part)
-    return WireReply(code, status, len(line) + 2 if code else 0, line if code else "")
+def _spoken(text: int | str, words: str) -> WireReply:
+    lines = wire_lines(text, words)
+    return WireReply(*parse_reply(text), sum(len(line) + 2 for line in lines), "\n".join(lines), len(lines))

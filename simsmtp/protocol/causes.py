@@ -34,11 +34,14 @@ WAIT_NAMES = tuple(member.name.lower() for member in Wait)
 CAUSES = {
     Answer.RCPT_OVER: Cause.OVER,
     Answer.DATA_AFTER_OVERFLOW: Cause.OVER,
+    Answer.TRANSACTION_OVER: Cause.OVER,
     Answer.RCPT_UNKNOWN: Cause.UNKNOWN,
     Answer.RCPT_GREYLISTED: Cause.GREYLIST,
     **dict.fromkeys(list(Answer)[Answer.RATE_0 : Answer.RATE_7 + 1], Cause.RATE),
     Answer.SESSION_REFUSED: Cause.SESSION,
     Answer.CONNECTION_EXHAUSTED: Cause.SESSION,
+    Answer.MESSAGES_EXHAUSTED: Cause.SESSION,
+    Answer.COMMANDS_EXHAUSTED: Cause.SESSION,
     Answer.TOO_MANY_ERRORS: Cause.SESSION,
 }
 """What is not listed is `Cause.OTHER`."""

@@ -62,6 +62,11 @@ def in_sequence(state: int, verb: int) -> bool:
     return _POSITIVE[state][verb] != _ABSENT
 
 
+def ends_session(verb: int, code: int) -> bool:
+    """Tell whether a server says a reply and hangs up: 421 to whatever, and a banner that refuses the connection."""
+    return code == 421 or (verb == Verb.CONNECT and code >= 400)
+
+
 def next_state(state: int, verb: int, code: int) -> int:
     """Return the state after a command in sequence was answered with the given code."""
     if code == 421:

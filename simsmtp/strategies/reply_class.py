@@ -11,7 +11,7 @@ class ReplyClass(IntEnum):
     """What one reply to RCPT means to the sender."""
 
     ACCEPTED = 0
-    OVER = 1  # refused because of a recipient limit: 452, 552 or X.5.3
+    OVER = 1  # refused because of a recipient limit: X.5.3, or 452 or 552 without an enhanced status code
     FAILED = 2  # refused for good
     DEFERRED = 3  # refused for now
     CLOSED = 4  # 421, or no reply at all: the connection is gone
@@ -25,7 +25,7 @@ def classify(code: int, status: int, first: bool) -> ReplyClass:
     code : int
         Reply code; 0 where the connection closed before a reply came.
     status : int
-        Enhanced status code in integer form.
+        Enhanced status code in integer form; one that is there decides: 552 5.2.2 is a full mailbox (RFC 3463).
     first : bool
         The RCPT was the first of its transaction, which is never over a transaction limit.
 
@@ -38,7 +38,8 @@ def classify(code: int, status: int, first: bool) -> ReplyClass:
         return ReplyClass.ACCEPTED
     if code in (0, 421):
         return ReplyClass.CLOSED
-    if not first and (code in (452, 552) or detail_of(status) == TOO_MANY_RECIPIENTS):
+    is_over = detail_of(status) == TOO_MANY_RECIPIENTS if status > 0 else code == 452 or code == 552  # noqa: PLR1714
+    if is_over and not first:
         return ReplyClass.OVER
     if code >= 500:
         return ReplyClass.FAILED
@@ -53,12 +54,13 @@ def classify_among(code: int, status: int, first: bool, needs_company: bool, has
     code, status, first : int, int, bool
         See `classify`.
     needs_company : bool
-        Only 452 is over the limit, and only after `has_company`; see ``client.over_limit_seen``.
+        Only 452 is over the limit, and only after `has_company`; see ``client.over_limit_seen``. Such a sender looks at
+        the three digits only.
     has_company : bool
         A reply before it, to an RCPT of the same flight, accepted or failed a recipient; see `is_company`.
     """
     is_plain = needs_company and not (has_company and code == 452)
-    return classify(code, status, first or is_plain)
+    return classify(code, 0 if needs_company else status, first or is_plain)
 
 
 def is_company(seen: ReplyClass) -> bool:

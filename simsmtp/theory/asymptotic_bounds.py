@@ -26,7 +26,7 @@ from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.replies import parse_reply
 from simsmtp.randomness.distributions import count
 from simsmtp.strategies.window import UNBOUNDED
-from simsmtp.theory.closed_form_domain import View
+from simsmtp.theory.closed_form_domain import View, is_code
 from simsmtp.theory.key_effects import slowed_by
 from simsmtp.theory.least_means import least_mean, messages_of
 from simsmtp.theory.service_demand import (
@@ -42,10 +42,12 @@ from simsmtp.theory.service_demand import (
 if TYPE_CHECKING:
     from simsmtp.model.plan import DestinationPlan, Plan, WorkloadPlan
     from simsmtp.model.scenario import Scenario
+    from simsmtp.model.server_table import Server
 
 _OPENING_TRIPS = 3  # TCP, banner, EHLO
 _HELD_TRIPS = 1  # of these, what a session limit sees for certain: it counts from ACCEPT until the server hangs up
 _SIZES = 64
+_FOR_GOOD = 500
 _RESIDUE = 1e-9  # of rounding: a rate that is that near to a bound is at it
 
 
@@ -195,8 +197,18 @@ def _why_unknown(view: View, most: int, *, bites: bool) -> str:
         return "every mailbox is unknown (workload.unknown_share = 1), and no message gets a final reply"
     if set(view.workload.unknown).issuperset(range(most)):
         return "every mailbox is unknown (workload.unknown), and no message gets a final reply"
-    if bites and parse_reply(view.server.overflow_reply).code == 421:
+    if bites and is_code(view.server.overflow_reply, 421):
         return "over the limit the server hangs up (server.overflow_reply = 421), and the message is never taken"
+    return _why_untried(view.server)
+
+
+def _why_untried(server: Server) -> str:
+    """Return why messages may fail at MAIL, untried; empty where they cannot."""
+    at_mail = server.messages_per_connection is not None and server.messages_at == "mail"
+    for key, is_asked in (("messages_reply", at_mail), ("commands_reply", server.commands_per_connection is not None)):
+        reply = getattr(server, key)
+        if is_asked and parse_reply(reply).code >= _FOR_GOOD:
+            return f"MAIL may be refused for good (server.{key} = {reply}), and messages fail untried"
     return ""
 
 

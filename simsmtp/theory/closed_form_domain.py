@@ -9,8 +9,9 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsmtp.protocol.replies import TOO_MANY_RECIPIENTS, detail_of, parse_reply
+from simsmtp.protocol.replies import parse_reply
 from simsmtp.strategies.registry import BUILT_IN
+from simsmtp.strategies.reply_class import ReplyClass, classify
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Client, Destination, Network, Scenario
@@ -53,7 +54,38 @@ class Rule(NamedTuple):
 def is_over_limit(server: Server) -> bool:
     """Tell whether a sender takes the server's over-limit reply as one, behind the first RCPT."""
     reply = parse_reply(server.overflow_reply)
-    return reply.code != 421 and (reply.code in {452, 552} or detail_of(reply.status) == TOO_MANY_RECIPIENTS)
+    return classify(reply.code, reply.status, False) == ReplyClass.OVER
+
+
+def is_code(reply: int | str, code: int) -> bool:
+    """Tell whether a server's reply has a code."""
+    return parse_reply(reply).code == code
+
+
+def hangs_up(view: View, *, bites: bool) -> bool:
+    """Tell whether a refusal of RCPT or DATA may close a connection: 421 in place of another code.
+
+    `bites` tells whether a recipient limit may refuse.
+    """
+    server, unknown, greylists = view.server, may_be_unknown(view.workload), bool(view.server.greylist_s)
+    asked = (
+        (bites, server.overflow_reply),
+        (bites and server.reject_data_after_overflow, server.data_after_overflow_reply),
+        (unknown, server.unknown_reply),
+        (greylists, server.greylist_reply),
+        (bites or unknown or greylists, server.data_without_recipients),
+        (server.commands_per_connection is not None, server.commands_reply),
+    )
+    return any(may_be and is_code(reply, 421) for may_be, reply in asked)
+
+
+def refuses_and_stays(server: Server) -> bool:
+    """Tell whether a server may refuse messages or commands beyond those of a connection, and leave it open."""
+    limits = (
+        (server.messages_per_connection, server.messages_reply),
+        (server.commands_per_connection, server.commands_reply),
+    )
+    return any(most is not None and not is_code(reply, 421) for most, reply in limits)
 
 
 def policy_of(client: Client, server: Server) -> str:
@@ -109,6 +141,7 @@ RULES: dict[str, Rule] = {
         lambda v: v.client.strategy != "per-read" or v.network.replies_per_read is not None, over_only=True
     ),
     "server.limit_kind": Rule(lambda v: v.server.limit_kind == "transaction"),
+    "server.limit_at": Rule(lambda v: v.server.limit_at == "rcpt", over_only=True),
     "server.overflow_reply": Rule(_over_reply_fits, over_only=True),
     "server.soft_error_limit": Rule(lambda v: v.server.soft_error_limit is None, whole=True),
     "server.hard_error_limit": Rule(lambda v: v.server.hard_error_limit is None),
@@ -117,6 +150,11 @@ RULES: dict[str, Rule] = {
     "server.greylist_s": Rule(lambda v: not v.server.greylist_s),
     "server.messages_per_connection": Rule(lambda v: v.server.messages_per_connection is None, whole=True),
     "server.rate_limits": Rule(lambda v: not v.server.rate_limits),
+    "server.messages_at": Rule(lambda v: v.server.messages_per_connection is None or v.server.messages_at == "mail"),
+    "server.messages_reply": Rule(
+        lambda v: v.server.messages_per_connection is None or is_code(v.server.messages_reply, 421)
+    ),
+    "server.commands_per_connection": Rule(lambda v: v.server.commands_per_connection is None),
     "server.sessions": Rule(lambda v: v.server.sessions is None, whole=True),
     "destinations.N.name": Rule(lambda v: not v.destinations, whole=True),
     "horizon_s": Rule(lambda v: v.horizon_s is None, whole=True),

@@ -21,17 +21,20 @@ _KEYS = {
         client.chunking client.connections client.drain client.give_up_after_refusals client.over_limit_seen
         client.overflow client.reset_before_reuse client.sizing client.starttls client.strategy
         client.transactions_per_connection client.window_bytes destinations.N.name network.replies_per_read
-        server.data_failure_share server.greylist_s server.hard_error_limit server.limit_kind
-        server.messages_per_connection server.overflow_reply server.rate_limits server.reject_data_after_overflow
-        server.sessions workload.messages workload.recipients_per_message workload.trace workload.unknown
+        server.commands_per_connection server.data_failure_share server.greylist_s server.hard_error_limit
+        server.limit_at server.limit_kind server.messages_at server.messages_per_connection server.messages_reply
+        server.overflow_reply server.rate_limits server.reject_data_after_overflow server.sessions workload.messages
+        workload.recipients_per_message workload.trace workload.unknown
         workload.unknown_share""",
     # Times, octets, and what belongs to traces and destinations, of which the forms have none: they move no count.
     ("asked", "no effect"): """
         client.command_ms client.connections_total client.expiry_s client.orcpt destinations.N.connections
         destinations.N.weight network.bandwidth_mbit network.rtt_ms network.tls_round_trips server.advertise_limits
-        server.chunking server.connect_service_ms server.data_service_ms server.ehlo_service_ms server.mail_service_ms
-        server.overshoot_limit server.rcpt_service_ms server.text_service_ms server.workers workload.address_chars
-        workload.domains workload.groups workload.message_bytes workload.trace_format workload.trace_messages
+        server.chunking server.commands_reply server.connect_service_ms server.data_after_overflow_reply
+        server.data_failure_reply server.data_without_recipients server.greylist_reply server.unknown_reply
+        server.data_service_ms server.ehlo_service_ms server.mail_service_ms server.overshoot_limit
+        server.rcpt_service_ms server.text_service_ms server.workers workload.address_chars workload.domains
+        workload.groups workload.message_bytes workload.trace_format workload.trace_messages
         workload.trace_recipient_factor""",
     # It can only add work, which the bounds leave out: see `ONLY_SLOWS`.
     ("slows", "rule"): "client.rate server.soft_error_limit",
@@ -42,8 +45,8 @@ _KEYS = {
     ("no work", "no effect"): """
         client.preset client.retry_factor client.retry_initial_s client.retry_max_s client.sizing_forget_s
         client.sorts_by_domain network.delayed_ack_ms network.initial_window network.loss network.mss network.nagle
-        network.quick_acks network.restart_after_idle server.data_failure_reply server.data_without_recipients
-        server.error_sleep_ms server.preset server.read_buffer_bytes server.reply_buffer_bytes server.wake_ms
+        network.quick_acks network.restart_after_idle server.data_reply server.error_sleep_ms
+        server.preset server.read_buffer_bytes server.reply_buffer_bytes server.sessions_reply server.wake_ms
         workload.arrivals workload.resend_after_s workload.resends workload.trace_speedup""",
 }
 EFFECTS = {key: effect for effect, keys in _KEYS.items() for key in keys.split()}

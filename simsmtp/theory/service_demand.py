@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from simsmtp.protocol.commands import Verb
-from simsmtp.protocol.replies import parse_reply
 from simsmtp.randomness.distributions import CONSTANT, EMPIRICAL
 from simsmtp.strategies.closed_forms import UNLIMITED, Totals, message_totals
 from simsmtp.strategies.registry import find_strategy
@@ -27,10 +26,13 @@ from simsmtp.theory.closed_form_domain import (
     View,
     are_followed,
     broken_rules,
+    hangs_up,
+    is_code,
     is_over_limit,
     is_stop_and_wait,
     may_be_unknown,
     policy_of,
+    refuses_and_stays,
 )
 from simsmtp.theory.least_means import messages_of, parts_at
 
@@ -113,7 +115,10 @@ class Case(NamedTuple):
     @property
     def most_per_connection(self) -> int:
         """Most transactions on a connection."""
-        limits = (self.view.client.transactions_per_connection, self.view.server.messages_per_connection)
+        server = self.view.server
+        ends = server.messages_at == "mail" and is_code(server.messages_reply, 421)  # else the connection stays
+        of_server = server.messages_per_connection if ends else None
+        limits = (self.view.client.transactions_per_connection, of_server)
         return min((limit for limit in limits if limit is not None), default=UNLIMITED)
 
     @property
@@ -204,13 +209,17 @@ def _is_kept_otherwise(case: Case, key: str, *, bites: bool) -> bool:
 
 def may_refuse(view: View, *, bites: bool) -> bool:
     """Tell whether an RCPT may be refused."""
-    return bites or may_be_unknown(view.workload) or bool(view.server.greylist_s)
+    asked = bites or may_be_unknown(view.workload) or bool(view.server.greylist_s)
+    return asked or refuses_and_stays(view.server)
 
 
 def may_err(view: View, *, bites: bool) -> bool:
     """Tell whether a server may count an error."""
     server = view.server
-    at_limit = bites and (server.overshoot_limit is not None or server.reject_data_after_overflow)
+    at_limit = bites and (
+        server.overshoot_limit is not None or server.reject_data_after_overflow or server.limit_at != "rcpt"
+    )
+    at_limit = at_limit or refuses_and_stays(server)
     return may_be_unknown(view.workload) or server.data_failure_share > 0 or bool(server.greylist_s) or at_limit
 
 
@@ -276,7 +285,10 @@ def _certain(case: Case, recipients: int) -> Work:
 def _texts(case: Case, recipients: int, transactions: int, *, bites: bool) -> float:
     """Return how many texts are sent at least: one for each transaction in which somebody is accepted for certain."""
     server, share, named = case.view.server, case.view.workload.unknown_share, len(set(case.view.workload.unknown))
-    if server.greylist_s or (bites and server.reject_data_after_overflow):
+    if server.greylist_s or (bites and (server.reject_data_after_overflow or server.limit_at == "data")):
+        return 0.0
+    refused_at_data = server.messages_per_connection is not None and server.messages_at == "data"
+    if refused_at_data or server.commands_per_connection is not None or hangs_up(case.view, bites=bites):
         return 0.0
     if not may_be_unknown(case.view.workload):
         return transactions
@@ -292,6 +304,8 @@ def _accepted_at_most(case: Case) -> int:
     kept = client.strategy == "corrected" and is_over_limit(server) and at_once
     sure = not may_be_unknown(view.workload) and not server.greylist_s and server.data_failure_share == 0
     never = server.reject_data_after_overflow or server.hard_error_limit or client.give_up_after_refusals
+    never = never or server.limit_at != "rcpt" or server.commands_per_connection is not None
+    never = never or (server.messages_per_connection is not None and server.messages_at == "data")
     if not (kept and sure) or never or server.recipient_limit is None:
         return UNLIMITED
     parts = {"domain": view.workload.domains, "group": view.workload.groups}
@@ -307,9 +321,12 @@ def may_end_early(case: Case, recipients: int) -> bool:
     refuses = may_refuse(view, bites=bites)
     untried = view.client.expiry_s == 0 or _may_commit_none(view, bites=bites)
     ends_connections = server.messages_per_connection is not None or (bites and server.limit_kind == "connection")
+    at_text = bites and server.data_failure_share > 0 and is_code(server.data_failure_reply, 421)
     return (
-        (ends_connections and untried)
-        or (bites and parse_reply(server.overflow_reply).code == 421)
+        (ends_connections and (server.messages_at == "data" or untried))
+        or refuses_and_stays(server)
+        or server.commands_per_connection is not None
+        or (at_text or hangs_up(view, bites=bites))
         or (server.hard_error_limit is not None and may_err(view, bites=bites))
         or (view.client.give_up_after_refusals is not None and refuses)
     )
@@ -323,4 +340,5 @@ def _may_commit_none(view: View, *, bites: bool) -> bool:
     server, strategy = view.server, view.client.strategy
     again = strategy != "corrected" if bites else not find_strategy(strategy).builtin
     unsure = may_be_unknown(view.workload) or bool(server.greylist_s) or server.data_failure_share > 0
-    return again or unsure or (bites and server.reject_data_after_overflow)
+    refused_whole = server.reject_data_after_overflow or server.limit_at != "rcpt"
+    return again or unsure or (bites and refused_whole)

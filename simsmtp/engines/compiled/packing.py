@@ -127,7 +127,9 @@ def world_of(plan: Plan, *, seed: int, rows: bool, settle_address: int = 0) -> W
         "settings": settings,
         "run": run,
         "lanes": lanes,
-        "spoken": _records("spoken", [one[:3] for lane in plan.destinations for one in lane.server.spoken]),
+        "spoken": _records(
+            "spoken", [(*one[:3], one.lines) for lane in plan.destinations for one in lane.server.spoken]
+        ),
         "service": _records("service", [one for lane in plan.destinations for one in _service(plan, lane)]),
         "verbs": _records("verbs", [(one,) for one in plan.client.octets]),
         "samplers": samplers,

@@ -60,6 +60,9 @@ def policy_of(L: Any) -> Any:
         L.data_without_recipients != 0,
         L.transactions,
         L.greylist_ns,
+        L.limit_at,
+        L.exhausted_at_data != 0,
+        L.commands,
     )
 
 
@@ -73,6 +76,7 @@ def counters_of(S: Any) -> Any:
         S.count_transactions,
         S.count_errors,
         S.count_handshakes,
+        S.count_commands,
     )
 
 
@@ -82,7 +86,7 @@ def remember(S: Any, counters: Any) -> None:
     S.count_accepted, S.count_over = counters.accepted, counters.over
     S.count_accepted_on_connection = counters.accepted_on_connection
     S.count_transactions, S.count_errors = counters.transactions, counters.errors
-    S.count_handshakes = counters.handshakes
+    S.count_handshakes, S.count_commands = counters.handshakes, counters.commands
 
 
 @inlined
@@ -162,7 +166,7 @@ def _count(w: Any, T: Any, amount: Any, now_ns: Any) -> None:
 def _conclude(w: Any, S: Any, policy: Any, counters: Any, verb: Any, answer: Any) -> Any:
     code = spoken_at(w, S.lane * ANSWERS + answer).code
     S.sleep_ns = sleep_before_reply(policy, counters)
-    remember(S, after_answer(policy, counters, answer, code, 1))
+    remember(S, after_answer(policy, counters, answer, code, 1, verb != Verb.TEXT))
     S.state = next_state(S.state, verb, code)
     return answer
 
@@ -180,7 +184,8 @@ def repeat_answer(w: Any, S: Any, L: Any, answer: Any) -> Any:
                 break
             slot = slot_at(w, slot).next
     if count > 0:
-        remember(S, after_answer(policy, counters, answer, spoken_at(w, S.lane * ANSWERS + answer).code, count))
+        code = spoken_at(w, S.lane * ANSWERS + answer).code
+        remember(S, after_answer(policy, counters, answer, code, count, True))
     return count
 
 

@@ -266,7 +266,7 @@ class Session:
         return self._draws.session_service(verb, self.number, self._greetings - 1)
 
     def _hear(self, verb: Verb, recipients: Sequence[int], answer: Answer) -> None:
-        code, status, octets, _ = self._spoken[answer]
+        code, status, octets, _, lines = self._spoken[answer]
         octets *= len(recipients)
         server, is_rcpt = self.plan.server, verb == Verb.RCPT
         if sleep := self._server.sleep_ns:
@@ -276,7 +276,7 @@ class Session:
             self._free += server.refusal_ns * len(recipients)
         if self._buffered_octets + octets > server.reply_buffer:
             self._flush()
-        self.heard.append(ReplyRecord(verb, recipients, code, status, self._read_of(verb), answer))
+        self.heard.append(ReplyRecord(verb, recipients, code, status, self._read_of(verb), answer, lines))
         if is_rcpt:
             self._rcpts += len(recipients)
         self._unflushed += 1

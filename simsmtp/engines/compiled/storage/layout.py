@@ -159,7 +159,7 @@ EVENT = _record("at who what")
 READY = _record("at number job")
 """A job in a destination's queue."""
 
-SPOKEN = _record("code status octets")
+SPOKEN = _record("code status octets lines")
 """A reply as a destination words it."""
 
 UNKNOWN = np.dtype([("is_unknown", np.int8)])
