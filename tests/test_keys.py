@@ -54,6 +54,12 @@ WORDS_OF_REPORTS = {
     "452": "server.overflow_reply",
     "region": "workload.groups",
     "library": "client.expiry_s",
+    "late": "server.refusal_ms",
+    "tarpit": "server.soft_error_limit",
+    "mailbox": "server.unknown_reply",
+    "503": "server.data_without_recipients",
+    "multi-line": "server.overflow_reply",
+    "Stalwart": "server.limit_at",
 }
 """What somebody with a report would look for, and the key that is meant."""
 
@@ -64,7 +70,7 @@ def test_words_find_keys_of_all_tables() -> None:
     with pytest.raises(InputError, match="did you mean 'batch_size'"):
         list_keys(["batchsize"])
     with pytest.raises(InputError, match="did you mean") as caught:
-        list_keys(["sever"])
+        list_keys(["servr"])
     assert str(caught.value).count("did you mean") == 1
 
 

@@ -41,7 +41,7 @@ class Server(Table):
     dot, so that nobody gets the message (Stalwart, Amazon SES). BDAT is both."""
     overflow_reply: ranges.Reply = 552
     """Reply over the limit, to RCPT or at `limit_at`: any 4yz or 5yz, ``552``, ``"452 4.5.3"`` with an enhanced status
-    code, or several lines: ``"452-4.5.3 Too many\\n452 try later"``. Senders go by the first enhanced status code:
+    code, or multi-line: ``"452-4.5.3 Too many\\n452 try later"``. Senders go by the first enhanced status code:
     X.5.3 is too many recipients, X.2.2 a full mailbox; without one, 452 and 552 are too many."""
     overshoot_limit: ranges.Allowance = None
     """Over-limit refusals per transaction that are not counted as errors (Postfix: 1000); None counts none. With 0 each
