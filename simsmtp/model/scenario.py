@@ -94,7 +94,8 @@ class Client(Table):
     reset_before_reuse: bool = False
     """Before a further transaction on a connection RSET is sent alone and its reply awaited (Postfix)."""
     pause_ms: ranges.Delay = 0.0
-    """The sender's own time between a transaction and the next one on the connection, or its next connection."""
+    """The sender's own time between a transaction and the next one on the connection, or its next connection; without
+    a queue (`expiry_s` = 0) also after a connection that was refused: what it takes to start a program for each."""
     rate: Annotated[ClientRate | None, ranges.none] = None
     """The sender's own rate limit (throttle, rate delay), to each destination: before a transaction or a connection it
     waits for its turn. ``{ counts = "messages", most = 14, window_s = 1 }``: at most 14 at once and 14 a second in the

@@ -154,6 +154,7 @@ class Sender:
                     yield from self._wait_after_refusal(lane, session, refusals)
                 else:
                     self._tell_caller(lane)
+                    yield from self._pause(lane, session)
             else:
                 refusals = 0
                 yield from self._transactions(lane, session)
@@ -175,15 +176,14 @@ class Sender:
                 if session.is_closed or not self._has_more(lane):
                     return
             marked = yield from self._transaction(lane, session, marked=marked)
-            if lane.queue and (pause := self._pause_ns(lane, session)):
-                yield self._clock.at(self._clock.now + pause, Kind.WAIT, lane.plan.number, session.number)
+            yield from self._pause(lane, session)
 
-    def _pause_ns(self, lane: Lane, session: Session) -> int:
-        """Return how long to pause between two transactions of a session."""
-        sampler, draw = self._client.pause, 0.5
-        if not is_constant(sampler):
-            draw = self._streams.stream(Purpose.PAUSE, session.number, lane.plan.number).at(session.transactions)
-        return int(sample(sampler, draw))
+    def _pause(self, lane: Lane, session: Session) -> Steps:
+        """Take the sender's own time after a transaction, or a refused connection, if there is more to send."""
+        sampler, name = self._client.pause, (Purpose.PAUSE, session.number, lane.plan.number)
+        draw = 0.5 if is_constant(sampler) else self._streams.stream(*name).at(session.transactions)
+        if lane.queue and (pause := int(sample(sampler, draw))):
+            yield self._clock.at(self._clock.now + pause, Kind.WAIT, lane.plan.number, session.number)
 
     def _wait_for_turn(self, lane: Lane, connection: int, counts: Counts, amount: int, waiting: int = 0) -> Steps:
         """Wait, with some recipients, as the sender's own rate wants it; a connection waits for one thing at a time."""

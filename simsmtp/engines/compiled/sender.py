@@ -97,6 +97,7 @@ def _tell_caller(w: Any, session: Any, S: Any) -> Any:
         pop_job(w, S.lane)
         defer_pending(w, job)
         after_transaction(w, job)
+    S.pause_due = settings_of(w).pauses
     return go_on(w, session)
 
 
