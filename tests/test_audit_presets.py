@@ -38,7 +38,7 @@ def test_every_verified_preset_was_measured_and_names_the_version_that_was() -> 
     assert len(VERIFIED) >= 5
     for name in VERIFIED:
         versions = {row["version"] for row in MEASURED[name]}
-        confirmed = set(presets.clients()[name].verified.values())
+        confirmed = {seen for seen in presets.clients()[name].verified.values() if not seen.endswith(BY_HAND)}
         assert len(versions) == len(confirmed) == 1
         assert versions.pop() in confirmed.pop()
 
