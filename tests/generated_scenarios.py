@@ -90,7 +90,7 @@ SERVER = {
     "limit_kind": st.sampled_from(["transaction", "transaction", "transaction", "domain", "connection",
                                    "first-domain-only", "group", "first-group-only"]),
     "overflow_reply": _REPLY | st.sampled_from([552, 452, "452 4.2.2", "451-4.5.3 Too many\n451 Try later"]),
-    "limit_at": st.sampled_from(["rcpt", "rcpt", "data", "dot"]),
+    "limit_at": st.sampled_from(["rcpt", "rcpt", "data", "dot", "delivery"]),
     "overshoot_limit": st.sampled_from([None, None, 0, 3]),
     "soft_error_limit": st.sampled_from([None, None, 2]),
     "error_sleep_ms": st.just(100.0),
@@ -166,7 +166,7 @@ def scenario_of(tables: dict[str, Any]) -> Scenario:
             at: Any = tables
             for part in path:
                 at = at[int(part)] if isinstance(at, list) else at[part]
-            del at[name]
+            del (at if name in at else tables[path[-1]])[name]  # a destination's server may have it from the others'
 
 
 def some_of(keys: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:

@@ -107,7 +107,7 @@ SERVER = {
     "recipient_limit": [1, 5, 30, None],
     "limit_kind": KINDS,
     "overflow_reply": [552, 452, "452 4.5.3", 451, 550, 421, "552 5.2.2", "451-4.5.3 Too many\n451 Try later"],
-    "limit_at": ["rcpt", "data", "dot"],
+    "limit_at": ["rcpt", "data", "dot", "delivery"],
     "overshoot_limit": [None, 0, 6],
     "soft_error_limit": [None, 3],
     "hard_error_limit": [None, 8],

@@ -48,6 +48,7 @@ SPOKEN = {
     Answer.TRANSACTION_OVER: "552 Too many recipients",
     Answer.MESSAGES_EXHAUSTED: "421 4.5.3 Too many messages or recipients on this connection",
     Answer.COMMANDS_EXHAUSTED: "421 4.7.0 Too many commands",
+    Answer.FILED_AWAY: "250 2.0.0 Ok: queued",
 } | {answer: "451 4.7.1 Rate limit exceeded" for answer in Answer if answer.name.startswith("RATE_")}
 
 

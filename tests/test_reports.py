@@ -151,3 +151,51 @@ def test_a_sender_with_a_queue_brings_a_thousand_messages_past_500_an_hour(engin
     )
     assert ledger(found) == {"delivered": 1000}
     assert 3600.0 <= found.responses["makespan_s"] < 2 * 3600.0
+
+
+@pytest.mark.parametrize("driver", ["reference", "compiled"])
+@pytest.mark.parametrize(
+    ("recipients", "chunking", "expected"),
+    [(250, False, {"lost": 250}), (250, True, {"lost": 250}), (100, False, {"delivered": 100})],
+)
+def test_exchange_5_5_says_250_and_files_the_message_away(
+    driver: str, recipients: int, chunking: bool, expected: dict[str, int]
+) -> None:
+    """KB 246051: above "Max Recipients on Submit" nobody gets the message, and nobody is told."""
+    server = {"preset": "exchange-5.5", "recipient_limit": 100, "chunking": chunking}
+    found = sent(driver, workload={"recipients_per_message": recipients}, client={"chunking": chunking}, server=server)
+    assert ledger(found) == expected
+    assert (found.responses["transactions"], found.responses["refused_over"]) == (1, 0)
+
+
+def test_on_the_wire_the_sender_believes_the_250_and_the_server_says_whom_it_lost() -> None:
+    tables = {"workload": {"recipients_per_message": 250}, "server": {"preset": "exchange-5.5"}}
+    found = pair(Scenario.from_dict(tables))
+    assert ledger(found.delivered.output) == {"delivered": 250}
+    assert (found.served.texts, found.served.accepted.total()) == (1, 0)
+
+
+@pytest.mark.parametrize("driver", ["reference", "compiled"])
+def test_a_sender_goes_on_at_once_behind_a_message_that_was_filed_away(driver: str) -> None:
+    """It heard 250: a connection that takes one message each is spent, not refused."""
+    tables = {
+        "workload": {"messages": 3, "recipients_per_message": 20},
+        "server": {"preset": "exchange-5.5", "recipient_limit": 10, "messages_per_connection": 1},
+    }
+    found = sent(driver, **tables)
+    assert ledger(found) == {"lost": 60}
+    assert found.responses["makespan_s"] < 5
+
+
+@pytest.mark.parametrize("driver", ["reference", "compiled"])
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [("exchange-5.5-32766", {"lost": 32767}), ("exchange-5.5-kb272672", {"delivered": 32767})],
+)
+def test_exchange_5_5_and_one_recipient_more_than_a_report_can_hold(
+    driver: str, server: str, expected: dict[str, int]
+) -> None:
+    """KB 272672: 452 above 32,766 recipients, where before the message stayed in a folder."""
+    client = {"preset": "windows-2000-kb315119", "batch_size": 40_000}
+    found = sent(driver, workload={"recipients_per_message": 32_767}, client=client, server={"preset": server})
+    assert ledger(found) == expected

@@ -38,7 +38,7 @@ tables = st.fixed_dictionaries(
     {
         "recipient_limit": counts,
         "limit_kind": st.sampled_from(KINDS),
-        "limit_at": st.sampled_from(["rcpt", "rcpt", "data", "dot"]),
+        "limit_at": st.sampled_from(["rcpt", "rcpt", "data", "dot", "delivery"]),
         "overflow_reply": st.sampled_from(REPLIES),
         "unknown_reply": st.sampled_from(REPLIES),
         "messages_at": st.sampled_from(["mail", "data"]),
@@ -249,8 +249,9 @@ def test_answers_come_in_the_order_of_the_checks(
         ],
         Verb.TEXT: [
             (nobody, Answer.TEXT_NO_RECIPIENTS),
-            (whole and table["limit_at"] != "rcpt", Answer.TRANSACTION_OVER),
+            (whole and table["limit_at"] in ("data", "dot"), Answer.TRANSACTION_OVER),
             (draw < share, Answer.TEXT_REFUSED),
+            (whole and table["limit_at"] == "delivery", Answer.FILED_AWAY),
             (True, Answer.TEXT_OK),
         ],
         Verb.RSET: [(True, Answer.RSET_OK)],

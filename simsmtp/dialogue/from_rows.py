@@ -161,6 +161,8 @@ class _Session:
         if row.verb == Verb.MAIL:
             self._is_first = True
         is_first, self._is_first = self._is_first, self._is_first and row.verb != Verb.RCPT
+        if row.note == Answer.FILED_AWAY:
+            return "filed-away"
         is_over = row.note in _OVER
         return reply_kind(Verb(row.verb).name, row.code, row.status, is_first=is_first, is_over=is_over)
 

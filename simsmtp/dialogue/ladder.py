@@ -33,7 +33,7 @@ class Line(NamedTuple):
     kind: str = "command"
 
 
-REPLY_KINDS = ("accepted", "go-on", "over-limit", "deferred", "refused")
+REPLY_KINDS = ("accepted", "go-on", "over-limit", "deferred", "refused", "filed-away")
 """2yz; 3yz; a refusal of RCPT, or of DATA or the text, that is over a limit; another 4yz; another 5yz."""
 _ENDS_TRANSACTION = (Verb.DATA.name, Verb.TEXT.name, Verb.BDAT.name)
 CONCLUSIONS = ("done", "re-queued", "failed", "deferred")

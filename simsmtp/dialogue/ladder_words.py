@@ -18,6 +18,7 @@ COLOURS = {
     "over-limit": "#D55E00",
     "deferred": "#E69F00",
     "refused": "#8C564B",
+    "filed-away": "#000000",
     # conclusions, and "deferred" as above
     "done": "#4C78A8",
     "re-queued": "#009E73",
@@ -124,5 +125,6 @@ def ledger_words(name: str) -> str:
 def _name(step: Step, line: Line) -> str:
     verb = "text" if line.verb == "TEXT" else line.verb
     if step.kind == "read":
-        return f"{verb} {line.code}" if verb and verb != "CONNECT" else str(line.code)
+        name = f"{verb} {line.code}" if verb and verb != "CONNECT" else str(line.code)
+        return f"{name}, filed" if line.kind == "filed-away" else name
     return verb or line.text.partition(" ")[0]

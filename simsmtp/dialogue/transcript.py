@@ -77,6 +77,8 @@ def _replies(lines: Sequence[Line], alike: int) -> Iterator[str]:
         if run[0].kind == "over-limit":
             who = len(run) if run[0].verb == "RCPT" else "the whole transaction is"
             yield f"{'':{_INDENT}}({who} over the recipient limit)"
+        if run[0].kind == "filed-away":
+            yield f"{'':{_INDENT}}(filed away: nobody gets it, and nobody is told)"
 
 
 def runs(lines: Iterable[Line]) -> Iterator[list[Line]]:

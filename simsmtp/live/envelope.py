@@ -50,9 +50,9 @@ class Envelope:
             self._accepted.append(row)
         return row
 
-    def rows(self, final_code: int) -> Iterator[ServedRow]:
+    def rows(self, final_code: int, *, is_lost: bool = False) -> Iterator[ServedRow]:
         """Yield the rows of the recipients that RCPT accepted, with the final reply to the text, or to DATA."""
         final_code = final_code or self.data_code
-        is_taken = 200 <= final_code < 300
+        is_taken = 200 <= final_code < 300 and not is_lost
         for row in self._accepted:
             yield row._replace(final_code=final_code, accepted=is_taken)

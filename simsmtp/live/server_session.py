@@ -30,6 +30,7 @@ MOST_REPORTED = 4_000_000
 _WAITED_FOR = (Verb.EHLO, Verb.STARTTLS, Verb.DATA)
 _OPEN = (State.MAIL, State.RCPT, State.TEXT)
 _REFUSED = 400
+_SAID_250 = (Answer.TEXT_OK, Answer.FILED_AWAY)
 _MANY = 2
 """Domains and groups that recipients may have, for all that is known."""
 
@@ -215,7 +216,7 @@ class ServerSession(Responder):
         answer = self.answer(Verb.BDAT, is_rated=False)
         if self._envelope:
             self._note_refusal(self._envelope, Verb.BDAT, answer)
-        if answer == Answer.TEXT_OK:
+        if answer in _SAID_250:
             self.state, self._has_chunks = state, True
             yield from self._send(b"250 2.0.0 Ok: chunk\r\n")
         else:
@@ -228,7 +229,7 @@ class ServerSession(Responder):
         if self._envelope:
             self._note_refusal(self._envelope, verb, answer)
         if self.state not in _OPEN:
-            self._file(self._spoken[answer].code if verb == Verb.BDAT else 0)
+            self._file(self._spoken[answer].code if verb == Verb.BDAT else 0, answer)
         return answer
 
     def _note_refusal(self, envelope: Envelope, verb: Verb, answer: Answer) -> None:
@@ -258,8 +259,8 @@ class ServerSession(Responder):
             self._progress += text.take_from(self._lines)
         answer = self.answer(Verb.TEXT, self._envelope.draw, self._mailboxes.now_ns(), is_rated=not text.has_bare)
         self._note_refusal(self._envelope, Verb.TEXT, answer)
-        is_bare = text.has_bare and answer == Answer.TEXT_OK
-        self._file(554 if is_bare else self._spoken[answer].code)
+        is_bare = text.has_bare and answer in _SAID_250
+        self._file(554 if is_bare else self._spoken[answer].code, answer)
         if is_bare:
             yield from self._complain(Complaint.BARE_IN_TEXT)
             return
@@ -276,13 +277,13 @@ class ServerSession(Responder):
             self._progress += chunk.take_from(self._lines)
         return True
 
-    def _file(self, final_code: int) -> None:
-        """Enter the open transaction into the account: the server took the text where the code is 2yz."""
+    def _file(self, final_code: int, answer: Answer = Answer.NONE) -> None:
+        """Enter the open transaction into the account: the server took the text where the code is 2yz, or lost it."""
         envelope, self._envelope = self._envelope, None
         self._has_chunks = False
         if envelope is None:
             return
-        for row in envelope.rows(final_code):
+        for row in envelope.rows(final_code, is_lost=answer == Answer.FILED_AWAY):
             self._served.enter(row)
         self._served.texts += 200 <= final_code < 300
 

@@ -35,7 +35,7 @@ LIMIT_KINDS = {
     "group": LimitKind.GROUP,
     "first-group-only": LimitKind.FIRST_GROUP_ONLY,
 }
-_LIMIT_AT = {"rcpt": LimitAt.RCPT, "data": LimitAt.DATA, "dot": LimitAt.DOT}
+_LIMIT_AT = {"rcpt": LimitAt.RCPT, "data": LimitAt.DATA, "dot": LimitAt.DOT, "delivery": LimitAt.DELIVERY}
 _OVERFLOW = {
     "new-connection": Overflow.NEW_CONNECTION,
     "same-session": Overflow.SAME_SESSION,

@@ -35,10 +35,12 @@ class Server(Table):
     """What the limit counts: recipients of a transaction, of each domain in a transaction, of a connection;
     or only recipients in the domain of the first one accepted (then also at most `recipient_limit`). With ``group``
     and ``first-group-only`` the same by `workload.groups` (tenants, regions)."""
-    limit_at: Literal["rcpt", "data", "dot"] = "rcpt"
+    limit_at: Literal["rcpt", "data", "dot", "delivery"] = "rcpt"
     """Where a limit of a transaction speaks: ``rcpt`` refuses the recipients over it one by one; ``data`` and ``dot``
     answer every RCPT 250 and refuse a transaction of more recipients whole, to DATA or in the final reply after the
-    dot, so that nobody gets the message (Stalwart, Amazon SES). BDAT is both."""
+    dot, so that nobody gets the message (Stalwart, Amazon SES). BDAT is both. ``delivery`` answers all of it 250 and
+    then loses a transaction of more recipients without a word: nobody gets the message and nobody is told (Exchange
+    5.5). Of that `simsmtp send` sees nothing; `simsmtp serve` says whom it accepted."""
     overflow_reply: ranges.Reply = 552
     """Reply over the limit, to RCPT or at `limit_at`: any 4yz or 5yz, ``552``, ``"452 4.5.3"`` with an enhanced status
     code, or multi-line: ``"452-4.5.3 Too many\\n452 try later"``. Senders go by the first enhanced status code:

@@ -266,7 +266,7 @@ class Sender:
                 self._accounts.settle(message, recipients, ndr=verdict == Verdict.FAIL)
             if self._witness:
                 self._witness.verdicts(session, message, recipients, verdict, now)
-        session.committed = self._accounts.accept(message, committed, now)
+        session.committed = settled if transaction.is_filed_away else self._accounts.accept(message, committed, now)
         if transaction.answered:
             self._accounts.last_final_ns = now
         # Without progress an immediate retry would go round for ever; accepted again is no progress.

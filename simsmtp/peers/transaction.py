@@ -11,6 +11,7 @@ from simsmtp.peers.accounting import Accounts, Message
 from simsmtp.peers.destination_account import DestinationAccount
 from simsmtp.peers.driver import Clock, Session, Steps
 from simsmtp.peers.flight import Command, ReplyRecord, Stops
+from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.causes import Cause, cause_of
 from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets
 from simsmtp.strategies.alike import Alike, Stretch, steady_verdicts
@@ -115,6 +116,12 @@ class Transaction:
     def answered(self) -> bool:
         """Whether DATA, BDAT or the text has had its final reply."""
         return is_answered(self._final_code, self._data_code)
+
+    @property
+    def is_filed_away(self) -> bool:
+        """Whether the server said 250 to a text that nobody gets; the sender believes it."""
+        heard = self._session.heard
+        return bool(heard) and heard[-1].answer == Answer.FILED_AWAY
 
     @property
     def nothing_committed(self) -> bool:

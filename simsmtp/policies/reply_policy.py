@@ -23,6 +23,7 @@ class LimitAt(IntEnum):
     RCPT = 0
     DATA = 1  # every RCPT within was answered 250; then the transaction is refused whole
     DOT = 2
+    DELIVERY = 3  # everything was answered 250; then the transaction is filed away whole
 
 
 class ReplyPolicy(NamedTuple):

@@ -41,9 +41,12 @@ def text_answer(policy: ReplyPolicy, counters: SessionCounters, failure_share: f
     """
     if counters.accepted == 0:
         return Answer.TEXT_NO_RECIPIENTS
-    if is_over_whole(policy, counters):
+    is_over = is_over_whole(policy, counters)
+    if is_over and policy.limit_at != LimitAt.DELIVERY:
         return Answer.TRANSACTION_OVER
-    return Answer.TEXT_REFUSED if draw < failure_share else Answer.TEXT_OK
+    if draw < failure_share:
+        return Answer.TEXT_REFUSED
+    return Answer.FILED_AWAY if is_over else Answer.TEXT_OK
 
 
 def bdat_answer(policy: ReplyPolicy, counters: SessionCounters, failure_share: float, draw: float) -> Answer:

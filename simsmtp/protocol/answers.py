@@ -49,6 +49,7 @@ class Answer(IntEnum):
     TRANSACTION_OVER = 30  # DATA or the text: more recipients were accepted than the limit allows
     MESSAGES_EXHAUSTED = 31
     COMMANDS_EXHAUSTED = 32
+    FILED_AWAY = 33  # said as TEXT_OK is, and nobody gets the text
 
 
 class WireReply(NamedTuple):
@@ -98,6 +99,7 @@ _SAID: dict[Answer, tuple[str, str]] = {
     Answer.TRANSACTION_OVER: ("552", "Too many recipients"),
     Answer.MESSAGES_EXHAUSTED: ("421 4.5.3", "Too many messages or recipients on this connection"),
     Answer.COMMANDS_EXHAUSTED: ("421 4.7.0", "Too many commands"),
+    Answer.FILED_AWAY: ("250 2.0.0", "Ok: queued"),
     **dict.fromkeys(list(Answer)[Answer.RATE_0 : Answer.RATE_7 + 1], ("451 4.7.1", "Rate limit exceeded")),
 }
 """What each answer is said as where nobody gives it another code, and the words where none are given."""

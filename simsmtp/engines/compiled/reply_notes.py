@@ -71,7 +71,7 @@ def note(w: Any, S: Any, verb: Any, slot: Any, answer: Any, code: Any, status: A
         S.mail_seen, S.mail_code = classify(code, status, True).value, code
         S.refused_at_mail = 1 if answer != Answer.MAIL_OK else 0
     elif verb == Verb.BDAT or verb == Verb.TEXT:  # noqa: PLR1714
-        S.final_code = code
+        S.final_code, S.filed_away = code, int(answer == Answer.FILED_AWAY)
     elif verb == Verb.DATA:
         S.data_code = code
     if verb != Verb.RCPT and code >= 400:

@@ -64,7 +64,7 @@ def begin_transaction(w: Any, session: Any) -> None:
     S.window_recipients, S.window_octets = window.recipients, window.octets
     S.data = Verb.BDAT.value if G.chunking != 0 and L.chunking != 0 else Verb.DATA.value
     S.next, S.written, S.tried, S.flight = S.head, 0, 0, 0
-    S.over_code = S.data_code = S.final_code = S.refused_at_mail = S.flight_rcpts = 0
+    S.over_code = S.data_code = S.final_code = S.filed_away = S.refused_at_mail = S.flight_rcpts = 0
     S.refused_in_a_row = S.accepted_before = S.gave_up = 0
     S.cause = Cause.OTHER.value
     S.mail_seen, S.block = ReplyClass.CLOSED.value, NONE
@@ -188,7 +188,7 @@ def overflow_of(w: Any, S: Any) -> Any:
 def file_outcomes(w: Any, session: Any) -> None:
     """File every recipient of a transaction where its verdict says."""
     S, R = session_at(w, session), run_of(w)
-    committed = 200 <= S.final_code < 300
+    committed = 200 <= S.final_code < 300 and S.filed_away == 0
     S.committed = 0
     if nothing_committed(S.is_closed != 0, S.final_code):
         _defer_all(w, S)  # 421, or a connection gone: nothing was committed
@@ -292,12 +292,12 @@ def _file_tried(w: Any, S: Any, committed: Any) -> None:
         slot_at(w, again_tail).next = NONE
     if deferred_tail >= 0:
         slot_at(w, deferred_tail).next = NONE
-    S.committed = fresh
     if fresh > 0:
         note_delay(w, S.message, fresh)
     defer(w, J, deferred, deferred_tail, deferred_count)
     # Without progress an immediate retry would go round for ever; accepted again is no progress.
     settled = S.tried - again_count - deferred_count
+    S.committed = fresh if S.filed_away == 0 else settled  # the sender believes a 250
     if is_progress(S.committed, settled, G.trusts_itself != 0):
         requeue(w, J, again, again_tail, again_count)
     else:

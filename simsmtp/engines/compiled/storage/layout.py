@@ -122,7 +122,7 @@ _PER_FLIGHT = _fields(
     + """ ups downs down_free down_last first_read stop_read_at
     free_next refusals is_over needs_reset admitted transactions committed greetings rounds_left
     mails message job transaction stop_and_wait window_recipients window_octets window_drain
-    data head tail count written script mail_seen data_code final_code refused_at_mail block
+    data head tail count written script mail_seen data_code final_code filed_away refused_at_mail block
     pause_due probed accepted_ns rtt_ns octets_parsed octets_answered octets_noted
     to_note_reset to_note_mail to_note_rcpts to_note_last next_to_note reset_answer mail_answer last_answer
     write_due write_reset write_mail write_rcpts write_last rcpts_written rcpts_served
