@@ -27,6 +27,7 @@ NAMES = (
     "05_capacity_plan",
     "06_your_own_strategy",
     "07_simulation_against_real_servers",
+    "08_one_mistake_five_times",
 )
 MOST_PNG = 120_000
 MOST_TEXT = 12_000
