@@ -17,10 +17,10 @@ from simsmtp.engines.repeated import run_here
 from simsmtp.errors import InputError
 from simsmtp.model.arguments import scenario_given, whole_number
 from simsmtp.model.numbers import counted
+from simsmtp.model.people.who import book_of
 from simsmtp.model.plan import Plan, plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.presets import client_preset
-from simsmtp.protocol.wire import AddressBook
 from simsmtp.public_names import ShowsPublicNames
 from simsmtp.rows.records import DialogueRow, Output, Responses
 
@@ -224,7 +224,7 @@ class SimulatedDialogue(Dialogue):
         self.scenario, self.seed, self.replication = scenario, seed, replication
         workload = scenario.workload
         self._output, self._plan = output, plan
-        self._addresses = addresses = AddressBook(workload.address_chars, workload.domains)
+        self._addresses = addresses = book_of(plan.workload, workload.address_chars)
 
         def text(row: DialogueRow) -> str:
             if row.kind == "close":
@@ -237,7 +237,7 @@ class SimulatedDialogue(Dialogue):
             title=dialogue_title(scenario),
             strategy=scenario.client.strategy,
             text=text,
-            address=lambda row: addresses.recipient(row.origin),
+            address=lambda row: addresses.recipient(row.number),
         )
         super().__init__(ladder, output.responses)
 

@@ -40,6 +40,7 @@ WORKLOAD = {
     "unknown": st.sampled_from([[], [], [0], [2, 5]]),
     "domains": st.sampled_from([1, 1, 2, 3]),
     "groups": st.sampled_from([1, 1, 2]),
+    "population": st.sampled_from([None, None, 40, 90]),
     "resend": st.sampled_from(["none", "none", "none", "all", "failed"]),
     "resend_after_s": st.sampled_from([0.0, 10.0]),
 }  # fmt: skip
@@ -137,6 +138,8 @@ def scenarios(draw: st.DrawFn, messages: int = 30, *, drawn: bool = True) -> Sce
         for name, keys in (("workload", WORKLOAD), ("client", CLIENT), ("network", NETWORK), ("server", SERVER))
     }
     tables["workload"]["messages"] = messages
+    if not _is_bounded(tables["workload"].get("recipients_per_message", 1)):
+        tables["workload"].pop("population", None)  # more recipients than people may be drawn
     if not drawn:
         return scenario_of(
             {name: {key: _fixed(value) for key, value in table.items()} for name, table in tables.items()}
@@ -147,6 +150,10 @@ def scenarios(draw: st.DrawFn, messages: int = 30, *, drawn: bool = True) -> Sce
             for name, weight in (("a", 1.0), ("b", draw(st.sampled_from([0.3, 2.0]))))
         ]
     return scenario_of(tables)
+
+
+def _is_bounded(recipients: Any) -> bool:
+    return isinstance(recipients, int) or recipients["dist"] in {"zipf", "empirical"}
 
 
 def _fixed(value: Any) -> Any:

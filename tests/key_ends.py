@@ -34,6 +34,7 @@ _SITUATIONS: list[Tables] = [
     {"server.limit_kind": "first-domain-only", "workload.domains": 3},
     {"server.limit_kind": "group", "workload.groups": 3},
     {"server.greylist_s": 60.0, "horizon_s": 5000.0},
+    {"server.greylist_s": 60.0, "workload.population": 20, "workload.unknown_share": 0.2, "client.connections": 2},
     {"client.overflow": "defer", "client.strategy": "one-stop", "horizon_s": 5000.0},
     {"server.data_failure_share": 0.3, "horizon_s": 5000.0},
     {"workload.resend": "failed", "client.strategy": "send-cursor", "workload.resend_after_s": 1.0},

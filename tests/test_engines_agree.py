@@ -36,6 +36,7 @@ WORKLOAD = {
     "unknown": [[], [0], [3, 17, 400]],
     "domains": [1, 3],
     "groups": [1, 4],
+    "population": [260, 2000],
     "arrivals": ["at-once", {"dist": "poisson", "rate_per_s": 2.0}, {"dist": "poisson", "rate_per_s": 0.01}],
     "resend": ["none", "all", "failed"],
     "resends": [1, 2],

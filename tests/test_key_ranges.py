@@ -53,7 +53,7 @@ def test_every_number_of_a_scenario_has_a_range_with_two_ends() -> None:
 
 def test_both_ends_are_allowed_one_at_a_time() -> None:
     needs_more = {"client.retry_initial_s", "client.retry_max_s", "client.expiry_s", "client.give_up_after_refusals"}
-    needs_more.add("workload.groups")
+    needs_more |= {"workload.groups", "workload.population"}
     for key in NUMERIC:
         if key.key in needs_more or key.key.endswith("_ms") or "text" in key.allowed:
             continue

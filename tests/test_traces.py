@@ -45,8 +45,8 @@ def test_a_small_trace_of_rows() -> None:
     assert len(messages) == 40
     assert sum(message.recipients for message in messages) == 284
     assert max(message.recipients for message in messages) == 120
-    assert messages[0] == TraceMessage(0, 2, 0, "eli@a.example.test")  # its second row is the file's last
-    assert messages[1] == TraceMessage(60 * S, 1, 0, "gus@a.example.test")
+    assert messages[0] == TraceMessage(0, 2, 0, "eli@a.example.test", 0, (0, 1))  # its second row is the file's last
+    assert messages[1] == TraceMessage(60 * S, 1, 0, "gus@a.example.test", 1, (0,))
 
 
 def test_a_small_postfix_log() -> None:
@@ -78,9 +78,9 @@ def test_gzip_is_told_by_content(name: str, write: Write) -> None:
 def test_rows_are_joined_by_sender_and_time(write: Write) -> None:
     path = write("\ufeff# comment\n\nb x 7.5\r\n a\ty  2\nb z 7.5\nb x 7\na y 2.0\n")
     expected = [
-        TraceMessage(0, 2, 0, "a"),
-        TraceMessage(5 * S, 1, 0, "b"),
-        TraceMessage(5 * S + S // 2, 2, 0, "b"),
+        TraceMessage(0, 2, 0, "a", 1, (1, 1)),
+        TraceMessage(5 * S, 1, 0, "b", 0, (0,)),
+        TraceMessage(5 * S + S // 2, 2, 0, "b", 0, (0, 2)),
     ]
     assert read_trace(path) == expected
 

@@ -59,18 +59,20 @@ def live_dialogue(scenario: Scenario, delivery: Delivery, delivered: Delivered) 
     """Return what a real sender and its servers said; only the server knows the times at its end."""
     from simsmtp.dialogue.from_rows import ladder_of
     from simsmtp.live.encoding import Encoder
+    from simsmtp.model.people.who import book_of
+    from simsmtp.model.plan import plan_of
     from simsmtp.tracing import Dialogue, dialogue_title
 
     assert delivery.dialogue is not None
-    output, workload = delivered.output, scenario.workload
-    encoder = Encoder(workload.address_chars, workload.domains)
+    output = delivered.output
+    encoder = Encoder(book=book_of(plan_of(scenario).workload, scenario.workload.address_chars))
     ladder = ladder_of(
         output.dialogue,
         output.recipients,
         title=dialogue_title(scenario),
         strategy=scenario.client.strategy,
         text=delivery.dialogue.text,
-        address=lambda row: encoder.mailbox(row.origin, is_valid=row.valid),
+        address=lambda row: encoder.mailbox(row.number, is_valid=row.valid),
         notes=("Times are those of the sender: arrows are level because the server's times are not known.",),
     )
     return Dialogue(ladder, output.responses)

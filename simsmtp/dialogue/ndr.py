@@ -116,7 +116,7 @@ def _report(
     addresses: AddressBook,
 ) -> MIMEMultipart:
     about = [
-        (addresses.recipient(row.origin), *_cause(row, last.get((row.message, row.recipient)), text)) for row in rows
+        (addresses.recipient(row.number), *_cause(row, last.get((row.message, row.recipient)), text)) for row in rows
     ]
     report = MIMEMultipart("report", boundary=f"simsmtp-{message}", report_type="delivery-status")
     report["From"] = f"Mail Delivery System <MAILER-DAEMON@{_REPORTER}>"

@@ -15,6 +15,7 @@ from simsmtp.live.encoding import Encoder
 from simsmtp.live.endpoint import Endpoint
 from simsmtp.live.route import Route
 from simsmtp.live.sender_task import NO_CONNECTION, How, SenderTask
+from simsmtp.model.people.who import book_of
 from simsmtp.model.plan import Plan, plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.peers.accounting import Accounts
@@ -80,7 +81,7 @@ class Delivery:
         keeps = how.keeps_dialogue or how.show is not None
         self.dialogue = Dialogue(lambda: self.now, how.show) if keeps else None
         self.accounts = Accounts([one.name for one in plan.destinations], keep_rows=True)
-        encoder = Encoder(scenario.workload.address_chars, scenario.workload.domains)
+        encoder = Encoder(book=book_of(plan.workload, scenario.workload.address_chars))
         routes = [Route(one, plan.client, encoder, self.dialogue) for one in plan.destinations]
         streams = Streams(how.seed, how.replication)
         self._sender = Sender(plan, streams, self.accounts, self, routes, self.dialogue)

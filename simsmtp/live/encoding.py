@@ -46,23 +46,32 @@ class Encoder:
     ----------
     chars, domains : int
         See `simsmtp.protocol.wire.AddressBook`.
+    book : AddressBook, optional
+        The addresses, in place of those two.
     """
 
-    def __init__(self, chars: int = 24, domains: int = 1) -> None:
-        self._book = AddressBook(chars, domains)
+    def __init__(self, chars: int = 24, domains: int = 1, book: AddressBook | None = None) -> None:
+        self._book = book or AddressBook(chars, domains)
 
     def recipient(self, message: Message, recipient: int) -> str:
         """Return the address of a recipient; a mailbox that is to be unknown is named x and digits."""
-        return self.mailbox(message.origin_recipients[recipient], is_valid=message.is_valid(recipient))
+        return self.mailbox(message.person(recipient), is_valid=message.is_valid(recipient))
 
     def mailbox(self, number: int, *, is_valid: bool) -> str:
-        """Return the address of a recipient by its number in the original message."""
+        """Return the address of a recipient by its number: in the original message, or that of the person."""
         address = self._book.recipient(number)
         return address if is_valid else f"x{address[1:]}"
 
     def sender(self, message: Message) -> str:
-        """Return the envelope sender: s and the number of the message, which a resend shares with its original."""
+        """Return the envelope sender: s and the number of the message, which a resend shares with its original.
+
+        Where people are met again it is s, the number of the author, a plus and the number of the message: the author
+        stays the same to a greylist that leaves out what stands behind the plus, as postgrey's.
+        """
         local, _, domain = self._book.sender().partition("@")
+        if message.people is not None:
+            stem = f"s{message.people.author}+"
+            return f"{stem}{str(message.origin).rjust(len(local) - len(stem), '0')}@{domain}"
         return f"s{str(message.origin).rjust(len(local) - 1, '0')}@{domain}"
 
     def encode(self, flight: Iterable[Command], message: Message | None) -> Iterator[Written]:

@@ -15,7 +15,7 @@ MOST_REMEMBERED = 1_000_000
 _Key = TypeVar("_Key")
 _UNKNOWN = re.compile(r"x[0-9]+")
 _LAST_DIGITS = re.compile(r"[0-9]{1,18}$", re.ASCII)
-_OURS = re.compile(r"s([0-9]{1,18})")
+_OURS = re.compile(r"s(?:[0-9]{1,18}\+)?([0-9]{1,18})")
 
 
 def domain_of(address: str) -> str:
@@ -27,6 +27,12 @@ def group_of(address: str, groups: int) -> int:
     """Return the group of an address: the digits at the end of its local part, mod `groups`; 0 without digits."""
     digits = _LAST_DIGITS.search(address.rpartition("@")[0])
     return int(digits[0]) % groups if digits else 0
+
+
+def author_of(sender: str) -> str:
+    """Return a sender's address without the extension behind a plus, which tells letters apart and not authors."""
+    local, at, domain = sender.rpartition("@")
+    return f"{local.partition('+')[0]}{at}{domain}"
 
 
 def message_of(sender: str) -> int:
@@ -60,7 +66,7 @@ class Mailboxes:
     Attributes
     ----------
     first_seen_ns : Newest
-        When a pair of sender and recipient was first seen.
+        When a pair of author and recipient was first seen, see `author_of`.
     """
 
     def __init__(

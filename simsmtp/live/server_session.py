@@ -9,7 +9,7 @@ from simsmtp.live.effects import Effect, Pause, Read, StartTls, Steps, Write
 from simsmtp.live.envelope import Envelope
 from simsmtp.live.incoming import IncomingChunk, IncomingText
 from simsmtp.live.lines import COMMAND_OCTETS, Line, Lines, bare_at
-from simsmtp.live.mailboxes import Mailboxes, domain_of, group_of
+from simsmtp.live.mailboxes import Mailboxes, author_of, domain_of, group_of
 from simsmtp.live.served import Served
 from simsmtp.model.plan import ServerPlan
 from simsmtp.peers.rates import Rates
@@ -195,7 +195,7 @@ class ServerSession(Responder):
 
     def _obey_rcpt(self, address: str) -> Steps:
         envelope, mailboxes, served = self._envelope, self._mailboxes, self._served
-        who, exists = (envelope.sender if envelope else "", address), mailboxes.exists(address)
+        who, exists = (author_of(envelope.sender) if envelope else "", address), mailboxes.exists(address)
         domain = group_of(address, self._groups) if self.goes_by_group else domain_of(address)
         answer = self.answer_rcpt(who, domain, exists, mailboxes.now_ns(), mailboxes.first_seen_ns)
         if envelope is None or answer in (Answer.TOO_MANY_ERRORS, Answer.BAD_SEQUENCE):

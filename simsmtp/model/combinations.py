@@ -112,6 +112,28 @@ def _check_workload(scenario: Scenario) -> None:
             allowed=["constant", "geometric", "lognormal", "zipf", "empirical"],
         )
     _check_unknown(workload)
+    _check_population(workload)
+
+
+def _check_population(workload: Workload) -> None:
+    """Refuse more recipients than there are people, and people drawn beside those of a trace."""
+    if workload.population is None:
+        return
+    if workload.trace is not None:
+        raise InputError(
+            "a trace has people of its own",
+            key="workload.population",
+            given=workload.population,
+            allowed="none beside workload.trace",
+        )
+    recipients = workload.recipients_per_message
+    if isinstance(recipients, int) and recipients > workload.population:
+        raise InputError(
+            "a message has more recipients than there are people",
+            key="workload.population",
+            given=workload.population,
+            allowed=f"at least workload.recipients_per_message = {recipients:,}",
+        )
 
 
 def _check_unknown(workload: Workload) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from simsmtp.model.scenario import Client, Network, Scenario  # what is checked here
     from simsmtp.model.server_table import Server
-    from simsmtp.model.traces import TraceMessage
+    from simsmtp.model.traces import TraceMessage  # that reads them and asks here
     from simsmtp.model.workload_table import Workload
 
 _MOST_ATTEMPTS = 1_000_000
@@ -28,6 +28,8 @@ _MOST_MESSAGES = 2**32  # an event's key has 32 bits for a message's number
 _MOST_IN_ALL = 10**12
 _LONGEST_STEP_NS = LONGEST_NS // 4
 _LEAST_LOSS = 1e-9
+MOST_PERSONS = 2**31 - 1
+"""People who are told apart by number."""
 _OTHERS = 16
 """Commands, replies and pauses that a transaction has beside its RCPTs, and more."""
 
@@ -50,6 +52,14 @@ def check_limits(scenario: Scenario) -> None:
 
 def check_trace(messages: tuple[TraceMessage, ...], factor: int, speedup: float, path: str) -> None:
     """Raise an `InputError` if a trace holds a message that is too large, or one that comes too late."""
+    if factor > 1 and max((max(one.persons, default=0) for one in messages), default=0) * factor > MOST_PERSONS:
+        raise InputError(
+            "the trace would stand for too many people",
+            file=path,
+            key="workload.trace_recipient_factor",
+            given=factor,
+            allowed=f"up to {MOST_PERSONS:,} people in all",
+        )
     for one in messages:
         if one.recipients * factor > MOST_RECIPIENTS:
             raise InputError(
@@ -66,8 +76,15 @@ def check_trace(messages: tuple[TraceMessage, ...], factor: int, speedup: float,
             raise too_long(file=path, key="workload.trace_speedup", given=speedup)
 
 
-def check_recipients(message: int, recipients: int) -> None:
-    """Raise an `InputError` if a message was drawn with too many recipients."""
+def check_recipients(message: int, recipients: int, population: int = 0) -> None:
+    """Raise an `InputError` if a message was drawn with too many recipients, or more than there are people, if any."""
+    if 0 < population < recipients:
+        raise InputError(
+            f"message {message:,} was drawn with {recipients:,} recipients, and there are fewer people",
+            key="workload.population",
+            given=population,
+            allowed=f"at least {recipients:,}, or a maximum in workload.recipients_per_message",
+        )
     if recipients > MOST_RECIPIENTS:
         raise InputError(
             f"message {message:,} was drawn with too many recipients; give the distribution a maximum",

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
-from simsmtp.model.limits import check_trace
 from simsmtp.model.path_plan import PathPlan, made_up, path_plan
 from simsmtp.model.rate_limits import RatePlan, client_rate, rate_replies, rated_verbs, rates_of
 from simsmtp.model.scenario import Client, Destination, Scenario
 from simsmtp.model.server_table import Server
-from simsmtp.model.traces import TraceMessage, read_trace
+from simsmtp.model.traces import TraceMessage, trace_of
 from simsmtp.model.workload_table import Workload
 from simsmtp.policies.rate_limits import Counts, RateLimit
 from simsmtp.policies.reply_policy import LimitAt, LimitKind, ReplyPolicy
@@ -63,6 +60,8 @@ class WorkloadPlan(NamedTuple):
     resend_after_ns: int
     unknown: frozenset[int]
     groups: int
+    population: int
+    person_domains: tuple[int, ...]
 
 
 class ClientPlan(NamedTuple):
@@ -148,35 +147,30 @@ def plan_of(scenario: Scenario) -> Plan:
     InputError
         The strategy is unknown, or the trace cannot be read or holds a message that is out of range.
     """
+    work = _workload(scenario.workload)
     return Plan(
-        _workload(scenario.workload),
+        work,
         _client(scenario.client, scenario.workload.address_chars),
-        _destinations(scenario),
+        tuple(one._replace(server=_remembering(one.server, work)) for one in _destinations(scenario)),
         ns_of_s(scenario.horizon_s or 0.0),
     )
 
 
-def _trace(workload: Workload) -> tuple[TraceMessage, ...]:
-    if workload.trace is None:
-        return ()
-    try:
-        changed_ns = Path(workload.trace).stat().st_mtime_ns
-    except (OSError, ValueError):
-        changed_ns = 0  # the reader says what is wrong with it
-    trace = _read_once(workload.trace, workload.trace_format, changed_ns)[: workload.trace_messages]
-    check_trace(trace, workload.trace_recipient_factor, workload.trace_speedup, workload.trace)
-    return trace
+def _remembering(server: ServerPlan, work: WorkloadPlan) -> ServerPlan:
+    """Return a server that answers RCPT in order of time if its greylist meets people again, in any session."""
+    if not (meets_again(work) and server.policy.greylist_ns):
+        return server
+    in_order = tuple(one or verb == Verb.RCPT for verb, one in zip(Verb, server.decides_in_order, strict=True))
+    return server._replace(decides_in_order=in_order)
 
 
-@lru_cache(maxsize=4)
-def _read_once(path: str, form: str, changed_ns: int) -> tuple[TraceMessage, ...]:
-    """Read a trace once for all replications, and again when the file has changed."""
-    del changed_ns
-    return tuple(read_trace(path, form))
+def meets_again(work: WorkloadPlan) -> bool:
+    """Tell whether recipients are people who may be met in more than one message."""
+    return work.population > 0 or any(message.persons for message in work.trace[:1])
 
 
 def _workload(workload: Workload) -> WorkloadPlan:
-    trace = _trace(workload)
+    trace, person_domains = trace_of(workload)
     poisson = workload.arrivals if not isinstance(workload.arrivals, str) else None
     mean_ns = 1e9 / poisson.rate_per_s if poisson else 0.0
     return WorkloadPlan(
@@ -184,7 +178,7 @@ def _workload(workload: Workload) -> WorkloadPlan:
         recipients=sampler_of(workload.recipients_per_message),
         size=sampler_of(workload.message_bytes),
         unknown_share=workload.unknown_share,
-        domains=workload.domains,
+        domains=len(set(person_domains)) or workload.domains,
         interarrival=made_up("exponential", mean_ns),
         trace=trace,
         trace_arrivals=bool(trace) and workload.arrivals in {None, "trace"},
@@ -195,6 +189,8 @@ def _workload(workload: Workload) -> WorkloadPlan:
         resend_after_ns=ns_of_s(workload.resend_after_s),
         unknown=frozenset(workload.unknown),
         groups=workload.groups,
+        population=workload.population or 0,
+        person_domains=person_domains,
     )
 
 

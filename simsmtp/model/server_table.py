@@ -73,7 +73,9 @@ class Server(Table):
     """Reply to RCPT for an unknown mailbox: any 4yz or 5yz, such as ``"553 5.1.3"``, 501, 502, 454, or
     ``"452 4.2.2"`` for a mailbox that is full."""
     greylist_s: Annotated[ranges.Seconds | None, ranges.none] = None
-    """A recipient first seen less than this ago is greylisted: refused for now, see `greylist_reply`."""
+    """A recipient first seen less than this ago is greylisted: refused for now, see `greylist_reply`. Who is met again
+    in another message (`workload.population`, the addresses of a trace) is known by sender and recipient, as to
+    postgrey."""
     greylist_reply: ranges.Reply = "451 4.7.1"
     """Reply to RCPT for a greylisted recipient: any 4yz or 5yz."""
     pipelining: bool = True

@@ -10,13 +10,17 @@ import operator
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from simsmtp.errors import InputError
 from simsmtp.files import open_regular
+from simsmtp.model.limits import check_trace
+from simsmtp.model.people.address_registry import MOST_PEOPLE, Registry
+from simsmtp.model.workload_table import Workload
 
 LONGEST_LINE = 65_536  # octets: a file that is no trace must not fill the memory
 MOST_SKIPPED = 2_000_000  # lines in a row that belong to no message
@@ -39,6 +43,8 @@ _QMGR_LINE = re.compile(
     re.ASCII,
 )
 
+_TO_LINE = re.compile(rf"{_STAMP} (\S+) \S*/[\w-]+\[\d+\]: ([0-9A-Za-z]+): to=<(.*?)>, (?:orig_to|relay)=", re.ASCII)
+
 
 class TraceMessage(NamedTuple):
     """One message of a trace."""
@@ -51,9 +57,25 @@ class TraceMessage(NamedTuple):
     """Octets; 0 where the trace does not tell."""
     sender: str
     """As written in the trace; empty for a bounce."""
+    author: int = 0
+    """Number of the sender: the same address, small and capital letters alike, is the same sender."""
+    persons: tuple[int, ...] = ()
+    """Number of each recipient: the same address is the same person. Empty where the trace names nobody."""
 
 
-def read_trace(path: str | Path, format: str = "auto") -> list[TraceMessage]:  # noqa: A002
+class Trace(list[TraceMessage]):
+    """The messages of a trace, and where the people live that it names.
+
+    Attributes
+    ----------
+    domains : sequence of int
+        Number of each person's domain, by the person's number; empty where no address has one.
+    """
+
+    domains: Sequence[int] = ()
+
+
+def read_trace(path: str | Path, format: str = "auto") -> Trace:  # noqa: A002
     """Read a trace, plain or compressed with gzip (told by content, not by name).
 
     Parameters
@@ -64,19 +86,20 @@ def read_trace(path: str | Path, format: str = "auto") -> list[TraceMessage]:  #
         With ``rows``, rows of the same sender and the same time are one message, one recipient each;
         blank lines and lines that begin with # are skipped. With ``postfix-log``, a queue id first seen in
         a "queue active" line of qmgr, or seen again after it was removed, is a message; other lines are
-        skipped. ``auto`` decides by the first line that looks like either.
+        skipped, but that recipients are named by lines of delivery agents ("to=<…>"): those of a message that no line
+        names are people of their own. ``auto`` decides by the first line that looks like either.
 
     Returns
     -------
-    list of TraceMessage
-        At least one; by arrival, then in order of appearance.
+    Trace
+        At least one message; by arrival, then in order of appearance.
 
     Raises
     ------
     InputError
         The file cannot be read, is a FIFO or device, is no such trace, has a malformed row or a line of more than
-        64 KiB, mixes classic and ISO 8601 time stamps, or holds no message; more than five million messages, two
-        million lines in a row without one, or more than a hundred times its size once decompressed.
+        64 KiB, mixes classic and ISO 8601 time stamps, or holds no message; more than five million messages or people,
+        two million lines in a row without a message, or more than a hundred times its size once decompressed.
     """
     if format not in {"auto", *_READERS}:
         raise InputError("unknown trace format", key="format", given=format, allowed=["auto", *_READERS])
@@ -92,6 +115,34 @@ def read_trace(path: str | Path, format: str = "auto") -> list[TraceMessage]:  #
     except (OSError, EOFError, zlib.error) as problem:
         name, why = str(path), getattr(problem, "strerror", None) or str(problem)
         raise InputError(f"cannot be read: {why}", file=name, given=name, allowed=_FILE) from problem
+
+
+def trace_of(workload: Workload) -> tuple[tuple[TraceMessage, ...], tuple[int, ...]]:
+    """Return the messages of a scenario's trace, and the domains of its people.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or holds a message that is out of range.
+    """
+    if workload.trace is None:
+        return (), ()
+    try:
+        changed_ns = Path(workload.trace).stat().st_mtime_ns
+    except (OSError, ValueError):
+        changed_ns = 0  # the reader says what is wrong with it
+    trace, domains = _read_once(workload.trace, workload.trace_format, changed_ns)
+    trace = trace[: workload.trace_messages]
+    check_trace(trace, workload.trace_recipient_factor, workload.trace_speedup, workload.trace)
+    return trace, domains
+
+
+@lru_cache(maxsize=4)
+def _read_once(path: str, form: str, changed_ns: int) -> tuple[tuple[TraceMessage, ...], tuple[int, ...]]:
+    """Read a trace once for all replications, and again when the file has changed."""
+    del changed_ns
+    trace = read_trace(path, form)
+    return tuple(trace), tuple(trace.domains)
 
 
 def _lines(file: io.BufferedReader | gzip.GzipFile) -> _Lines:
@@ -125,14 +176,17 @@ def _short(line: bytes) -> str:
     return line[:80].decode("utf-8", "replace").strip()
 
 
-def _messages(lines: _Lines, trace_format: str) -> list[TraceMessage]:
+def _messages(lines: _Lines, trace_format: str) -> Trace:
     if trace_format == "auto":
         trace_format, lines = _recognised(lines)
-    found = sorted(_READERS[trace_format](lines), key=operator.attrgetter("arrival_ns"))
+    people = Registry()
+    found = sorted(_READERS[trace_format](lines, people), key=operator.attrgetter("arrival_ns"))
     if not found:
         raise InputError("no messages found", given=trace_format, allowed=_EITHER)
     first = found[0].arrival_ns
-    return [message._replace(arrival_ns=message.arrival_ns - first) for message in found]
+    trace = Trace(message._replace(arrival_ns=message.arrival_ns - first) for message in found)
+    trace.domains = people.domains_of_people
+    return trace
 
 
 def _recognised(lines: _Lines) -> tuple[str, _Lines]:
@@ -161,8 +215,8 @@ def _row(fields: list[str]) -> tuple[str, int] | None:
     return sender, whole * 1_000_000_000 + round((seconds - whole) * 1_000_000_000)
 
 
-def _read_rows(lines: _Lines) -> list[TraceMessage]:
-    recipients: dict[tuple[str, int], int] = {}
+def _read_rows(lines: _Lines, people: Registry) -> list[TraceMessage]:
+    recipients: dict[tuple[str, int], list[int]] = {}
     last = 0
     for number, line in lines:
         try:
@@ -175,15 +229,24 @@ def _read_rows(lines: _Lines) -> list[TraceMessage]:
         message, last = _row(fields), number
         if message is None:
             raise InputError("malformed row", line=number, given=_short(line), allowed=_ROW)
-        recipients[message] = recipients.get(message, 0) + 1
+        recipients.setdefault(message, []).append(people.person(fields[1], number))
         _require_room(number, len(recipients))
-    return [TraceMessage(at, many, 0, sender) for (sender, at), many in recipients.items()]
+    return [
+        TraceMessage(at, len(persons), 0, sender, people.author(sender), tuple(persons))
+        for (sender, at), persons in recipients.items()
+    ]
 
 
-def _read_postfix_log(lines: _Lines) -> list[TraceMessage]:
-    clock, queued, messages = _Clock(), set[tuple[str, str]](), list[TraceMessage]()
+def _read_postfix_log(lines: _Lines, people: Registry) -> list[TraceMessage]:
+    clock, queued, messages = _Clock(), dict[tuple[str, str], int](), list[TraceMessage]()
+    named: dict[int, dict[int, None]] = {}
     last = 0
     for number, line in lines:
+        if b": to=<" in line and (match := _TO_LINE.match(line.decode("utf-8", "replace"))):
+            place = queued.get((match[1], match[2]))
+            if place is not None:
+                named.setdefault(place, {})[people.person(match[3], number)] = None
+                last = number
         if b"qmgr[" not in line or not (match := _QMGR_LINE.match(line.decode("utf-8", "replace"))):
             _require_some(number, last)
             continue
@@ -191,12 +254,26 @@ def _read_postfix_log(lines: _Lines) -> list[TraceMessage]:
         stamp, host, queue_id, sender, size, recipients = match.groups()
         at = clock.ns(stamp, number)
         if recipients is None:
-            queued.discard((host, queue_id))
+            queued.pop((host, queue_id), None)
         elif at is not None and (host, queue_id) not in queued:
-            queued.add((host, queue_id))
-            messages.append(TraceMessage(at, int(recipients), int(size), sender))
+            queued[host, queue_id] = len(messages)
+            messages.append(TraceMessage(at, int(recipients), int(size), sender, people.author(sender)))
             _require_room(number, len(messages))
-    return messages
+    return _with_names(messages, named, people) if named else messages
+
+
+def _with_names(
+    messages: list[TraceMessage], named: dict[int, dict[int, None]], people: Registry
+) -> list[TraceMessage]:
+    """Return messages with their recipients, as far as they are named; the others are strangers."""
+    told = []
+    if sum(message.recipients for message in messages) > MOST_PEOPLE:
+        return messages  # so many strangers could not be told apart
+    for place, message in enumerate(messages):
+        persons = [*named.get(place, ())][: message.recipients]
+        persons += [people.stranger() for _ in range(message.recipients - len(persons))]
+        told.append(message._replace(persons=tuple(persons)))
+    return told
 
 
 class _Clock:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from simsmtp.model.people.who import People
 from simsmtp.model.plan import Plan, WorkloadPlan
 from simsmtp.randomness.distributions import Sampler, count, is_constant, sample
 from simsmtp.randomness.streams import Purpose, Streams
@@ -52,7 +53,9 @@ def arrivals(plan: WorkloadPlan, streams: Streams) -> Iterator[Arrival]:
             yield Arrival(number, at_ns, counts.whole(number), sizes.whole(number))
 
 
-def valid_mailboxes(plan: WorkloadPlan, streams: Streams, message: int, places: Sequence[int]) -> list[bool] | None:
+def valid_mailboxes(
+    plan: WorkloadPlan, streams: Streams, message: int, places: Sequence[int], people: People | None = None
+) -> list[bool] | None:
     """Return which mailboxes of a message exist; None if all do.
 
     Parameters
@@ -63,25 +66,40 @@ def valid_mailboxes(plan: WorkloadPlan, streams: Streams, message: int, places: 
         Its number.
     places : sequence of int
         Its recipients in the order in which they are sent, by their places in the message.
+    people : People, optional
+        Who they are.
     """
     share, unknown = plan.unknown_share, plan.unknown
     if share == 0 and not unknown:
         return None
     if share == 0:
         return [place not in unknown for place in places]
-    draws = streams.uniforms(Purpose.MAILBOX, message, len(places))
+    if people is None:
+        draws = streams.uniforms(Purpose.MAILBOX, message, len(places))
+    else:
+        draws = [_of_person(streams, Purpose.PERSON_MAILBOX, people, place) for place in places]
     return [draw >= share and place not in unknown for draw, place in zip(draws, places, strict=True)]
 
 
-def split_by_destination(plan: Plan, streams: Streams, message: int, recipients: int) -> list[list[int]]:
-    """Return the recipients of a message for each destination, in order."""
+def split_by_destination(
+    plan: Plan, streams: Streams, message: int, recipients: int, people: People | None = None
+) -> list[list[int]]:
+    """Return the recipients of a message for each destination, in order; people, if any, tells who they are."""
     if len(plan.destinations) == 1:
         return [list(range(recipients))]
     parts: list[list[int]] = [[] for _ in plan.destinations]
-    for recipient, draw in enumerate(streams.uniforms(Purpose.DESTINATION, message, recipients)):
+    if people is None:
+        draws = streams.uniforms(Purpose.DESTINATION, message, recipients)
+    else:
+        draws = [_of_person(streams, Purpose.PERSON_DESTINATION, people, place) for place in range(recipients)]
+    for recipient, draw in enumerate(draws):
         number = next(one.number for one in plan.destinations if draw < one.upto)
         parts[number].append(recipient)
     return parts
+
+
+def _of_person(streams: Streams, purpose: Purpose, people: People, place: int) -> float:
+    return streams.uniforms(purpose, 0, 1, start=people.person(place))[0]
 
 
 class _Draws:

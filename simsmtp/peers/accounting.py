@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsmtp.model.limits import check_recipients
+from simsmtp.model.people.who import People
 from simsmtp.peers.copies import Copies
 from simsmtp.peers.destination_account import DestinationAccount
 from simsmtp.protocol.ledger import LEDGER_NAMES, Ledger, ledger_class
@@ -60,6 +61,7 @@ class Message:
         "number",
         "origin",
         "origin_recipients",
+        "people",
         "resend_of",
         "settled",
         "size",
@@ -82,7 +84,8 @@ class Message:
         self.transactions = 0
         self.generation = 0
         self.resend_of = -1
-        self.copies: dict[int, int] = {}  # of the letter, by place in the original; who got one here may be left out
+        self.people: People | None = None  # who its recipients are; None where everybody is new
+        self.copies: dict[int, int] = {}  # of the letter, by `person`; who got but one here may be left out
         # Draws of a resent recipient are those of the original: a mailbox does not come into being by resending.
         self.origin = number
         self.origin_recipients: Sequence[int] = range(recipients)
@@ -93,6 +96,11 @@ class Message:
     def is_valid(self, recipient: int) -> bool:
         """Tell whether a recipient's mailbox exists."""
         return self.valid is None or self.valid[recipient]
+
+    def person(self, recipient: int) -> int:
+        """Return the number of the person that a recipient is; where everybody is new, of its place in the original."""
+        place = self.origin_recipients[recipient]
+        return place if self.people is None else self.people.person(place)
 
     def note_attempt(self, recipients: Sequence[int]) -> None:
         """Count one more RCPT command for each of some recipients in ascending order."""
@@ -144,8 +152,10 @@ class Accounts:
         self.names = tuple(destinations)
         self.destinations = [DestinationAccount() for _ in destinations]
 
-    def check_room(self, message: int, recipients: int) -> None:
+    def check_room(self, message: int, recipients: int, population: int = 0) -> None:
         """Raise an `InputError` or a `MemoryError` if a message that comes in would be too large."""
+        if 0 < population < recipients:
+            check_recipients(message, recipients, population)
         if self.recipients + recipients >= self._checked_at:
             check_recipients(message, recipients)
             check_memory(_RESERVE + recipients * _OCTETS, f"message {message:,} with {recipients:,} recipients")
@@ -266,6 +276,7 @@ def _records(messages: Sequence[Message]) -> NDArray[np.void]:
     records["ledger"] = np.concatenate([one.classes() for one in messages])
     records["attempts"] = np.frombuffer(b"".join(one.attempts for one in messages), np.uintc)
     for name, column in (
+        ("person", (map(one.person, range(len(one))) if one.people else repeat(-1, len(one)) for one in messages)),
         ("destination", (one.destinations or repeat(0, len(one)) for one in messages)),
         ("origin", (one.origin_recipients for one in messages)),
         ("valid", (repeat(True, len(one)) if one.valid is None else one.valid for one in messages)),

@@ -27,20 +27,21 @@ class Copies:
 
     def note(self, message: Message, recipients: Sequence[int], fresh: int) -> None:
         """Note that recipients were just accepted, so many of them for the first time in this message."""
-        if message.copies or fresh < len(recipients):
+        if message.copies or fresh < len(recipients) or (message.people and message.people.repeats):
             self._note_each(message, recipients)
         elif not self.most and any(map(message.is_valid, recipients)):
             self.most = 1
 
     def _note_each(self, message: Message, recipients: Sequence[int]) -> None:
         copies = message.copies
+        repeats = message.people is not None and message.people.repeats
         for recipient in filter(message.is_valid, recipients):
-            place = message.origin_recipients[recipient]
-            before = copies.get(place, 0)
-            count = min(before + 1, MOST_COPIES) if before else message.accepted[recipient]
+            person = message.person(recipient)
+            before = copies.get(person, 0)
+            count = min(before + 1, MOST_COPIES) if before or repeats else message.accepted[recipient]
             self.most = max(self.most, count)
-            if count > 1:
-                copies[place] = count
+            if count > 1 or repeats:
+                copies[person] = count
                 self.twice += count == 2 and before < 2
 
     @staticmethod
@@ -49,5 +50,5 @@ class Copies:
         copies = message.copies
         for recipient in recipients:
             if message.accepted[recipient]:
-                copies.setdefault(message.origin_recipients[recipient], 1)
+                copies.setdefault(message.person(recipient), 1)
         return copies

@@ -6,18 +6,18 @@ from collections.abc import Generator, Sequence
 from typing import Any
 
 from simsmtp.model.plan import Plan
-from simsmtp.model.workload import Arrival, arrivals, split_by_destination, valid_mailboxes
+from simsmtp.model.workload import arrivals, split_by_destination
 from simsmtp.peers.accounting import Accounts, Message
 from simsmtp.peers.driver import Clock, Route, Session, Steps, Witness
 from simsmtp.peers.kind import Kind
 from simsmtp.peers.lane import Lane
+from simsmtp.peers.original import original
 from simsmtp.peers.queue import Job
 from simsmtp.peers.transaction import Transaction
 from simsmtp.policies.rate_limits import Counts
 from simsmtp.randomness.distributions import is_constant, sample
 from simsmtp.randomness.streams import Purpose, Streams
 from simsmtp.strategies.counting import Verdict
-from simsmtp.strategies.order import number_at
 from simsmtp.strategies.outcome import begins_anew, is_progress, is_worth_connecting, may_connect, may_go_on
 from simsmtp.strategies.overflow import keeps_connection
 from simsmtp.strategies.retry import backoff, is_expired, keeps_queue, next_attempt
@@ -77,19 +77,10 @@ class Sender:
         for arrival in arrivals(self._plan.workload, self._streams):
             if arrival.at_ns > self._clock.now:
                 yield self._clock.at(arrival.at_ns, Kind.ARRIVAL, 0, arrival.number)
-            self._accounts.check_room(arrival.number, arrival.recipients)
-            self._enter(self._message(arrival))
+            self._accounts.check_room(arrival.number, arrival.recipients, self._plan.workload.population)
+            self._enter(original(self._plan, self._streams, arrival))
             self._staff()
         self._to_come -= 1
-
-    def _message(self, arrival: Arrival) -> Message:
-        workload = self._plan.workload
-        message = Message(arrival.number, arrival.at_ns, arrival.size, arrival.recipients, None)
-        if self._client.sorts_by_domain:
-            recipients, domains = arrival.recipients, workload.domains
-            message.origin_recipients = [number_at(place, recipients, domains) for place in range(recipients)]
-        message.valid = valid_mailboxes(workload, self._streams, message.number, message.origin_recipients)
-        return message
 
     def _enter(self, message: Message) -> None:
         self._accounts.begin(message)
@@ -103,7 +94,8 @@ class Sender:
         if len(self._lanes) == 1:
             return [list(range(len(message)))]
         origin = message.origin_recipients
-        parts = split_by_destination(self._plan, self._streams, message.origin, max(origin, default=-1) + 1)
+        count = max(origin, default=-1) + 1
+        parts = split_by_destination(self._plan, self._streams, message.origin, count, message.people)
         place = {recipient: index for index, recipient in enumerate(origin)}
         parts = [sorted(place[recipient] for recipient in part if recipient in place) for part in parts]
         if self._accounts.keep_rows:
@@ -337,7 +329,7 @@ class Sender:
         message = Message(number, again_at, first.size, len(recipients), valid)
         message.generation = first.generation + 1
         message.resend_of = first.number
-        message.origin = first.origin
+        message.origin, message.people = first.origin, first.people
         message.first_seen_ns = {
             place: first.first_seen_ns[recipient]
             for place, recipient in enumerate(recipients)

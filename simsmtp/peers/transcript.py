@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from simsmtp.peers.accounting import Message
@@ -27,7 +27,7 @@ class Transcript:
     def __init__(self) -> None:
         self.rows: list[DialogueRow] = []
         self._message = -1
-        self._origin: Sequence[int] = ()
+        self._person: Callable[[int], int] | None = None
 
     def connect(self, session: Connection, client_ns: int, server_ns: int) -> None:
         """Note that a client connects."""
@@ -78,7 +78,7 @@ class Transcript:
 
     def _about(self, message: Message | None) -> None:
         self._message = -1 if message is None else message.number
-        self._origin = () if message is None else message.origin_recipients
+        self._person = None if message is None else message.person
 
     def _add(
         self,
@@ -111,6 +111,6 @@ class Transcript:
                 self._message,
                 recipient,
                 octets,
-                self._origin[recipient] if recipient >= 0 else -1,
+                self._person(recipient) if recipient >= 0 and self._person else -1,
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from simsmtp.protocol.commands import Verb, bdat_text_octets, command_octets
@@ -19,13 +20,19 @@ class AddressBook(NamedTuple):
         Length of an address.
     domains : int
         Recipient i has domain i mod `domains`.
+    domain_of : sequence of int
+        Numbers of the domains of recipients that have their own, by number of the recipient // `each`.
+    each : int
+        See `domain_of`.
     """
 
     chars: int
     domains: int
+    domain_of: Sequence[int] = ()
+    each: int = 1
 
     def recipient(self, number: int) -> str:
-        """Return the address of a recipient, counted from 0 in its message."""
+        """Return the address of a recipient: a place in a message, from 0, or the number of a person."""
         return self._address("u", f"{number}", self._domain(number))
 
     def sender(self) -> str:
@@ -34,7 +41,8 @@ class AddressBook(NamedTuple):
 
     def _domain(self, number: int) -> str:
         if self.domains > 1:
-            return f"d{number % self.domains}.test"
+            domain = self.domain_of[number // self.each] if self.domain_of else number % self.domains
+            return f"d{domain}.test"
         return _LONG_DOMAIN if self.chars >= _ROOM_FOR_LONG else _SHORT_DOMAIN
 
     def _address(self, letter: str, digits: str, domain: str) -> str:

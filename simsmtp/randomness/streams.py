@@ -76,6 +76,12 @@ class Purpose(IntEnum):
     """Segments of the client until one is lost. Entity = connection, sub = destination, index = n-th loss."""
     LOSS_DOWN = 18
     """Segments of the server until one is lost. Entity = connection, sub = destination, index = n-th loss."""
+    PEOPLE = 19
+    """Which people of a population a message goes to. Entity = message, index 0 and 1."""
+    PERSON_MAILBOX = 20
+    """Whether a person's mailbox is unknown. Entity 0, index = person."""
+    PERSON_DESTINATION = 21
+    """Destination of a person. Entity 0, index = person."""
 
 
 def uniform_of_word(word: int) -> float:

@@ -27,6 +27,7 @@ RECORD = np.dtype(
         ("arrival_s", np.float64),
         ("delay_s", np.float64),
         ("origin", np.int32),
+        ("person", np.int32),
     ],
     align=True,
 )

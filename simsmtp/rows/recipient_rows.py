@@ -105,10 +105,10 @@ class RecipientRows(Sequence[RecipientRow]):
         return np.concatenate([self._records.read(at, at + 1) for at in span] or [np.empty(0, RECORD)])
 
     def _rows(self, records: Batch) -> Iterator[RecipientRow]:
-        for *head, destination, valid, ledger, accepted, ndr, attempts, arrival_s, delay_s, origin in records.tolist():
+        for *head, destination, valid, ledger, accepted, ndr, attempts, at_s, delay_s, origin, who in records.tolist():
             delay = math.nan if math.isnan(delay_s) else delay_s  # the one nan, so that equal rows are equal tuples
             name, entry = self.destinations[destination], LEDGER_NAMES[ledger]
-            yield RecipientRow._make((*head, name, valid, entry, accepted, ndr, attempts, arrival_s, delay, origin))
+            yield RecipientRow._make((*head, name, valid, entry, accepted, ndr, attempts, at_s, delay, origin, who))
 
     def _frame(self, records: Batch) -> DataFrame:
         import pandas as pd

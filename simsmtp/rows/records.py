@@ -39,6 +39,8 @@ class RecipientRow(NamedTuple):
         From arrival to first acceptance; nan if never accepted.
     origin : int
         Its number in the original message: the same as `recipient` unless this is a resend.
+    person : int
+        Number of the person who it is, the same in every message; -1 where everybody is new.
     """
 
     message: int
@@ -53,6 +55,12 @@ class RecipientRow(NamedTuple):
     arrival_s: float
     delay_s: float
     origin: int = -1
+    person: int = -1
+
+    @property
+    def number(self) -> int:
+        """What its address is made of: the number of the person, or that in the original message."""
+        return self.origin if self.person < 0 else self.person
 
 
 class DialogueRow(NamedTuple):
@@ -83,7 +91,8 @@ class DialogueRow(NamedTuple):
     octets : int
         Length of the line (of the text for TEXT).
     origin : int
-        Number of the recipient in the original message, which its address is made of; -1 for nobody.
+        Number that the recipient's address is made of: that in the original message, or that of the person where
+        people are met again; -1 for nobody.
     """
 
     connection: int

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from simsmtp.model.numbers import number_text
-from simsmtp.model.plan import plan_of
+from simsmtp.model.plan import meets_again, plan_of
 from simsmtp.model.scenario import Destination
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.replies import parse_reply
@@ -186,8 +186,19 @@ def _place(scenario: Scenario, plan: Plan, number: int) -> _Place:
     slowed = slowed_by(view, refuses=may_refuse(view, bites=bites), errs=may_err(view, bites=bites))
     least = why_least(case, most)
     limit_cost = max(0.0, 1 - _costs(case, free)[0].total / busy.total) if busy.total and not least else 0.0
-    weak, unknown = ", ".join([*least, *slowed]), _why_unknown(view, most, bites=bites)
+    weak, unknown = ", ".join([*least, *slowed]), _why_drawn_once(plan) or _why_unknown(view, most, bites=bites)
     return _Place(one, work, busy, held, served, weak, limit_cost, unknown, _why_until_expiry(case, most))
+
+
+def _why_drawn_once(plan: Plan) -> str:
+    """Return why means over what is drawn for each recipient do not hold; empty where they do."""
+    if not meets_again(plan.workload):
+        return ""
+    if plan.workload.unknown_share > 0:
+        return "people are met again, and whose mailbox is unknown is drawn once (workload.unknown_share)"
+    if len(plan.destinations) > 1:
+        return "people are met again, and each one's destination is drawn once"
+    return ""
 
 
 def _why_unknown(view: View, most: int, *, bites: bool) -> str:

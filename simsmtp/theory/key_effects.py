@@ -34,7 +34,7 @@ _KEYS = {
         server.data_failure_reply server.data_without_recipients server.greylist_reply server.unknown_reply
         server.data_service_ms server.ehlo_service_ms server.mail_service_ms server.overshoot_limit
         server.rcpt_service_ms server.text_service_ms server.workers workload.address_chars workload.domains
-        workload.groups workload.message_bytes workload.trace_format workload.trace_messages
+        workload.groups workload.message_bytes workload.population workload.trace_format workload.trace_messages
         workload.trace_recipient_factor""",
     # It can only add work, which the bounds leave out: see `ONLY_SLOWS`.
     ("slows", "rule"): "client.rate server.soft_error_limit",

@@ -139,9 +139,14 @@ class Case(NamedTuple):
         return server.limit_kind == "connection" or min(self.batch, recipients) > server.recipient_limit
 
 
+def domains_of(view: View) -> int:
+    """Return how many domains there may be: a trace names its own."""
+    return view.workload.domains if view.workload.trace is None else UNLIMITED
+
+
 def _takes_one_part(view: View) -> bool:
     """Tell whether a server takes but one domain or group in a transaction, where there are more."""
-    parts = {"first-domain-only": view.workload.domains, "first-group-only": view.workload.groups}
+    parts = {"first-domain-only": domains_of(view), "first-group-only": view.workload.groups}
     return parts.get(view.server.limit_kind, 1) > 1
 
 
@@ -202,7 +207,7 @@ def _is_kept_otherwise(case: Case, key: str, *, bites: bool) -> bool:
         # Over a limit it is not: who was refused there waits for the retry schedule, and may expire untried.
         return view.server.messages_per_connection is None and not bites
     if key in {"server.limit_kind", "client.window_bytes", "client.drain"}:
-        alike = view.workload.domains == 1 and view.server.limit_kind in {"domain", "first-domain-only"}
+        alike = domains_of(view) == 1 and view.server.limit_kind in {"domain", "first-domain-only"}
         return not bites or (key == "server.limit_kind" and alike)
     return key == "server.hard_error_limit" and not may_err(view, bites=bites)
 
@@ -308,7 +313,7 @@ def _accepted_at_most(case: Case) -> int:
     never = never or (server.messages_per_connection is not None and server.messages_at == "data")
     if not (kept and sure) or never or server.recipient_limit is None:
         return UNLIMITED
-    parts = {"domain": view.workload.domains, "group": view.workload.groups}
+    parts = {"domain": domains_of(view), "group": view.workload.groups}
     return server.recipient_limit * parts.get(server.limit_kind, 1)
 
 

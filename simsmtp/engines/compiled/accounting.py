@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from simsmtp.engines.compiled.draws import uniform, value_of_message, whole_of_message
+from simsmtp.engines.compiled.draws import uniform
 from simsmtp.engines.compiled.storage.accessors import (
     bucket_at,
     class_at,
@@ -18,46 +18,16 @@ from simsmtp.engines.compiled.storage.accessors import (
     run_of,
     settings_of,
     slot_at,
-    trace_at,
-    unknown_at,
 )
 from simsmtp.engines.compiled.storage.heaps import push_job
-from simsmtp.engines.compiled.storage.layout import INTERARRIVAL, NDR, NONE, RECIPIENTS, SETTLED, SIZE, VALID
+from simsmtp.engines.compiled.storage.layout import NDR, NONE, SETTLED, VALID
+from simsmtp.engines.compiled.storage.people import number_of
 from simsmtp.engines.compiled.storage.slot_allocator import give_block, has_block, take_block
 from simsmtp.engines.compiled.toolchain.jit import compiled
-from simsmtp.model.ranges import MOST_RECIPIENTS
 from simsmtp.protocol.ledger import ledger_class
 from simsmtp.randomness.streams import Purpose
 from simsmtp.rows.histogram import bucket_of
 from simsmtp.rows.totals import MOST_COPIES
-from simsmtp.strategies.order import number_at
-
-
-@compiled
-def arrival_of(w: Any, number: Any, last_ns: Any) -> Any:
-    """Return when a message arrives and what the clock of arrivals then says."""
-    G = settings_of(w)
-    at_ns = last_ns + int(value_of_message(w, INTERARRIVAL, Purpose.ARRIVAL.value, number))
-    if G.traced != 0 and G.trace_arrivals != 0:
-        return int(trace_at(w, number).arrival_ns / G.speedup), at_ns
-    return at_ns, at_ns
-
-
-@compiled
-def recipients_of(w: Any, number: Any) -> Any:
-    """Return how many recipients a message has."""
-    G = settings_of(w)
-    if G.traced != 0:
-        return trace_at(w, number).recipients * G.recipient_factor
-    return whole_of_message(w, RECIPIENTS, Purpose.RECIPIENT_COUNT.value, number)
-
-
-@compiled
-def size_of(w: Any, number: Any) -> Any:
-    """Return the octets of a message's text."""
-    if settings_of(w).traced != 0 and trace_at(w, number).size > 0:
-        return trace_at(w, number).size
-    return whole_of_message(w, SIZE, Purpose.MESSAGE_BYTES.value, number)
 
 
 @compiled
@@ -65,7 +35,7 @@ def has_room(w: Any, recipients: Any) -> Any:
     """Tell whether a message with so many recipients can be taken in without growing an array."""
     R, lanes = run_of(w), w.lanes_room
     R.wanted = recipients
-    if recipients > MOST_RECIPIENTS:
+    if recipients > settings_of(w).most_recipients:
         return False  # Python says that it is too many
     for lane in range(lanes):
         if lane_at(w, lane).ready + 2 > w.ready_room:
@@ -113,32 +83,12 @@ def new_message(w: Any, number: Any, at_ns: Any, size: Any, recipients: Any) -> 
 
 
 @compiled
-def enter_original(w: Any, number: Any, at_ns: Any, recipients: Any) -> Any:
-    """Take in a message as it arrives, and queue it for its destinations; return its place."""
-    message = new_message(w, number, at_ns, size_of(w, number), recipients)
-    M, G = message_at(w, message), settings_of(w)
-    if G.unknown_share > 0.0:
-        for recipient in range(recipients):
-            if uniform(w, Purpose.MAILBOX.value, number, 0, recipient) < G.unknown_share:
-                slot_at(w, M.first + recipient).flags = 0
-    if G.keep_origins != 0:
-        for place in range(recipients):
-            origin = number_at(place, recipients, G.domains) if G.sorts_by_domain != 0 else place
-            extra_at(w, M.first + place).origin = origin
-    if G.has_unknown != 0:
-        _mark_unknown(w, M)
-    queue_message(w, message)
-    return message
-
-
-@compiled
-def _mark_unknown(w: Any, M: Any) -> None:
-    """Note the mailboxes that are unknown by their place."""
-    last = w.unknown_room
-    for slot in range(M.first, M.first + M.recipients):
-        origin = origin_of(w, slot, M.first)
-        if origin < last and unknown_at(w, origin).is_unknown != 0:
-            slot_at(w, slot).flags = 0
+def _destination_draw(w: Any, M: Any, slot: Any) -> Any:
+    """Return the draw that decides about a recipient's destination."""
+    place = origin_of(w, slot, M.first)
+    if settings_of(w).meets_again == 0:
+        return uniform(w, Purpose.DESTINATION.value, M.origin, 0, place)
+    return uniform(w, Purpose.PERSON_DESTINATION.value, 0, 0, number_of(w, M, place))
 
 
 @compiled
@@ -159,7 +109,7 @@ def queue_message(w: Any, message: Any) -> None:
         _queue_part(w, message, 0, M.first, end - 1, M.recipients)
         return
     for slot in range(M.first, end):
-        draw = uniform(w, Purpose.DESTINATION.value, M.origin, 0, origin_of(w, slot, M.first))
+        draw = _destination_draw(w, M, slot)
         lane = 0
         while draw >= lane_at(w, lane).upto:
             lane += 1
@@ -212,8 +162,9 @@ def accept(w: Any, slot: Any) -> Any:
     """Note that a final reply 2yz covered a recipient; return 1 if for the first time."""
     R, times = run_of(w), slot_at(w, slot).accepted
     if settings_of(w).keep_copies != 0:
-        extra_at(w, slot).copies = min(extra_at(w, slot).copies + 1, MOST_COPIES)
-        note_copies(w, slot, extra_at(w, slot).copies)
+        home = extra_at(w, extra_at(w, slot).twin if settings_of(w).has_twins != 0 else slot)
+        home.copies = min(home.copies + 1, MOST_COPIES)
+        note_copies(w, slot, home.copies)
     elif times > 0:
         note_copies(w, slot, min(times + 1, MOST_COPIES))
     if times < MOST_COPIES:
@@ -328,4 +279,5 @@ def _write_row(w: Any, message: Any, recipient: Any) -> None:
     first = extra_at(w, slot).first_accepted
     row.arrival_s, row.delay_s = M.arrival_ns / 1e9, (first - M.arrival_ns) / 1e9 if first >= 0 else np.nan
     row.origin = origin_of(w, slot, M.first)
+    row.person = number_of(w, M, row.origin) if settings_of(w).meets_again != 0 else NONE
     R.rows += 1

@@ -8,14 +8,111 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.accounting import arrival_of, enter_original, has_room, recipients_of
-from simsmtp.engines.compiled.storage.accessors import job_at, lane_at, ready_at, run_of, settings_of
+from simsmtp.engines.compiled.accounting import has_room, new_message, origin_of, queue_message
+from simsmtp.engines.compiled.draws import uniform, value_of_message, whole_of_message
+from simsmtp.engines.compiled.storage.accessors import (
+    extra_at,
+    job_at,
+    lane_at,
+    message_at,
+    ready_at,
+    run_of,
+    settings_of,
+    slot_at,
+    trace_at,
+    unknown_at,
+)
 from simsmtp.engines.compiled.storage.heaps import schedule, who_of
+from simsmtp.engines.compiled.storage.layout import INTERARRIVAL, RECIPIENTS, SIZE
+from simsmtp.engines.compiled.storage.people import home_of, number_of, sort_by_domain
 from simsmtp.engines.compiled.toolchain.jit import compiled
 from simsmtp.peers.kind import Kind
+from simsmtp.randomness.permutation import multiplier_of, offset_of
+from simsmtp.randomness.streams import Purpose
+from simsmtp.strategies.order import number_at
 from simsmtp.strategies.outcome import is_worth_connecting, may_connect
 from simsmtp.strategies.retry import RetrySchedule, is_expired, keeps_queue
 from simsmtp.strategies.sizing import next_size, still_known, transactions_for
+
+
+@compiled
+def arrival_of(w: Any, number: Any, last_ns: Any) -> Any:
+    """Return when a message arrives and what the clock of arrivals then says."""
+    G = settings_of(w)
+    at_ns = last_ns + int(value_of_message(w, INTERARRIVAL, Purpose.ARRIVAL.value, number))
+    if G.traced != 0 and G.trace_arrivals != 0:
+        return int(trace_at(w, number).arrival_ns / G.speedup), at_ns
+    return at_ns, at_ns
+
+
+@compiled
+def recipients_of(w: Any, number: Any) -> Any:
+    """Return how many recipients a message has."""
+    G = settings_of(w)
+    if G.traced != 0:
+        return trace_at(w, number).recipients * G.recipient_factor
+    return whole_of_message(w, RECIPIENTS, Purpose.RECIPIENT_COUNT.value, number)
+
+
+@compiled
+def size_of(w: Any, number: Any) -> Any:
+    """Return the octets of a message's text."""
+    if settings_of(w).traced != 0 and trace_at(w, number).size > 0:
+        return trace_at(w, number).size
+    return whole_of_message(w, SIZE, Purpose.MESSAGE_BYTES.value, number)
+
+
+@compiled
+def enter_original(w: Any, number: Any, at_ns: Any, recipients: Any) -> Any:
+    """Take in a message as it arrives, and queue it for its destinations; return its place."""
+    message = new_message(w, number, at_ns, size_of(w, number), recipients)
+    M, G = message_at(w, message), settings_of(w)
+    if G.population > 0:
+        M.multiplier = multiplier_of(uniform(w, Purpose.PEOPLE.value, number, 0, 0), G.population)
+        M.offset = offset_of(uniform(w, Purpose.PEOPLE.value, number, 0, 1), G.population)
+    if G.keep_origins != 0:
+        _order(w, M, recipients)
+    if G.has_twins != 0:
+        for slot in range(M.first, M.first + recipients):
+            extra_at(w, slot).twin = home_of(w, M, origin_of(w, slot, M.first))
+    if G.unknown_share > 0.0:
+        for recipient in range(recipients):
+            if _mailbox_draw(w, M, recipient) < G.unknown_share:
+                slot_at(w, M.first + recipient).flags = 0
+    if G.has_unknown != 0:
+        _mark_unknown(w, M)
+    queue_message(w, message)
+    return message
+
+
+@compiled
+def _order(w: Any, M: Any, recipients: Any) -> None:
+    """Note which place in the message each recipient has, in the order in which they are sent."""
+    G = settings_of(w)
+    for place in range(recipients):
+        sorts = G.sorts_by_domain != 0 and G.meets_again == 0
+        extra_at(w, M.first + place).origin = number_at(place, recipients, G.domains) if sorts else place
+    if G.sorts_by_domain != 0 and G.meets_again != 0:
+        sort_by_domain(w, M)
+
+
+@compiled
+def _mailbox_draw(w: Any, M: Any, recipient: Any) -> Any:
+    """Return the draw that decides whether a mailbox of an original message is unknown."""
+    if settings_of(w).meets_again == 0:
+        return uniform(w, Purpose.MAILBOX.value, M.number, 0, recipient)
+    person = number_of(w, M, origin_of(w, M.first + recipient, M.first))
+    return uniform(w, Purpose.PERSON_MAILBOX.value, 0, 0, person)
+
+
+@compiled
+def _mark_unknown(w: Any, M: Any) -> None:
+    """Note the mailboxes that are unknown by their place."""
+    last = w.unknown_room
+    for slot in range(M.first, M.first + M.recipients):
+        origin = origin_of(w, slot, M.first)
+        if origin < last and unknown_at(w, origin).is_unknown != 0:
+            slot_at(w, slot).flags = 0
 
 
 @compiled

@@ -73,6 +73,7 @@ def _renew(w: Any) -> None:
     _clear_tcp(w, R.sessions_used * block_of(w).tcp_words)
     for size in range(SLOT_CLASSES):
         free_at(w, size).first = NONE
+    block_of(w).stamp += 1
     _copy_run(w, 1)
     _copy_lanes(w, w.lanes_room)
     _copy_rates(w, w.rates_room)

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.accounting import arrival_of, close, enter_original, has_room, recipients_of, write_rows
-from simsmtp.engines.compiled.arrivals import note_arrivals, read_arrivals, staff
+from simsmtp.engines.compiled.accounting import close, has_room, write_rows
+from simsmtp.engines.compiled.arrivals import (
+    arrival_of,
+    enter_original,
+    note_arrivals,
+    read_arrivals,
+    recipients_of,
+    staff,
+)
 from simsmtp.engines.compiled.draws import next_down, next_up
 from simsmtp.engines.compiled.reply_notes import count_refusals, count_wait
 from simsmtp.engines.compiled.sender import (

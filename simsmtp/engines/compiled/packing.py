@@ -30,9 +30,10 @@ from simsmtp.engines.compiled.storage.layout import (
     WORLD,
     aligned,
 )
+from simsmtp.engines.compiled.storage.people_packing import packed_people
 from simsmtp.model.limits import check_recipients
 from simsmtp.model.path_plan import TcpPlan
-from simsmtp.model.plan import DestinationPlan, Plan
+from simsmtp.model.plan import DestinationPlan, Plan, meets_again
 from simsmtp.network.pipe import departs
 from simsmtp.network.tcp import SIZE
 from simsmtp.policies.rate_limits import RateKind, new_state
@@ -109,11 +110,12 @@ def world_of(plan: Plan, *, seed: int, rows: bool, settle_address: int = 0) -> W
     """Return the arrays of a run that has not begun."""
     lanes = np.array([_lane(plan, one) for one in plan.destinations], LANE)
     samplers, table = _samplers(plan)
-    settings = _settings(plan, settle_address)
+    settings, people = _settings(plan, settle_address), packed_people(plan)
     keep_attempts = rows or any(_constant(lane.server.service[Verb.RCPT]) < 0 for lane in plan.destinations)
-    keep_first_seen = bool((lanes["greylist_ns"] > 0).any())
+    keep_first_seen = bool((lanes["greylist_ns"] > 0).any()) and not meets_again(plan.workload)
     keep = {"keep_rows": rows, "keep_attempts": keep_attempts, "keep_first_seen": keep_first_seen}
-    _fill(settings, keep | {"seed": key_word("seed", seed)})
+    keep["keep_copies"] = plan.workload.resend != "none" or people.settings["has_twins"] != 0
+    _fill(settings, keep | people.settings | {"seed": key_word("seed", seed)})
     run = np.zeros(1, RUN)
     none = ("resume", "resend_due", "session_free", "job_free", "message_free", "finished", "finished_tail")
     _fill(run, dict.fromkeys((*none, "first_connect_ns", "last_final_ns", "highest_bucket"), NONE))
@@ -122,7 +124,8 @@ def world_of(plan: Plan, *, seed: int, rows: bool, settle_address: int = 0) -> W
     sessions = min(max(_SESSIONS, int(lanes["connections_limit"].sum())), plan.client.connections_total + 1, _MOST)
     domains = _domains(plan) if lanes["counts_domains"].any() else 1
     sessions = min(sessions, max(_SESSIONS, _MOST_COUNTS // domains))
-    extras = keep_attempts or settings["keep_origins"][0] or keep_first_seen or len(lanes) > 1
+    kept = any(settings[name][0] for name in ("keep_attempts", "keep_origins", "keep_first_seen", "keep_copies"))
+    extras = kept or len(lanes) > 1
     arrays = {
         "settings": settings,
         "run": run,
@@ -134,9 +137,7 @@ def world_of(plan: Plan, *, seed: int, rows: bool, settle_address: int = 0) -> W
         "verbs": _records("verbs", [(one,) for one in plan.client.octets]),
         "samplers": samplers,
         "table": table.view(ARRAYS["table"]),
-        "trace": _records(
-            "trace", [(one.arrival_ns, one.recipients, one.size or 0) for one in plan.workload.trace] or [(0, 0, 0)]
-        ),
+        **people.arrays,
         "unknown": _unknown(plan),
         "slot_free": np.full(SLOT_CLASSES, NONE, np.int64).view(ARRAYS["slot_free"]),
         "ready": np.zeros((len(lanes), max(_START, 2 * sessions)), ARRAYS["ready"]),
@@ -163,7 +164,7 @@ def world_of(plan: Plan, *, seed: int, rows: bool, settle_address: int = 0) -> W
         "responses": 1,
     }
     world = World(arrays | {name: np.zeros(size, ARRAYS[name]) for name, size in sizes.items()})
-    world["block"]["tcp_words"] = tcp_words
+    world["block"]["tcp_words"], world["block"]["stamp"] = tcp_words, 1
     return world
 
 
@@ -178,7 +179,7 @@ def grow(w: World) -> None:
         If there is no room.
     """
     run, a = w["run"][0], w.arrays
-    check_recipients(int(run["entered"]), int(run["wanted"]))
+    check_recipients(int(run["entered"]), int(run["wanted"]), int(a["settings"]["population"][0]))
     if run["events"] + _START // 2 > len(a["events"]):
         a["events"] = _longer(a["events"], 2 * len(a["events"]))
     if (a["lanes"]["ready"] + 2 > a["ready"].shape[1]).any():
@@ -236,7 +237,6 @@ def _settings(plan: Plan, settle_address: int) -> NDArray[np.void]:
         "resends": workload.resends,
         "resend_after_ns": workload.resend_after_ns,
         "keep_origins": workload.resend != "none" or client.sorts_by_domain,
-        "keep_copies": workload.resend != "none",
         "horizon_ns": plan.horizon_ns or NEVER_NS,
         "pauses": _constant(client.pause) != 0,
         **{f"rate_{name}": value for name, value in client.rate._asdict().items()},
@@ -252,8 +252,10 @@ def _unknown(plan: Plan) -> NDArray[np.void]:
 
 
 def _domains(plan: Plan) -> int:
-    """Return how many domains or groups can be told apart: there are not more than a message has recipients."""
+    """Return how many domains or groups can be told apart: of strangers not more than a message has recipients."""
     work = plan.workload
+    if meets_again(work):
+        return max(work.domains, work.groups)
     most = max((one.recipients * work.recipient_factor for one in work.trace), default=0)
     return min(max(work.domains, work.groups), most or int(sample(work.recipients, LARGEST_UNIFORM)) + 1)
 

@@ -296,12 +296,19 @@ def resend(w: Any, message: Any, number: Any) -> Any:
     again = new_message(w, number, R.now, first.size, count)
     M = message_at(w, again)
     M.generation, M.resend_of, M.origin = first.generation + 1, first.number, first.origin
+    M.multiplier, M.offset = first.multiplier, first.offset
+    if G.has_twins != 0:
+        for old in range(first.first, first.first + first.recipients):
+            slot_at(w, old).next = NONE
     slot = M.first
     for old in range(first.first, first.first + first.recipients):
         if everyone or (slot_at(w, old).flags & NDR) != 0:
             slot_at(w, slot).flags = slot_at(w, old).flags & VALID
             extra_at(w, slot).origin = origin_of(w, old, first.first)
-            extra_at(w, slot).copies = extra_at(w, old).copies
+            if G.has_twins == 0:
+                extra_at(w, slot).copies = extra_at(w, old).copies
+            else:
+                _carry_copies(w, extra_at(w, old).twin, slot)
             if settings_of(w).keep_first_seen != 0:
                 extra_at(w, slot).first_seen = extra_at(w, old).first_seen
             slot += 1
@@ -310,3 +317,12 @@ def resend(w: Any, message: Any, number: Any) -> Any:
     queue_message(w, again)
     R.staff_due = 1
     return True
+
+
+@compiled
+def _carry_copies(w: Any, home: Any, slot: Any) -> None:
+    """Let a slot of a resend count on where the slot that counted for the same person before has stopped."""
+    if slot_at(w, home).next < 0:  # the first of the resend who is that person
+        slot_at(w, home).next = slot
+        extra_at(w, slot).copies = extra_at(w, home).copies
+    extra_at(w, slot).twin = slot_at(w, home).next

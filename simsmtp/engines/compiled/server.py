@@ -20,6 +20,7 @@ from simsmtp.engines.compiled.storage.accessors import (
 )
 from simsmtp.engines.compiled.storage.heaps import schedule, who_of
 from simsmtp.engines.compiled.storage.layout import VALID
+from simsmtp.engines.compiled.storage.people import part_of, seen_first
 from simsmtp.engines.compiled.toolchain.jit import compiled, inlined, rare
 from simsmtp.peers.kind import Kind
 from simsmtp.policies.rate_limits import (
@@ -108,23 +109,37 @@ def answer_command(w: Any, session: Any, S: Any, verb: Any, slot: Any) -> Any:
 def _answer_rcpt(w: Any, session: Any, S: Any, L: Any, policy: Any, counters: Any, slot: Any) -> Any:
     place, in_domain = 0, counters.accepted
     if L.counts_domains != 0:
-        number = origin_of(w, slot, message_at(w, S.message).first)
-        parts = settings_of(w).groups if goes_by_group(policy) else settings_of(w).domains
-        place = session * w.in_domain_room + number % parts
+        place = session * w.in_domain_room + _part_of(w, S, slot, goes_by_group(policy))
         kept = domain_at(w, place).kept
         in_domain = kept & _COUNTS if kept >> _COUNT_BITS == S.mails else 0
     exists = (slot_at(w, slot).flags & VALID) != 0
     answer = answer_to(policy, counters, S.state, Verb.RCPT.value, in_domain, exists, 0.0, 1.0).value
     if answer == Answer.RCPT_OK:
         if policy.greylist_ns > 0:
-            if extra_at(w, slot).first_seen < 0:
-                extra_at(w, slot).first_seen = S.free
-            answer = greylist_answer(policy, extra_at(w, slot).first_seen, S.free).value
+            answer = greylist_answer(policy, _first_seen(w, S, slot), S.free).value
         if L.rates > 0:
             answer = rated_answer(w, L, Verb.RCPT.value, answer, counters.accepted, S.free)
         if L.counts_domains != 0 and answer == Answer.RCPT_OK:
             domain_at(w, place).kept = (S.mails << _COUNT_BITS) + in_domain + 1
     return _conclude(w, S, policy, counters, Verb.RCPT.value, answer)
+
+
+@inlined
+def _part_of(w: Any, S: Any, slot: Any, by_group: Any) -> Any:
+    G, M = settings_of(w), message_at(w, S.message)
+    if G.meets_again != 0:
+        return part_of(w, M, origin_of(w, slot, M.first), by_group)
+    return origin_of(w, slot, M.first) % (G.groups if by_group else G.domains)
+
+
+@inlined
+def _first_seen(w: Any, S: Any, slot: Any) -> Any:
+    if settings_of(w).meets_again != 0:
+        M = message_at(w, S.message)
+        return seen_first(w, M, origin_of(w, slot, M.first), S.free)
+    if extra_at(w, slot).first_seen < 0:
+        extra_at(w, slot).first_seen = S.free
+    return extra_at(w, slot).first_seen
 
 
 @inlined

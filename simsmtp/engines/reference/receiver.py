@@ -36,6 +36,8 @@ class Receiver:
     ----------
     is_contended : bool
         Commands may have to wait for a worker.
+    first_seen_ns : dict
+        The greylist where people are met again: when a pair of sender and person was first seen.
     are_alike : bool
         All recipients with a mailbox are the same to it, whenever they come.
     rates : Rates
@@ -49,6 +51,7 @@ class Receiver:
         in_order = plan.server.decides_in_order[Verb.RCPT]
         self.are_alike = are_alike(plan.server.policy, domains, groups) and not in_order
         self.rates = Rates(plan.server.rate_limits)
+        self.first_seen_ns: dict[tuple[int, int], int] = {}
         self._clock = clock
         self._sessions = 0
         self._workers = simpy.Resource(clock, plan.server.workers) if self.is_contended else None
@@ -81,7 +84,7 @@ class ServerSession(Responder):
     def __init__(self, receiver: Receiver) -> None:
         super().__init__(receiver.plan.server, receiver.domains, receiver.groups, receiver.rates)
         self._parts = receiver.groups if self.goes_by_group else receiver.domains
-        self._are_alike = receiver.are_alike
+        self._are_alike, self._first_seen_ns = receiver.are_alike, receiver.first_seen_ns
 
     def answer_command(self, verb: Verb, message: Message | None, recipient: int, now_ns: int, draw: float) -> Answer:
         """Return the answer to a command.
@@ -100,8 +103,12 @@ class ServerSession(Responder):
         if verb != Verb.RCPT:
             return self.answer(verb, draw, now_ns)
         assert message is not None
-        domain, exists = message.origin_recipients[recipient] % self._parts, message.is_valid(recipient)
-        return self.answer_rcpt(recipient, domain, exists, now_ns, message.first_seen_ns)
+        people, place, exists = message.people, message.origin_recipients[recipient], message.is_valid(recipient)
+        if people is None:
+            return self.answer_rcpt(recipient, place % self._parts, exists, now_ns, message.first_seen_ns)
+        person = people.person(place)
+        part = person % self._parts if self.goes_by_group else people.domain(place)
+        return self.answer_rcpt((people.author, person), part, exists, now_ns, self._first_seen_ns)
 
     def repeat(self, message: Message, recipients: Sequence[int], answer: Answer) -> int:
         """Answer the recipients to come like the last, as far as that is sure; return how many."""

@@ -87,6 +87,7 @@ lane_at, spoken_at, service_at, verb_at = (_record_at(name) for name in ("lanes"
 sampler_record_at, number_at, trace_at, unknown_at = (
     _record_at(name) for name in ("samplers", "table", "trace", "unknown")
 )
+person_at, seen_at = _record_at("people"), _record_at("seen")
 class_at, bucket_at, free_at = (_record_at(name) for name in ("ledger", "delays", "slot_free"))
 _block_at, key_at, response_at = (_record_at(name) for name in ("block", "keys", "responses"))
 event_at, ready_entry_at, session_at, wait_at, domain_at = (

@@ -88,7 +88,8 @@ SETTINGS = _record(
     f"strategy settle_address {' '.join(whole_numbers(ClientPlan))}"
     """ retry_initial_ns retry_max_ns expiry_ns messages domains traced trace_arrivals recipient_factor
     resend resends resend_after_ns horizon_ns keep_rows keep_attempts keep_origins keep_first_seen pauses
-    groups has_unknown rate_counts rate_most rate_window_ns rate_gained rate_cost keep_copies""",
+    groups has_unknown rate_counts rate_most rate_window_ns rate_gained rate_cost keep_copies
+    population named named_domains meets_again most_recipients has_twins""",
     floats="retry_factor unknown_share speedup",
     words="seed replication",
 )
@@ -143,7 +144,8 @@ it, the second part of its event's key, how long it will be served, and when tha
 large and need not be looked at until it is served."""
 
 MESSAGE = _record(
-    "number arrival_ns size recipients first jobs transactions generation resend_of origin open holds next"
+    """number arrival_ns size recipients first jobs transactions generation resend_of origin open holds next
+    multiplier offset"""
 )
 """One message; its recipients have the slots from `first` on."""
 
@@ -162,10 +164,13 @@ READY = _record("at number job")
 SPOKEN = _record("code status octets lines")
 """A reply as a destination words it."""
 
+PERSON, SEEN = _record("person domain pair twin"), _record("at stamp")
+"""A recipient of a trace: number of the person, of the domain among those of the message, of the pair with the sender,
+and the first place in the message with the same person; when a pair was first seen, in the replication of a stamp."""
 UNKNOWN = np.dtype([("is_unknown", np.int8)])
 """Whether the mailbox at a place of every message is unknown."""
 
-SERVICE, VERB, LINE = _record("ns sends_ns in_order"), _record("octets"), _record("arrival_ns recipients size")
+SERVICE, VERB, LINE = _record("ns sends_ns in_order"), _record("octets"), _record("arrival_ns recipients size first")
 """A command's service time, -1 if drawn, how long it keeps the link, -1 if the text decides, and whether it is answered
 in order of time among all sessions; its octets; a line of a trace."""
 
@@ -189,6 +194,7 @@ EXTRA = np.dtype(
         ("origin", np.int32),
         ("home", np.int32),
         ("copies", np.int32),
+        ("twin", np.int32),
     ],
     align=True,
 )
@@ -207,9 +213,9 @@ RUN = _record(
 
 SAMPLER = _record("kind begin length", floats="a b c")
 
-BLOCK = _record("count done to_renew handled tcp_words")
+BLOCK = _record("count done to_renew handled tcp_words stamp")
 """Replications that run in one call: how many, how many are done, whether the arrays are those of a finished one;
-events since Python was asked; words of a connection's state under the profile tcp."""
+events since Python was asked; words of a connection's state under the profile tcp; what marks the replication."""
 
 KEY = _record("", words="replication")
 """A replication of a block, as a word of the random generator's key."""
@@ -225,6 +231,8 @@ ARRAYS: dict[str, np.dtype[np.void]] = {
     "samplers": SAMPLER,  # recipients, size, interarrival; then per destination: delay, verbs
     "table": NUMBER,  # the samplers' tables end to end
     "trace": LINE,  # message
+    "people": PERSON,  # recipient of the trace, message by message; or one
+    "seen": SEEN,  # pair of sender and person; or one
     "unknown": UNKNOWN,  # place in a message, up to the last that is unknown; or one
     "ledger": COUNT,  # class
     "delays": COUNT,  # bucket

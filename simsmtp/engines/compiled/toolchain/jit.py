@@ -12,7 +12,7 @@ from simsmtp.engines.compiled.toolchain.whole_program import PartCompiler, RareP
 from simsmtp.network import pipe, tcp
 from simsmtp.policies import rate_limits, recipients, reply_policy, respond, transactions
 from simsmtp.protocol import causes, commands, ledger, replies, states
-from simsmtp.randomness import distributions, streams
+from simsmtp.randomness import distributions, permutation, streams
 from simsmtp.rows import histogram, totals
 from simsmtp.strategies import counting, flight, order, outcome, overflow, reply_class, retry, sizing, tally, window
 from simsmtp.strategies.registry import BUILT_IN
@@ -124,6 +124,10 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     distributions.first_above,
     distributions.interpolated,
     streams.uniform_of_word,
+    permutation.divisor_of,
+    permutation.multiplier_of,
+    permutation.offset_of,
+    permutation.moved,
     histogram.bucket_of,
     histogram.middle_of,
     histogram.rank_of,
