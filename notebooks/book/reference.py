@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
@@ -15,6 +14,7 @@ from simsmtp import analysis as simsmtp_analysis
 from simsmtp.cli import simsmtp as command_line
 from simsmtp.cli.printing.help_text import in_words
 from simsmtp.experiment.key_list import Key, distribution_text, list_keys
+from simsmtp.model.toml_text import toml_value
 from simsmtp.protocol.ledger import LEDGER_NAMES
 from simsmtp.randomness.streams import Purpose
 from simsmtp.rows.responses import BY_NAME, RESPONSES
@@ -147,7 +147,7 @@ def presets() -> str:
         for name, one in known.items():
             lines += [f"### {side}: {name}\n", f"{words(one.title)}. {words(one.note)}\n"]
             rows = [
-                (f"`{key}`", f"`{json.dumps(value)}`", words(one.sources[key]) + _seen(one.verified.get(key, "")))
+                (f"`{key}`", f"`{toml_value(value)}`", words(one.sources[key]) + _seen(one.verified.get(key, "")))
                 for key, value in one.values.items()
             ]
             lines.append(table(("key", "value", "source"), rows))

@@ -23,6 +23,7 @@ def presets(names: tuple[str, ...], as_json: bool) -> None:
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     from simsmtp import presets as known
     from simsmtp.errors import InputError
+    from simsmtp.model.toml_text import toml_value
 
     found = [*known.clients().values(), *known.servers().values()]
     for name in names:
@@ -37,7 +38,7 @@ def presets(names: tuple[str, ...], as_json: bool) -> None:
         if one.note:
             click.echo(wrapped(one.note, 2))
         for key, value in one.values.items():
-            click.echo(f"{wrapped(f'{key} = {json.dumps(value)}', 4)}\n{wrapped(one.sources[key], 8)}")
+            click.echo(f"{wrapped(f'{key} = {toml_value(value)}', 4)}\n{wrapped(one.sources[key], 8)}")
             if key in one.verified:
                 click.echo(wrapped(f"seen: {one.verified[key]}", 8))
         click.echo()
