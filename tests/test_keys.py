@@ -80,6 +80,14 @@ def test_a_word_of_a_report_finds_keys_by_what_they_mean() -> None:
     assert [one.key for one in list_keys(["batch_size"])] == ["client.batch_size"]  # names go first
 
 
+def test_words_find_the_keys_of_tables_that_are_values() -> None:
+    names = [one.key for one in list_keys(["rate_limits"])]
+    assert names[0] == "server.rate_limits"
+    assert "server.rate_limits.N.window_s" in names
+    assert [one.key for one in list_keys(["server.rate_limits.3.most"])] == ["server.rate_limits.N.most"]
+    assert {one.key for one in list_keys(inner=True)} > {one.key for one in KEYS}
+
+
 def test_the_command(tmp_path: Path) -> None:
     shown = cli(tmp_path, "keys", "rtt")
     assert shown.returncode == 0

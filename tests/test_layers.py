@@ -37,7 +37,7 @@ _MAY_IMPORT = {
     "report": "figures output statistics model rows",
     # What is run, and what is asked of it.
     "experiment": "figures statistics model rows randomness presets strategies",
-    "theory": "experiment model randomness strategies protocol",
+    "theory": "experiment model policies randomness strategies protocol",
     "store": "progress _version experiment output engines model rows strategies",
     "study": "store theory experiment figures output statistics engines model rows",
     "running": "progress _version study store experiment figures output statistics engines model rows strategies",

@@ -130,7 +130,7 @@ def _keys(found: Sequence[Key]) -> str:
 
 def scenario_keys() -> str:
     """Return every key of a scenario, table by table."""
-    return f"{_keys(list_keys())}\n## Distributions\n\n{words(distribution_text())}\n"
+    return f"{_keys(list_keys(inner=True))}\n## Distributions\n\n{words(distribution_text())}\n"
 
 
 def experiment_keys() -> str:

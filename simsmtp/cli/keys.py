@@ -22,7 +22,8 @@ def keys(words: tuple[str, ...], as_json: bool) -> None:
     """List the keys of a scenario, or those with a WORD in their name, or else in their meaning.
 
     They stand in the tables [scenario.*] of an experiment file, and go into --set and [factors] as they are. With a
-    WORD, the keys of [study], [figure], [design] and [capacity] are looked through as well.
+    WORD, the keys of [study], [figure], [design] and [capacity] are looked through as well, and those of tables that
+    are values.
 
     \b
     Examples:

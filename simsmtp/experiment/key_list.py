@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
-from pydantic import BeforeValidator
+from pydantic import BaseModel, BeforeValidator
 
 from simsmtp.errors import InputError, closest
 from simsmtp.experiment.capacity_table import CapacityTable, PriceTable
@@ -22,7 +22,7 @@ from simsmtp.randomness.distribution_table import Distribution
 from simsmtp.strategies.registry import strategies
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
 
 _SCENARIO: dict[str, type[BaseModel]] = {**TABLES, "": Scenario, "destinations": Destination}
 _EXPERIMENT: dict[str, type[BaseModel]] = {
@@ -34,6 +34,7 @@ _EXPERIMENT: dict[str, type[BaseModel]] = {
 }
 _BOUNDS = {"minimum": "≥ {}", "exclusiveMinimum": "> {}", "maximum": "≤ {}", "exclusiveMaximum": "< {}"}
 _PLAIN = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
+_NUMBER = re.compile(r"\.\d+(?=\.|$)")
 _TABLES = {"Workload", "Client", "Network", "Server", "Destination", "PriceTable"}
 
 
@@ -68,28 +69,31 @@ class Key(NamedTuple):
     most: float | None = None
 
 
-def list_keys(wanted: Sequence[str] = ()) -> list[Key]:
+def list_keys(wanted: Sequence[str] = (), *, inner: bool = False) -> list[Key]:
     """Return the keys of a scenario, or those of which a part of the name begins with a word, or else of the meaning.
 
     Parameters
     ----------
     wanted : sequence of str
         Such as ``server``, ``rtt`` or ``client.batch_size``. With some, the keys of the other tables of an experiment
-        file are looked through as well. A word that is in no name, such as ``greylisted``, ``421`` or ``mailbox full``,
-        is looked for in what the keys mean.
+        file, and of tables that are values, are looked through as well. A word that is in no name, such as
+        ``greylisted``, ``421`` or ``mailbox full``, is looked for in what the keys mean.
+    inner : bool
+        Also those of tables that are values, such as ``server.rate_limits.N.most``.
 
     Raises
     ------
     InputError
         If one of the words is nowhere.
     """
-    scenario, others = _of(_SCENARIO, "scenario"), _of(_EXPERIMENT, "")
+    scenario = _of(_SCENARIO, "scenario", inner=inner or bool(wanted))
     if not wanted:
         return scenario
-    found = {word: _found(word, [*scenario, *others]) for word in wanted}
+    known = [*scenario, *_of(_EXPERIMENT, "", inner=True)]
+    found = {word: _found(word, known) for word in wanted}
     for word, keys in found.items():
         if not keys:
-            names = [one.key for one in [*scenario, *others]]
+            names = [one.key for one in known]
             tables = dict.fromkeys(name.partition(".")[0] for name in names)
             close = closest(word, [*names, *(name.rpartition(".")[2] for name in names)])
             hint = f", did you mean {close!r}?" if close and not closest(word, tuple(tables)) else ""
@@ -105,7 +109,7 @@ def _found(word: str, keys: Sequence[Key]) -> list[Key]:
 
 def _begins(word: str, key: str) -> bool:
     """Tell whether a word begins a part of a key: ``rtt`` is in ``network.rtt_ms`` and not in ``starttls``."""
-    return re.search(rf"(?:^|[._]){re.escape(word)}", key) is not None
+    return re.search(rf"(?:^|[._]){re.escape(re.sub(_NUMBER, '.N', word))}", key) is not None
 
 
 def distribution_text() -> str:
@@ -113,15 +117,17 @@ def distribution_text() -> str:
     return plain_words(Distribution.__doc__ or "")
 
 
-def _of(tables: Mapping[str, type[BaseModel]], root: str) -> list[Key]:
-    return [one for prefix, model in tables.items() for one in _keys(prefix, model, root)]
+def _of(tables: Mapping[str, type[BaseModel]], root: str, *, inner: bool) -> list[Key]:
+    found: list[Key] = []
+    for prefix, model in tables.items():
+        head = ".".join(part for part in (root, prefix) if part)
+        table = f"[[{head}]]" if prefix == "destinations" else f"[{head}]"
+        found += _keys(table, "destinations.N" if prefix == "destinations" else prefix, model, inner=inner)
+    return found
 
 
-def _keys(prefix: str, model: type[BaseModel], root: str) -> Iterable[Key]:
+def _keys(table: str, place: str, model: type[BaseModel], *, inner: bool) -> Iterable[Key]:
     schema = model.model_json_schema()
-    head = ".".join(part for part in (root, prefix) if part)
-    table = f"[[{head}]]" if prefix == "destinations" else f"[{head}]"
-    place = "destinations.N" if prefix == "destinations" else prefix
     for name, field in model.model_fields.items():
         told = schema["properties"][name]
         if _is_table(told):
@@ -132,6 +138,23 @@ def _keys(prefix: str, model: type[BaseModel], root: str) -> Iterable[Key]:
         allowed = _names(key) or _allowed(told, endless)
         meaning = plain_words(field.description or "")
         yield Key(table, key, allowed, _unit(key, told), default, meaning, *_ends(told))
+        if inner and (value := _table_in(field)):
+            many = ".N" if "items" in told else ""
+            yield from _keys(table, f"{key}{many}", value, inner=inner)
+
+
+def _table_in(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the table that a value is, or its items are; None for a distribution, which has a text of its own."""
+    tables = [one for one in (field.annotation, *_parts(field.annotation)) if _is_model(one)]
+    return tables[0] if tables and not issubclass(tables[0], Distribution) else None
+
+
+def _parts(annotation: object) -> list[Any]:
+    return [part for one in get_args(annotation) for part in (one, *_parts(one))]
+
+
+def _is_model(one: object) -> bool:
+    return isinstance(one, type) and issubclass(one, BaseModel)
 
 
 def _names(key: str) -> str:

@@ -5,6 +5,7 @@ For each destination, with means over messages (and over how many of a message's
     connections   C / (r·RTT + S + T)    C connections; a message takes r round trips, S s of service, T s of transfer
     workers       W / S                  W workers
     bandwidth     C·B / (8·octets)       B bit/s on each connection; octets of text a message
+    rates         see `simsmtp.theory.rate_bounds`: what a run of so many messages takes at least
 
 r, S and T are the work that every message costs for certain, see `simsmtp.theory.service_demand`. All destinations
 together are bounded by ``client.connections_total`` over the sum of their connection-seconds. Above a bound the queue
@@ -29,6 +30,7 @@ from simsmtp.strategies.window import UNBOUNDED
 from simsmtp.theory.closed_form_domain import View, is_code
 from simsmtp.theory.key_effects import slowed_by
 from simsmtp.theory.least_means import least_mean, messages_of
+from simsmtp.theory.rate_bounds import rate_bounds, why_lost
 from simsmtp.theory.service_demand import (
     Case,
     Work,
@@ -57,7 +59,8 @@ class Bound(NamedTuple):
     Attributes
     ----------
     resource : str
-        ``"connections"``, ``"workers"``, ``"bandwidth"`` or ``"connections in total"``.
+        ``"connections"``, ``"workers"``, ``"bandwidth"``, ``"sender's rate"``, ``"rate limit"`` or ``"connections in
+        total"``.
     destination : str
         Its name; empty where there is one, or for all.
     messages_per_s, recipients_per_s : float
@@ -135,7 +138,7 @@ def _found(scenario: Scenario) -> tuple[list[Bound], list[str]]:
     mean, found, missing = _mean_recipients(plan.workload), [], []
     places = [_place(scenario, plan, number) for number in range(len(plan.destinations))]
     for place in places:
-        bounds = _of_destination(place, mean)
+        bounds = _of_destination(place, plan, mean)
         if why := _why_none(place, bounds, plan):
             missing.append(why)
         else:
@@ -202,8 +205,8 @@ def _why_drawn_once(plan: Plan) -> str:
 
 
 def _why_unknown(view: View, most: int, *, bites: bool) -> str:
-    if view.server.rate_limits:
-        return "rate limits (server.rate_limits) refuse messages that may expire or fail untried"
+    if why := why_lost(view, bites=bites):
+        return why
     if view.workload.unknown_share == 1:
         return "every mailbox is unknown (workload.unknown_share = 1), and no message gets a final reply"
     if set(view.workload.unknown).issuperset(range(most)):
@@ -228,6 +231,8 @@ def _why_until_expiry(case: Case, most: int) -> str:
     sessions = case.one.server.sessions
     if sessions < UNBOUNDED:
         return f"after a refused connection (server.sessions = {sessions}) waiting messages may expire untried"
+    if case.one.server.rate_limits:
+        return "what rate limits (server.rate_limits) defer may expire"
     ends = may_end_early(case, most)
     return "after a connection that ends early deferred recipients may expire untried" if ends else ""
 
@@ -260,9 +265,10 @@ def _service_s(one: DestinationPlan, verb: Verb) -> float:
 def _why_none(place: _Place, bounds: list[Bound], plan: Plan) -> str:
     """Return why there is no bound at a destination though something is limited; empty where there is, or nothing."""
     one, client = place.one, plan.client
-    if not one.server.workers and min(one.connections, one.server.sessions, client.connections_total) >= UNBOUNDED:
+    many = min(one.connections, one.server.sessions, client.connections_total)
+    if not (one.server.workers or one.server.rate_limits or client.rate.counts or many < UNBOUNDED):
         return ""
-    why = place.unknown or ("" if place.busy.total else "a message takes no time for certain")
+    why = place.unknown or ("" if place.busy.total or bounds else "a message takes no time for certain")
     if not why and any(_may_expire(place, bound, plan) for bound in bounds):
         why = f"{place.until_expiry} (client.expiry_s = {number_text(client.schedule.expiry_ns / 1e9, 12)})"
     where = f" to {one.name}" if one.name else ""
@@ -275,7 +281,7 @@ def _may_expire(place: _Place, bound: Bound, plan: Plan) -> bool:
     return bool(place.until_expiry) and took_ns > plan.client.schedule.expiry_ns
 
 
-def _of_destination(place: _Place, mean: float) -> list[Bound]:
+def _of_destination(place: _Place, plan: Plan, mean: float) -> list[Bound]:
     one, work = place.one, place.work
     connections, workers, bits_per_s = one.connections, one.server.workers, one.path.bits_per_s
     found = []
@@ -291,6 +297,8 @@ def _of_destination(place: _Place, mean: float) -> list[Bound]:
         rate = workers / place.served
         text = f"{workers:,} workers / {number_text(place.served)} s of service per message"
         found.append(Bound("workers", one.name, rate, rate * mean, text, weak=place.weak))
+    for resource, rate, text in rate_bounds(plan, one, work):
+        found.append(Bound(resource, one.name, rate, rate * mean, text, weak=place.weak))
     return found
 
 

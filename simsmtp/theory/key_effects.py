@@ -19,7 +19,7 @@ _KEYS = {
         server.pipelining server.recipient_limit""",
     ("asked", "rule"): """
         client.chunking client.connections client.drain client.give_up_after_refusals client.over_limit_seen
-        client.overflow client.reset_before_reuse client.sizing client.starttls client.strategy
+        client.overflow client.rate client.reset_before_reuse client.sizing client.starttls client.strategy
         client.transactions_per_connection client.window_bytes destinations.N.name network.replies_per_read
         server.commands_per_connection server.data_failure_share server.greylist_s server.hard_error_limit
         server.limit_at server.limit_kind server.messages_at server.messages_per_connection server.messages_reply
@@ -37,7 +37,7 @@ _KEYS = {
         workload.groups workload.message_bytes workload.population workload.trace_format workload.trace_messages
         workload.trace_recipient_factor""",
     # It can only add work, which the bounds leave out: see `ONLY_SLOWS`.
-    ("slows", "rule"): "client.rate server.soft_error_limit",
+    ("slows", "rule"): "server.soft_error_limit",
     ("slows", "no effect"): "client.pause_ms network.profile server.refusal_ms",
     # When messages come, and when those come again that failed or were deferred: more work, never less.
     ("no work", "rule"): "horizon_s workload.resend",
@@ -58,7 +58,6 @@ value as it is, or do not depend on it where the rules hold.
 
 ONLY_SLOWS: dict[str, object] = {
     "client.pause_ms": 0.0,
-    "client.rate": None,
     "network.profile": "pipe",
     "server.soft_error_limit": None,
     "server.refusal_ms": 0.0,
