@@ -22,7 +22,7 @@ from simsmtp.model.plan import Plan, plan_of
 from simsmtp.model.scenario import Scenario
 from simsmtp.presets import client_preset
 from simsmtp.public_names import ShowsPublicNames
-from simsmtp.rows.records import DialogueRow, Output, Responses
+from simsmtp.rows.records import DialogueRow, End, Output, Responses
 
 if TYPE_CHECKING:
     from email.message import Message
@@ -228,7 +228,7 @@ class SimulatedDialogue(Dialogue):
 
         def text(row: DialogueRow) -> str:
             if row.kind == "close":
-                return ""
+                return _ENDS[End(row.note)]
             return "\n".join(reply_lines(row, plan)) if row.kind == "reply" else said_line(row, addresses)
 
         ladder = ladder_of(
@@ -336,4 +336,9 @@ def dialogue_title(scenario: Scenario) -> str:
     return client.strategy
 
 
+_ENDS = {
+    End.QUIT: "",
+    End.TIMED_OUT: "the client hears nothing, and closes",
+    End.TIMED_OUT_TAKEN: "the client hears nothing, and closes; the server has taken the text",
+}
 _COLUMNS = ("connection", "step", "number", "client_s", "server_s", "verb", "code", "kind", "recipient", "text")

@@ -10,6 +10,12 @@ from simsmtp.errors import InputError
 from simsmtp.model.scenario import Scenario
 from simsmtp.strategies.registry import BUILT_IN
 
+
+def some_of(keys: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw values for some of the keys; the others keep their defaults."""
+    return st.fixed_dictionaries({}, optional=keys)
+
+
 # Drawn over few values each, so that what matters only together comes together.
 _SERVICE = st.sampled_from([0.0, 0.2, 3.0, {"dist": "exponential", "mean": 1.5}, {"dist": "gamma", "mean": 2, "cv": 2}])
 _RTT = st.sampled_from([0.0, 1.0, 50.0, 300.0, {"dist": "lognormal", "mean": 60, "cv": 1.0},
@@ -78,6 +84,7 @@ CLIENT = {
             "window_s": st.sampled_from([0.01, 1.0, 20.0]),
         }
     ),
+    "timeout_s": some_of(dict.fromkeys(("connect", "command", "data", "dot"), st.sampled_from([0.03, 0.2, 1.0, 30.0]))),
 }
 NETWORK = {
     "profile": st.sampled_from(["pipe", "pipe", "tcp"]),
@@ -85,6 +92,11 @@ NETWORK = {
     "bandwidth_mbit": st.sampled_from([None, 100.0, 2.0]),
     "replies_per_read": st.sampled_from([None, 3]),
     "tls_round_trips": st.sampled_from([1, 2]),
+    "losses": st.lists(
+        st.sampled_from([("connect", None), ("command", None), ("text", None), ("dot", True), ("dot", False)]),
+        max_size=4,
+        unique=True,
+    ).map(lambda places: [{"at": at, "share": 0.3, "committed": committed} for at, committed in places]),
 }
 SERVER = {
     "recipient_limit": st.sampled_from([None, 1, 4, 5, 10, 100]),
@@ -174,8 +186,3 @@ def scenario_of(tables: dict[str, Any]) -> Scenario:
             for part in path:
                 at = at[int(part)] if isinstance(at, list) else at[part]
             del (at if name in at else tables[path[-1]])[name]  # a destination's server may have it from the others'
-
-
-def some_of(keys: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
-    """Draw values for some of the keys; the others keep their defaults."""
-    return st.fixed_dictionaries({}, optional=keys)

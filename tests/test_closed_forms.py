@@ -105,6 +105,11 @@ OUTSIDE: dict[str, list[dict[str, object]]] = {
     "client.starttls": [{"client.starttls": True}],
     "client.reset_before_reuse": [{"client.reset_before_reuse": True}],
     "client.rate": [{"client.rate": {"counts": "messages", "most": 1, "window_s": 1.0}}],
+    "client.timeout_s": [
+        *({"client.timeout_s": {place: 0.01}} for place in ("connect", "command", "data")),
+        {"client.timeout_s": {"dot": 0.051}},
+    ],
+    "network.losses": [{"network.losses": [{"at": at, "share": 0.1}]} for at in ("connect", "command", "text", "dot")],
     "network.replies_per_read": [{"client.strategy": "per-read"}],
     "server.limit_kind": [
         *({"server.limit_kind": kind} for kind in ("domain", "connection", "first-domain-only")),

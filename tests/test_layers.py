@@ -45,7 +45,7 @@ _MAY_IMPORT = {
     "gate": "_version planning running study store experiment output statistics model rows",
     "history": "gate running study store experiment output statistics model rows",
     # Real peers, and real mail programs.
-    "live": "dialogue peers model rows randomness policies strategies protocol",
+    "live": "dialogue peers model rows randomness policies strategies network protocol",
     "mailers": "",
     "audit": "mailers live dialogue engines model protocol",
     "calibration": "_version engines model protocol",

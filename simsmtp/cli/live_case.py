@@ -52,7 +52,9 @@ def only_destination(scenario: Scenario, name: str | None) -> Scenario:
         allowed = names or "nothing, for the scenario lists no destinations"
         raise InputError("no such destination", key="--destination", given=name, allowed=allowed)
     found = [one for one in scenario.destinations if one.name == name]
-    return scenario.model_copy(update={"server": found[0].server, "destinations": ()}) if found else scenario
+    if not found:
+        return scenario
+    return scenario.model_copy(update={"server": found[0].server, "network": found[0].network, "destinations": ()})
 
 
 def live_dialogue(scenario: Scenario, delivery: Delivery, delivered: Delivered) -> Dialogue:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,8 +39,8 @@ _WRONG = ("false_ndr", "contradictory_ndr", "duplicate", "lost", "missed_ndr")
 @click.option("--dialogue", "shows_dialogue", is_flag=True, help="Show what is said, line by line, as it is said.")
 @options.html()
 @options.as_json(help="Print ledger, responses, rows and dialogue as one document.")
-@click.option("--timeout", "timeout_s", type=Seconds(), default=300.0, show_default=True, metavar="SECONDS",
-              help="Longest wait for a reply.")  # fmt: skip
+@click.option("--timeout", "timeout_s", type=Seconds(), metavar="SECONDS",
+              help="Longest wait for any reply, where client.timeout_s would wait longer.")  # fmt: skip
 @click.option("--tls-ca", type=click.Path(path_type=Path), metavar="FILE.pem",
               help="With client.starttls: check the server against this authority.")  # fmt: skip
 @click.option("--allow-remote", metavar="HOST", help="Allow this host, which is not this machine.")
@@ -58,7 +59,7 @@ def send(
     shows_dialogue: bool,
     page: Path | None,
     as_json: bool,
-    timeout_s: float,
+    timeout_s: float | None,
     tls_ca: Path | None,
     allow_remote: str | None,
     quiet: bool,
@@ -103,7 +104,7 @@ def send(
     how = How(
         seed=own_seed if seed is None else seed,
         replication=replication,
-        timeout_s=timeout_s,
+        timeout_s=math.inf if timeout_s is None else timeout_s,
         keeps_dialogue=as_json or page is not None,
         show=(lambda line: click.echo(line, err=as_json)) if shows_dialogue else None,
         progress=lambda accounts: counter.show(_state(accounts)) if counter.is_due else None,

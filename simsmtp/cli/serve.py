@@ -62,9 +62,10 @@ def serve(
 ) -> None:
     """Listen for SMTP clients and answer them as a scenario's server would.
 
-    Of FILE, an experiment or a scenario file, [server] counts; without it the defaults: 100 recipients per
-    transaction, 552 beyond. Nothing is delivered anywhere: texts are counted and thrown away. Mailboxes named x and
-    digits are unknown, all others exist. Ctrl-C ends it; then it says whom it accepted.
+    Of FILE, an experiment or a scenario file, [server] counts, and network.losses, by which it drops connections;
+    without it the defaults: 100 recipients per transaction, 552 beyond. Nothing is delivered anywhere: texts are
+    counted and thrown away. Mailboxes named x and digits are unknown, all others exist. Ctrl-C ends it; then it says
+    whom it accepted.
 
     Only on this machine, unless --allow-remote names the address to listen on.
 

@@ -45,7 +45,7 @@ def ladder_of(
     Parameters
     ----------
     rows : iterable of DialogueRow
-        What the peers said.
+        What the peers said; replies that never reached the client are left out.
     recipients : iterable of RecipientRow
         What became of everybody, in order of message and place in it.
     title : str
@@ -59,7 +59,7 @@ def ladder_of(
     notes : sequence of str
         See `Ladder`.
     """
-    rows, everybody = list(rows), list(recipients)
+    rows, everybody = [row for row in rows if row.kind != "reply" or row.client_ns >= 0], list(recipients)
     last = last_replies(rows)
     places = {(row.message, row.recipient): place for place, row in enumerate(everybody)}
     sessions = _by_session(rows)

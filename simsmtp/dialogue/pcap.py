@@ -21,11 +21,12 @@ from simsmtp.protocol.commands import Verb, bdat_text_octets
 from simsmtp.protocol.states import ends_session
 from simsmtp.protocol.text import content_of, text_of
 from simsmtp.protocol.wire import AddressBook
-from simsmtp.rows.records import DialogueRow, Output
+from simsmtp.rows.records import DialogueRow, End, Output
 
 EPOCH_S = 946_684_800
 _MAGIC_NS, _VERSION, _RAW_IP, _SNAP = 0xA1B23C4D, (2, 4), 101, 65_535
 _SMTP, _FIRST_PORT, _MSS = 25, 32_768, 1460
+_NEVER = 1 << 62
 _FIN, _SYN, _PSH, _ACK = 0x01, 0x02, 0x08, 0x10
 _FIRST_CLIENT, _FIRST_SERVER = ipaddress.IPv4Address("192.0.2.1"), ipaddress.IPv4Address("198.51.100.1")  # RFC 5737
 # A SYN offers the segment size and a window scale so large that no window is ever full.
@@ -86,15 +87,18 @@ def _segments(rows: list[DialogueRow], plan: Plan, addresses: AddressBook) -> It
     begin, accepted_ns = rows[0].client_ns, rows[0].server_ns
     there_ns = (accepted_ns - begin) // 3
     back_ns = begin + 2 * there_ns
-    yield Segment(begin, True, _SYN, b"", begin + there_ns)
+    yield Segment(begin, True, _SYN, b"", begin + there_ns if accepted_ns >= 0 else _NEVER)
+    if accepted_ns < 0:
+        return
     yield Segment(back_ns, False, _SYN | _ACK, b"", begin + there_ns)
     yield Segment(back_ns, True, _ACK, b"", accepted_ns)
     has_hung_up = any(ends_session(row.verb, row.code) for row in rows)
     order = {"reply": 0, "command": 1, "close": 2}  # what is read at an instant comes before what is written then
-    told = sorted((row for row in rows if row.kind in order), key=lambda row: (row.client_ns, order[row.kind]))
+    arrived = (row for row in rows if row.kind in order and row.client_ns >= 0)
+    told = sorted(arrived, key=lambda row: (row.client_ns, order[row.kind]))
     for (at_ns, kind), together in groupby(told, key=lambda row: (row.client_ns, row.kind)):
         group = list(together)
-        server_ns = max(row.server_ns for row in group)
+        server_ns = max(row.server_ns if row.server_ns >= 0 else _NEVER for row in group)
         if kind == "reply":
             octets = "".join(f"{line}\r\n" for row in group for line in reply_lines(row, plan)).encode()
             yield from _cut(at_ns, octets, server_ns, by_client=False)
@@ -105,6 +109,8 @@ def _segments(rows: list[DialogueRow], plan: Plan, addresses: AddressBook) -> It
                 yield from _cut(at_ns, octets, server_ns, by_client=True)
         elif has_hung_up:
             yield Segment(at_ns, False, _FIN | _ACK, b"", at_ns)
+            yield Segment(at_ns, True, _FIN | _ACK, b"", server_ns)
+        elif group[0].note != End.QUIT:
             yield Segment(at_ns, True, _FIN | _ACK, b"", server_ns)
         else:
             yield Segment(at_ns, True, _FIN | _PSH | _ACK, b"QUIT\r\n", server_ns)

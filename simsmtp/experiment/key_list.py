@@ -17,6 +17,8 @@ from simsmtp.experiment.study_and_figure import Figure, StudyTable
 from simsmtp.figures.labels import factor_name
 from simsmtp.model.scenario import Destination, Scenario
 from simsmtp.model.scenario_text import plain_words
+from simsmtp.model.table import Table
+from simsmtp.model.toml_text import toml_value
 from simsmtp.presets import clients, servers
 from simsmtp.randomness.distribution_table import Distribution
 from simsmtp.strategies.registry import strategies
@@ -182,6 +184,8 @@ def _is_endless(validator: BeforeValidator) -> bool:
 def _written(value: object, endless: bool) -> str:
     if value is None:
         return '"unlimited"' if endless else ""
+    if isinstance(value, Table):
+        return toml_value(value.model_dump())
     return "" if value in ((), {}) else json.dumps(value)
 
 

@@ -21,6 +21,7 @@ from simsmtp.model.scenario import Scenario
 from simsmtp.peers.accounting import Accounts
 from simsmtp.peers.kind import Kind
 from simsmtp.peers.sender import Sender
+from simsmtp.protocol.commands import Verb
 from simsmtp.randomness.streams import Streams
 from simsmtp.rows.records import Output
 from simsmtp.strategies.own_code import blamed, kept_alive
@@ -85,6 +86,7 @@ class Delivery:
         routes = [Route(one, plan.client, encoder, self.dialogue) for one in plan.destinations]
         streams = Streams(how.seed, how.replication)
         self._sender = Sender(plan, streams, self.accounts, self, routes, self.dialogue)
+        self._timeouts = plan.client.timeouts
         self._strategy, self._horizon_s = strategy_of(plan.client.settle), scenario.horizon_s
         self.changed = asyncio.Event()
         self._is_stopped = self._was_interrupted = False
@@ -145,6 +147,10 @@ class Delivery:
         task.add_done_callback(lambda _: self.changed.set())
 
     # -- what its tasks ask ---------------------------------------------------------------------------------
+
+    def patience_s(self, verb: Verb) -> float:
+        """Return how long the reply to a command is waited for, see `client.timeout_s`."""
+        return min(self._timeouts[verb] / 1e9, self.how.timeout_s)
 
     def close(self, session: ClientSession) -> None:
         """File a session, and tell its fault at once if none of its kind was told before: retries may take days."""

@@ -71,7 +71,8 @@ class Listener:
     Parameters
     ----------
     scenario : Scenario
-        Its `server` table is obeyed, except for service times and workers: this server takes the time it takes.
+        Its `server` table is obeyed, except for service times and workers: this server takes the time it takes. Of
+        its `network` only `losses`: it hangs up where the line would fall silent.
     place : Endpoint
         Where to listen; port 0 lets the system choose one.
     terms : Terms
@@ -104,9 +105,11 @@ class Listener:
         self.sessions = self.ended = 0
         self.changed = asyncio.Event()
         self.failure: BaseException | None = None
+        self._connections = 0
         self._is_starved = self._is_closing = False
         self._retried_at = 0.0
-        server, self._groups = plan_of(scenario).destinations[0].server, scenario.workload.groups
+        one, self._groups = plan_of(scenario).destinations[0], scenario.workload.groups
+        server = one.server
         self._plan = server._replace(offered=server.offered._replace(starttls=terms.tls is not None))
         self._terms = terms
         began_ns = time.monotonic_ns()
@@ -114,6 +117,7 @@ class Listener:
             seed=terms.seed,
             replication=terms.replication,
             failure_share=server.data_failure_share,
+            losses=one.path.losses,
             clock=lambda: time.monotonic_ns() - began_ns,
         )
         self._rates = Rates(server.rate_limits)
@@ -172,6 +176,10 @@ class Listener:
 
     async def _serve(self, wire: Wire) -> None:
         terms = self._terms
+        self._connections += 1
+        if self._mailboxes.is_connect_lost(self._connections):
+            self._drop(wire)
+            return
         banner = welcome(self._plan, self.sessions, self._rates, self._mailboxes.now_ns())
         is_admitted = banner == Answer.BANNER
         session = ServerSession(self._plan, self._mailboxes, self.served, self._rates,
@@ -192,6 +200,13 @@ class Listener:
                 recorded.close()
             self.ended += 1
             self.changed.set()
+
+    def _drop(self, wire: Wire) -> None:
+        """Hang up before a word is said, as `network.losses` says."""
+        self.served.dropped += 1
+        self.ended += 1
+        wire.close()
+        self.changed.set()
 
     async def _drive(
         self, session: ServerSession, wire: Wire, recorded: RecordedSession | None, banner: Answer

@@ -12,7 +12,7 @@ from simsmtp.live.replies import Replies, ServerReply, shown
 from simsmtp.peers.accounting import Message
 from simsmtp.peers.flight import NOBODY, Command, ReplyRecord, Stops
 from simsmtp.protocol.capabilities import NOTHING_OFFERED, Capabilities, parse_ehlo
-from simsmtp.protocol.commands import Verb
+from simsmtp.protocol.commands import TEXTS, Verb
 from simsmtp.protocol.states import ends_session
 from simsmtp.protocol.wire import command_line
 
@@ -67,6 +67,8 @@ class ClientSession:
         dialogue: Dialogue | None = None,
     ) -> None:
         self.heard: list[ReplyRecord] = []
+        self.unheard: list[ReplyRecord] = []  # what the server says to nobody is not known
+        self.has_timed_out, self.taken_ns = False, -1
         self.offered: Capabilities = NOTHING_OFFERED
         self.is_closed = self.is_over = self.needs_reset = self.has_greeted = False
         self.lacks_tls = self.speaks_no_smtp = False
@@ -85,12 +87,17 @@ class ClientSession:
         self._reads = self._first_read = self._rcpts = self._answered = 0
         self._has_left = False
 
+    @property
+    def awaits(self) -> Verb:
+        """The first command that has no reply yet."""
+        return self._awaited[0].verb if self._awaited else Verb.NOOP
+
     def receive(self, octets: bytes) -> None:
         """Take in one read; no octets mean that the server has closed."""
         if self.is_closed:
             return
         if not octets:
-            self.fail(f"the server has closed{self._unfinished()}")
+            self.fail(f"the server has closed{self._in_doubt()}{self._unfinished()}")
             return
         self._replies.feed(octets)
         while (reply := self._replies.next_reply()) and self._hear(reply):
@@ -102,7 +109,8 @@ class ClientSession:
 
     def time_out(self) -> None:
         """Note that the server took too long."""
-        self.fail(f"the server took too long{self._unfinished()}")
+        self.has_timed_out |= not self.is_closed
+        self.fail(f"the server took too long{self._in_doubt()}{self._unfinished()}")
 
     def fail(self, fault: str) -> None:
         """Give the session up."""
@@ -259,6 +267,10 @@ class ClientSession:
         # Replies to other commands ride along with the RCPT reply before them.
         rcpt = self._rcpts if verb == Verb.RCPT else max(0, self._rcpts - 1)
         return self._first_read + rcpt // self._by_hand
+
+    def _in_doubt(self) -> str:
+        """Say so where the server may have taken a text: who is in it will get it again (RFC 1047)."""
+        return " after the text, which may be sent more than once" if self.awaits in TEXTS else ""
 
     def _unfinished(self) -> str:
         return f"; an unfinished reply was received: {self._replies.received}" if self._replies.has_rest else ""

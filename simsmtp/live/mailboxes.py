@@ -7,6 +7,8 @@ from binascii import crc32
 from collections.abc import Callable
 from typing import TypeVar
 
+from simsmtp.model.loss_tables import NO_LOSSES, LossPlan
+from simsmtp.network.losses import Lost, place_of_loss
 from simsmtp.randomness.streams import Purpose, Streams
 
 MOST_REMEMBERED = 1_000_000
@@ -60,6 +62,8 @@ class Mailboxes:
         Key of the draws that decide which texts are refused: the same as in an engine.
     failure_share : float
         Probability that a text is refused.
+    losses : LossPlan
+        Which connections the server drops, and where.
     clock : callable
         Returns nanoseconds; only differences count.
 
@@ -70,9 +74,15 @@ class Mailboxes:
     """
 
     def __init__(
-        self, *, seed: int = 0, replication: int = 0, failure_share: float = 0.0, clock: Callable[[], int]
+        self,
+        *,
+        seed: int = 0,
+        replication: int = 0,
+        failure_share: float = 0.0,
+        losses: LossPlan = NO_LOSSES,
+        clock: Callable[[], int],
     ) -> None:
-        self._has_failures = failure_share > 0
+        self._has_failures, self._losses = failure_share > 0, losses
         self._streams = Streams(seed, replication)
         self._clock = clock
         self.first_seen_ns = Newest[tuple[str, str]]()
@@ -86,6 +96,26 @@ class Mailboxes:
     def now_ns(self) -> int:
         """Return the time."""
         return self._clock()
+
+    def is_connect_lost(self, connection: int) -> bool:
+        """Tell whether a connection, numbered from 1, is dropped before a word is said."""
+        share = self._losses.connect
+        return share > 0 and self._streams.uniforms(Purpose.LOST_CONNECT, connection, 1)[0] < share
+
+    def lost(self, sender: str) -> Lost:
+        """Return where the transaction that MAIL is about to begin loses its connection."""
+        shares = self._losses
+        if not any(shares[1:]):
+            return Lost.NOWHERE
+        transaction, entity = self._transactions.get(sender, 0), message_of(sender)
+        command, text, behind = (
+            self._streams.uniforms(Purpose.LOST_TRANSACTION, entity, 1, sub=place, start=transaction)[0]
+            for place in range(3)
+        )
+        place = place_of_loss(command < shares.command, text < shares.text, behind, shares.dot, shares.reply)
+        if place == Lost.COMMAND:  # it never begins, and the next has draws of its own
+            self.draw(sender)
+        return place
 
     def draw(self, sender: str) -> float:
         """Return the uniform draw that decides about the text of a transaction that now begins."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
@@ -14,10 +15,9 @@ from simsmtp.live.effects import Close, Connect, Effect, Pause, Poll, Read, Star
 from simsmtp.live.endpoint import Endpoint, reason_of
 from simsmtp.live.wire import Wire
 from simsmtp.peers.accounting import Accounts
+from simsmtp.protocol.commands import Verb
 
 NO_CONNECTION = "no connection: "
-TIMEOUT_S = 300.0
-"""Longest wait for one reply: the shortest of those that RFC 5321 section 4.5.3.2 gives for most commands."""
 
 
 class How(NamedTuple):
@@ -28,7 +28,7 @@ class How(NamedTuple):
     seed, replication : int
         Key of all random draws.
     timeout_s : float
-        Longest wait for one reply, and for a connection.
+        Longest wait for a reply or a connection where `client.timeout_s` would wait longer.
     keeps_dialogue : bool
         The output holds dialogue rows.
     show : callable, optional
@@ -43,7 +43,7 @@ class How(NamedTuple):
 
     seed: int = 0
     replication: int = 0
-    timeout_s: float = TIMEOUT_S
+    timeout_s: float = math.inf
     keeps_dialogue: bool = False
     show: Callable[[str], object] | None = None
     progress: Callable[[Accounts], object] | None = None
@@ -69,6 +69,10 @@ class Driver(Protocol):
         """File a session that is over."""
         ...
 
+    def patience_s(self, verb: Verb) -> float:
+        """Return how long the reply to a command is waited for."""
+        ...
+
 
 class SenderTask:
     """One thread of the sender's steps, with the connection that it is at: a session ends before the next begins.
@@ -86,7 +90,7 @@ class SenderTask:
 
     def __init__(self, delivery: Driver) -> None:
         self.is_resting = False
-        self._delivery, self._timeout_s = delivery, delivery.how.timeout_s
+        self._delivery = delivery
         self._session: ClientSession | None = None
         self._wire: Wire | None = None
         self._progress, self._until = -1, 0.0
@@ -133,7 +137,7 @@ class SenderTask:
             self._delivery.dialogue.connect(session, str(place))
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self._delivery.patience_s(Verb.CONNECT)):
                 _, self._wire = await loop.create_connection(Wire, place.host, place.port)
         except OSError as error:
             session.fail(f"{NO_CONNECTION}{reason_of(error)}")
@@ -148,7 +152,7 @@ class SenderTask:
     async def _write(self, session: ClientSession, wire: Wire, octets: bytes) -> None:
         """Write, and take in replies for as long as the server does not read: else both might wait for ever."""
         wire.write(octets)
-        until = asyncio.get_running_loop().time() + self._timeout_s
+        until = asyncio.get_running_loop().time() + self._delivery.patience_s(session.awaits)
         while wire.is_full and not session.is_closed:
             if wire.has_input:
                 session.receive(wire.take())
@@ -161,7 +165,7 @@ class SenderTask:
     async def _read(self, session: ClientSession, wire: Wire, progress: int) -> None:
         loop = asyncio.get_running_loop()
         if progress != self._progress:
-            self._progress, self._until = progress, loop.time() + self._timeout_s
+            self._progress, self._until = progress, loop.time() + self._delivery.patience_s(session.awaits)
         try:
             while not wire.has_input:
                 await wire.change(self._until)
@@ -186,7 +190,8 @@ class SenderTask:
             session.fail_tls("the server sent something between STARTTLS and the handshake")
             return
         context, name = self._delivery.how.tls or client_context(None), self._delivery.places[session.destination].host
+        patience_s = self._delivery.patience_s(Verb.STARTTLS)
         try:
-            await wire.start_tls(context, server_side=False, timeout=self._timeout_s, name=name)
+            await wire.start_tls(context, server_side=False, timeout=patience_s, name=name)
         except (OSError, TimeoutError) as error:
             session.fail_tls(f"no TLS: {reason_of(error)}")

@@ -61,6 +61,8 @@ class Served:
         RCPT commands answered, and recipients that got the over-limit reply, each or with their transaction.
     texts : int
         Texts accepted.
+    dropped : int
+        Connections dropped as `network.losses` says.
     faults : Counter
         What was wrong with what peers sent, by name.
     accepted : Counter
@@ -75,6 +77,7 @@ class Served:
         self.rcpt_commands = 0
         self.over_limit = 0
         self.texts = 0
+        self.dropped = 0
         self.faults: Counter[str] = Counter()
         self.accepted: Counter[tuple[str, str]] = Counter()
         self.is_complete = True
@@ -100,6 +103,7 @@ class Served:
             "rcpt_commands": self.rcpt_commands,
             "over_limit": self.over_limit,
             "texts": self.texts,
+            "dropped": self.dropped,
             "accepted": self.accepted.total(),
             "accepted_once_or_more": len(self.accepted),
             "accepted_twice_or_more": sum(times > 1 for times in self.accepted.values()),

@@ -12,6 +12,7 @@ from simsmtp.live.lines import COMMAND_OCTETS, Line, Lines, bare_at
 from simsmtp.live.mailboxes import Mailboxes, author_of, domain_of, group_of
 from simsmtp.live.served import Served
 from simsmtp.model.plan import ServerPlan
+from simsmtp.network.losses import Lost, is_dropped_at
 from simsmtp.peers.rates import Rates
 from simsmtp.peers.responder import Responder
 from simsmtp.protocol.answers import HOSTNAME, Answer
@@ -79,9 +80,10 @@ class ServerSession(Responder):
         self._envelope: Envelope | None = None
         self._has_chunks = False
         self._is_helo = False
+        self._lost: int = Lost.NOWHERE  # where the transaction loses its connection
         self._complaints = 0
         self._progress = 0
-        self._is_fed = self._has_ended = self._is_late = False
+        self._is_fed = self._has_ended = self._is_late = self._is_dropped = False
 
     def receive(self, octets: bytes) -> None:
         """Take in what was read; no octets mean that the peer has closed."""
@@ -146,26 +148,32 @@ class ServerSession(Responder):
         complaint = self._complaint_about(command)
         if complaint and not self.has_had_enough:
             yield from self._complain(complaint)
+        elif self._loses(command):
+            self._drop()
         elif verb == Verb.RCPT:
             yield from self._obey_rcpt(address)
         elif verb == Verb.BDAT and not command.is_last:
             yield from self._obey_chunk()
         else:
-            answer = self._respond(verb)
-            if answer == Answer.MAIL_OK:
-                self._served.transactions += 1
-                now_s, draw = self._mailboxes.now_ns() / 1e9, self._mailboxes.draw(address)
-                self._envelope = Envelope(self._number, self.counters.transactions, address, draw, now_s)
-            elif answer in (Answer.EHLO_OK, Answer.EHLO_TLS_OK):
-                self._is_helo = command.is_helo
-            if command.is_vrfy and answer == Answer.RSET_OK:
-                yield from self._send(b"252 2.0.0 Cannot verify, but will take a message for it and try\r\n")
-            else:
-                yield from self._say(answer)
-            if answer == Answer.DATA_OK:
-                yield from self._take_text()
-            elif answer == Answer.STARTTLS_OK:
-                yield from self._start_tls()
+            yield from self._obey_other(command)
+
+    def _obey_other(self, command: ParsedCommand) -> Steps:
+        verb, address = command.verb, command.address
+        answer = self._respond(verb)
+        if answer == Answer.MAIL_OK:
+            self._served.transactions += 1
+            now_s, draw = self._mailboxes.now_ns() / 1e9, self._mailboxes.draw(address)
+            self._envelope = Envelope(self._number, self.counters.transactions, address, draw, now_s)
+        elif answer in (Answer.EHLO_OK, Answer.EHLO_TLS_OK):
+            self._is_helo = command.is_helo
+        if command.is_vrfy and answer == Answer.RSET_OK:
+            yield from self._send(b"252 2.0.0 Cannot verify, but will take a message for it and try\r\n")
+        else:
+            yield from self._say(answer)
+        if answer == Answer.DATA_OK:
+            yield from self._take_text()
+        elif answer == Answer.STARTTLS_OK:
+            yield from self._start_tls()
 
     def _complaint_about(self, command: ParsedCommand) -> Complaint:
         verb = command.verb
@@ -257,6 +265,9 @@ class ServerSession(Responder):
             if not len(self._lines) and not (yield from self._more()):
                 return
             self._progress += text.take_from(self._lines)
+            if is_dropped_at(self._lost, True, text.has_ended):
+                self._drop()
+                return
         answer = self.answer(Verb.TEXT, self._envelope.draw, self._mailboxes.now_ns(), is_rated=not text.has_bare)
         self._note_refusal(self._envelope, Verb.TEXT, answer)
         is_bare = text.has_bare and answer in _SAID_250
@@ -279,13 +290,27 @@ class ServerSession(Responder):
 
     def _file(self, final_code: int, answer: Answer = Answer.NONE) -> None:
         """Enter the open transaction into the account: the server took the text where the code is 2yz, or lost it."""
-        envelope, self._envelope = self._envelope, None
-        self._has_chunks = False
+        envelope, self._envelope, self._has_chunks = self._envelope, None, False
+        lost, self._lost = self._lost, Lost.NOWHERE
+        if lost == Lost.REPLY and final_code:
+            self._drop()
         if envelope is None:
             return
         for row in envelope.rows(final_code, is_lost=answer == Answer.FILED_AWAY):
             self._served.enter(row)
         self._served.texts += 200 <= final_code < 300
+
+    def _loses(self, command: ParsedCommand) -> bool:
+        """Tell whether the connection is dropped at a command, as `network.losses` says."""
+        if command.verb == Verb.MAIL:
+            self._lost = self._mailboxes.lost(command.address)
+        return is_dropped_at(self._lost, command.verb == Verb.BDAT, command.is_last)
+
+    def _drop(self) -> None:
+        """Hang up without a word."""
+        self._file(0)
+        self._served.dropped += 1
+        self._is_dropped, self.state = True, State.CLOSED
 
     # -- output ---------------------------------------------------------------------------------------------
 
@@ -309,6 +334,8 @@ class ServerSession(Responder):
 
     def _send(self, octets: bytes) -> Steps:
         """Put one reply into the buffer, after the sleep before it."""
+        if self._is_dropped:
+            return
         if self.sleep_ns:
             yield from self._flush()
             yield Pause(self.sleep_ns)

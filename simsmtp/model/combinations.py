@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from simsmtp.errors import InputError
 from simsmtp.model.limits import check_limits
+from simsmtp.model.loss_tables import check_losses, check_timeouts
 from simsmtp.model.numbers import number_text
 from simsmtp.model.rate_limits import check_client_rate, check_rate_limits
 from simsmtp.model.server_table import check_command_limit, check_limit_place, check_replies
@@ -49,6 +50,8 @@ def check_combinations(scenario: Scenario) -> None:
 def _check_client(scenario: Scenario) -> None:
     client = scenario.client
     check_client_rate(client.rate)
+    networks = [one.network for one in scenario.destinations] or [scenario.network]
+    check_timeouts(client.timeout_s, {one.profile for one in networks})
     windows = [
         key
         for key, is_set in (
@@ -181,7 +184,15 @@ def _check_server(server: Server, key: str, *, starttls: bool) -> None:
 
 
 def _check_path(network: Network, server: Server, where: str) -> None:
+    check_losses(network.losses, f"{where}network.losses")
     if network.profile == "tcp":
+        if network.losses:
+            raise InputError(
+                "is not modelled under the profile tcp",
+                key=f"{where}network.losses",
+                given=[one.at for one in network.losses],
+                allowed=f'none, or it with {where}network.profile = "pipe"',
+            )
         return
     for table, name, keys in zip((network, server), ("network", "server"), _OF_TCP, strict=True):
         for key in keys:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from simsmtp.model.loss_tables import LossPlan, loss_plan
 from simsmtp.model.scenario import Network
 from simsmtp.model.server_table import Server
 from simsmtp.randomness.distributions import Sampler, ns_of_ms, sampler_of
@@ -33,6 +34,7 @@ class PathPlan(NamedTuple):
     replies_per_read: int
     tls_round_trips: int
     tcp: TcpPlan | None
+    losses: LossPlan
 
 
 def path_plan(network: Network, server: Server) -> PathPlan:
@@ -43,6 +45,7 @@ def path_plan(network: Network, server: Server) -> PathPlan:
         replies_per_read=network.replies_per_read or 0,
         tls_round_trips=network.tls_round_trips,
         tcp=_tcp(network, server) if network.profile == "tcp" else None,
+        losses=loss_plan(network.losses),
     )
 
 

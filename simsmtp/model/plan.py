@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import NamedTuple
 
+from simsmtp.model.loss_tables import timeouts_ns
 from simsmtp.model.path_plan import PathPlan, made_up, path_plan
 from simsmtp.model.rate_limits import RatePlan, client_rate, rate_replies, rated_verbs, rates_of
 from simsmtp.model.scenario import Client, Destination, Scenario
@@ -95,6 +96,8 @@ class ClientPlan(NamedTuple):
     reset_before_reuse: bool
     pause: Sampler
     rate: RatePlan
+    timeouts: tuple[int, ...]
+    least_timeout_ns: int
 
 
 class ServerPlan(NamedTuple):
@@ -232,6 +235,8 @@ def _client(client: Client, address_chars: int) -> ClientPlan:
         reset_before_reuse=client.reset_before_reuse,
         pause=sampler_of(client.pause_ms, 1e6),
         rate=rate,
+        timeouts=timeouts_ns(client.timeout_s),
+        least_timeout_ns=min(timeouts_ns(client.timeout_s)),
     )
 
 

@@ -17,6 +17,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from simsmtp.errors import InputError
 from simsmtp.model import ranges
 from simsmtp.model.combinations import check_combinations
+from simsmtp.model.loss_tables import Loss, Timeouts
 from simsmtp.model.rate_limits import ClientRate
 from simsmtp.model.scenario_text import PRESETS, scenario_html, scenario_repr, scenario_toml
 from simsmtp.model.server_table import Server
@@ -100,6 +101,11 @@ class Client(Table):
     """The sender's own rate limit (throttle, rate delay), to each destination: before a transaction or a connection it
     waits for its turn. ``{ counts = "messages", most = 14, window_s = 1 }``: at most 14 at once and 14 a second in the
     long run; ``counts`` may be recipients, messages or connections."""
+    timeout_s: Timeouts = Timeouts()
+    """Time-outs in seconds: how long the client waits for a connection (and the banner), for the reply to a command, to
+    DATA, and to the final dot (RFC 5321 section 4.5.3.2), counted from what it last read or wrote. Then it closes the
+    connection and defers what was not committed; a server that takes the text later delivers it, and gets it again: a
+    duplicate. Profile pipe."""
 
 
 class Network(Table):
@@ -130,6 +136,11 @@ class Network(Table):
     """Profile tcp: acknowledgements at the start that are not delayed, until an end first answers (16 in Linux)."""
     loss: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """Profile tcp: probability that a segment with data is lost; it is sent again when its timer runs out."""
+    losses: Annotated[tuple[Loss, ...], Field(strict=False, max_length=100)] = ()
+    """Lost connections: the line falls silent and the client's `timeout_s` ends the session. A list of ``{ at, share,
+    committed }``: share of connections at ``connect``, of transactions at ``command`` (nothing of the first flight
+    arrives), ``text`` (in its middle) or ``dot`` (after the final dot). At the dot ``committed = true`` means that the
+    server has the text and the client does not know (RFC 1047): sent again, it is a duplicate. Profile pipe."""
 
 
 class Destination(Table):

@@ -42,6 +42,13 @@ class Session(Protocol):
         Number of the connection to its destination, from 1.
     heard : list of ReplyRecord
         The replies to the last flight, in order of the commands; skipped commands have none.
+    unheard : list of ReplyRecord
+        Replies that were given and never arrived, because the connection was lost or the client had left; known only
+        where the server is simulated, too.
+    has_timed_out : bool
+        The client left because nothing came any more.
+    taken_ns : int
+        When the text was taken whose reply is among `unheard`; at the latest when the client left.
     is_closed : bool
         One of the two has hung up.
     is_over : bool
@@ -58,6 +65,9 @@ class Session(Protocol):
 
     number: int
     heard: list[ReplyRecord]
+    unheard: list[ReplyRecord]
+    has_timed_out: bool
+    taken_ns: int
     is_closed: bool
     is_over: bool
     needs_reset: bool

@@ -243,9 +243,7 @@ class Sender:
     def _settle(self, job: Job, session: Session, transaction: Transaction) -> None:
         """File every recipient of a transaction where its verdict says."""
         message, now = job.message, self._clock.now
-        again: list[int] = []
-        committed: list[int] = []
-        settled = 0
+        again, committed, settled = list[int](), list[int](), 0
         for verdict, is_committed, recipients, cause in transaction.outcomes():
             if is_committed:
                 committed += recipients
@@ -258,7 +256,8 @@ class Sender:
                 self._accounts.settle(message, recipients, ndr=verdict == Verdict.FAIL)
             if self._witness:
                 self._witness.verdicts(session, message, recipients, verdict, now)
-        session.committed = settled if transaction.is_filed_away else self._accounts.accept(message, committed, now)
+        at_ns = session.taken_ns if transaction.nothing_committed else now
+        session.committed = settled if transaction.is_filed_away else self._accounts.accept(message, committed, at_ns)
         if transaction.answered:
             self._accounts.last_final_ns = now
         # Without progress an immediate retry would go round for ever; accepted again is no progress.

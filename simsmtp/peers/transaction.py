@@ -169,7 +169,10 @@ class Transaction:
     def outcomes(self) -> Iterator[Outcome]:
         """Yield what became of the recipients, in order: for those not sent nothing is yielded."""
         if self.nothing_committed:
-            yield Outcome(Verdict.DEFER, False, self.recipients, self._cause)
+            unheard, cause = self._taken_unheard(), self._cause
+            others = sorted({*self.recipients} - {*unheard}) if unheard else self.recipients
+            yield Outcome(Verdict.DEFER, True, unheard, cause)
+            yield Outcome(Verdict.DEFER, False, others, cause)
             return
         if self.refused_at_mail:  # what the RCPTs behind it were answered says nothing about the recipients
             yield Outcome(after_final_reply(Verdict.DONE, self._mail_code), False, self.recipients, self._cause)
@@ -183,6 +186,15 @@ class Transaction:
                 cause = self._cause if run.seen == ReplyClass.ACCEPTED else run.cause
                 yield Outcome(final, taken, run.recipients[place:upto], cause)
                 place = upto
+
+    def _taken_unheard(self) -> list[int]:
+        """Return the recipients that the server took without the sender's hearing of it, in ascending order."""
+        unheard = self._session.unheard
+        if not unheard or unheard[-1].answer != Answer.TEXT_OK:
+            return []
+        heard = [one for run in self._runs if run.seen == ReplyClass.ACCEPTED for one in run.recipients]
+        behind = (one.recipients for one in unheard if one.verb == Verb.RCPT and 200 <= one.code < 300)
+        return heard + [one for recipients in behind for one in recipients]
 
     def _verdicts(self, alikes: list[Alike]) -> Iterable[Stretch]:
         """Ask the counting strategy about the recipients of a run."""
@@ -280,7 +292,8 @@ class Transaction:
     def _read_other(self, verb: Verb, code: int, status: int) -> None:
         if verb == Verb.MAIL:
             self._mail_code, self._mail_seen = code, classify(code, status, True)
-            self.refused_at_mail = self._mail_seen != ReplyClass.ACCEPTED
+            is_unheard = code == 0 and self._session.has_timed_out
+            self.refused_at_mail = self._mail_seen != ReplyClass.ACCEPTED and not is_unheard
         elif verb == Verb.BDAT:
             self._final_code = code
         elif verb == Verb.DATA:

@@ -8,7 +8,7 @@ from typing import Protocol
 from simsmtp.peers.accounting import Message
 from simsmtp.peers.flight import Command, ReplyRecord
 from simsmtp.protocol.commands import Verb
-from simsmtp.rows.records import DialogueRow
+from simsmtp.rows.records import DialogueRow, End
 from simsmtp.strategies.counting import Verdict
 
 
@@ -71,10 +71,10 @@ class Transcript:
         self._message = -1
         self._add(session, "handshake", client_ns, -1, Verb.STARTTLS)
 
-    def close(self, session: Connection, client_ns: int, server_ns: int) -> None:
+    def close(self, session: Connection, client_ns: int, server_ns: int, end: End = End.QUIT) -> None:
         """Note that a client leaves."""
         self._message = -1
-        self._add(session, "close", client_ns, server_ns, Verb.QUIT)
+        self._add(session, "close", client_ns, server_ns, Verb.QUIT, note=end)
 
     def _about(self, message: Message | None) -> None:
         self._message = -1 if message is None else message.number

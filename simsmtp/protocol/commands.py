@@ -24,6 +24,10 @@ class Verb(IntEnum):
     QUIT = 10
 
 
+TEXTS = (Verb.TEXT, Verb.BDAT)
+"""What brings the message text, and has the final reply of a transaction."""
+
+
 def ends_group(verb: Verb) -> bool:
     """Tell whether a command may only be the last of a group.
 

@@ -82,6 +82,11 @@ class Purpose(IntEnum):
     """Whether a person's mailbox is unknown. Entity 0, index = person."""
     PERSON_DESTINATION = 21
     """Destination of a person. Entity 0, index = person."""
+    LOST_CONNECT = 22
+    """Whether nobody answers a connect. Entity = connection, sub = destination, index 0."""
+    LOST_TRANSACTION = 23
+    """Whether a transaction loses its connection. Entity = message, sub = 0 for its first flight, 1 for its text, 2 for
+    behind its text, index = transaction of the message."""
 
 
 def uniform_of_word(word: int) -> float:

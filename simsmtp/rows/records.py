@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -63,6 +64,14 @@ class RecipientRow(NamedTuple):
         return self.origin if self.person < 0 else self.person
 
 
+class End(IntEnum):
+    """How a client leaves."""
+
+    QUIT = 0
+    TIMED_OUT = 1  # it has waited long enough
+    TIMED_OUT_TAKEN = 2  # so, too, though the server took the text
+
+
 class DialogueRow(NamedTuple):
     """One thing that happened in a session, for transcripts and captures.
 
@@ -75,7 +84,8 @@ class DialogueRow(NamedTuple):
     kind : str
         ``"connect"``, ``"handshake"``, ``"command"``, ``"reply"``, ``"verdict"`` or ``"close"``.
     client_ns, server_ns : int
-        When it left or reached the client, and reached or left the server; -1 where that has no meaning.
+        When it left or reached the client, and reached or left the server; -1 where that has no meaning, or it
+        never came through.
     group : int
         Wait of the connection in which it falls, from 1; each command group is one.
     read : int
@@ -85,7 +95,7 @@ class DialogueRow(NamedTuple):
     code, status : int
         Of a reply, see `simsmtp.protocol.replies.Reply`; 0 elsewhere.
     note : int
-        The `Answer` of a reply, the `Verdict` of a verdict; 0 elsewhere.
+        The `Answer` of a reply, the `Verdict` of a verdict, the `End` of a close; 0 elsewhere.
     message, recipient : int
         Whom it concerns; -1 where it concerns nobody in particular.
     octets : int

@@ -30,6 +30,7 @@ from simsmtp.strategies.window import UNBOUNDED
 from simsmtp.theory.closed_form_domain import View, is_code
 from simsmtp.theory.key_effects import slowed_by
 from simsmtp.theory.least_means import least_mean, messages_of
+from simsmtp.theory.longest_waits import may_time_out
 from simsmtp.theory.rate_bounds import rate_bounds, why_lost
 from simsmtp.theory.service_demand import (
     Case,
@@ -233,6 +234,8 @@ def _why_until_expiry(case: Case, most: int) -> str:
         return f"after a refused connection (server.sessions = {sessions}) waiting messages may expire untried"
     if case.one.server.rate_limits:
         return "what rate limits (server.rate_limits) defer may expire"
+    if may_time_out(case.view.workload, case.view.client, case.view.network, case.view.server):
+        return "after a time-out or a lost connection deferred recipients may expire untried"
     ends = may_end_early(case, most)
     return "after a connection that ends early deferred recipients may expire untried" if ends else ""
 

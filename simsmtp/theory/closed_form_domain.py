@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from simsmtp.protocol.replies import parse_reply
 from simsmtp.strategies.registry import BUILT_IN
 from simsmtp.strategies.reply_class import ReplyClass, classify
+from simsmtp.theory.longest_waits import may_time_out
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Client, Destination, Network, Scenario
@@ -137,6 +138,8 @@ RULES: dict[str, Rule] = {
     "client.starttls": Rule(lambda v: not v.client.starttls, whole=True),
     "client.reset_before_reuse": Rule(lambda v: not v.client.reset_before_reuse, whole=True),
     "client.rate": Rule(lambda v: v.client.rate is None, whole=True),
+    "client.timeout_s": Rule(lambda v: not may_time_out(v.workload, v.client, v.network, v.server)),
+    "network.losses": Rule(lambda v: not v.network.losses),
     "network.replies_per_read": Rule(
         lambda v: v.client.strategy != "per-read" or v.network.replies_per_read is not None, over_only=True
     ),
@@ -213,6 +216,10 @@ def _told(view: View, key: str) -> str:
 
 def setting_text(key: str, value: object) -> str:
     """Return a key with its value, as a reason."""
+    if key == "client.timeout_s":
+        return f"{key} may be reached"
+    if key == "network.losses":
+        return f"{key} are given"
     if value is None:
         return f"{key} is not limited"
     if key in {"client.rate", "server.rate_limits"}:

@@ -158,9 +158,9 @@ def drop_job(w: Any, job: Any) -> None:
 
 
 @compiled
-def accept(w: Any, slot: Any) -> Any:
+def accept(w: Any, slot: Any, at: Any) -> Any:
     """Note that a final reply 2yz covered a recipient; return 1 if for the first time."""
-    R, times = run_of(w), slot_at(w, slot).accepted
+    times = slot_at(w, slot).accepted
     if settings_of(w).keep_copies != 0:
         home = extra_at(w, extra_at(w, slot).twin if settings_of(w).has_twins != 0 else slot)
         home.copies = min(home.copies + 1, MOST_COPIES)
@@ -172,7 +172,7 @@ def accept(w: Any, slot: Any) -> Any:
     if times > 0:
         return 0
     if settings_of(w).keep_rows != 0:
-        extra_at(w, slot).first_accepted = R.now
+        extra_at(w, slot).first_accepted = at
     return 1
 
 
@@ -186,12 +186,12 @@ def note_copies(w: Any, slot: Any, copies: Any) -> None:
 
 
 @compiled
-def note_delay(w: Any, message: Any, fresh: Any) -> None:
-    """Enter the delay of recipients accepted just now for the first time."""
+def note_delay(w: Any, message: Any, fresh: Any, at: Any) -> None:
+    """Enter the delay of recipients accepted at a time for the first time."""
     R = run_of(w)
     R.accepted_once += fresh
     R.copies_max = max(R.copies_max, 1)
-    bucket = bucket_of(R.now - message_at(w, message).arrival_ns)
+    bucket = bucket_of(at - message_at(w, message).arrival_ns)
     bucket_at(w, bucket).recipients += fresh
     R.lowest_bucket = min(R.lowest_bucket, bucket)
     R.highest_bucket = max(R.highest_bucket, bucket)

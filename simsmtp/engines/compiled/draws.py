@@ -16,6 +16,7 @@ from simsmtp.engines.compiled.storage.accessors import (
 )
 from simsmtp.engines.compiled.storage.layout import LOSSES, PAUSE_LENGTH, PER_LANE, PER_RUN, VERBS, WAKE
 from simsmtp.engines.compiled.toolchain.jit import compiled, rare
+from simsmtp.network.losses import Lost, place_of_loss
 from simsmtp.protocol.commands import Verb
 from simsmtp.randomness.distributions import CONSTANT, Sampler, count, sample
 from simsmtp.randomness.streams import Purpose, uniform_of_word
@@ -156,6 +157,25 @@ def _drawn_service_of(w: Any, S: Any, verb: Any, slot: Any) -> Any:
     else:
         u = uniform(w, purpose_of(verb), message.number, 0, S.transaction)
     return int(sample(sampler, u))
+
+
+@compiled
+def is_connect_lost(w: Any, S: Any) -> Any:
+    """Tell whether nobody answers a connect."""
+    share = lane_at(w, S.lane).lost_connect
+    return share > 0.0 and uniform(w, Purpose.LOST_CONNECT.value, S.number, S.lane, 0) < share
+
+
+@compiled
+def lost(w: Any, S: Any, message: Any) -> Any:
+    """Return where the next transaction loses its connection."""
+    L, M = lane_at(w, S.lane), message_at(w, message)
+    if L.lost_command + L.lost_text + L.lost_dot + L.lost_reply == 0.0:
+        return Lost.NOWHERE.value
+    command = uniform(w, Purpose.LOST_TRANSACTION.value, M.number, 0, M.transactions) < L.lost_command
+    text = uniform(w, Purpose.LOST_TRANSACTION.value, M.number, 1, M.transactions) < L.lost_text
+    behind = uniform(w, Purpose.LOST_TRANSACTION.value, M.number, 2, M.transactions)
+    return place_of_loss(command, text, behind, L.lost_dot, L.lost_reply).value
 
 
 @compiled

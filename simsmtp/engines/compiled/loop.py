@@ -42,7 +42,16 @@ from simsmtp.engines.compiled.session import (
     send_banner,
     start_lone_command,
 )
-from simsmtp.engines.compiled.storage.accessors import event_at, lane_at, message_at, run_of, session_at, settings_of
+from simsmtp.engines.compiled.silence import leave_in_silence
+from simsmtp.engines.compiled.storage.accessors import (
+    event_at,
+    lane_at,
+    message_at,
+    run_of,
+    session_at,
+    settings_of,
+    verb_at,
+)
 from simsmtp.engines.compiled.storage.heaps import (
     DESTINATION_BITS,
     KIND_BITS,
@@ -59,6 +68,7 @@ from simsmtp.engines.compiled.workers import first_in_line, leave_line, leave_wo
 from simsmtp.model.ranges import LONGEST_NS
 from simsmtp.peers.kind import Kind
 from simsmtp.protocol.commands import Verb
+from simsmtp.strategies.patience import gives_up_at
 
 _PER_EVENT = 8
 """Events that one step may add at most; `start_connections` looks for itself."""
@@ -234,6 +244,8 @@ def _read(w: Any, session: Any) -> Any:
             return greeted(w, session)
         start_lone_command(w, session, S, Verb.STARTTLS.value, TLS)
         return True
+    if S.is_closed != 0 and phase in (TLS, HANDSHAKE):
+        return greeted(w, session)
     if phase == TLS:
         S.rounds_left = lane_at(w, S.lane).tls_round_trips
         _shake_hands(w, session)
@@ -259,6 +271,10 @@ def _shake_hands(w: Any, session: Any) -> None:
     S.rounds_left -= 1
     R.round_trips += 1
     done_at = R.now + next_up(w, S) + next_down(w, S)
+    given_up_at = gives_up_at(R.now, R.now, verb_at(w, Verb.STARTTLS.value).timeout_ns)
+    if done_at > given_up_at:
+        leave_in_silence(w, session, S, given_up_at)
+        return
     plan_session_event(w, session, S, Kind.READ.value, done_at)
 
 

@@ -134,7 +134,7 @@ def world_of(plan: Plan, *, seed: int, rows: bool, settle_address: int = 0) -> W
             "spoken", [(*one[:3], one.lines) for lane in plan.destinations for one in lane.server.spoken]
         ),
         "service": _records("service", [one for lane in plan.destinations for one in _service(plan, lane)]),
-        "verbs": _records("verbs", [(one,) for one in plan.client.octets]),
+        "verbs": _records("verbs", list(zip(plan.client.octets, plan.client.timeouts, strict=True))),
         "samplers": samplers,
         "table": table.view(ARRAYS["table"]),
         **people.arrays,
@@ -144,8 +144,7 @@ def world_of(plan: Plan, *, seed: int, rows: bool, settle_address: int = 0) -> W
         "in_domain": np.zeros((sessions, domains), ARRAYS["in_domain"]),
         "sessions": aligned(sessions, ARRAYS["sessions"]),
     }
-    rates, times = _rates(plan)
-    arrays |= {"rates": rates, "times": times}
+    arrays["rates"], arrays["times"] = _rates(plan)
     arrays |= {f"fresh_{name}": arrays[name].copy() for name in ("run", "lanes", "rates")}
     slots, tcp_words = max(_SLOTS, 64 * sessions), SIZE if any(lane.path.tcp for lane in plan.destinations) else 0
     sizes = {
@@ -317,6 +316,7 @@ def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
         "rates": len(server.rate_limits),
         "first_rate": sum(len(one.server.rate_limits) for one in plan.destinations[: destination.number]),
         "rate_level": new_state(plan.client.rate.limit).level,
+        **{f"lost_{name}": share for name, share in path.losses._asdict().items()},
     }
     return tuple(values.get(name, 0) for name in LANE.names or ())
 

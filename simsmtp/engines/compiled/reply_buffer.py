@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from simsmtp.engines.compiled.draws import next_down
-from simsmtp.engines.compiled.reply_notes import note, note_unnoted
+from simsmtp.engines.compiled.reply_notes import keep_refusals, note, note_unnoted
 from simsmtp.engines.compiled.server import ANSWERS
+from simsmtp.engines.compiled.silence import DEAF, DOUBTFUL, is_missed
 from simsmtp.engines.compiled.storage.accessors import lane_at, service_at, settings_of, slot_at, spoken_at
-from simsmtp.engines.compiled.storage.layout import VERBS
-from simsmtp.engines.compiled.toolchain.jit import compiled, inlined
+from simsmtp.engines.compiled.storage.layout import NONE, VERBS
+from simsmtp.engines.compiled.toolchain.jit import compiled, inlined, rare
+from simsmtp.network.losses import Lost, is_swallowed
 from simsmtp.network.pipe import arrives, departs
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
 from simsmtp.strategies.overflow import overflow_for, stops_sending
+from simsmtp.strategies.patience import served_by
 from simsmtp.strategies.reply_class import ReplyClass, classify
 
 
@@ -26,6 +29,10 @@ def skip_ahead(w: Any, S: Any, L: Any) -> None:
     spoken = spoken_at(w, S.lane * ANSWERS + S.sure_answer)
     code, octets = spoken.code, spoken.octets
     count = min(S.sure + 0, (L.reply_buffer - S.buffered) // max(1, octets))
+    service = service_at(w, S.lane * VERBS + Verb.RCPT.value)
+    cost = service.ns + (L.refusal_ns if code >= 400 else 0)
+    if S.free + count * cost > S.due_at:
+        count = min(count, served_by(S.free, S.due_at, cost))
     if L.replies_per_read > 0:
         count = min(count, -S.rcpts % L.replies_per_read)  # for which the read that holds the last reply has room
     if count <= 0:
@@ -36,12 +43,9 @@ def skip_ahead(w: Any, S: Any, L: Any) -> None:
         slot = slot_at(w, slot).next
     S.next = slot
     S.rcpts_left -= count
-    service = service_at(w, S.lane * VERBS + Verb.RCPT.value)
     S.up_free += count * service.sends_ns
     S.up_last = arrives(S.up_free, S.delay, S.up_last)
-    S.free += count * service.ns
-    if code >= 400:
-        S.free += count * L.refusal_ns
+    S.free += count * cost
     S.sure -= count
     S.unnoted += count
     S.unflushed += count
@@ -65,6 +69,7 @@ def hear_again(w: Any, S: Any, L: Any, slot: Any) -> None:
     S.free += S.sure_delay_ns
     if S.buffered + octets > L.reply_buffer:
         flush(w, S)
+        S.owed = Verb.RCPT.value
     slot_at(w, slot).answer = S.sure_answer
     S.sure -= 1
     S.unnoted += 1
@@ -89,10 +94,12 @@ def hear(w: Any, S: Any, verb: Any, slot: Any, answer: Any) -> None:
     if S.stops != 0 and is_reason_to_stop(w, S, verb, slot, code, status):
         S.stop_seen = 1
     note(w, S, verb, slot, answer, code, status)
+    if S.unflushed == 0:
+        S.owed = verb
     S.unflushed += 1
     S.buffered += octets
     if code == 421:
-        S.is_closed = 1
+        S.is_closed, S.hush = 1, DEAF
 
 
 @compiled
@@ -118,6 +125,29 @@ def stop_is_readable(w: Any, S: Any, written_at: Any) -> Any:
     return S.stop_read_at >= 0 and S.stop_read_at <= written_at
 
 
+@rare
+def does_not_arrive(w: Any, S: Any, verb: Any) -> Any:
+    """Tell whether the server has no ear for a command; the connection may be lost by it."""
+    is_text = verb == Verb.TEXT or verb == Verb.BDAT  # noqa: PLR1714
+    if S.hush == DOUBTFUL and is_swallowed(S.lost, is_text):
+        flush(w, S)  # what the server has to say before it notices still arrives
+        S.is_silent, S.hush, S.owed = 1, DEAF, verb
+    return S.hush == DEAF
+
+
+@rare
+def loses_reply(w: Any, S: Any, verb: Any, slot: Any) -> Any:
+    """Lose the connection behind a text that has been served, if it is to be; tell whether it is never finished."""
+    if S.lost < Lost.DOT or (verb != Verb.TEXT and verb != Verb.BDAT):  # noqa: PLR1714
+        return False
+    S.is_silent, S.due_at = 1, NONE
+    if S.unflushed == 0:
+        S.owed = verb
+    if S.lost == Lost.DOT:
+        hear_nothing(w, S, verb, slot)
+    return S.lost == Lost.DOT
+
+
 @compiled
 def flush(w: Any, S: Any) -> None:
     """Send what is in the server's buffer."""
@@ -126,8 +156,13 @@ def flush(w: Any, S: Any) -> None:
     note_unnoted(w, S)
     S.down_free = departs(S.free, S.down_free, S.buffered, lane_at(w, S.lane).bits_per_s, 1)
     S.down_last = arrives(S.down_free, next_down(w, S), S.down_last)
-    if S.stop_seen != 0 and S.stop_read_at < 0:
-        S.stop_read_at = S.down_last
+    if S.down_last <= S.due_at or not is_missed(w, S):
+        S.read_at, S.due_at = S.down_last, S.down_last + settings_of(w).least_timeout_ns
+        S.heard_rcpts, S.mail_heard = S.tried + S.flight_rcpts, S.refused_at_mail
+        if S.heard_refusals != 0:
+            keep_refusals(S)
+        if S.stop_seen != 0 and S.stop_read_at < 0:
+            S.stop_read_at = S.down_last
     S.stop_seen = 0
     S.reads += 1
     S.unflushed = S.buffered = 0

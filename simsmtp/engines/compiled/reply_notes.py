@@ -122,6 +122,27 @@ def count_wait(w: Any, S: Any) -> None:
 
 
 @inlined
+def keep_refusals(S: Any) -> None:
+    """Keep what has been refused so far apart, because it will be heard whatever comes."""
+    S.arrived_cause = S.cause
+    S.arrived_refusals, S.arrived_over, S.arrived_rate = S.heard_refusals, S.refused_over, S.refused_rate
+    S.arrived_unknown, S.arrived_greylist = S.refused_unknown, S.refused_greylist
+    S.arrived_session, S.arrived_other = S.refused_session, S.refused_other
+
+
+@rare
+def forget_unheard_refusals(S: Any) -> None:
+    """Count only what was refused in replies that arrived."""
+    S.cause = S.arrived_cause
+    if S.arrived_refusals == 0:
+        forget_refusals(S)
+        return
+    S.heard_refusals, S.refused_over, S.refused_rate = S.arrived_refusals, S.arrived_over, S.arrived_rate
+    S.refused_unknown, S.refused_greylist = S.arrived_unknown, S.arrived_greylist
+    S.refused_session, S.refused_other = S.arrived_session, S.arrived_other
+
+
+@inlined
 def forget_refusals(S: Any) -> None:
     """Begin to count anew."""
     S.heard_refusals = S.refused_over = S.refused_rate = S.refused_unknown = 0
@@ -159,3 +180,14 @@ def _read_of(w: Any, S: Any, verb: Any) -> Any:
         return S.reads
     rcpt = S.rcpts if verb == Verb.RCPT else max(0, S.rcpts - 1)
     return S.first_read + rcpt // by_hand
+
+
+@inlined
+def seen_at(w: Any, answers: Any, needs_company: Any, slot: Any, is_first: Any) -> Any:
+    """Return the class and the code of the reply to a recipient's RCPT; a destination's `answers` begin there."""
+    spoken = spoken_at(w, answers + slot_at(w, slot).answer)
+    code = spoken.code
+    if needs_company:
+        company = (slot_at(w, slot).flags & COMPANY) != 0
+        return classify_among(code, spoken.status, is_first, True, company).value, code
+    return classify(code, spoken.status, is_first).value, code

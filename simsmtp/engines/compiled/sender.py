@@ -17,6 +17,7 @@ from simsmtp.engines.compiled.arrivals import has_more, read_arrivals, schedule_
 from simsmtp.engines.compiled.draws import pause_of
 from simsmtp.engines.compiled.jobs import defer_pending, fail_deferred, retry_deferred
 from simsmtp.engines.compiled.session import PAUSED, PROBE, REFUSED, connect, quit_session, start_lone_command
+from simsmtp.engines.compiled.silence import forget_unheard
 from simsmtp.engines.compiled.storage.accessors import (
     extra_at,
     job_at,
@@ -154,6 +155,7 @@ def go_on(w: Any, session: Any) -> Any:
         return True
     if settings_of(w).reset_before_reuse != 0 and S.transactions > 0 and S.probed == 0:
         S.probed, S.needs_reset, S.message = 1, 0, NONE
+        S.lost = S.hush = 0
         start_lone_command(w, session, S, Verb.RSET.value, PROBE)
         return True
     S.probed = 0
@@ -208,6 +210,8 @@ def end_transaction(w: Any, session: Any) -> Any:
     """Settle a transaction and go on; return False if an array is too small to go on."""
     S, R = session_at(w, session), run_of(w)
     L, job = lane_at(w, S.lane), S.job
+    if S.gone_at >= 0:
+        forget_unheard(w, S)
     if begins_anew(S.refused_at_mail != 0, S.is_closed != 0, S.committed, keeps_queue(schedule_of(w))):
         requeue_all(w, session)  # the connection is spent, its last transaction was not: go on with a new one
     else:

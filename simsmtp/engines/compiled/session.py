@@ -10,19 +10,21 @@ from typing import Any
 
 from numba.extending import overload
 
-from simsmtp.engines.compiled.draws import next_down, next_up, service_of
-from simsmtp.engines.compiled.octets import octets_of
+from simsmtp.engines.compiled.draws import is_connect_lost, next_down, next_up, service_of
 from simsmtp.engines.compiled.reply_buffer import (
     be_sure,
+    does_not_arrive,
     flush,
     hear,
     hear_again,
     hear_nothing,
+    loses_reply,
     skip_ahead,
     stop_is_readable,
 )
 from simsmtp.engines.compiled.reply_notes import forget_refusals
 from simsmtp.engines.compiled.server import answer_command, greet, leave_server, remember, repeat_answer, welcome
+from simsmtp.engines.compiled.silence import DOUBTFUL, leave_in_silence, look_at_the_time
 from simsmtp.engines.compiled.storage.accessors import (
     has_tcp,
     lane_at,
@@ -31,9 +33,11 @@ from simsmtp.engines.compiled.storage.accessors import (
     session_at,
     settings_of,
     slot_at,
+    verb_at,
 )
 from simsmtp.engines.compiled.storage.heaps import plan_session_event, schedule, who_of
 from simsmtp.engines.compiled.storage.layout import NONE, VERBS
+from simsmtp.engines.compiled.storage.octets import octets_of
 from simsmtp.engines.compiled.tcp_session import fly_by_tcp, send_banner_by_tcp
 from simsmtp.engines.compiled.toolchain.jit import OPTIONS, compiled, inlined
 from simsmtp.engines.compiled.workers import ask_for_worker, is_out_of_turn
@@ -44,6 +48,7 @@ from simsmtp.policies.reply_policy import new_counters
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.states import State
 from simsmtp.rows.totals import recipient_seconds
+from simsmtp.strategies.patience import gives_up_at
 
 BANNER, GREETED, TLS, HANDSHAKE, GREETED_AGAIN, FLIGHT, TEXT, PROBE, PAUSED, REFUSED, BEFORE, READY = range(12)
 """What a session waits for, and so where it goes on."""
@@ -87,17 +92,28 @@ def open_connection(w: Any, session: Any) -> None:
     S.ups = S.downs = S.up_free = S.up_last = S.down_free = S.down_last = 0
     S.free = S.unflushed = S.buffered = S.reads = S.first_read = S.last_read = S.rcpts = 0
     S.stops = S.stop_seen = S.is_closed = S.is_over = S.needs_reset = S.admitted = 0
+    S.lost = S.hush = S.is_silent = S.arrived_refusals = 0
     S.transactions = S.committed = S.greetings = S.in_service = S.sleep_ns = 0
     S.reset = S.mail = S.rcpts_left = S.sure = S.unnoted = S.pause_due = S.probed = S.marked = 0
     remember(S, new_counters())
     forget_refusals(S)
-    S.stop_read_at = S.message = S.job = S.block = S.last = NONE
+    S.stop_read_at = S.message = S.job = S.block = S.last = S.gone_at = NONE
     S.state = State.CLOSED.value
     S.phase = BANNER
     R.round_trips += 2  # the TCP handshake, then the banner
     S.rtt_ns = next_up(w, S) + next_down(w, S)
     arrival = R.now + S.rtt_ns + next_up(w, S)
+    _be_patient(w, S, R.now + S.rtt_ns)
+    given_up_at = gives_up_at(R.now, R.now, verb_at(w, Verb.CONNECT.value).timeout_ns)
+    if S.read_at > given_up_at or is_connect_lost(w, S):
+        leave_in_silence(w, session, S, given_up_at)
+        return
     plan_session_event(w, session, S, Kind.ACCEPT.value, arrival)
+
+
+@inlined
+def _be_patient(w: Any, S: Any, begun_at: Any) -> None:
+    S.read_at, S.due_at = begun_at, begun_at + settings_of(w).least_timeout_ns
 
 
 @compiled
@@ -135,6 +151,8 @@ def start_flight(w: Any, session: Any, S: Any, phase: Any) -> None:
     S.phase = phase
     S.stop_read_at, S.stop_seen = NONE, 0
     S.first_read, S.rcpts = S.reads, 0
+    S.heard_rcpts, S.arrived_refusals, S.arrived_cause = S.tried, 0, S.cause
+    _be_patient(w, S, R.now)
     S.written_at = S.began_at = R.now
     S.free_before, S.idle_ns = S.free, 0
     S.delay = NONE
@@ -167,6 +185,22 @@ def _send(w: Any, S: Any, verb: Any) -> None:
     S.up_free, S.up_last = free, arrives(free, S.delay, S.up_last)
 
 
+@inlined
+def _next_verb(S: Any) -> Any:
+    """Return the next command of a flight, none if all are written."""
+    if S.reset != 0:
+        S.reset = 0
+        return Verb.RSET.value
+    if S.mail != 0:
+        S.mail = 0
+        return Verb.MAIL.value
+    if S.rcpts_left > 0:
+        return Verb.RCPT.value
+    last = S.last + 0
+    S.last = NONE
+    return last
+
+
 @compiled
 def _fly_by_pipe(w: Any, session: Any, S: Any) -> None:
     L = lane_at(w, S.lane)
@@ -175,23 +209,19 @@ def _fly_by_pipe(w: Any, session: Any, S: Any) -> None:
         if S.in_service != 0:
             verb, slot = S.verb, S.slot
         else:
-            slot = NONE
-            if S.reset != 0:
-                verb, S.reset = Verb.RSET.value, 0
-            elif S.mail != 0:
-                verb, S.mail = Verb.MAIL.value, 0
-            elif S.rcpts_left > 0:
-                verb, slot = Verb.RCPT.value, S.next
+            verb, slot = _next_verb(S), NONE
+            if verb == Verb.RCPT:
+                slot = S.next
                 S.next = slot_at(w, slot).next
                 S.rcpts_left -= 1
                 if S.stops != 0 and stop_is_readable(w, S, S.written_at + S.command_ns):
                     continue
-            elif S.last >= 0:
-                verb, S.last = S.last, NONE
-            else:
+            elif verb < 0:
                 break
             _send(w, S, verb)
-            if S.is_closed != 0:
+            if S.free > S.due_at:
+                look_at_the_time(w, S, verb)
+            if S.hush != 0 and does_not_arrive(w, S, verb):
                 hear_nothing(w, S, verb, slot)
                 continue
             at = S.free
@@ -208,6 +238,8 @@ def _fly_by_pipe(w: Any, session: Any, S: Any) -> None:
         if is_out_of_turn(w, session, S, verb, slot):
             return
         S.in_service = 0
+        if S.hush == DOUBTFUL and loses_reply(w, S, verb, slot):
+            continue
         if S.sure > 0:
             hear_again(w, S, L, slot)
         else:
@@ -259,6 +291,11 @@ def _fly_by_either(w: Any, session: Any, S: Any) -> None:
 
 @compiled
 def _wait_for_replies(w: Any, session: Any, S: Any) -> None:
+    if S.is_silent != 0 and S.gone_at < 0:
+        S.gone_at = gives_up_at(S.read_at, S.up_free, verb_at(w, S.owed).timeout_ns)
+    if S.gone_at >= 0:
+        leave_in_silence(w, session, S, S.gone_at)
+        return
     if S.is_closed != 0:
         leave_server(w, S, S.free)
     plan_session_event(w, session, S, Kind.READ.value, S.down_last)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from simsmtp.engines.compiled.draws import next_down, next_wake, service_of
-from simsmtp.engines.compiled.octets import octets_of
 from simsmtp.engines.compiled.reply_buffer import is_reason_to_stop
 from simsmtp.engines.compiled.reply_notes import note
 from simsmtp.engines.compiled.server import ANSWERS, answer_command, greet, leave_server
 from simsmtp.engines.compiled.storage.accessors import lane_at, session_at, slot_at, spoken_at, tcp_at
 from simsmtp.engines.compiled.storage.heaps import plan_session_event
 from simsmtp.engines.compiled.storage.layout import NONE
+from simsmtp.engines.compiled.storage.octets import octets_of
 from simsmtp.engines.compiled.tcp_wire import (
     catch_up,
     connect_wire,

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from simsmtp.engines.compiled.draws import next_loss, next_up
-from simsmtp.engines.compiled.octets import octets_of
 from simsmtp.engines.compiled.reply_notes import note
 from simsmtp.engines.compiled.server import ANSWERS
 from simsmtp.engines.compiled.storage.accessors import lane_at, slot_at, spoken_at
 from simsmtp.engines.compiled.storage.layout import NONE
+from simsmtp.engines.compiled.storage.octets import octets_of
 from simsmtp.engines.compiled.toolchain.jit import compiled, inlined
 from simsmtp.network.tcp import (
     CLIENT,

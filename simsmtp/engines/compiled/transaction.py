@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from simsmtp.engines.compiled.accounting import accept, note_delay, settle
+from simsmtp.engines.compiled.draws import lost
 from simsmtp.engines.compiled.jobs import defer, note_cause, requeue
-from simsmtp.engines.compiled.reply_notes import keep_tally, tally_of
+from simsmtp.engines.compiled.reply_notes import keep_tally, seen_at, tally_of
 from simsmtp.engines.compiled.server import ANSWERS
 from simsmtp.engines.compiled.session import FLIGHT, READY, TEXT, has_to_wait, start_flight, start_lone_command
+from simsmtp.engines.compiled.silence import DOUBTFUL, take_unheard
 from simsmtp.engines.compiled.storage.accessors import (
     extra_at,
     job_at,
@@ -18,10 +20,9 @@ from simsmtp.engines.compiled.storage.accessors import (
     session_at,
     settings_of,
     slot_at,
-    spoken_at,
     verb_at,
 )
-from simsmtp.engines.compiled.storage.layout import COMPANY, NONE
+from simsmtp.engines.compiled.storage.layout import NONE
 from simsmtp.engines.compiled.toolchain.asking import ask
 from simsmtp.engines.compiled.toolchain.jit import compiled, inlined, rare
 from simsmtp.policies.rate_limits import Counts
@@ -31,7 +32,7 @@ from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
 from simsmtp.strategies.flight import Sizes, Step, next_flight
 from simsmtp.strategies.outcome import is_answered, is_marked_after, is_progress, is_still_marked, nothing_committed
 from simsmtp.strategies.overflow import after_final_reply, becomes, overflow_for, stops_sending
-from simsmtp.strategies.reply_class import ReplyClass, classify, classify_among
+from simsmtp.strategies.reply_class import ReplyClass
 from simsmtp.strategies.tally import empty_tally
 from simsmtp.strategies.window import Window, window_in_session
 
@@ -55,6 +56,8 @@ def begin_transaction(w: Any, session: Any) -> None:
     J, L = job_at(w, S.job), lane_at(w, S.lane)
     M = message_at(w, J.message)
     S.message, S.transaction = J.message, M.transactions
+    S.lost = lost(w, S, J.message)
+    S.hush = DOUBTFUL if S.lost != 0 else 0
     M.transactions += 1
     S.transactions += 1
     R.transactions += 1
@@ -65,7 +68,7 @@ def begin_transaction(w: Any, session: Any) -> None:
     S.data = Verb.BDAT.value if G.chunking != 0 and L.chunking != 0 else Verb.DATA.value
     S.next, S.written, S.tried, S.flight = S.head, 0, 0, 0
     S.over_code = S.data_code = S.final_code = S.filed_away = S.refused_at_mail = S.flight_rcpts = 0
-    S.refused_in_a_row = S.accepted_before = S.gave_up = 0
+    S.refused_in_a_row = S.accepted_before = S.gave_up = S.mail_heard = S.unheard_code = 0
     S.cause = Cause.OTHER.value
     S.mail_seen, S.block = ReplyClass.CLOSED.value, NONE
     keep_tally(S, empty_tally())
@@ -191,6 +194,8 @@ def file_outcomes(w: Any, session: Any) -> None:
     committed = 200 <= S.final_code < 300 and S.filed_away == 0
     S.committed = 0
     if nothing_committed(S.is_closed != 0, S.final_code):
+        if 200 <= S.unheard_code < 300 and S.filed_away == 0:
+            take_unheard(w, S)
         _defer_all(w, S)  # 421, or a connection gone: nothing was committed
     elif S.refused_at_mail != 0:
         _file_refused(w, S)
@@ -230,17 +235,6 @@ def _known(w: Any, verdict: Any) -> Any:
     return Verdict.FAIL.value
 
 
-@inlined
-def _seen_at(w: Any, answers: Any, needs_company: Any, slot: Any, is_first: Any) -> Any:
-    """Return the class and the code of the reply to a recipient's RCPT; a destination's `answers` begin there."""
-    spoken = spoken_at(w, answers + slot_at(w, slot).answer)
-    code = spoken.code
-    if needs_company:
-        company = (slot_at(w, slot).flags & COMPANY) != 0
-        return classify_among(code, spoken.status, is_first, True, company).value, code
-    return classify(code, spoken.status, is_first).value, code
-
-
 @compiled
 def _file_tried(w: Any, S: Any, committed: Any) -> None:
     G, J = settings_of(w), job_at(w, S.job)
@@ -259,17 +253,17 @@ def _file_tried(w: Any, S: Any, committed: Any) -> None:
     final_code = S.final_code if S.final_code != 0 else S.data_code
     again = again_tail = deferred = deferred_tail = NONE
     again_count = deferred_count = over_rank = fresh = 0
-    previous, slot, tried = S.mail_seen, S.head, S.tried
+    previous, slot, tried, now = S.mail_seen, S.head, S.tried, run_of(w).now
     for position in range(tried):
         following = slot_at(w, slot).next
-        seen, code = _seen_at(w, answers, needs_company, slot, position == 0)
+        seen, code = seen_at(w, answers, needs_company, slot, position == 0)
         decisive = _next_decisive(w, S) if looks_ahead else seen
         rcpt = Rcpt(position, seen, previous, over_rank, decisive)
         verdict = _known(w, ask(address, strategy, tally, rcpt, knobs))
         # The enumeration's members and their numbers are the same to a decision; one type suits the compiler.
         final = becomes(verdict, seen, code, over_code, final_code, for_452, for_552) + 0
         if committed and seen == ReplyClass.ACCEPTED:
-            fresh += accept(w, slot)
+            fresh += accept(w, slot, now)
         if final == Verdict.REQUEUE:
             if again_tail < 0:
                 again = slot
@@ -293,7 +287,7 @@ def _file_tried(w: Any, S: Any, committed: Any) -> None:
     if deferred_tail >= 0:
         slot_at(w, deferred_tail).next = NONE
     if fresh > 0:
-        note_delay(w, S.message, fresh)
+        note_delay(w, S.message, fresh, now)
     defer(w, J, deferred, deferred_tail, deferred_count)
     # Without progress an immediate retry would go round for ever; accepted again is no progress.
     settled = S.tried - again_count - deferred_count
@@ -319,7 +313,7 @@ def _next_decisive(w: Any, S: Any) -> Any:
     """Return the class of the next reply that is no over-limit refusal."""
     while S.ahead < S.tried:
         needs_company = settings_of(w).needs_company != 0
-        seen, _ = _seen_at(w, S.lane * ANSWERS, needs_company, S.ahead_slot, S.ahead == 0)
+        seen, _ = seen_at(w, S.lane * ANSWERS, needs_company, S.ahead_slot, S.ahead == 0)
         S.ahead, S.ahead_slot = S.ahead + 1, slot_at(w, S.ahead_slot).next
         if seen != ReplyClass.OVER:
             return seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simsmtp.model.plan import DestinationPlan
+from simsmtp.network.losses import Lost, place_of_loss
 from simsmtp.peers.accounting import Message
 from simsmtp.protocol.commands import Verb
 from simsmtp.randomness.distributions import Sampler, count, is_constant, sample
@@ -65,6 +66,7 @@ class Draws:
         self._plan = plan
         self._open: dict[tuple[int, int, int], Stream] = {}
         self.constant_service = plan.server.constant_service
+        self._loses = any(plan.path.losses[1:])
 
     def delays(self, purpose: Purpose, connection: int) -> Delays:
         """Return the delays of one direction of a connection."""
@@ -101,6 +103,21 @@ class Draws:
         if self._plan.server.data_failure_share == 0:
             return 1.0
         return self._stream(Purpose.DATA_FAILURE, message.number, 0).at(transaction)
+
+    def is_connect_lost(self, connection: int) -> bool:
+        """Tell whether nobody answers a connect."""
+        share = self._plan.path.losses.connect
+        return share > 0 and self._of_connection(Purpose.LOST_CONNECT, connection).at(0) < share
+
+    def lost(self, message: Message, transaction: int) -> Lost:
+        """Return where a transaction loses its connection."""
+        shares = self._plan.path.losses
+        if not self._loses:
+            return Lost.NOWHERE
+        command, text, behind = (
+            self._stream(Purpose.LOST_TRANSACTION, message.number, place).at(transaction) for place in range(3)
+        )
+        return place_of_loss(command < shares.command, text < shares.text, behind, shares.dot, shares.reply)
 
     def forget(self, message: Message) -> None:
         """Let go of a finished message's streams."""

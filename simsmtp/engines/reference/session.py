@@ -9,101 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simpy.events import Event
-
-from simsmtp.engines.reference.clock import Clock, Steps
-from simsmtp.engines.reference.draws import Draws
-from simsmtp.engines.reference.receiver import Receiver, ServerSession
-from simsmtp.model.plan import ClientPlan
+from simsmtp.engines.reference.clock import Steps
+from simsmtp.engines.reference.reply_path import ReplyPath
+from simsmtp.network.losses import Lost
 from simsmtp.network.pipe import arrives, departs
-from simsmtp.peers.accounting import Accounts, Message
+from simsmtp.peers.accounting import Message
 from simsmtp.peers.flight import NOBODY, Command, ReplyRecord, Stops
 from simsmtp.peers.kind import Kind
-from simsmtp.peers.transcript import Transcript
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
-from simsmtp.randomness.streams import Purpose
-
-_SESSION_BITS = 32
+from simsmtp.strategies.patience import gives_up_at, served_by
 
 
-class Session:
-    """A connection to one destination, from SYN to QUIT.
-
-    Parameters
-    ----------
-    clock, accounts : Clock, Accounts
-        Time and the run's counts.
-    client : ClientPlan
-        The sender's settings.
-    draws, receiver : Draws, Receiver
-        Random draws and the server's side of the destination.
-    number : int
-        Number of the connection to this destination, from 1.
-    transcript : Transcript, optional
-        Where the dialogue is written.
-
-    Attributes
-    ----------
-    message : Message or None
-        What the current transaction carries.
-    waits : int
-        Waits for the server so far.
-
-    The others are those of `simsmtp.peers.driver.Session`.
-    """
-
-    def __init__(
-        self,
-        clock: Clock,
-        accounts: Accounts,
-        client: ClientPlan,
-        draws: Draws,
-        receiver: Receiver,
-        number: int,
-        transcript: Transcript | None,
-    ) -> None:
-        self.plan = receiver.plan
-        self.offered = receiver.plan.server.offered
-        self.number = number
-        self.destination = self.plan.name
-        self.waits = 0
-        self.transactions = 0
-        self.committed = 0
-        self.served_ns: int | None = 0
-        self.needs_reset = False
-        self.heard: list[ReplyRecord] = []
-        self.is_closed = False
-        self.is_over = False
-        self._clock, self._accounts, self._client = clock, accounts, client
-        self._draws, self._receiver = draws, receiver
-        self.message: Message | None = None
-        self._transaction = 0
-        self._server, self._spoken = ServerSession(receiver), receiver.plan.server.spoken
-        self._transcript = transcript
-        service_is_known = not receiver.is_contended and draws.constant_service[Verb.RCPT] >= 0
-        self._may_repeat = service_is_known and transcript is None
-        self._key = (self.plan.number << _SESSION_BITS) + number
-        self._events = 0
-        self._greetings = 0
-        self._admitted = False
-        # The path: when each direction's link is free, and when its last octet arrived.
-        self._up, self._down = (
-            draws.delays(Purpose.DELAY_UP, number),
-            draws.delays(Purpose.DELAY_DOWN, number),
-        )
-        self._up_free = self._up_last = self._down_free = self._down_last = 0
-        # The server: when it is free, how many of the replies heard are flushed and not flushed yet, and the octets.
-        self._free = 0
-        self._idle_ns = 0  # that it waited for commands of the flight
-        self._flushed = 0
-        self._unflushed = 0
-        self._buffered_octets = 0
-        self._reads = 0
-        self._first_read = 0
-        self._rcpts = 0  # RCPT replies of the flight so far
-        self._stops: Stops | None = None
-        self._stop_read_at = -1
+class Session(ReplyPath):
+    """A connection to one destination, from SYN to QUIT; for the parameters see `ReplyPath`."""
 
     def open(self) -> Steps:
         """Connect, read the banner and greet; `is_closed` tells afterwards whether the server refused."""
@@ -112,12 +31,17 @@ class Session:
         accepted_at = connected_at + self._up.next()
         self._count_wait()  # for the TCP handshake
         self._count_wait()  # for the banner
+        given_up_at = gives_up_at(now, now, self._client.timeouts[Verb.CONNECT])
+        is_lost = connected_at > given_up_at or self._draws.is_connect_lost(self.number)
         if self._transcript:
-            self._transcript.connect(self, now, accepted_at)
+            self._transcript.connect(self, now, -1 if is_lost else accepted_at)
+        if is_lost:
+            yield self._leave_in_silence(given_up_at)
+            return
         yield self._at(accepted_at, Kind.ACCEPT)
         banner = self._receiver.welcome()
         self._admitted = banner == Answer.BANNER
-        self.heard, self._flushed = [], 0
+        self._begin_flight(None, connected_at)
         self._free = accepted_at
         self._connect_path(connected_at - now)
         yield from self._serve(Verb.CONNECT, -1, accepted_at)
@@ -135,11 +59,18 @@ class Session:
 
     def _start_tls(self) -> Steps:
         yield from self._single(Verb.STARTTLS)
+        if self.is_closed:
+            return
         for _ in range(self.plan.path.tls_round_trips):
             self._count_wait()
             if self._transcript:
                 self._transcript.handshake(self, self._clock.now)
-            done_at = self._clock.now + self._up.next() + self._down.next()
+            now = self._clock.now
+            done_at = now + self._up.next() + self._down.next()
+            given_up_at = gives_up_at(now, now, self._client.timeouts[Verb.STARTTLS])
+            if done_at > given_up_at:
+                yield self._leave_in_silence(given_up_at)
+                return
             yield self._at(done_at, Kind.READ)
         yield from self._single(Verb.EHLO)
 
@@ -147,13 +78,16 @@ class Session:
         """Say which message, and which of its transactions, the next flights belong to."""
         self.message, self._transaction = message, transaction
         self.transactions += 1
+        self._lost = self._draws.lost(message, transaction)
 
     def exchange(self, flight: Sequence[Command], *, command_ns: int = 0, stops: Stops | None = None) -> Steps:
         """Write one flight and wait for its replies; see `simsmtp.peers.driver.Session.exchange`."""
-        began_at = self._begin_flight(stops)
+        self._count_wait()
+        began_at = self._begin_flight(stops, self._clock.now)
         bits_per_s = self.plan.path.bits_per_s
         services = () if self._receiver.is_contended else self._draws.constant_service
-        server, transcript, message = self._server, self._transcript, self.message
+        server, message = self._server, self.message
+        is_watched = bool(self._lost or self._transcript)
         in_order = self.plan.server.decides_in_order
         in_bulk = self._may_repeat and not command_ns and not stops
         draw = self._text_draw()
@@ -171,9 +105,9 @@ class Session:
                     delay = self._up.next()
                 self._up_free = departs(written_at, self._up_free, octets, bits_per_s)
                 self._up_last = arrived_at = arrives(self._up_free, delay, self._up_last)
-                if transcript:
-                    transcript.command(self, Command(verb, octets, only), message, written_at, arrived_at)
-                if self.is_closed:
+                if is_watched or self._free > self._due_at:
+                    self._look_around(Command(verb, octets, only), written_at, arrived_at)
+                if self._is_deaf:
                     self.heard.append(ReplyRecord(verb, only, 0, 0, self._read_of(verb)))
                     continue
                 is_idle = arrived_at > self._free
@@ -186,18 +120,16 @@ class Session:
                     yield from self._serve(verb, recipient, arrived_at)
                 if in_order[verb]:
                     yield self._at(self._free, Kind.DECIDE)
-                self._hear(verb, only, server.answer_command(verb, message, recipient, self._free, draw))
+                if not self._lost or not self._loses_reply(verb, only):
+                    self._hear(verb, only, server.answer_command(verb, message, recipient, self._free, draw))
                 if in_bulk and place < len(recipients):
                     place += self._repeat(recipients, place, octets, delay)
-        self._flush()
-        if self.plan.path.replies_per_read:
-            self._reads = self.heard[-1].read + 1
         self.served_ns = self._free - began_at - self._idle_ns
-        yield self._replies_read()
+        yield self._end_flight()
 
     def probe(self) -> Steps:
         """Ask with RSET, between transactions, whether the connection is still good; `is_closed` tells."""
-        self.message, self.needs_reset = None, False
+        self.message, self.needs_reset, self._lost = None, False, Lost.NOWHERE
         yield from self._single(Verb.RSET)
 
     def fail(self, fault: str) -> None:
@@ -207,7 +139,7 @@ class Session:
     def quit(self) -> Steps:
         """Leave; the reply to QUIT is not waited for."""
         arrived_at = self._clock.now + self._up.next()
-        if self._transcript:
+        if self._transcript and not self.has_timed_out:
             self._transcript.close(self, self._clock.now, arrived_at)
         if not self.is_closed:
             self.is_closed = True
@@ -216,14 +148,6 @@ class Session:
 
     def _connect_path(self, rtt_ns: int) -> None:
         """Take note that SYN and SYN-ACK took so long and the connection stands; the pipe has nothing to note."""
-
-    def _begin_flight(self, stops: Stops | None) -> int:
-        """Make ready for a flight; return since when the server has nothing to do."""
-        self.heard, self._flushed = [], 0
-        self._count_wait()
-        self._stop_read_at, self._stops = -1, stops
-        self._first_read, self._rcpts, self._idle_ns = self._reads, 0, 0
-        return self._free
 
     def _text_draw(self) -> float:
         return 1.0 if self.message is None else self._draws.text_refusal(self.message, self._transaction)
@@ -240,6 +164,9 @@ class Session:
         fit = (self.plan.server.reply_buffer - self._buffered_octets) // max(1, self._spoken[answer].octets)
         if by_hand := path.replies_per_read:
             fit = min(fit, -self._rcpts % by_hand)  # as many as the read that holds the last reply has room for
+        cost = service + (self.plan.server.refusal_ns if self._spoken[answer].code >= 400 else 0)
+        if self._free + fit * cost > self._due_at:
+            fit = min(fit, served_by(self._free, self._due_at, cost))
         count = self._server.repeat(self.message, recipients[place : place + max(0, fit)], answer)
         if count:
             self._up_free = departs(self._up_free, self._up_free, octets, path.bits_per_s, count)
@@ -264,71 +191,3 @@ class Session:
             return self._draws.message_service(verb, self.message, self._transaction, recipient)
         self._greetings += 1
         return self._draws.session_service(verb, self.number, self._greetings - 1)
-
-    def _hear(self, verb: Verb, recipients: Sequence[int], answer: Answer) -> None:
-        code, status, octets, _, lines = self._spoken[answer]
-        octets *= len(recipients)
-        server, is_rcpt = self.plan.server, verb == Verb.RCPT
-        if sleep := self._server.sleep_ns:
-            self._flush()  # a server that is about to sleep sends what it has
-            self._free += sleep
-        if is_rcpt and code >= 400:
-            self._free += server.refusal_ns * len(recipients)
-        if self._buffered_octets + octets > server.reply_buffer:
-            self._flush()
-        self.heard.append(ReplyRecord(verb, recipients, code, status, self._read_of(verb), answer, lines))
-        if is_rcpt:
-            self._rcpts += len(recipients)
-        self._unflushed += 1
-        self._buffered_octets += octets
-        if code == 421:
-            self.is_closed = True
-
-    def _flush(self) -> None:
-        if self._unflushed == 0:
-            return
-        self._down_free = departs(self._free, self._down_free, self._buffered_octets, self.plan.path.bits_per_s)
-        self._down_last = arrives(self._down_free, self._down.next(), self._down_last)
-        if self._stops or self._transcript:
-            # Behind the unflushed replies there may be commands that got none because the server had hung up.
-            flushed = self.heard[self._flushed : self._flushed + self._unflushed]
-            if self._stops and self._stop_read_at < 0 and any(map(self._stops, flushed)):
-                self._stop_read_at = self._down_last
-            if self._transcript:
-                self._transcript.replies(self, flushed, self._free, self._down_last)
-        self._reads += 1
-        self._flushed += self._unflushed
-        self._unflushed = self._buffered_octets = 0
-
-    def _stop_is_readable(self, written_at: int) -> bool:
-        if self._free <= written_at:
-            self._flush()  # whatever is written now arrives after the server ran out of input
-        return 0 <= self._stop_read_at <= written_at
-
-    def _read_of(self, verb: Verb) -> int:
-        """Return the read that brings the next reply: the next flush's, unless `replies_per_read` says otherwise."""
-        by_hand = self.plan.path.replies_per_read
-        if not by_hand:
-            return self._reads
-        # Replies to other commands ride along with the RCPT reply before them.
-        rcpt = self._rcpts if verb == Verb.RCPT else max(0, self._rcpts - 1)
-        return self._first_read + rcpt // by_hand
-
-    def _replies_read(self) -> Event:
-        """Return the event that the client has read all replies to a flight."""
-        if self.is_closed:
-            self._leave(self._free)
-        return self._at(self._down_last, Kind.READ)
-
-    def _leave(self, at_ns: int) -> None:
-        if self._admitted:
-            self._admitted = False
-            self._at(max(at_ns, self._clock.now), Kind.HANG_UP).callbacks.append(lambda _: self._receiver.release())
-
-    def _count_wait(self) -> None:
-        self.waits += 1
-        self._accounts.round_trips += 1
-
-    def _at(self, when_ns: int, kind: Kind) -> Event:
-        self._events += 1
-        return self._clock.at(when_ns, kind, self._key, self._events)

@@ -59,7 +59,8 @@ class TcpSession(Session):
 
     def exchange(self, flight: Sequence[Command], *, command_ns: int = 0, stops: Stops | None = None) -> Steps:
         """Write one flight and wait for its replies; see `Session.exchange`."""
-        began_at = self._begin_flight(stops)
+        self._count_wait()
+        began_at = self._begin_flight(stops, self._clock.now)
         self._flushes, self._reply_ends, self._stop_end = [], [], -1
         now, draw = self._clock.now, self._text_draw()
         self._wire.catch_up(now)

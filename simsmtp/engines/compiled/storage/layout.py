@@ -106,17 +106,18 @@ LANE = _record(
     profile_tcp mss window restart delayed_ack_ns quick_acks nagle_client nagle_server is_lossy read_buffer wake_ns
     delay_ns ready connections starting connected learned learned_at_ns sessions busy first_waiting last_waiting
     to_start rates first_rate rate_since_ns rate_level""" + _REFUSED,
-    floats=" ".join(f"waited_{name}" for name in WAIT_NAMES) + " upto data_failure_share",
+    floats=" ".join(f"waited_{name}" for name in WAIT_NAMES)
+    + " upto data_failure_share lost_connect lost_command lost_text lost_dot lost_reply",
 )
 """One destination: the server's settings and its path, then what the sender and the server keep for it."""
 
 _PER_RCPT = _fields(
-    "lane key service_ns free written_at command_ns delay up_free up_last buffered sure_delay_ns",
-    shorts="sure_octets slot next rcpts_left sure unnoted unflushed",
-    flags="phase in_service verb reset mail is_closed stops sure_answer",
+    "key service_ns free written_at command_ns delay up_free up_last buffered sure_delay_ns due_at",
+    shorts="lane sure_octets slot next rcpts_left sure unnoted unflushed",
+    flags="phase in_service verb reset mail stops sure_answer hush",
 )
 _PER_FLIGHT = _fields(
-    "number last sleep_ns state stop_seen"
+    "number last sleep_ns state stop_seen is_closed"
     + "".join(f" count_{name}" for name in SessionCounters._fields)
     + " reads last_read rcpts tried flight flight_rcpts over_code"
     + "".join(f" tally_{name}" for name in Tally._fields)
@@ -129,14 +130,18 @@ _PER_FLIGHT = _fields(
     write_due write_reset write_mail write_rcpts write_last rcpts_written rcpts_served
     arrivals wakes losses_up losses_down stop_end
     has_company refused_in_a_row accepted_before gave_up marked ahead ahead_slot heard_refusals banner mail_code
-    began_at free_before idle_ns cause"""
-    + _REFUSED,
+    began_at free_before idle_ns cause
+    lost is_silent gone_at read_at owed heard_rcpts mail_heard unheard_code arrived_refusals arrived_cause"""
+    + _REFUSED
+    + _REFUSED.replace("refused", "arrived"),
     words="word_0 word_1 word_2 word_3",
 )
 SESSION = _of_whole_lines(_PER_RCPT + _PER_FLIGHT)
 """One connection: path, server and transaction; first what every RCPT touches, so that it lies in two lines of the
 processor's cache. `key` is what lane and number are in the key of an event. The next `sure` RCPTs will all get
-`sure_answer`; the last `unnoted` did. `block` and the words are the last block of random numbers."""
+`sure_answer`; the last `unnoted` did. `block` and the words are the last block of random numbers. Before `due_at`
+nobody need look whether the client has left; with `hush` (see `simsmtp.engines.compiled.silence`) a command may not
+come through; `owed` is what the first of the replies not yet flushed answers."""
 
 WAIT = _record("next who service_ns at")
 """A session that wants a worker or has one, in one of the lines of `simsmtp.engines.compiled.workers`: who comes after
@@ -170,9 +175,10 @@ and the first place in the message with the same person; when a pair was first s
 UNKNOWN = np.dtype([("is_unknown", np.int8)])
 """Whether the mailbox at a place of every message is unknown."""
 
-SERVICE, VERB, LINE = _record("ns sends_ns in_order"), _record("octets"), _record("arrival_ns recipients size first")
+SERVICE, VERB = _record("ns sends_ns in_order"), _record("octets timeout_ns")
+LINE = _record("arrival_ns recipients size first")
 """A command's service time, -1 if drawn, how long it keeps the link, -1 if the text decides, and whether it is answered
-in order of time among all sessions; its octets; a line of a trace."""
+in order of time among all sessions; its octets, and how long its reply is waited for; a line of a trace."""
 
 RATE, TIME = _record(" ".join([*RateLimit._fields, *RateState._fields, "first_time"])), _record("at")
 """A rate limit of a destination's server, what it remembers, and where the times begin that it counted; one of them."""

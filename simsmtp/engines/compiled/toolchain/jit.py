@@ -9,12 +9,24 @@ from numba import njit
 from numba.extending import register_jitable
 
 from simsmtp.engines.compiled.toolchain.whole_program import PartCompiler, RarePartCompiler, of_plain_types
-from simsmtp.network import pipe, tcp
+from simsmtp.network import losses, pipe, tcp
 from simsmtp.policies import rate_limits, recipients, reply_policy, respond, transactions
 from simsmtp.protocol import causes, commands, ledger, replies, states
 from simsmtp.randomness import distributions, permutation, streams
 from simsmtp.rows import histogram, totals
-from simsmtp.strategies import counting, flight, order, outcome, overflow, reply_class, retry, sizing, tally, window
+from simsmtp.strategies import (
+    counting,
+    flight,
+    order,
+    outcome,
+    overflow,
+    patience,
+    reply_class,
+    retry,
+    sizing,
+    tally,
+    window,
+)
 from simsmtp.strategies.registry import BUILT_IN
 
 OPTIONS: dict[str, Any] = {
@@ -97,6 +109,11 @@ DECISIONS: tuple[Callable[..., Any], ...] = (
     retry.backoff,
     retry.is_expired,
     retry.next_attempt,
+    patience.gives_up_at,
+    patience.heard_by,
+    patience.served_by,
+    losses.place_of_loss,
+    losses.is_swallowed,
     pipe.sending_ns,
     pipe.departs,
     pipe.arrives,
