@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from real_settings import feature_names
+from real_servers import feature_names
 
 HEADS = (
     "program",
@@ -39,7 +39,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 def coverage(rows: Sequence[dict[str, Any]]) -> str:
     """Return in how many settings each thing that a server does occurred."""
-    names = [name for row in rows for name in feature_names(row["server"])]
+    names = [name for row in rows for name in feature_names(row["server"], row["losses"])]
     found = sorted({name: names.count(name) for name in names}.items())
     return "\n".join(
         ["| a server with | settings |", "|---|---:|", *(f"| `{name}` | {many} |" for name, many in found)]

@@ -73,7 +73,7 @@ class Manner(NamedTuple):
 
 
 def with_smtplib(place: Endpoint, letters: Sequence[Letter], manner: Manner) -> Told:
-    """Send with Python's smtplib: each thread keeps its connection for the next letter while it lasts."""
+    """Send with Python's smtplib: each thread keeps its connection, or takes a new one for each letter."""
     waiting = iter(letters)
     taking = threading.Lock()
 
@@ -95,6 +95,9 @@ def with_smtplib(place: Endpoint, letters: Sequence[Letter], manner: Manner) -> 
             except (smtplib.SMTPException, OSError):
                 # After a 421 it may name one address only; its caller knows that it raised, and nobody got the letter.
                 told |= letter.everybody
+            if client and client.sock and manner.per_connection == 1:
+                with contextlib.suppress(smtplib.SMTPException, OSError):
+                    client.quit()
             if client and client.sock is None:
                 client = None
         if client:
@@ -229,6 +232,8 @@ class Client(NamedTuple):
         It uses PIPELINING, which its preset does not say: it names recipients that the simulator does not.
     tries_again : bool
         What 421 cut off on a connection that was used before it tries again over a new one, which the model does not.
+    forgets_data : bool
+        After a refused DATA it goes on as if nothing had been, without RSET, and without leaving at 421.
     begins_ms : float
         Its own time before each connection: to start a process, or to wait on purpose.
     """
@@ -241,11 +246,12 @@ class Client(NamedTuple):
     is_silent: bool = False
     groups_commands: bool = False
     tries_again: bool = False
+    forgets_data: bool = False
     begins_ms: float = 0.0
 
 
 CLIENTS = {
-    "smtplib": Client("smtplib", with_smtplib, (0,)),
+    "smtplib": Client("smtplib", with_smtplib, (0, 0, 0, 1), forgets_data=True),
     "curl": Client("curl", with_curl, (0, 1, 1, 3), "curl", closes_after_failure=True, begins_ms=15),
     "curl-allow-fails": Client("curl-allow-fails", with_curl_that_allows_failures, (0, 1, 1, 3), "curl",
                                closes_after_failure=True, is_silent=True, begins_ms=15),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
 from real_clients import CLIENTS, Client, Letter, Manner, Told
 from real_line import Line
+from real_servers import drawn_losses, drawn_server, may_cut_off, may_refuse_data, messages, sessions
 
 from simsmtp import Scenario
 from simsmtp.engines import run_replication
@@ -26,17 +27,7 @@ from simsmtp.rows.records import Output
 LOOPBACK = Endpoint("127.0.0.1", 0)
 RTT_S = 0.02
 """Round trip of settings in which time decides: long beside what this machine takes for a command."""
-LONG_S = 3600.0
-"""Window of rate limits: longer than any run, so that what is full stays full."""
-OVER_LIMIT = (552, 452, "452 4.5.3", "552 5.5.3", "451 4.5.3", "550 5.5.3", "450 4.2.1", "421 4.3.2", "554 5.7.1")
-REFUSALS = ("451 4.7.1", "450 4.7.1", "452 4.5.3", "550 5.7.1", "554 5.7.1", "421 4.7.0")
-RATED = (
-    *(("connections", "connect"), ("messages", "mail"), ("messages", "data"), ("messages", "dot")),
-    *(("recipients", "rcpt"), ("recipients", "data"), ("recipients", "dot")),
-    *(("commands", "mail"), ("commands", "rcpt"), ("commands", "data"), ("commands", "dot")),
-)
-NOT_OF_RECIPIENTS = (Answer.TOO_MANY_ERRORS, Answer.BAD_SEQUENCE)
-"""Replies to RCPT that the server's account leaves out: they end the session, or MAIL was refused before."""
+TIMEOUTS = ("connect", "command", "data", "dot")
 SEEDS_OF_TIME = range(12)
 TRIES = 3
 """How often a setting in which time decides is tried: this machine may be late."""
@@ -57,6 +48,8 @@ class Setting(NamedTuple):
         Tables of the scenario.
     is_timed : bool
         Which connection comes first decides who is served.
+    losses : list of dict
+        Where the server hangs up.
     """
 
     number: int
@@ -65,6 +58,7 @@ class Setting(NamedTuple):
     workload: dict[str, Any]
     server: dict[str, Any]
     is_timed: bool = False
+    losses: Sequence[dict[str, Any]] = ()
 
     @property
     def client(self) -> Client:
@@ -78,7 +72,9 @@ class Setting(NamedTuple):
             "connections": self.manner.connections,
             "transactions_per_connection": self.manner.per_connection or None,
         }
-        network = {"rtt_ms": 1.0}
+        network: dict[str, Any] = {"rtt_ms": 1.0}
+        if self.losses:
+            network["losses"], use["timeout_s"] = list(self.losses), dict.fromkeys(TIMEOUTS, 1.0)
         if times:
             use["pause_ms"], network["rtt_ms"] = times["pause_ms"], times["rtt_ms"]
         tables = {"workload": self.workload, "client": use, "server": self.server, "network": network}
@@ -93,109 +89,34 @@ def drawn(number: int) -> Setting:
     is_timed = draw.random() < 0.2
     workload = _workload(draw, is_timed=is_timed)
     per_connection = draw.choice(client.per_connection)
-    server: dict[str, Any] = {}
-    is_shared = False
-    for feature in draw.sample(FEATURES, draw.choice([1, 1, 2, 2, 3])):
-        server |= feature(draw)
-        is_shared |= feature in SHARED
-    if (client.closes_after_failure and (is_shared or is_timed)) or (client.tries_again and _may_cut_off(server)):
+    server, is_shared = drawn_server(draw)
+    if (client.closes_after_failure and (is_shared or is_timed)) or (client.tries_again and may_cut_off(server)):
+        per_connection = 1
+    if client.forgets_data and may_refuse_data(server):
         per_connection = 1
     if is_timed:
-        server |= draw.choice([_sessions, _messages, _sessions])(draw)
+        server |= draw.choice([sessions, messages, sessions])(draw)
         per_connection = 1 if client.tries_again else per_connection
         return Setting(number, name, Manner(draw.choice([2, 3, 5, 8]), per_connection), workload, server, True)
-    connections = 1 if is_shared else draw.choice([1, 1, 2, 4])
-    return Setting(number, name, Manner(connections, per_connection), workload, server)
-
-
-def _may_cut_off(server: Mapping[str, Any]) -> bool:
-    """Tell whether a used connection may be answered 421 where that decides who is served."""
-    return (
-        "hard_error_limit" in server
-        or "rate_limits" in server
-        or str(server.get("overflow_reply", "")).startswith("421")
-    )
+    losses = drawn_losses(draw)
+    if losses and (client.closes_after_failure or client.tries_again):
+        per_connection = 1
+    if client.tries_again:  # where a server says nothing at all, it connects again
+        losses = [one for one in losses if one["at"] != "connect"]
+    connections = 1 if is_shared or losses else draw.choice([1, 1, 2, 4])
+    return Setting(number, name, Manner(connections, per_connection), workload, server, losses=losses)
 
 
 def _workload(draw: Random, *, is_timed: bool) -> dict[str, Any]:
     count = draw.choice([1, 2, 3]) if is_timed else draw.choice([1, 2, 3, 5, 8, 12])
     unknown = draw.choice([[], [], [0], [draw.randrange(count)], [0, count - 1]])
+    is_mixed = not is_timed and draw.random() < 0.4
     return {
         "messages": draw.choice([12, 24, 40]) if is_timed else draw.choice([1, 2, 3, 5, 8]),
-        "recipients_per_message": count,
+        "recipients_per_message": {"dist": "empirical", "values": [1, 2, count]} if is_mixed else count,
         "domains": draw.choice([1, 1, 2, 3]),
         "unknown": sorted(set(unknown)),
     }
-
-
-def _limit(draw: Random) -> dict[str, Any]:
-    kind = draw.choice(["transaction", "transaction", "domain", "first-domain-only"])
-    return {
-        "recipient_limit": draw.choice([1, 2, 3, 4, 6]),
-        "limit_kind": kind,
-        "overflow_reply": draw.choice(OVER_LIMIT),
-    }
-
-
-def _limit_of_connection(draw: Random) -> dict[str, Any]:
-    return _limit(draw) | {"limit_kind": "connection"}
-
-
-def _messages(draw: Random) -> dict[str, Any]:
-    return {"messages_per_connection": draw.choice([1, 2, 3])}
-
-
-def _sessions(draw: Random) -> dict[str, Any]:
-    return {"sessions": draw.choice([1, 2, 3, 4])}
-
-
-def _errors(draw: Random) -> dict[str, Any]:
-    return {"hard_error_limit": draw.choice([1, 2, 3, 5])}
-
-
-def _text_fails(draw: Random) -> dict[str, Any]:
-    return {"data_failure_share": draw.choice([0.3, 0.7, 1.0]), "data_failure_reply": draw.choice(REFUSALS)}
-
-
-def _data(draw: Random) -> dict[str, Any]:
-    return {"reject_data_after_overflow": draw.choice([True, False]),
-            "data_without_recipients": draw.choice(["354", "554 5.5.1"])}  # fmt: skip
-
-
-def _rates(draw: Random) -> dict[str, Any]:
-    return {"rate_limits": [_rate(draw) for _ in range(draw.choice([1, 1, 2]))]}
-
-
-def _rate(draw: Random) -> dict[str, Any]:
-    counts, at = draw.choice(RATED)
-    most, kind = draw.choice([1, 2, 3, 5, 9]), draw.choice(["fixed", "sliding", "bucket"])
-    reply = draw.choice(REFUSALS)
-    return {"counts": counts, "at": at, "most": most, "window_s": LONG_S, "kind": kind, "reply": reply}
-
-
-def _no_pipelining(_: Random) -> dict[str, Any]:
-    return {"pipelining": False}
-
-
-def _greylisting(_: Random) -> dict[str, Any]:
-    return {"greylist_s": LONG_S}
-
-
-FEATURES = [
-    *(_limit, _limit, _limit_of_connection, _messages, _errors, _text_fails, _data, _no_pipelining, _greylisting),
-    *(_rates, _rates),
-]
-SHARED = [_limit_of_connection, _messages, _errors, _rates]
-"""Features in which messages meet on a connection, or all of them do: who comes first matters."""
-
-
-def feature_names(server: Mapping[str, Any]) -> list[str]:
-    """Name what a server does in a setting."""
-    named = [f"{key} = {server[key]}" if key in ("limit_kind", "limit_at") else key for key in server]
-    limits = server.get("rate_limits", [])
-    rates = sorted({f"rate_limits: {one['counts']} at {one['at']}" for one in limits})
-    left_out = ("recipient_limit", "overflow_reply", "data_failure_reply", "rate_limits")
-    return [name for name in named if name not in left_out] + rates
 
 
 _UNTOLD = {"false_ndr": "lost", "true_ndr": "missed_ndr"}
@@ -209,7 +130,7 @@ class Outcome(NamedTuple):
     ledger : dict
         Message and recipient → class.
     connections, rcpt_commands : int
-        What the server saw, without RCPTs that were answered for another reason than a recipient.
+        What the server saw, see `_rcpts`.
     """
 
     ledger: Mapping[tuple[int, int], str]
@@ -228,13 +149,23 @@ def simulated(setting: Setting, seed: int = 0, times: Mapping[str, object] | Non
     output = run_replication(plan, seed=seed, engine="reference", recipients=True, dialogue=True)
     ledger = {(row.message, row.recipient): row.ledger for row in output.recipients}
     if setting.client.is_silent:
-        sent = {row.message for row in output.recipients if row.accepted}
+        sent = {row.message for row in output.recipients if row.accepted and not row.ndr}
         ledger |= {key: _UNTOLD.get(name, name) for key, name in ledger.items() if key[0] in sent}
-    answered = sum(
-        row.kind == "reply" and row.verb == Verb.RCPT and row.code > 0 and row.note not in NOT_OF_RECIPIENTS
-        for row in output.dialogue
-    )
-    return Outcome(ledger, int(output.responses["connections"]), answered), output
+    return Outcome(ledger, int(output.responses["connections"]), _rcpts(output)), output
+
+
+def _rcpts(output: Output) -> int:
+    """Count RCPTs as the server does: answered, behind a MAIL that it accepted, and not by hanging up for errors."""
+    has_mail: dict[int, bool] = {}
+    count = 0
+    for row in output.dialogue:
+        if row.kind != "reply" or row.code == 0:
+            continue
+        if row.verb == Verb.MAIL:
+            has_mail[row.connection] = row.code < 400
+        elif row.verb == Verb.RCPT and has_mail[row.connection] and row.note != Answer.TOO_MANY_ERRORS:
+            count += 1
+    return count
 
 
 def letters_of(setting: Setting, output: Output) -> list[Letter]:
@@ -269,7 +200,7 @@ def real(setting: Setting, letters: list[Letter]) -> Outcome:
                 while listener.sessions:
                     await asyncio.sleep(0.002)
         assert listener.served.faults == {}, listener.served.faults
-        return told, listener.served.sessions
+        return told, listener.ended
 
     told, sessions = asyncio.run(run())
     accepted = Counter((row.sender, row.recipient) for row in rows if row.accepted)
@@ -315,6 +246,7 @@ class Compared(NamedTuple):
             "is_timed": setting.is_timed,
             "workload": setting.workload,
             "server": setting.server,
+            "losses": list(setting.losses),
             "real": dict(sorted(self.found.counts.items())),
             "differ": dict(self.differ),
         }
@@ -348,7 +280,7 @@ def _compared_in_time(setting: Setting, letters: list[Letter]) -> Compared:
         differ = {}
         for name in sorted({name for one in (found, *possible) for name in one.counts}):
             numbers = [one.counts[name] for one in possible]
-            slack = len(letters[0].recipients)
+            slack = max(len(one.recipients) for one in letters)
             if not min(numbers) - slack <= found.counts[name] <= max(numbers) + slack:
                 differ[name] = {"real": found.counts[name], "simulated": (min(numbers), max(numbers))}
         if not differ:

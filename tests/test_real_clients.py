@@ -2,7 +2,7 @@
 
     pytest tests/test_real_clients.py                    48 settings
     pytest -m slow tests/test_real_clients.py            360 settings
-    python experiments/audit/settings.py 0 600           results/clients
+    python experiments/audit/settings.py 0 480           results/clients
 
 Each setting is drawn by its number: which program, over how many connections, with which recipients, at which limits.
 What is asked for is the ledger of every single recipient: whom the server accepted, and who the caller was told had
@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from client_table import table
 from real_clients import CLIENTS, Manner, nodemailer_home, require
-from real_settings import LONG_S, Compared, Setting, compared, drawn, letters_of, real, simulated
+from real_servers import LONG_S
+from real_settings import Compared, Setting, compared, drawn, letters_of, real, simulated
 
 from simsmtp import Scenario
 from simsmtp.engines import run_replication
@@ -128,6 +129,47 @@ def test_what_421_cuts_off_on_a_used_connection_the_pool_of_nodemailer_tries_aga
     assert found.counts == {"true_ndr": 4, "delivered": 4}
 
 
+def test_a_limit_that_speaks_at_data_or_at_the_dot_is_told_by_every_program_for_everybody() -> None:
+    for name, at in (("smtplib", "dot"), ("curl", "dot"), ("msmtp", "data"), ("nodemailer", "dot")):
+        server = {"recipient_limit": 50, "limit_at": at, "overflow_reply": 554}
+        expected, found = both(setting(name, Manner(1, 1), {"messages": 1, "recipients_per_message": 58}, server))
+        assert found.counts == expected.counts == {"false_ndr": 58}, name
+
+
+def test_a_server_that_hangs_up_after_the_dot_has_the_message_and_every_program_says_that_it_failed() -> None:
+    """RFC 1047: the caller who sends it again sends it twice."""
+    for name in ("smtplib", "curl", "msmtp", "nodemailer"):
+        one = setting(name, Manner(1, 1), {"messages": 2, "recipients_per_message": 3}, {})
+        expected, found = both(one._replace(losses=[{"at": "dot", "share": 1.0, "committed": True}]))
+        assert found.counts == expected.counts == {"contradictory_ndr": 6}, name
+
+
+SIZES = {"messages": 8, "recipients_per_message": {"dist": "empirical", "values": [1, 5]}}
+
+
+@pytest.mark.parametrize("reply", ["452 4.5.3", "421 4.5.3"])
+def test_what_comes_behind_a_refused_data_on_its_connection_smtplib_cannot_send_and_the_model_can(reply: str) -> None:
+    server = {"recipient_limit": 3, "limit_at": "data", "overflow_reply": reply}
+    one = setting("smtplib", Manner(), SIZES, server)
+    expected, found = both(one)
+    sizes = [sum(message == number for message, _ in found.ledger) for number in range(8)]
+    refused = [number for number in range(8) if expected.ledger[number, 0] == "false_ndr"]
+    assert refused == [number for number in range(8) if sizes[number] == 5]
+    assert 0 < len(refused) < 7
+    # It sends no RSET (CPython 3.11 Lib/smtplib.py, data) and does not leave at 421: MAIL is answered 503, or by
+    # nobody.
+    failed, is_open = [], False
+    for number in range(8):
+        if is_open or number in refused:
+            failed.append(number)
+        is_open = number in refused and not is_open
+    assert [number for number in range(8) if found.ledger[number, 0] == "false_ndr"] == failed
+    assert len(failed) > len(refused)
+    afresh = setting("smtplib", Manner(1, 1), SIZES, server)
+    expected, found = both(afresh)
+    assert found.ledger == expected.ledger
+
+
 def test_a_program_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     for name, program in (("curl", "curl"), ("msmtp", "msmtp"), ("nodemailer", "node")):
@@ -146,6 +188,7 @@ def test_the_published_table_is_that_of_at_least_300_settings_that_are_still_dra
     assert len(rows) >= 300
     assert {row["program"] for row in rows} == set(CLIENTS)
     for row in rows:
-        asked = {key: row[key] for key in ("program", "workload", "server", "is_timed")}
         one = drawn(row["number"])
-        assert asked == {"program": one.name, "workload": one.workload, "server": one.server, "is_timed": one.is_timed}
+        asked = {key: row[key] for key in ("program", "workload", "server", "is_timed", "losses")}
+        assert asked == {"program": one.name, "workload": one.workload, "server": one.server,
+                         "is_timed": one.is_timed, "losses": list(one.losses)}  # fmt: skip

@@ -1,6 +1,6 @@
 """Make results/clients: real programs hand letters to `simsmtp serve` in generated settings, and the simulator, too.
 
-    python experiments/audit/settings.py 0 600 [--output results/clients]
+    python experiments/audit/settings.py 0 480 [--output results/clients]
 
 The numbers say which settings are drawn; the programs are those of `tests/test_real_clients.py`. nodemailer has to be
 below SIMSMTP_PROGRAMS (`.ci/mail-programs` puts it there), curl and msmtp have to be installed.
