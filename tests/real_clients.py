@@ -25,6 +25,7 @@ import pytest
 from simsmtp.live.endpoint import Endpoint
 
 LONGEST_S = 60
+LEAST_NODE = 20
 TEXT = b"Subject: hello\r\n\r\nHello.\r\n"
 Told = set[tuple[int, int]]
 """Message and number of each recipient that the program reported as failed."""
@@ -274,6 +275,11 @@ def version_of(name: str) -> str:
     return f"{program} {next(word for word in words if word[0].isdigit())}"
 
 
+def _node_version() -> int:
+    said = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    return int(said.lstrip("v").partition(".")[0])
+
+
 def require(name: str) -> Client:
     """Return a program, or skip the test where it is not there."""
     client = CLIENTS[name]
@@ -281,4 +287,6 @@ def require(name: str) -> Client:
         pytest.skip(f"{client.program} is not installed")
     if client.program == "node" and nodemailer_home() is None:
         pytest.skip("nodemailer is not below SIMSMTP_PROGRAMS (.ci/mail-programs puts it there)")
+    if client.program == "node" and (found := _node_version()) < LEAST_NODE:
+        pytest.skip(f"node {found} is too old for nodemailer 10, which asks for {LEAST_NODE}")
     return client
