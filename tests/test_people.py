@@ -36,7 +36,7 @@ _WORK = {
     "unknown_share": st.sampled_from([0.0, 0.3]),
     "unknown": st.sampled_from([[], [1]]),
     "groups": st.sampled_from([1, 3]),
-    "domains": st.sampled_from([1, 2]),
+    "domains": st.sampled_from([1, 1, 2]),
     "resend": st.sampled_from(["none", "all", "failed"]),
     "resends": st.sampled_from([1, 2]),
 }

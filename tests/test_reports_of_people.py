@@ -114,6 +114,13 @@ def test_rows_name_the_domains_by_which_a_server_limits(engine: str, tmp_path: P
     assert [row.accepted for row in found.recipients] == [1, 1, 1, 0, 1, 0]
 
 
+def test_domains_beside_those_that_a_trace_names_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"workload.domains: the trace names the domains of its recipients; given: 3"):
+        plan_of(Scenario.from_dict({"workload": {"trace": _four_and_two(tmp_path), "domains": 3}}))
+    nameless = trace(tmp_path, *(f"s u{number} 5" for number in range(6)))
+    assert plan_of(Scenario.from_dict({"workload": {"trace": nameless, "domains": 3}})).workload.domains == 3
+
+
 def test_rows_name_the_domains_on_the_wire_as_well(tmp_path: Path) -> None:
     scenario = Scenario.from_dict({"workload": {"trace": _four_and_two(tmp_path)}, **TWO_A_DOMAIN})
     assert [row.accepted for row in pair(scenario).delivered.output.recipients] == [1, 1, 1, 0, 1, 0]

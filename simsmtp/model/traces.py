@@ -123,7 +123,7 @@ def trace_of(workload: Workload) -> tuple[tuple[TraceMessage, ...], tuple[int, .
     Raises
     ------
     InputError
-        It cannot be read, or holds a message that is out of range.
+        It cannot be read, holds a message that is out of range, or names domains where others are given.
     """
     if workload.trace is None:
         return (), ()
@@ -132,6 +132,14 @@ def trace_of(workload: Workload) -> tuple[tuple[TraceMessage, ...], tuple[int, .
     except (OSError, ValueError):
         changed_ns = 0  # the reader says what is wrong with it
     trace, domains = _read_once(workload.trace, workload.trace_format, changed_ns)
+    if domains and workload.domains > 1:
+        raise InputError(
+            "the trace names the domains of its recipients",
+            file=workload.trace,
+            key="workload.domains",
+            given=workload.domains,
+            allowed="1, or more with a trace whose addresses have no domain",
+        )
     trace = trace[: workload.trace_messages]
     check_trace(trace, workload.trace_recipient_factor, workload.trace_speedup, workload.trace)
     return trace, domains

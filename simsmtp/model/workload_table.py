@@ -36,16 +36,17 @@ class Workload(Table):
     """Places, from 0, in every message whose mailboxes are unknown, beside `unknown_share`: ``[3]`` is one bad
     recipient, the fourth. A resend keeps them, wherever they then stand."""
     domains: ranges.Many = 1
-    """Recipients are spread over this many domains in turn (recipient i has domain i mod `domains`)."""
+    """Recipients are spread over this many domains in turn (recipient i has domain i mod `domains`). The addresses of
+    a trace name their own."""
     groups: ranges.Many = 1
     """Recipients belong to this many groups that are no domains, in turn (recipient i has group i mod `groups`):
     regions, tenants, as in Outlook's ATTR38 "recipients belong to multiple regions". A server tells them apart by its
     `limit_kind`. On the wire i are the digits at the end of an address's local part (none: group 0)."""
     population: Annotated[Annotated[int, Field(ge=1, le=100_000_000)] | None, ranges.none] = None
-    """Recipients are drawn from this many people, who are met again in other messages: a list, customers. Those of a
-    message are different people; person p has domain p mod `domains` and group p mod `groups`, and always the same
-    mailbox and destination. Greylisting knows who was seen before. None: everybody is new. A trace has people of its
-    own."""
+    """Who is who: recipients are drawn from this many people, who are met again in other messages: a list, customers.
+    Those of a message are different people; person p has domain p mod `domains` and group p mod `groups`, and always
+    the same mailbox and destination. Greylisting knows who was seen before, and duplicates (`person_duplicates`,
+    `copies_max`) are counted by person. None: everybody is new. A trace has people of its own."""
     address_chars: Annotated[int, Field(ge=12, le=254)] = 25
     """Length of every mailbox address; an RCPT command is 12 octets longer."""
     arrivals: Literal["at-once", "trace"] | PoissonArrivals | None = None
