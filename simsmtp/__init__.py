@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from simsmtp.running.sweep import sweep
     from simsmtp.simulation import Result, simulate
     from simsmtp.strategies.counting import Knobs, Rcpt, Verdict, by_own_reply
+    from simsmtp.strategies.hooks import TextReply
     from simsmtp.strategies.registry import register_strategy
     from simsmtp.strategies.reply_class import ReplyClass
     from simsmtp.strategies.tally import Tally
@@ -57,6 +58,7 @@ __all__ = [
     "SimsmtpError",
     "Study",
     "Tally",
+    "TextReply",
     "Verdict",
     "__version__",
     "analysis",
@@ -89,6 +91,7 @@ _HOMES = {
     "SimsmtpError": "errors",
     "Study": "study.study",
     "Tally": "strategies.tally",
+    "TextReply": "strategies.hooks",
     "Verdict": "strategies.counting",
     "by_own_reply": "strategies.counting",
     "capacity": "planning.capacity",

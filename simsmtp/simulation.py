@@ -277,7 +277,7 @@ def _run(scenario: Scenario, seed: int, count: int, engine: str, *, check: bool 
 def _blocks(scenario: Scenario, seed: int, count: int, engine: str, *, check: bool) -> Iterator[Block]:
     plan = plan_of(scenario)
     choice = choose_engine(plan, engine, at_stake=count * expected_recipients(plan.workload))
-    if check and not strategy_of(plan.client.settle).builtin:
+    if check and not strategy_of(plan.client.settle, plan.client.hooks).builtin:
         run_here(run_replication, plan, seed=seed, replication=0, engine=choice, check=True)
     with kept_alive():
         yield from run_block(plan, seed=seed, replications=range(count), engine=choice)

@@ -20,6 +20,7 @@ from simsmtp.model.numbers import counted
 from simsmtp.model.people.who import book_of
 from simsmtp.model.plan import Plan, plan_of
 from simsmtp.model.scenario import Scenario
+from simsmtp.peers.transcript import DROPPED
 from simsmtp.presets import client_preset
 from simsmtp.public_names import ShowsPublicNames
 from simsmtp.rows.records import DialogueRow, End, Output, Responses
@@ -238,6 +239,7 @@ class SimulatedDialogue(Dialogue):
             strategy=scenario.client.strategy,
             text=text,
             address=lambda row: addresses.recipient(row.number),
+            all_or_nothing=plan.client.all_or_nothing,
         )
         super().__init__(ladder, output.responses)
 
@@ -340,5 +342,6 @@ _ENDS = {
     End.QUIT: "",
     End.TIMED_OUT: "the client hears nothing, and closes",
     End.TIMED_OUT_TAKEN: "the client hears nothing, and closes; the server has taken the text",
+    End.DROPPED: DROPPED,
 }
 _COLUMNS = ("connection", "step", "number", "client_s", "server_s", "verb", "code", "kind", "recipient", "text")

@@ -57,6 +57,7 @@ CLIENT = {
     "sorts_by_domain": st.booleans(),
     "over_limit_seen": st.sampled_from(["any", "any", "any", "452-in-company"]),
     "give_up_after_refusals": st.sampled_from([None, None, None, 1, 3]),
+    "on_refusal": st.sampled_from(["go-on", "go-on", "go-on", "give-up"]),
     "batch_size": st.sampled_from([1, 3, 7, 12, 50]),
     "sizing": st.sampled_from(["fixed", "fixed", "rcptmax", "adaptive"]),
     "sizing_forget_s": st.sampled_from([None, 1.0]),

@@ -43,6 +43,7 @@ _SITUATIONS: list[Tables] = [
     {"server.soft_error_limit": 2, "server.hard_error_limit": 4, "server.overshoot_limit": 1},
     {"server.sessions": 1, "client.connections": 3, "horizon_s": 5000.0},
     {"client.pipelining": False, "client.give_up_after_refusals": 3, "horizon_s": 5000.0},
+    {"client.on_refusal": "give-up", "client.sizing": "adaptive", "horizon_s": 5000.0},
     {"server.rcpt_service_ms": {"dist": "lognormal", "mean": 2.0, "cv": 1.5}, "server.chunking": True},
     {"client.window_recipients": 3, "network.replies_per_read": 2, "client.strategy": "per-read"},
     {"destinations": [{"name": "a", "server": {"recipient_limit": 2}}, {"name": "b", "weight": 3.0}]},

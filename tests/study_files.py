@@ -106,7 +106,7 @@ class FakeEngine:
         self.interrupt_after: int | None = None
 
     def __call__(self, plan: Plan, *, seed: int, replication: int, engine: Choice) -> Output:
-        name = strategy_of(plan.client.settle).name
+        name = strategy_of(plan.client.settle, plan.client.hooks).name
         if self.interrupt_after is not None and len(self.calls) >= self.interrupt_after:
             raise KeyboardInterrupt
         self.calls.append((name, seed, replication))

@@ -96,6 +96,7 @@ OUTSIDE: dict[str, list[dict[str, object]]] = {
     "client.overflow": [{"client.overflow": "defer"}, {"client.overflow": {"552": "defer"}}],
     "client.over_limit_seen": [{"client.over_limit_seen": "452-in-company"}],
     "client.give_up_after_refusals": [{"client.give_up_after_refusals": 1, "client.pipelining": False}],
+    "client.on_refusal": [{"client.on_refusal": "give-up"}],
     "client.sizing": [{"client.sizing": "adaptive"}],
     "client.chunking": [{"client.chunking": True, "server.chunking": True}],
     "client.window_bytes": [{"client.window_bytes": 4096}],

@@ -40,7 +40,7 @@ PLANTED = {
     ),
     "numba ends in another exception": ("numba", "raise AttributeError('planted')", "imported", "AttributeError"),
     "the compiler breaks down": (
-        "simsmtp.engines.compiled.advance",
+        "simsmtp.engines.compiled.toolchain.advance",
         "from simsmtp.engines.compiled.toolchain import whole_program as m; m._Whole.machine_code = None",
         "compiled",
         "TypeError: 'NoneType' object is not callable",

@@ -50,6 +50,7 @@ CLIENT = {
     "sorts_by_domain": [False, True],
     "over_limit_seen": ["any", "452-in-company"],
     "give_up_after_refusals": [None, 2, 5],
+    "on_refusal": ["go-on", "give-up"],
     "batch_size": [1, 10, 1000],
     "sizing": ["fixed", "rcptmax", "adaptive"],
     "sizing_forget_s": [None, 5.0],

@@ -60,6 +60,10 @@ WORDS_OF_REPORTS = {
     "503": "server.data_without_recipients",
     "multi-line": "server.overflow_reply",
     "Stalwart": "server.limit_at",
+    "all or nothing": "client.on_refusal",
+    "curl": "client.on_refusal",
+    "empty": "client.on_refusal",
+    "354": "client.strategy",
 }
 """What somebody with a report would look for, and the key that is meant."""
 

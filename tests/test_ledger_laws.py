@@ -103,6 +103,7 @@ def scenarios(draw: st.DrawFn) -> Tables:
         "starttls": draw(st.booleans()),
         **draw(window_keys),
     }
+    client["on_refusal"] = draw(st.sampled_from(["go-on"] if client.get("drain") else ["go-on", "go-on", "give-up"]))
     tables = {
         "workload": {
             "messages": draw(st.integers(1, 4)),
@@ -155,14 +156,15 @@ def check_sums(output: Output) -> None:
     assert len({(row.message, row.recipient) for row in rows}) == len(rows)
     assert sum(row.attempts for row in rows) == responses["rcpt_commands"]
     assert responses["false_ndr"] + responses["contradictory_ndr"] == sum(row.valid and row.ndr for row in rows)
+    assert responses["empty_text"] == sum(row.empty_text and row.accepted == 0 for row in rows)
 
 
 def check_classes(output: Output) -> None:
     for row in output.recipients:
         expected = {
             "delivered": row.valid and row.accepted == 1 and not row.ndr,
-            "false_ndr": row.valid and row.accepted == 0 and row.ndr,
-            "contradictory_ndr": row.valid and row.accepted > 0 and row.ndr,
+            "false_ndr": row.valid and row.accepted == 0 and not row.empty_text and row.ndr,
+            "contradictory_ndr": row.valid and (row.accepted > 0 or row.empty_text) and row.ndr,
             "duplicate": row.valid and row.accepted > 1 and not row.ndr,
             "lost": row.valid and row.accepted == 0 and not row.ndr,
             "true_ndr": not row.valid and row.ndr,
@@ -170,7 +172,7 @@ def check_classes(output: Output) -> None:
             "queued": True,
         }
         assert expected[row.ledger], row
-        assert row.valid or row.accepted == 0
+        assert row.valid or (row.accepted == 0 and not row.empty_text)
         assert row.accepted <= row.attempts
         assert math.isnan(row.delay_s) == (row.accepted == 0)
 
@@ -286,17 +288,27 @@ def may_fail_valid_recipients(server: Tables, tables: Tables) -> bool:
 @many
 @given(tables=scenarios(), seed=st.integers(0, 1000))
 def test_right_counting_never_loses_contradicts_repeats_or_misses(tables: Tables, seed: int) -> None:
-    tables["client"]["strategy"] = "corrected"
+    tables["client"] |= {"strategy": "corrected", "on_refusal": "go-on"}
     responses = everything(tables, seed).responses
     harm = ("contradictory_ndr", "duplicate", "lost", "missed_ndr", "queued")
     assert {name: responses[name] for name in harm if responses[name]} == {}
+
+
+@some
+@given(tables=scenarios(), seed=st.integers(0, 1000))
+def test_all_or_nothing_contradicts_by_empty_texts_only(tables: Tables, seed: int) -> None:
+    """And it loses nobody: whoever it gives up with, it says so or tries again."""
+    tables["client"] |= {"strategy": "corrected", "on_refusal": "give-up", "drain": False, "chunking": False}
+    output = everything(tables, seed)
+    assert not any(output.responses[name] for name in ("duplicate", "lost", "missed_ndr", "queued"))
+    assert not any(row.accepted for row in output.recipients if row.ledger == "contradictory_ndr")
 
 
 @many
 @given(tables=scenarios(), seed=st.integers(0, 1000))
 def test_right_counting_gives_no_false_ndr(tables: Tables, seed: int) -> None:
     """Unless the server refuses for good, or lets nobody make progress, or the policy is ``bounce``."""
-    tables["client"]["strategy"] = "corrected"
+    tables["client"] |= {"strategy": "corrected", "on_refusal": "go-on"}
     base = tables["server"]
     for server in [base, *(base | one["server"] for one in tables.get("destinations", []))]:
         assume(not may_fail_valid_recipients(server, tables))
@@ -315,6 +327,7 @@ def test_what_no_counting_can_prevent(tables: Tables, permanent: str, n: int, li
     tables.pop("destinations", None)
     tables["workload"] |= {"unknown_share": 0.0, "unknown": [], "recipients_per_message": n, "resend": "none"}
     tables["client"] |= {"strategy": "corrected", "overflow": "new-connection", "batch_size": n, "sizing": "fixed"}
+    tables["client"]["on_refusal"] = "go-on"
     tables["client"]["drain"] = False  # when a draining sender stops is for test_windows_and_reads to say
     tables["server"] |= {
         "recipient_limit": limit,

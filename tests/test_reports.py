@@ -7,11 +7,17 @@ from typing import Any
 import pytest
 from helpers import NO_SERVICE
 from live_pair import ledger, pair
+from study_files import own_registry
 
-from simsmtp import Scenario
+from simsmtp import Scenario, Verdict, register_strategy
 from simsmtp.engines import run_replication
 from simsmtp.model.plan import plan_of
 from simsmtp.rows.records import Output
+from simsmtp.strategies.counting import corrected
+from simsmtp.strategies.hooks import by_final_reply
+
+__all__ = ["own_registry"]
+pytestmark = pytest.mark.usefixtures("own_registry")
 
 DRIVERS = ("reference", "compiled", "wire")
 ENGINES = DRIVERS[:2]
@@ -199,3 +205,54 @@ def test_exchange_5_5_and_one_recipient_more_than_a_report_can_hold(
     client = {"preset": "windows-2000-kb315119", "batch_size": 40_000}
     found = sent(driver, workload={"recipients_per_message": 32_767}, client=client, server={"preset": server})
     assert ledger(found) == expected
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("pipelining", [True, False])
+def test_one_unknown_recipient_and_nobody_gets_it(driver: str, *, pipelining: bool) -> None:
+    """curl #2483, MailKit #309, msmtp #20, jakarta mail-api #20: all or nothing."""
+    client = {"on_refusal": "give-up", "pipelining": pipelining, "expiry_s": 0}
+    found = sent(driver, workload={"recipients_per_message": 40, "unknown": [17]}, client=client)
+    told = "contradictory_ndr" if pipelining else "false_ndr"
+    assert ledger(found) == {told: 39, "true_ndr": 1}
+    assert sum(row.accepted for row in found.recipients) == 0
+    assert found.responses["empty_text"] == 39 * pipelining
+    assert found.responses["rcpt_commands"] == (40 if pipelining else 18)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_lone_dot_behind_354_hands_everybody_an_empty_letter_and_the_caller_is_told_it_failed(driver: str) -> None:
+    """MailKit #1459: the pipelined group holds DATA, which the server accepts for those it took."""
+    found = sent(
+        driver,
+        workload={"recipients_per_message": 40, "unknown": [0]},
+        client={"on_refusal": "give-up", "expiry_s": 0},
+        server={"chunking": False},
+    )
+    counted = {name: found.responses[name] for name in ("contradictory_ndr", "empty_text", "true_ndr", "delivered")}
+    assert counted == {"contradictory_ndr": 39, "empty_text": 39, "true_ndr": 1, "delivered": 0}
+    assert [row.recipient for row in found.recipients if row.empty_text] == list(range(1, 40))
+
+
+def _takes_lines_for_a_failure(tally, reply):  # type: ignore[no-untyped-def]
+    """Take whatever follows a 354 of several lines for a failure that passes."""
+    return Verdict.DEFER if reply.data_lines > 1 else by_final_reply(reply)
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_354_of_several_lines_is_taken_for_a_failure_and_the_message_goes_out_until_it_expires(
+    driver: str, lines: int
+) -> None:
+    """KB 912341: who received it got it again and again, and the sender was told that it had failed."""
+    register_strategy("kb912341-before", corrected, on_final=_takes_lines_for_a_failure)
+    found = sent(
+        driver,
+        workload={"recipients_per_message": 3},
+        client={"strategy": "kb912341-before", "retry_initial_s": 0.5, "retry_max_s": 0.5, "expiry_s": 1.25},
+        server={"data_reply": "354-Go ahead\n354 End with a dot" if lines == 2 else "354 Go ahead"},
+        network={"rtt_ms": 0},
+    )
+    assert ledger(found) == ({"contradictory_ndr": 3} if lines == 2 else {"delivered": 3})
+    assert {row.accepted for row in found.recipients} == {4 if lines == 2 else 1}
+    assert found.responses["copies_max"] == (4 if lines == 2 else 1)

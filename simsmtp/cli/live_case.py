@@ -76,6 +76,7 @@ def live_dialogue(scenario: Scenario, delivery: Delivery, delivered: Delivered) 
         text=delivery.dialogue.text,
         address=lambda row: encoder.mailbox(row.number, is_valid=row.valid),
         notes=("Times are those of the sender: arrows are level because the server's times are not known.",),
+        all_or_nothing=scenario.client.on_refusal == "give-up",
     )
     return Dialogue(ladder, output.responses)
 

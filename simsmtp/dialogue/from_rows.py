@@ -39,6 +39,7 @@ def ladder_of(
     text: Text,
     address: Callable[[RecipientRow], str],
     notes: Sequence[str] = (),
+    all_or_nothing: bool = False,
 ) -> Ladder:
     """Return the ladder of a run.
 
@@ -58,9 +59,11 @@ def ladder_of(
         The address of a recipient.
     notes : sequence of str
         See `Ladder`.
+    all_or_nothing : bool
+        See `simsmtp.dialogue.ndr.last_replies`.
     """
     rows, everybody = [row for row in rows if row.kind != "reply" or row.client_ns >= 0], list(recipients)
-    last = last_replies(rows)
+    last = last_replies(rows, all_or_nothing=all_or_nothing)
     places = {(row.message, row.recipient): place for place, row in enumerate(everybody)}
     sessions = _by_session(rows)
     steps = [

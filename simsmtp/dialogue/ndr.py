@@ -60,7 +60,7 @@ def write_ndrs(folder: Path, output: Output, plan: Plan, addresses: AddressBook)
 
 def ndrs(output: Output, plan: Plan, addresses: AddressBook) -> Iterator[tuple[int, MIMEMultipart]]:
     """Yield the number of each message that has NDRs, and one report about all its failed recipients."""
-    last = last_replies(output.dialogue)
+    last = last_replies(output.dialogue, all_or_nothing=plan.client.all_or_nothing)
 
     def text(reply: DialogueRow) -> str:
         return "\n".join(reply_lines(reply, plan))
@@ -73,17 +73,22 @@ def ndrs(output: Output, plan: Plan, addresses: AddressBook) -> Iterator[tuple[i
         yield message, _report(message, rows, last, text, addresses)
 
 
-def last_replies(dialogue: Iterable[DialogueRow]) -> dict[tuple[int, int], DialogueRow]:
+def last_replies(
+    dialogue: Iterable[DialogueRow], *, all_or_nothing: bool = False
+) -> dict[tuple[int, int], DialogueRow]:
     """Return of each message and recipient the last reply about it.
 
     That is the one to its RCPT or, where RCPT was accepted, the one to DATA or to the text of that transaction: no
     other transaction of the message says anything about it. 421 is about all whom the transaction had named, and
-    about nobody once it is over. A refusal of MAIL is about all of its transaction, whatever RCPT is answered then.
+    about nobody once it is over. A refusal of MAIL is about all of its transaction, whatever RCPT is answered then; to
+    a sender of all or nothing the first refusal of RCPT is so, too.
     """
+    rows = list(dialogue)
+    shared = _shared_refusals(rows) if all_or_nothing else {}
     found: dict[tuple[int, int], DialogueRow] = {}
     named: dict[tuple[str, int], list[tuple[int, int]]] = {}  # of each connection, in its open transaction
     refused: dict[tuple[str, int], DialogueRow] = {}  # of each connection whose last MAIL was refused, that reply
-    for row in dialogue:
+    for row in rows:
         who, session = (row.message, row.recipient), (row.destination, row.connection)
         if row.kind == "command" and row.verb in {Verb.MAIL, Verb.RSET}:
             named[session] = []
@@ -105,6 +110,21 @@ def last_replies(dialogue: Iterable[DialogueRow]) -> dict[tuple[int, int], Dialo
         elif row.verb in _FINAL and row.code != _GO_ON:
             found.update({one: row for one in named[session] if found[one].code < 400})
             named[session] = []
+    return found | {who: row for who, row in shared.items() if who not in found or found[who].code < _REFUSED}
+
+
+def _shared_refusals(dialogue: Iterable[DialogueRow]) -> dict[tuple[int, int], DialogueRow]:
+    """Return of each message and recipient the first refusal of an RCPT in its last transaction, if there was one."""
+    found: dict[tuple[int, int], DialogueRow] = {}
+    first: dict[tuple[str, int], DialogueRow] = {}  # of each connection, in its open transaction
+    for row in dialogue:
+        session = (row.destination, row.connection)
+        if row.kind == "command" and row.verb in {Verb.MAIL, Verb.RSET}:
+            first.pop(session, None)
+        elif row.kind == "reply" and row.verb == Verb.RCPT and row.code >= _REFUSED:
+            first.setdefault(session, row)
+        elif row.kind == "verdict" and session in first:
+            found[row.message, row.recipient] = first[session]
     return found
 
 
@@ -175,7 +195,7 @@ def _cause(row: RecipientRow, reply: DialogueRow | None, text: Callable[[Dialogu
     That is the reply to the recipient's own RCPT, or to its text. Where neither refused, the sender took another
     recipient's reply for it: then no reply is given.
     """
-    if row.attempts == 0:
+    if row.attempts == 0 and reply is None:
         return _EXPIRED, ""  # no connection was to be had
     if reply is None or reply.code < 400:
         return _UNKNOWN_CAUSE, ""

@@ -143,7 +143,7 @@ def run_replication(
         no verdict or tries to end the process.
     """
     choice = engine
-    with blamed(strategy_of(plan.client.settle)):
+    with blamed(strategy_of(plan.client.settle, plan.client.hooks)):
         if isinstance(choice, str):
             choice = choose_engine(plan, choice, at_stake=expected_recipients(plan.workload), dialogue=dialogue)
         return _run(plan, seed, replication, choice, recipients=recipients, dialogue=dialogue)

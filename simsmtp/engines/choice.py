@@ -137,7 +137,7 @@ def _lacks_something(find: Callable[[str], object]) -> bool:
 def _not_worth_it(plan: Plan, at_stake: int) -> str:
     if at_stake < WORTH_LOADING:
         return "it is done before the compiled one would be loaded"
-    if at_stake < WORTH_COMPILING_OWN and not strategy_of(plan.client.settle).builtin:
+    if at_stake < WORTH_COMPILING_OWN and not strategy_of(plan.client.settle, plan.client.hooks).builtin:
         return "it is done before the strategy would be compiled"
     if at_stake < WORTH_COMPILING and not loop_on_disk(has_tcp=has_tcp(plan)):
         return "it is done before the compiled one would be compiled"
@@ -148,11 +148,11 @@ def _obstacle(plan: Plan, dialogue: bool) -> InputError | None:
     """Return what keeps the compiled engine from running a plan, as a complaint about who asked for it."""
     if dialogue:
         return _complaint("only the reference engine writes the dialogue")
-    strategy = strategy_of(plan.client.settle)
+    strategy = strategy_of(plan.client.settle, plan.client.hooks)
     if strategy.builtin:
         return None
     try:
-        imported().compiled_strategy(strategy.settle)
+        imported().strategy_settings(plan.client)
     except NotInDecisionLanguage as error:
         message = f"the strategy {strategy.name} is outside the decision language: {error}"
         return _complaint(message, error.file, error.line)

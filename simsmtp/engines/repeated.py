@@ -36,7 +36,7 @@ def run_here(run: Callable[..., Output], plan: Plan, *, check: bool, **key: Any)
     InputError
         If the second run gives other responses than the first, or a recipient another fate.
     """
-    strategy = strategy_of(plan.client.settle)
+    strategy = strategy_of(plan.client.settle, plan.client.hooks)
     is_checked = check and not strategy.builtin
     if is_checked:
         key["recipients"] = True  # counts of two runs that differ may be equal by chance

@@ -87,7 +87,7 @@ class Delivery:
         streams = Streams(how.seed, how.replication)
         self._sender = Sender(plan, streams, self.accounts, self, routes, self.dialogue)
         self._timeouts = plan.client.timeouts
-        self._strategy, self._horizon_s = strategy_of(plan.client.settle), scenario.horizon_s
+        self._strategy, self._horizon_s = strategy_of(plan.client.settle, plan.client.hooks), scenario.horizon_s
         self.changed = asyncio.Event()
         self._is_stopped = self._was_interrupted = False
         self._tasks: dict[asyncio.Task[None], SenderTask] = {}

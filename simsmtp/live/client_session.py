@@ -11,6 +11,7 @@ from simsmtp.live.encoding import Encoder, Written, plain
 from simsmtp.live.replies import Replies, ServerReply, shown
 from simsmtp.peers.accounting import Message
 from simsmtp.peers.flight import NOBODY, Command, ReplyRecord, Stops
+from simsmtp.peers.transcript import DROPPED
 from simsmtp.protocol.capabilities import NOTHING_OFFERED, Capabilities, parse_ehlo
 from simsmtp.protocol.commands import TEXTS, Verb
 from simsmtp.protocol.states import ends_session
@@ -85,7 +86,7 @@ class ClientSession:
         self._awaited: deque[Written] = deque([Written(Verb.CONNECT, b"")])
         self._lines: tuple[str, ...] = ()  # of the last reply
         self._reads = self._first_read = self._rcpts = self._answered = 0
-        self._has_left = False
+        self._has_left = self._drops = False
 
     @property
     def awaits(self) -> Verb:
@@ -150,16 +151,20 @@ class ClientSession:
         self.message, self.needs_reset = None, False
         yield from self._exchange([_line(Verb.RSET)])
 
+    def drop(self) -> None:
+        """Mean to leave without QUIT: the server waits for a text."""
+        self.is_over = self._drops = True
+
     def quit(self) -> Steps:
         """Leave; the reply to QUIT is not waited for."""
         if self._has_left:
             return
-        if not self.is_closed:
+        if not self.is_closed and not self._drops:
             yield Write(b"QUIT\r\n")
         self.is_closed = self._has_left = True
         self.message = None
         if self._dialogue:
-            self._dialogue.close(self, self.fault)
+            self._dialogue.close(self, self.fault or DROPPED * self._drops)
         yield Close()
 
     def _exchange(self, flight: Sequence[Written], command_ns: int = 0, stops: Stops | None = None) -> Steps:

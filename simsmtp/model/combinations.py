@@ -69,6 +69,14 @@ def _check_client(scenario: Scenario) -> None:
         )
     if client.over_limit_seen != "any" and client.drain:
         raise InputError("looks at flights, and drain has none", key="client.over_limit_seen", allowed="another window")
+    if client.on_refusal == "give-up" and (client.drain or client.give_up_after_refusals):
+        beside = "client.drain" if client.drain else "client.give_up_after_refusals"
+        raise InputError(
+            f"gives up at the first refusal, and so does not go together with {beside}",
+            key=beside,
+            given=client.drain or client.give_up_after_refusals,
+            allowed=f'it without client.on_refusal = "give-up", or none of {beside}',
+        )
     if client.give_up_after_refusals and client.pipelining:
         raise InputError(
             "counts refusals as they come, one by one",

@@ -19,6 +19,7 @@ from simsmtp.protocol.capabilities import Capabilities
 from simsmtp.protocol.commands import Verb, command_octets
 from simsmtp.protocol.replies import parse_reply
 from simsmtp.randomness.distributions import Sampler, is_constant, ns_of_ms, ns_of_s, sample, sampler_of
+from simsmtp.strategies.hooks import Hooks
 from simsmtp.strategies.overflow import Overflow
 from simsmtp.strategies.registry import Settle, find_strategy
 from simsmtp.strategies.retry import RetrySchedule
@@ -98,6 +99,8 @@ class ClientPlan(NamedTuple):
     rate: RatePlan
     timeouts: tuple[int, ...]
     least_timeout_ns: int
+    all_or_nothing: bool
+    hooks: Hooks
 
 
 class ServerPlan(NamedTuple):
@@ -237,6 +240,8 @@ def _client(client: Client, address_chars: int) -> ClientPlan:
         rate=rate,
         timeouts=timeouts_ns(client.timeout_s),
         least_timeout_ns=min(timeouts_ns(client.timeout_s)),
+        all_or_nothing=client.on_refusal == "give-up",
+        hooks=Hooks(strategy.on_data, strategy.on_final),
     )
 
 

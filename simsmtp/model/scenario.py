@@ -36,7 +36,8 @@ class Client(Table):
     preset: str | None = None
     """Name of a client preset (``simsmtp presets``); keys given beside it win."""
     strategy: str = "corrected"
-    """Counting strategy, see :mod:`simsmtp.strategies.counting`."""
+    """Counting strategy, see :mod:`simsmtp.strategies.counting`. One of your own may also look at the replies to DATA
+    (a multi-line 354 taken for a failure) and to the text, see :mod:`simsmtp.strategies.hooks`."""
     budget: ranges.Count = 3
     """Refusals that the strategy ``budget`` tolerates per transaction."""
     overflow: Overflow | dict[Literal["452", "552"], Overflow] = "new-connection"
@@ -51,6 +52,11 @@ class Client(Table):
     give_up_after_refusals: ranges.Limit = None
     """So many refused RCPTs in a row end the transaction and the connection; all of its recipients that did not fail
     are deferred, also those accepted and those not tried yet (OpenSMTPD: 25). Only without pipelining."""
+    on_refusal: Literal["go-on", "give-up"] = "go-on"
+    """``give-up`` is all or nothing: one refused recipient, whatever the reply, and nobody in the transaction gets the
+    message (curl, MailKit, msmtp, jakarta mail). It fails or waits for all of them as for the first one refused. RSET
+    ends it; where DATA went in the same group and was answered 354, a lone dot does, and those accepted get an
+    *empty* text, see `empty_text`. With BDAT the text has gone."""
     batch_size: ranges.Count = 1000
     """Most recipients in one transaction."""
     sizing: Literal["fixed", "rcptmax", "adaptive"] = "fixed"

@@ -29,17 +29,25 @@ _UNCHECKED, _RESERVE, _OCTETS = 100_000, 100 * 2**20, 250
 """Recipients that come in before memory is looked at again; what has to be free then, and more for each recipient."""
 _ONE_MORE = bytes([*range(1, 256), 255])
 """How often a recipient was accepted, once more: as far as an octet counts."""
+_NO_YES = (False, True)
 _CLASSES = np.array(
     [
         [
-            [[ledger_class(valid, accepted, ndr, not settled) for settled in (False, True)] for ndr in (False, True)]
+            [
+                [
+                    [ledger_class(valid, accepted, ndr, not settled, emptied) for emptied in _NO_YES]
+                    for settled in _NO_YES
+                ]
+                for ndr in _NO_YES
+            ]
             for accepted in range(3)
         ]
-        for valid in (False, True)
+        for valid in _NO_YES
     ],
     np.uint8,
 )
-"""`ledger_class` of all there is: by mailbox, times accepted (2 for more), NDR and whether the sender has finished."""
+"""`ledger_class` of all there is: by mailbox, times accepted (2 for more), NDR, whether the sender has finished, and
+whether an empty text was accepted."""
 _MANY = 16
 _AT_ONCE = 4096
 """Recipients whose rows are written at once: one column costs as much for a single message."""
@@ -54,6 +62,7 @@ class Message:
         "attempts",
         "copies",
         "destinations",
+        "emptied",
         "first_accepted_ns",
         "first_seen_ns",
         "generation",
@@ -77,6 +86,7 @@ class Message:
         self.accepted = bytearray(recipients)
         self.ndr = bytearray(recipients)
         self.settled = bytearray(recipients)
+        self.emptied: bytearray | None = None  # made when the first gets an empty text
         self.attempts = array("I", bytes(4 * recipients))
         self.first_accepted_ns: dict[int, int] = {}
         self.first_seen_ns: dict[int, int] = {}
@@ -110,19 +120,38 @@ class Message:
         for recipient in recipients:
             self.attempts[recipient] += 1
 
+    def note_empty(self, recipients: Sequence[int]) -> None:
+        """Note that a final reply 2yz covered an empty text to some recipients."""
+        if self.emptied is None:
+            self.emptied = bytearray(len(self))
+        for recipient in recipients:
+            self.emptied[recipient] = True
+
+    @property
+    def empty_texts(self) -> int:
+        """Recipients that got an empty text and never a real one."""
+        return 0 if self.emptied is None else sum(e and not a for e, a in zip(self.emptied, self.accepted, strict=True))
+
     def classes(self) -> NDArray[np.uint8]:
         """Return the class of each recipient as things stand, a `Ledger`."""
         valid = 1 if self.valid is None else np.array(self.valid, np.uint8)
         accepted, ndr, settled = (np.frombuffer(one, np.uint8) for one in (self.accepted, self.ndr, self.settled))
-        classes: NDArray[np.uint8] = _CLASSES[valid, np.minimum(accepted, 2), ndr, settled]
+        emptied = 0 if self.emptied is None else np.frombuffer(self.emptied, np.uint8)
+        classes: NDArray[np.uint8] = _CLASSES[valid, np.minimum(accepted, 2), ndr, settled, emptied]
         return classes
 
     def counted(self) -> list[int]:
         """Return how many recipients are in each class as things stand, in the order of `Ledger`."""
-        columns = [self.accepted, self.ndr, self.settled, *([] if self.valid is None else [self.valid])]
+        columns: list[Sequence[int]] = [self.accepted, self.ndr, self.settled]
+        if self.valid is not None:
+            columns.append(self.valid)
+        if self.emptied is not None:
+            columns.append(self.emptied)
         if len(self) and all(map(_is_uniform, columns)):  # mostly all fare alike
             counts = [0] * len(Ledger)
-            counts[_CLASSES[int(self.is_valid(0)), min(self.accepted[0], 2), self.ndr[0], self.settled[0]]] = len(self)
+            emptied = self.emptied[0] if self.emptied else 0
+            fate = int(self.is_valid(0)), min(self.accepted[0], 2), self.ndr[0], self.settled[0], emptied
+            counts[_CLASSES[fate]] = len(self)
             return counts
         counted: list[int] = np.bincount(self.classes(), minlength=len(Ledger)).tolist()
         return counted
@@ -140,7 +169,7 @@ class Accounts:
         self.recipients = 0
         self._checked_at = _UNCHECKED
         self.ledger = [0] * len(Ledger)
-        self.accepted_once = 0
+        self.accepted_once = self.empty_texts = 0
         self.rcpt_commands = 0
         self.transactions = 0
         self.connections = 0
@@ -208,6 +237,8 @@ class Accounts:
         """Enter a message's recipients into the ledger and let go of it."""
         del self.open[message.number]
         self.ledger = list(map(add, self.ledger, message.counted()))
+        if message.emptied:
+            self.empty_texts += message.empty_texts
         if self.keep_rows:
             self._closed.append(message)
             self._closed_recipients += len(message)
@@ -248,6 +279,7 @@ class Accounts:
             self.copies.twice,
             self.copies.most,
             [sum(one) for one in zip(*(of.waits_s for of in self.destinations), strict=True)],
+            self.empty_texts,
         )
         return responses_of(totals, self.delays)
 
@@ -281,6 +313,7 @@ def _records(messages: Sequence[Message]) -> NDArray[np.void]:
         ("origin", (one.origin_recipients for one in messages)),
         ("valid", (repeat(True, len(one)) if one.valid is None else one.valid for one in messages)),
         ("delay_s", map(_delays_s, messages)),
+        ("empty_text", (one.emptied or repeat(False, len(one)) for one in messages)),
     ):
         records[name] = np.fromiter(chain.from_iterable(column), RECORD[name], len(records))
     return records

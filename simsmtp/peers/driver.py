@@ -111,6 +111,10 @@ class Session(Protocol):
         """Give the session up because of what the server said."""
         ...
 
+    def drop(self) -> None:
+        """Mean to leave without QUIT: the server waits for a text."""
+        ...
+
     def quit(self) -> Steps:
         """Leave; the reply to QUIT is not waited for."""
         ...

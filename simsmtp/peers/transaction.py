@@ -2,45 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
 from simsmtp.model.plan import ClientPlan
 from simsmtp.peers.accounting import Accounts, Message
+from simsmtp.peers.asking import said_by, text_reply, verdict_of, verdicts_on
 from simsmtp.peers.destination_account import DestinationAccount
 from simsmtp.peers.driver import Clock, Session, Steps
 from simsmtp.peers.flight import Command, ReplyRecord, Stops
+from simsmtp.peers.runs import Outcome, Run, alikes
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.causes import Cause, cause_of
 from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets
-from simsmtp.strategies.alike import Alike, Stretch, steady_verdicts
-from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
+from simsmtp.strategies.alike import Alike
+from simsmtp.strategies.counting import Knobs, Verdict
 from simsmtp.strategies.flight import Sizes, Step, next_flight
-from simsmtp.strategies.outcome import is_answered, is_marked_after, is_still_marked, nothing_committed
-from simsmtp.strategies.overflow import Overflow, after_final_reply, becomes, overflow_for, stops_sending
-from simsmtp.strategies.own_code import Raised, no_verdict
+from simsmtp.strategies.hooks import NO_REPLY
+from simsmtp.strategies.outcome import (
+    gives_up,
+    has_text,
+    is_answered,
+    is_marked_after,
+    is_still_marked,
+    nothing_committed,
+)
+from simsmtp.strategies.overflow import Overflow, after_final_reply, becomes, for_everybody, overflow_for, stops_sending
 from simsmtp.strategies.reply_class import ReplyClass, classify, classify_among, is_company
 from simsmtp.strategies.tally import empty_tally, observe
-from simsmtp.strategies.window import UNBOUNDED, window_in_session
-
-
-class Outcome(NamedTuple):
-    """What the sender concluded for some recipients, whether the server really took them, and why not."""
-
-    verdict: Verdict
-    committed: bool
-    recipients: list[int]
-    cause: int
-
-
-class Run(NamedTuple):
-    """RCPTs in a row whose replies are alike."""
-
-    seen: ReplyClass
-    code: int
-    cause: int
-    recipients: list[int]
+from simsmtp.strategies.window import window_in_session
 
 
 class Transaction:
@@ -100,6 +89,10 @@ class Transaction:
         self._sizes = Sizes(of[Verb.RSET], of[Verb.MAIL], of[Verb.RCPT], of[self._data])
         self._step = Step.RESET if session.needs_reset else Step.MAIL
         self._final_code = self._data_code = self._mail_code = self._over_code = 0
+        self._is_given_up = False  # a refusal ended it for everybody
+        self._hooks = plan.hooks if any(plan.hooks) else None
+        self._final_reply = self._data_reply = NO_REPLY  # kept for hooks only
+        self._said: Verdict | None = None  # by them, of those taken as accepted
         self._flights = self._refused_in_a_row = 0
         self._next = 0  # place of the first recipient that no flight has held yet
         self._tried = 0  # recipients for whom RCPT was written
@@ -110,7 +103,7 @@ class Transaction:
     @property
     def unsent(self) -> list[int]:
         """The recipients for whom RCPT was not written, of a transaction that MAIL began."""
-        return [] if self.refused_at_mail else self.recipients[self._tried :]
+        return [] if self.refused_at_mail or self._is_given_up else self.recipients[self._tried :]
 
     @property
     def answered(self) -> bool:
@@ -122,6 +115,11 @@ class Transaction:
         """Whether the server said 250 to a text that nobody gets; the sender believes it."""
         heard = self._session.heard
         return bool(heard) and heard[-1].answer == Answer.FILED_AWAY
+
+    @property
+    def _is_empty(self) -> bool:
+        """Whether a lone dot is sent in place of the text; BDAT brings the text itself."""
+        return self._data == Verb.DATA and not has_text(self._plan.all_or_nothing, self.tally)
 
     @property
     def nothing_committed(self) -> bool:
@@ -150,14 +148,16 @@ class Transaction:
                 session.fail("the server asks for a text after it refused MAIL")
             if session.is_closed or self.refused_at_mail or self.gave_up:
                 return
+            if self._is_given_up:
+                break
             if self._step < Step.END and self._must_stop():
                 self._step = Step.DATA
         if self._data_code == 354:
-            # DATA may be accepted although no RCPT was: then a lone dot ends it (RFC 2920 section 3.1).
-            octets = self._message.size if self.tally.accepted else LONE_DOT_OCTETS
-            yield from self._exchange([Command(Verb.TEXT, octets)])
-            self._final_code = session.heard[0].code if session.heard else 0
-            self._note_cause(session.heard)
+            has_content = has_text(self._plan.all_or_nothing, self.tally)  # else a lone dot ends it
+            if not (has_content and self._drops()):
+                octets = self._message.size if has_content else LONE_DOT_OCTETS
+                yield from self._exchange([Command(Verb.TEXT, octets)])
+                self._note_final(session.heard)
         session.needs_reset = self._final_code == 0
 
     def _exchange(self, flight: Sequence[Command], command_ns: int = 0, stops: Stops | None = None) -> Steps:
@@ -166,21 +166,44 @@ class Transaction:
         self._account.hear(self._session.heard)
         self._account.wait_for_flight(len(self.recipients), self._clock.now - began_at, self._session.served_ns)
 
+    def _drops(self) -> bool:
+        """Ask the strategy about a 354; tell whether it drops the connection in place of the text."""
+        if not (self._hooks and self._hooks.on_data):
+            return False
+        verdict = verdict_of(self._hooks.on_data, self.tally, self._data_reply)
+        if verdict == Verdict.DONE:
+            return False
+        self._said = verdict
+        self._session.drop()
+        return True
+
+    def _note_final(self, heard: Sequence[ReplyRecord]) -> None:
+        if heard:
+            self._final_code = heard[0].code
+            if self._hooks:
+                self._final_reply = text_reply(heard[0], self._data_reply.lines)
+        self._note_cause(heard)
+
     def outcomes(self) -> Iterator[Outcome]:
         """Yield what became of the recipients, in order: for those not sent nothing is yielded."""
         if self.nothing_committed:
             unheard, cause = self._taken_unheard(), self._cause
             others = sorted({*self.recipients} - {*unheard}) if unheard else self.recipients
-            yield Outcome(Verdict.DEFER, True, unheard, cause)
+            if unheard and self._is_empty:
+                self._message.note_empty(unheard)
+            yield Outcome(Verdict.DEFER, not self._is_empty, unheard, cause)
             yield Outcome(Verdict.DEFER, False, others, cause)
             return
         if self.refused_at_mail:  # what the RCPTs behind it were answered says nothing about the recipients
             yield Outcome(after_final_reply(Verdict.DONE, self._mail_code), False, self.recipients, self._cause)
             return
+        if self._is_given_up:
+            yield from self._given_up()
+            return
         committed = 200 <= self._final_code < 300
-        for run, alikes in zip(self._runs, self._alikes(), strict=True):
+        for run, found in zip(self._runs, self._alikes(), strict=True):
             place = 0
-            for verdict, recipients in self._verdicts(alikes):
+            for verdict, recipients in verdicts_on(self._plan, self.tally, found, self._knobs):
                 upto = place + recipients
                 final, taken = self._becomes(verdict, run), committed and run.seen == ReplyClass.ACCEPTED
                 cause = self._cause if run.seen == ReplyClass.ACCEPTED else run.cause
@@ -196,19 +219,29 @@ class Transaction:
         behind = (one.recipients for one in unheard if one.verb == Verb.RCPT and 200 <= one.code < 300)
         return heard + [one for recipients in behind for one in recipients]
 
-    def _verdicts(self, alikes: list[Alike]) -> Iterable[Stretch]:
-        """Ask the counting strategy about the recipients of a run."""
-        settle, tally, knobs = self._plan.settle, self.tally, self._knobs
-        if self._plan.is_steady:
-            return [stretch for alike in alikes for stretch in steady_verdicts(settle, tally, alike, knobs)]
-        # Whoever wrote it was promised that it is asked about each recipient, in order.
-        try:
-            verdicts = [settle(tally, rcpt, knobs) for alike in alikes for rcpt in alike.each()]
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the strategy's
-            raise Raised(error) from None  # SimPy makes a copy of what is raised, if that can be copied
-        if not {type(verdict) for verdict in verdicts} <= {Verdict}:
-            raise no_verdict(settle, next(one for one in verdicts if type(one) is not Verdict))
-        return [(verdict, len(list(same))) for verdict, same in groupby(verdicts)]
+    def _given_up(self) -> Iterator[Outcome]:
+        """Yield what becomes of everybody because of the first refusal."""
+        found = zip(self._runs, self._alikes(), strict=True)
+        refused, behind = next(one for one in found if one[0].seen != ReplyClass.ACCEPTED)
+        first = behind[0]._replace(recipients=1)
+        verdict = next(verdict for verdict, _ in verdicts_on(self._plan, self.tally, [first], self._knobs))
+        final = for_everybody(self._becomes(verdict, refused))
+        took = 200 <= self._final_code < 300 and not self.is_filed_away
+        for run in self._runs:
+            taken = took and run.seen == ReplyClass.ACCEPTED
+            if taken and self._is_empty:
+                self._message.note_empty(run.recipients)
+            yield Outcome(final, taken and not self._is_empty, run.recipients, refused.cause)
+        yield Outcome(final, False, self.recipients[self._tried :], refused.cause)
+
+    def _taken(self) -> Verdict:
+        """Return what becomes of those whom the strategy takes as accepted."""
+        if not self._hooks:
+            return after_final_reply(Verdict.DONE, self._final_code or self._data_code)
+        if self._said is None:  # it is asked once
+            is_meant = has_text(self._plan.all_or_nothing, self.tally)
+            self._said = said_by(self._hooks, self.tally, self._data_reply, self._final_reply, is_meant)
+        return self._said
 
     @property
     def _knobs(self) -> Knobs:
@@ -216,33 +249,11 @@ class Transaction:
         return Knobs(not self._window.stop_and_wait, self._plan.budget, marked)
 
     def _alikes(self) -> Iterator[list[Alike]]:
-        """Divide the recipients of each run by what is decisive for them, where that is looked at."""
-        position, previous, over_rank = 0, self._mail_seen, 0
-        decisive, left, further = ReplyClass.OVER, UNBOUNDED, self._decisive()
-        if self._plan.looks_ahead:
-            decisive, left = next(further)
-        for seen, _, _, recipients in self._runs:
-            found, end = [], position + len(recipients)
-            while position < end:
-                if not left:
-                    decisive, left = next(further)
-                many = min(left, end - position)
-                found.append(Alike(Rcpt(position, seen, previous, over_rank, decisive), many))
-                position, left, previous = position + many, left - many, seen
-                over_rank += many if seen == ReplyClass.OVER else 0
-            yield found
-
-    def _decisive(self) -> Iterator[tuple[ReplyClass, int]]:
-        """Yield the classes of the replies that are no over-limit refusals, each with how many are alike.
-
-        Behind the last of them is `ReplyClass.OVER`.
-        """
-        yield from ((seen, len(recipients)) for seen, _, _, recipients in self._runs if seen != ReplyClass.OVER)
-        yield ReplyClass.OVER, UNBOUNDED
+        return alikes(self._runs, self._mail_seen, looks_ahead=self._plan.looks_ahead)
 
     def _becomes(self, verdict: Verdict, run: Run) -> Verdict:
-        final_code, plan = self._final_code or self._data_code, self._plan
-        return becomes(verdict, run.seen, run.code, self._over_code, final_code, plan.for_452, plan.for_552)
+        taken, plan = self._taken() if verdict == Verdict.DONE else verdict, self._plan
+        return becomes(verdict, run.seen, run.code, self._over_code, taken, plan.for_452, plan.for_552)
 
     def _next_flight(self) -> list[Command]:
         """Return the commands that may be unanswered at once, from where the last flight ended."""
@@ -263,9 +274,10 @@ class Transaction:
         self._flights += 1
         self._note_cause(self._session.heard)
         rcpts, has_company = 0, False
-        for verb, recipients, code, status, read, answer, _ in self._session.heard:
+        for reply in self._session.heard:
+            verb, recipients, code, status, read, answer, _ = reply
             if verb != Verb.RCPT:
-                self._read_other(verb, code, status)
+                self._read_other(reply)
                 continue
             seen = classify_among(code, status, not self._runs, self._plan.needs_company, has_company)
             has_company = has_company or is_company(seen)
@@ -281,6 +293,8 @@ class Transaction:
             rcpts += len(recipients)
         self._message.note_attempt(self.recipients[self._tried : self._tried + rcpts])
         self._tried += rcpts
+        if self._plan.all_or_nothing:
+            self._is_given_up = gives_up(True, self.tally)
         self._accounts.rcpt_commands += rcpts
 
     def _note_cause(self, heard: Sequence[ReplyRecord]) -> None:
@@ -289,15 +303,20 @@ class Transaction:
             if code >= 400 and (verb != Verb.RCPT or code == 421):
                 self._cause = cause_of(answer, False)
 
-    def _read_other(self, verb: Verb, code: int, status: int) -> None:
+    def _read_other(self, reply: ReplyRecord) -> None:
+        verb, code = reply.verb, reply.code
         if verb == Verb.MAIL:
-            self._mail_code, self._mail_seen = code, classify(code, status, True)
+            self._mail_code, self._mail_seen = code, classify(code, reply.status, True)
             is_unheard = code == 0 and self._session.has_timed_out
             self.refused_at_mail = self._mail_seen != ReplyClass.ACCEPTED and not is_unheard
         elif verb == Verb.BDAT:
             self._final_code = code
+            if self._hooks:
+                self._final_reply = text_reply(reply)
         elif verb == Verb.DATA:
             self._data_code = code
+            if self._hooks:
+                self._data_reply = text_reply(reply)
 
     def _is_reason_to_stop(self, reply: ReplyRecord) -> bool:
         is_first = reply.recipients[0] == self.recipients[0]

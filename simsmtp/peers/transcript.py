@@ -11,6 +11,9 @@ from simsmtp.protocol.commands import Verb
 from simsmtp.rows.records import DialogueRow, End
 from simsmtp.strategies.counting import Verdict
 
+DROPPED = "the strategy has the client drop the connection in place of the text"
+"""Why a connection ended that neither QUIT nor the server did."""
+
 
 class Connection(Protocol):
     """What a row tells of the session that it belongs to: numbers, the destination's name, waits, what is sent."""

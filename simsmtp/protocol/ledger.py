@@ -21,7 +21,7 @@ class Ledger(IntEnum):
 LEDGER_NAMES = tuple(member.name.lower() for member in Ledger)
 
 
-def ledger_class(valid: bool, accepted: int, ndr: bool, queued: bool) -> Ledger:
+def ledger_class(valid: bool, accepted: int, ndr: bool, queued: bool, emptied: bool = False) -> Ledger:
     """Return the class of one recipient.
 
     Parameters
@@ -34,13 +34,16 @@ def ledger_class(valid: bool, accepted: int, ndr: bool, queued: bool) -> Ledger:
         An NDR was sent for it.
     queued : bool
         The sender has not finished with it.
+    emptied : bool
+        A final reply 2yz covered it, to an empty text: the server took it, and a mail without content is there, so that
+        an NDR contradicts it; without one it is no better than lost.
     """
     if queued:
         return Ledger.QUEUED
     if not valid:
         return Ledger.TRUE_NDR if ndr else Ledger.MISSED_NDR
     if ndr:
-        return Ledger.CONTRADICTORY_NDR if accepted else Ledger.FALSE_NDR
+        return Ledger.CONTRADICTORY_NDR if accepted > 0 or emptied else Ledger.FALSE_NDR
     if accepted == 0:
         return Ledger.LOST
     return Ledger.DELIVERED if accepted == 1 else Ledger.DUPLICATE

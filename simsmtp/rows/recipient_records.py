@@ -28,6 +28,7 @@ RECORD = np.dtype(
         ("delay_s", np.float64),
         ("origin", np.int32),
         ("person", np.int32),
+        ("empty_text", np.bool_),
     ],
     align=True,
 )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _CHUNK = 2**16
+_NAMED, _COUNTED, _DELAY = map(RecipientRow._fields.index, ("destination", "accepted", "delay_s"))
 
 
 class RecipientRows(Sequence[RecipientRow]):
@@ -105,10 +106,13 @@ class RecipientRows(Sequence[RecipientRow]):
         return np.concatenate([self._records.read(at, at + 1) for at in span] or [np.empty(0, RECORD)])
 
     def _rows(self, records: Batch) -> Iterator[RecipientRow]:
-        for *head, destination, valid, ledger, accepted, ndr, attempts, at_s, delay_s, origin, who in records.tolist():
-            delay = math.nan if math.isnan(delay_s) else delay_s  # the one nan, so that equal rows are equal tuples
+        for row in records.tolist():
+            destination, valid, ledger = row[_NAMED:_COUNTED]
+            delay = math.nan if math.isnan(row[_DELAY]) else row[_DELAY]  # the one nan, so that equal rows are equal
             name, entry = self.destinations[destination], LEDGER_NAMES[ledger]
-            yield RecipientRow._make((*head, name, valid, entry, accepted, ndr, attempts, at_s, delay, origin, who))
+            yield RecipientRow._make(
+                (*row[:_NAMED], name, valid, entry, *row[_COUNTED:_DELAY], delay, *row[_DELAY + 1 :])
+            )
 
     def _frame(self, records: Batch) -> DataFrame:
         import pandas as pd

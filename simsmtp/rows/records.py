@@ -42,6 +42,8 @@ class RecipientRow(NamedTuple):
         Its number in the original message: the same as `recipient` unless this is a resend.
     person : int
         Number of the person who it is, the same in every message; -1 where everybody is new.
+    empty_text : bool
+        A final reply 2yz covered it, to an empty text; see `simsmtp.protocol.ledger.ledger_class`.
     """
 
     message: int
@@ -57,6 +59,7 @@ class RecipientRow(NamedTuple):
     delay_s: float
     origin: int = -1
     person: int = -1
+    empty_text: bool = False
 
     @property
     def number(self) -> int:
@@ -70,6 +73,7 @@ class End(IntEnum):
     QUIT = 0
     TIMED_OUT = 1  # it has waited long enough
     TIMED_OUT_TAKEN = 2  # so, too, though the server took the text
+    DROPPED = 3  # its strategy drops the connection in place of the text
 
 
 class DialogueRow(NamedTuple):

@@ -83,6 +83,7 @@ RESPONSES = (
     Response("wait_rate_s", "s", "mean wait of a recipient: rate limits, or the sender's own rate", "lower", False),
     Response("wait_retry_s", "s", "mean wait of a recipient: the retry schedule, after other refusals", "lower", False),
     Response("wait_greylist_s", "s", "mean wait of a recipient: the retry schedule, after greylisting", "lower", False),
+    Response("empty_text", "", "recipients that got an empty text and never a real one", "lower", True),
 )
 COLUMNS = tuple(response.name for response in RESPONSES)
 BY_NAME = {response.name: response for response in RESPONSES}

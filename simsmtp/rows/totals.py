@@ -45,6 +45,8 @@ class Totals(NamedTuple):
         See `simsmtp.rows.responses`.
     waits_s : sequence of float
         Seconds that recipients waited, all together, by `Wait`.
+    empty_texts : int
+        Recipients that got an empty text and never a real one.
     """
 
     recipients: int
@@ -60,6 +62,7 @@ class Totals(NamedTuple):
     person_duplicates: int = 0
     copies_max: int = 0
     waits_s: Sequence[float] = (0.0,) * len(Wait)
+    empty_texts: int = 0
 
 
 def seconds(ns: float) -> float:
@@ -116,6 +119,7 @@ def responses_of(totals: Totals, delays: Mapping[int, int]) -> Responses:
         "person_duplicates": totals.person_duplicates,
         "copies_max": totals.copies_max,
         **{name: ratio(one, totals.recipients, 0.0) for name, one in zip(WAITS, totals.waits_s, strict=True)},
+        "empty_text": totals.empty_texts,
     }
     return {column: values[column] for column in COLUMNS}
 

@@ -19,6 +19,7 @@ from simsmtp.errors import InputError, texts_in
 from simsmtp.experiment.factors import Factor, Level
 from simsmtp.files import read_text
 from simsmtp.progress import note
+from simsmtp.strategies.hooks import Hook
 from simsmtp.strategies.own_code import kept_alive, told
 from simsmtp.strategies.registry import Settle, Strategy, find_strategy, register_strategy, strategies
 from simsmtp.strategies.version import not_told
@@ -61,7 +62,7 @@ def load_strategies(path: str | Path) -> list[str]:
         )
     for one in new:
         # Anything in it may be what changed: the whole file is part of the strategy's version.
-        register_strategy(one.name, one.settle, source=text)
+        register_strategy(one.name, *one.functions, source=text)
     return [one.name for one in new]
 
 
@@ -212,6 +213,8 @@ class Travelling(NamedTuple):
     name: str
     settle: Settle
     source: str
+    on_data: Hook | None = None
+    on_final: Hook | None = None
 
 
 def travelling(names: Iterable[str]) -> tuple[Travelling, ...]:
@@ -219,20 +222,29 @@ def travelling(names: Iterable[str]) -> tuple[Travelling, ...]:
     known = strategies()
     found: list[Strategy] = [known[name] for name in dict.fromkeys(names)]
     for one in found:
-        if not one.builtin and (unknown := not_told(one.settle)):
-            _tell_unknown(one.name, ", ".join(unknown))
-    return tuple(Travelling(one.name, one.settle, one.version) for one in found if not one.builtin)
+        unknown = [] if one.builtin else [name for part in one.functions if part for name in not_told(part)]
+        if unknown:
+            _tell_unknown(one.name, ", ".join(dict.fromkeys(unknown)))
+    return tuple(
+        Travelling(one.name, one.settle, one.version, one.on_data, one.on_final) for one in found if not one.builtin
+    )
 
 
 def register_travelling(arrived: Iterable[Travelling]) -> None:
     """Register strategies in this process unless they are known in the same version."""
     known = strategies()
     for one in arrived:
-        name = getattr(one.settle, "__module__", None)
-        if isinstance(name, str) and name.startswith(MODULE) and name not in sys.modules:
-            # What its dataclasses ask for when they are made here: a module of that name.
-            sys.modules[name] = ModuleType(name)
-            vars(sys.modules[name]).update(getattr(one.settle, "__globals__", {}))
+        functions = (one.settle, one.on_data, one.on_final)
+        for part in functions:
+            _make_module_of(part)
         there = known.get(one.name)
-        if there is None or (there.settle is not one.settle and there.source != one.source):
-            register_strategy(one.name, one.settle, source=one.source)
+        if there is None or (there.functions != functions and there.source != one.source):
+            register_strategy(one.name, *functions, source=one.source)
+
+
+def _make_module_of(function: object) -> None:
+    """Make what a function's dataclasses ask for when they are made here: a module of that name."""
+    name = getattr(function, "__module__", None)
+    if isinstance(name, str) and name.startswith(MODULE) and name not in sys.modules:
+        sys.modules[name] = ModuleType(name)
+        vars(sys.modules[name]).update(getattr(function, "__globals__", {}))

@@ -60,6 +60,8 @@ class BuiltIn(NamedTuple):
         It looks at `Rcpt.decisive`, which has to be looked for.
     trusts_itself : bool
         To have settled somebody is progress to it; to others only an acceptance is, of somebody not accepted before.
+    on_data, on_final : callable or None
+        See `simsmtp.strategies.hooks`.
     """
 
     name: str
@@ -69,6 +71,8 @@ class BuiltIn(NamedTuple):
     split_policies: frozenset[str]
     looks_ahead: bool
     trusts_itself: bool
+    on_data: Callable[..., Any] | None = None
+    on_final: Callable[..., Any] | None = None
 
 
 ENTRIES: list[BuiltIn] = []
@@ -83,12 +87,14 @@ def built_in(
     split_policies: tuple[str, ...] = ("new-connection", "same-session", "bounce"),
     looks_ahead: bool = False,
     trusts_itself: bool = False,
+    on_data: Callable[..., Any] | None = None,
+    on_final: Callable[..., Any] | None = None,
 ) -> Callable[[Function], Function]:
     """Make a function a built-in counting strategy; see `BuiltIn`."""
 
     def enter(settle: Function) -> Function:
         policies = frozenset(split_policies if split else ())
-        ENTRIES.append(BuiltIn(name, settle, look, split, policies, looks_ahead, trusts_itself))
+        ENTRIES.append(BuiltIn(name, settle, look, split, policies, looks_ahead, trusts_itself, on_data, on_final))
         return settle
 
     return enter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simsmtp.strategies.sizing import Sizing
+from simsmtp.strategies.tally import Tally
 
 
 def may_connect(open_here: int, most_here: int, open_in_all: int, most_in_all: int) -> bool:
@@ -62,6 +63,24 @@ def begins_anew(refused_at_mail: bool, is_closed: bool, committed: int, keeps_qu
         Without a queue nothing is tried again: the caller is told.
     """
     return keeps_queue and refused_at_mail and is_closed and committed > 0
+
+
+def gives_up(all_or_nothing: bool, tally: Tally) -> bool:
+    """Tell whether a refused RCPT ends the transaction for everybody in it.
+
+    Parameters
+    ----------
+    all_or_nothing : bool
+        The sender gives a message to all of a transaction or to nobody.
+    tally : Tally
+        What came back so far.
+    """
+    return all_or_nothing and tally.over + tally.failed + tally.deferred > 0
+
+
+def has_text(all_or_nothing: bool, tally: Tally) -> bool:
+    """Tell whether the text follows 354; else a lone dot does (RFC 2920 section 3.1). See `gives_up`."""
+    return tally.accepted > 0 and not gives_up(all_or_nothing, tally)
 
 
 def nothing_committed(is_closed: bool, final_code: int) -> bool:

@@ -57,8 +57,13 @@ def after_final_reply(verdict: Verdict, final_code: int) -> Verdict:
     return Verdict.FAIL if final_code >= 500 else Verdict.DEFER
 
 
+def for_everybody(verdict: Verdict) -> Verdict:
+    """Return what becomes of all in a transaction that one refusal ended: nobody is tried again at once."""
+    return Verdict.DEFER if verdict == Verdict.REQUEUE else verdict
+
+
 def becomes(
-    verdict: Verdict, seen: ReplyClass, code: int, over_code: int, final_code: int, for_452: Overflow, for_552: Overflow
+    verdict: Verdict, seen: ReplyClass, code: int, over_code: int, taken: Verdict, for_452: Overflow, for_552: Overflow
 ) -> Verdict:
     """Return what becomes of a recipient in the end: counting, then the overflow policy or the final reply.
 
@@ -68,13 +73,13 @@ def becomes(
         See `disposition`.
     over_code : int
         Code of the first over-limit reply of the transaction, 0 if there was none.
-    final_code : int
-        Code of the final reply to the text, or of DATA's where it was refused.
+    taken : Verdict
+        What becomes of those taken as accepted, see `after_final_reply`.
     for_452, for_552 : Overflow
         The sender's policies.
     """
     if verdict == Verdict.DONE:
-        return after_final_reply(verdict, final_code)
+        return taken
     # A strategy may give a recipient the refusal of another: then the class of that refusal decides.
     ruling = code if seen == ReplyClass.OVER or over_code == 0 else over_code
     return disposition(verdict, seen, code, overflow_for(ruling, for_452, for_552))

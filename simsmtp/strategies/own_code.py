@@ -12,6 +12,7 @@ from types import CodeType, FunctionType, TracebackType
 from typing import Any
 
 from simsmtp.errors import StrategyError
+from simsmtp.strategies.hooks import Hook
 from simsmtp.strategies.registry import Settle, Strategy, name_of
 from simsmtp.strategies.version import is_installed_name
 
@@ -73,7 +74,7 @@ def is_blamed(error: BaseException) -> bool:
     return bool(_notes(error))
 
 
-def no_verdict(settle: Settle, verdict: object) -> StrategyError:
+def no_verdict(settle: Settle | Hook, verdict: object) -> StrategyError:
     """Return the complaint about what is no verdict."""
     try:
         text = _one_line(repr(verdict).partition(" at 0x")[0])

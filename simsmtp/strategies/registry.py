@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from operator import is_
 from typing import NamedTuple
 
 from simsmtp.errors import InputError
 from simsmtp.strategies.built_in import ENTRIES
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
+from simsmtp.strategies.hooks import NO_HOOKS, Hook, Hooks
 from simsmtp.strategies.tally import Tally
 from simsmtp.strategies.version import version_of
 
@@ -29,17 +31,30 @@ class Strategy(NamedTuple):
         False for one that a user registered.
     source : str
         Text that identifies the version of a user's strategy, as far as it was given.
+    on_data, on_final : callable or None
+        See `simsmtp.strategies.hooks`.
     """
 
     name: str
     settle: Settle
     builtin: bool
     source: str
+    on_data: Hook | None = None
+    on_final: Hook | None = None
 
     @property
     def version(self) -> str:
-        """Part of the address under which results are stored: the function and all that it uses, as they are now."""
-        return "" if self.builtin else f"{self.source}\n{version_of(self.settle)}"
+        """Part of the address under which results are stored: the functions and all that they use, as they are now."""
+        if self.builtin:
+            return ""
+        hooks = {"on_data": self.on_data, "on_final": self.on_final}
+        more = (f"\n{name} {version_of(hook)}" for name, hook in hooks.items() if hook)
+        return f"{self.source}\n{version_of(self.settle)}{''.join(more)}"
+
+    @property
+    def functions(self) -> tuple[Settle, Hook | None, Hook | None]:
+        """What it is made of."""
+        return self.settle, self.on_data, self.on_final
 
     @property
     def looks_ahead(self) -> bool:
@@ -68,10 +83,14 @@ class Strategy(NamedTuple):
 BUILT_IN = {one.name: one for one in ENTRIES}
 """The built-in strategies by name, in the order of their numbers in the compiled engine; importing them enters them."""
 
-_registry: dict[str, Strategy] = {name: Strategy(name, one.settle, True, "") for name, one in BUILT_IN.items()}
+_registry: dict[str, Strategy] = {
+    name: Strategy(name, one.settle, True, "", one.on_data, one.on_final) for name, one in BUILT_IN.items()
+}
 
 
-def register_strategy(name: str, settle: Settle, *, source: str | None = None) -> Strategy:
+def register_strategy(
+    name: str, settle: Settle, on_data: Hook | None = None, on_final: Hook | None = None, *, source: str | None = None
+) -> Strategy:
     """Add a counting strategy under a name of its own, for every engine and command.
 
     Parameters
@@ -83,6 +102,9 @@ def register_strategy(name: str, settle: Settle, *, source: str | None = None) -
         ``settle(tally, rcpt, knobs) -> Verdict``, asked once per recipient after the last RCPT reply of a
         transaction. Equal arguments must get equal verdicts.
         See `simsmtp.strategies.counting` for those that exist.
+    on_data, on_final : callable, optional
+        ``on_data(tally, reply) -> Verdict`` and ``on_final(tally, reply) -> Verdict``: what becomes of those taken as
+        accepted once DATA, or the text, was answered; see `simsmtp.strategies.hooks`.
     source : str, optional
         Text that identifies the version of the strategy, beside the source of `settle` and what that uses.
 
@@ -94,7 +116,7 @@ def register_strategy(name: str, settle: Settle, *, source: str | None = None) -
     Raises
     ------
     InputError
-        If the name is taken or malformed, or `settle` does not take three arguments.
+        If the name is taken or malformed, `settle` does not take three arguments, or a hook two.
 
     Examples
     --------
@@ -114,14 +136,22 @@ def register_strategy(name: str, settle: Settle, *, source: str | None = None) -
         )
     if name in BUILT_IN:
         raise InputError("the name of a built-in strategy is taken", key="strategy", given=name, allowed="another name")
-    if not _takes_three(settle):
+    if not _takes(3, settle):
         raise InputError(
             "a strategy is a function of three arguments",
             key=name,
             given=settle,
             allowed="settle(tally, rcpt, knobs)",
         )
-    _registry[name] = Strategy(name, settle, False, source or "")
+    for hook, given in (("on_data", on_data), ("on_final", on_final)):
+        if given is not None and not _takes(2, given):
+            raise InputError(
+                "a hook of a strategy is a function of two arguments",
+                key=f"{name}.{hook}",
+                given=given,
+                allowed=f"{hook}(tally, reply)",
+            )
+    _registry[name] = Strategy(name, settle, False, source or "", on_data, on_final)
     return _registry[name]
 
 
@@ -137,10 +167,10 @@ def find_strategy(name: str) -> Strategy:
     return _registry[name]
 
 
-def strategy_of(settle: Settle) -> Strategy:
-    """Return the strategy that has a function."""
-    known = (one for one in _registry.values() if one.settle is settle)
-    return next(known, None) or Strategy(name_of(settle), settle, False, "")
+def strategy_of(settle: Settle, hooks: Hooks = NO_HOOKS) -> Strategy:
+    """Return the strategy that has these functions."""
+    known = (one for one in _registry.values() if all(map(is_, one.functions, (settle, *hooks))))
+    return next(known, None) or Strategy(name_of(settle), settle, False, "", *hooks)
 
 
 def strategies() -> dict[str, Strategy]:
@@ -148,11 +178,11 @@ def strategies() -> dict[str, Strategy]:
     return dict(_registry)
 
 
-def _takes_three(settle: object) -> bool:
-    if not callable(settle):
+def _takes(arguments: int, function: object) -> bool:
+    if not callable(function):
         return False
     try:
-        inspect.signature(settle).bind(None, None, None)
+        inspect.signature(function).bind(*[None] * arguments)
     except (TypeError, ValueError):  # another number of arguments, or one of Python's own that does not say
         return False
     return True

@@ -27,7 +27,7 @@ from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.replies import parse_reply
 from simsmtp.randomness.distributions import count
 from simsmtp.strategies.window import UNBOUNDED
-from simsmtp.theory.closed_form_domain import View, is_code
+from simsmtp.theory.closed_form_domain import View, is_code, may_err, may_refuse
 from simsmtp.theory.key_effects import slowed_by
 from simsmtp.theory.least_means import least_mean, messages_of
 from simsmtp.theory.longest_waits import may_time_out
@@ -36,8 +36,6 @@ from simsmtp.theory.service_demand import (
     Case,
     Work,
     may_end_early,
-    may_err,
-    may_refuse,
     why_least,
     work_at,
 )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsmtp.protocol.replies import parse_reply
-from simsmtp.strategies.registry import BUILT_IN
+from simsmtp.strategies.registry import BUILT_IN, find_strategy
 from simsmtp.strategies.reply_class import ReplyClass, classify
 from simsmtp.theory.longest_waits import may_time_out
 
@@ -63,6 +63,22 @@ def is_code(reply: int | str, code: int) -> bool:
     return parse_reply(reply).code == code
 
 
+def may_refuse(view: View, *, bites: bool) -> bool:
+    """Tell whether an RCPT may be refused."""
+    asked = bites or may_be_unknown(view.workload) or bool(view.server.greylist_s)
+    return asked or refuses_and_stays(view.server)
+
+
+def may_err(view: View, *, bites: bool) -> bool:
+    """Tell whether a server may count an error."""
+    server = view.server
+    at_limit = bites and (
+        server.overshoot_limit is not None or server.reject_data_after_overflow or server.limit_at != "rcpt"
+    )
+    at_limit = at_limit or refuses_and_stays(server)
+    return may_be_unknown(view.workload) or server.data_failure_share > 0 or bool(server.greylist_s) or at_limit
+
+
 def hangs_up(view: View, *, bites: bool) -> bool:
     """Tell whether a refusal of RCPT or DATA may close a connection: 421 in place of another code.
 
@@ -111,9 +127,14 @@ def _over_reply_fits(view: View) -> bool:
     return is_over_limit(view.server) and parse_reply(view.server.overflow_reply).code >= 500
 
 
+def has_hooks(client: Client) -> bool:
+    """Tell whether the strategy looks beyond RCPT, and so may make something else even of what nobody refuses."""
+    return any(find_strategy(client.strategy).functions[1:])
+
+
 def _has_form(view: View) -> bool:
     entry = BUILT_IN.get(view.client.strategy)
-    if entry is None or entry.split is None:
+    if entry is None or entry.split is None or has_hooks(view.client):
         return False
     return policy_of(view.client, view.server) in entry.split_policies | {"defer"}  # that has a rule of its own
 
@@ -129,6 +150,7 @@ RULES: dict[str, Rule] = {
     "client.overflow": Rule(lambda v: policy_of(v.client, v.server) != "defer", over_only=True),
     "client.over_limit_seen": Rule(lambda v: v.client.over_limit_seen == "any", over_only=True),
     "client.give_up_after_refusals": Rule(lambda v: v.client.give_up_after_refusals is None, over_only=True),
+    "client.on_refusal": Rule(lambda v: v.client.on_refusal == "go-on", over_only=True),
     "client.sizing": Rule(lambda v: v.client.sizing == "fixed", over_only=True),
     "client.chunking": Rule(lambda v: not (v.client.chunking and v.server.chunking), whole=True),
     "client.window_bytes": Rule(lambda v: v.client.window_bytes is None or is_stop_and_wait(v.client, v.server)),
@@ -194,8 +216,13 @@ def broken_rules(view: View, *, whole: bool, limit_bites: bool = True) -> list[s
         False leaves out what matters only at a recipient limit.
     """
     has_limit = limit_bites and view.server.recipient_limit is not None
+    always = {"client.strategy"} if has_hooks(view.client) else set()
     asked = ((key, rule) for key, rule in RULES.items() if (whole or not rule.whole))
-    return [_told(view, key) for key, rule in asked if (has_limit or not rule.over_only) and not rule.fits(view)]
+    return [
+        _told(view, key)
+        for key, rule in asked
+        if (has_limit or not rule.over_only or key in always) and not rule.fits(view)
+    ]
 
 
 def are_followed(recipients: int, view: View) -> bool:

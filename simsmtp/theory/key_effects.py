@@ -18,13 +18,14 @@ _KEYS = {
         client.batch_size client.budget client.pipelining client.stop_on_overflow client.window_recipients
         server.pipelining server.recipient_limit""",
     ("asked", "rule"): """
-        client.chunking client.connections client.drain client.give_up_after_refusals client.over_limit_seen
-        client.overflow client.rate client.reset_before_reuse client.sizing client.starttls client.strategy
-        client.timeout_s client.transactions_per_connection client.window_bytes destinations.N.name network.losses
-        network.replies_per_read server.commands_per_connection server.data_failure_share server.greylist_s
-        server.hard_error_limit server.limit_at server.limit_kind server.messages_at server.messages_per_connection
-        server.messages_reply server.overflow_reply server.rate_limits server.reject_data_after_overflow
-        server.sessions workload.messages workload.recipients_per_message workload.trace workload.unknown
+        client.chunking client.connections client.drain client.give_up_after_refusals client.on_refusal
+        client.over_limit_seen client.overflow client.rate client.reset_before_reuse client.sizing client.starttls
+        client.strategy client.timeout_s client.transactions_per_connection client.window_bytes destinations.N.name
+        network.losses network.replies_per_read server.commands_per_connection server.data_failure_share
+        server.greylist_s server.hard_error_limit server.limit_at server.limit_kind server.messages_at
+        server.messages_per_connection server.messages_reply server.overflow_reply server.rate_limits
+        server.reject_data_after_overflow server.sessions workload.messages workload.recipients_per_message
+        workload.trace workload.unknown
         workload.unknown_share""",
     # Times, octets, and what belongs to traces and destinations, of which the forms have none: they move no count.
     ("asked", "no effect"): """

@@ -27,10 +27,13 @@ from simsmtp.theory.closed_form_domain import (
     are_followed,
     broken_rules,
     hangs_up,
+    has_hooks,
     is_code,
     is_over_limit,
     is_stop_and_wait,
     may_be_unknown,
+    may_err,
+    may_refuse,
     policy_of,
     refuses_and_stays,
 )
@@ -212,22 +215,6 @@ def _is_kept_otherwise(case: Case, key: str, *, bites: bool) -> bool:
     return key == "server.hard_error_limit" and not may_err(view, bites=bites)
 
 
-def may_refuse(view: View, *, bites: bool) -> bool:
-    """Tell whether an RCPT may be refused."""
-    asked = bites or may_be_unknown(view.workload) or bool(view.server.greylist_s)
-    return asked or refuses_and_stays(view.server)
-
-
-def may_err(view: View, *, bites: bool) -> bool:
-    """Tell whether a server may count an error."""
-    server = view.server
-    at_limit = bites and (
-        server.overshoot_limit is not None or server.reject_data_after_overflow or server.limit_at != "rcpt"
-    )
-    at_limit = at_limit or refuses_and_stays(server)
-    return may_be_unknown(view.workload) or server.data_failure_share > 0 or bool(server.greylist_s) or at_limit
-
-
 def _by_forms(case: Case, recipients: int) -> Work:
     """Return the work by the closed forms, where a recipient limit refuses some."""
     client, server = case.view.client, case.view.server
@@ -275,6 +262,10 @@ def _certain(case: Case, recipients: int) -> Work:
     bites = case.bites(recipients)
     cap = _accepted_at_most(case) if bites else UNLIMITED
     transactions = -(-recipients // min(case.batch, cap))
+    if view.client.on_refusal == "give-up" and may_refuse(view, bites=bites):
+        # Each may end with its first RCPT, without a text.
+        least = transactions * (2 if case.stops_and_waits else 1)
+        return Work(least, transactions / case.most_per_connection, transactions, transactions, 0)
     texts = _texts(case, recipients, transactions, bites=bites)
     if case.stops_and_waits:
         waits = transactions + recipients + texts * (1 if case.chunks else 2)
@@ -292,8 +283,9 @@ def _texts(case: Case, recipients: int, transactions: int, *, bites: bool) -> fl
     server, share, named = case.view.server, case.view.workload.unknown_share, len(set(case.view.workload.unknown))
     if server.greylist_s or (bites and (server.reject_data_after_overflow or server.limit_at == "data")):
         return 0.0
-    refused_at_data = server.messages_per_connection is not None and server.messages_at == "data"
-    if refused_at_data or server.commands_per_connection is not None or hangs_up(case.view, bites=bites):
+    never = has_hooks(case.view.client) or server.commands_per_connection is not None
+    never = never or (server.messages_per_connection is not None and server.messages_at == "data")
+    if never or hangs_up(case.view, bites=bites):
         return 0.0
     if not may_be_unknown(case.view.workload):
         return transactions
@@ -306,7 +298,7 @@ def _accepted_at_most(case: Case) -> int:
     """Return how many recipients a transaction accepts at most where all have to be accepted in the end."""
     view, server, client = case.view, case.view.server, case.view.client
     at_once = policy_of(client, server) in {"new-connection", "same-session"} and client.over_limit_seen == "any"
-    kept = client.strategy == "corrected" and is_over_limit(server) and at_once
+    kept = client.strategy == "corrected" and is_over_limit(server) and at_once and client.on_refusal == "go-on"
     sure = not may_be_unknown(view.workload) and not server.greylist_s and server.data_failure_share == 0
     never = server.reject_data_after_overflow or server.hard_error_limit or client.give_up_after_refusals
     never = never or server.limit_at != "rcpt" or server.commands_per_connection is not None
@@ -333,7 +325,7 @@ def may_end_early(case: Case, recipients: int) -> bool:
         or server.commands_per_connection is not None
         or (at_text or hangs_up(view, bites=bites))
         or (server.hard_error_limit is not None and may_err(view, bites=bites))
-        or (view.client.give_up_after_refusals is not None and refuses)
+        or ((view.client.give_up_after_refusals is not None or view.client.on_refusal == "give-up") and refuses)
     )
 
 

@@ -20,7 +20,7 @@ from simsmtp.engines.compiled.storage.accessors import (
     slot_at,
 )
 from simsmtp.engines.compiled.storage.heaps import push_job
-from simsmtp.engines.compiled.storage.layout import NDR, NONE, SETTLED, VALID
+from simsmtp.engines.compiled.storage.layout import EMPTIED, NDR, NONE, SETTLED, VALID
 from simsmtp.engines.compiled.storage.people import number_of
 from simsmtp.engines.compiled.storage.slot_allocator import give_block, has_block, take_block
 from simsmtp.engines.compiled.toolchain.jit import compiled
@@ -200,7 +200,7 @@ def note_delay(w: Any, message: Any, fresh: Any, at: Any) -> None:
 @compiled
 def settle(w: Any, slot: Any, ndr: Any) -> None:
     """Note that the sender has finished with a recipient, with or without an NDR."""
-    slot_at(w, slot).flags = (slot_at(w, slot).flags & VALID) | SETTLED | (NDR if ndr else 0)
+    slot_at(w, slot).flags = (slot_at(w, slot).flags & (VALID | EMPTIED)) | SETTLED | (NDR if ndr else 0)
 
 
 @compiled
@@ -231,7 +231,10 @@ def close(w: Any, message: Any) -> None:
 def _enter(w: Any, flags: Any, accepted: Any, count: Any) -> None:
     """Enter neighbours to whom the same happened into the ledger."""
     valid, ndr, queued = (flags & VALID) != 0, (flags & NDR) != 0, (flags & SETTLED) == 0
-    class_at(w, ledger_class(valid, accepted, ndr, queued).value).recipients += count
+    emptied = (flags & EMPTIED) != 0
+    class_at(w, ledger_class(valid, accepted, ndr, queued, emptied).value).recipients += count
+    if emptied and accepted == 0:
+        run_of(w).empty_texts += count
 
 
 @compiled
@@ -273,8 +276,8 @@ def _write_row(w: Any, message: Any, recipient: Any) -> None:
     valid, ndr, queued = (flags & VALID) != 0, (flags & NDR) != 0, (flags & SETTLED) == 0
     row.message, row.recipient, row.resend_of = M.number, recipient, M.resend_of
     row.destination = extra_at(w, slot).home if w.lanes_room > 1 else 0
-    row.valid, row.ndr = valid, ndr
-    row.ledger = ledger_class(valid, slot_at(w, slot).accepted, ndr, queued).value
+    row.valid, row.ndr, row.empty_text = valid, ndr, (flags & EMPTIED) != 0
+    row.ledger = ledger_class(valid, slot_at(w, slot).accepted, ndr, queued, row.empty_text).value
     row.accepted, row.attempts = min(slot_at(w, slot).accepted, 255), extra_at(w, slot).attempts
     first = extra_at(w, slot).first_accepted
     row.arrival_s, row.delay_s = M.arrival_ns / 1e9, (first - M.arrival_ns) / 1e9 if first >= 0 else np.nan

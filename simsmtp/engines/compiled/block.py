@@ -103,6 +103,7 @@ def _write_responses(w: Any) -> None:
     row.delivered_per_s = ratio(R.accepted_once, span_s, 0.0)
     row.rcpt_per_delivered = ratio(R.rcpt_commands, R.accepted_once, math.nan)
     row.person_duplicates, row.copies_max = R.person_duplicates, R.copies_max
+    row.empty_text = R.empty_texts
     _write_refusals(w, row)
     _write_waits(w, row)
     if R.accepted_once == 0:

@@ -10,7 +10,6 @@ import numpy as np
 
 from simsmtp.engines.compiled.storage.layout import (
     ARRAYS,
-    BUILT_IN,
     CLASSES,
     LANE,
     NEVER_NS,
@@ -106,11 +105,11 @@ class World:
         self.point()
 
 
-def world_of(plan: Plan, *, seed: int, rows: bool, settle_address: int = 0) -> World:
-    """Return the arrays of a run that has not begun."""
+def world_of(plan: Plan, *, seed: int, rows: bool, strategy: dict[str, int]) -> World:
+    """Return the arrays of a run that has not begun; `strategy` holds the settings that say which is asked."""
     lanes = np.array([_lane(plan, one) for one in plan.destinations], LANE)
     samplers, table = _samplers(plan)
-    settings, people = _settings(plan, settle_address), packed_people(plan)
+    settings, people = _settings(plan, strategy), packed_people(plan)
     keep_attempts = rows or any(_constant(lane.server.service[Verb.RCPT]) < 0 for lane in plan.destinations)
     keep_first_seen = bool((lanes["greylist_ns"] > 0).any()) and not meets_again(plan.workload)
     keep = {"keep_rows": rows, "keep_attempts": keep_attempts, "keep_first_seen": keep_first_seen}
@@ -214,11 +213,10 @@ def _rates(plan: Plan) -> tuple[NDArray[np.void], NDArray[np.void]]:
     return rates, np.zeros(sum(needed) or 1, ARRAYS["times"])
 
 
-def _settings(plan: Plan, settle_address: int) -> NDArray[np.void]:
+def _settings(plan: Plan, strategy: dict[str, int]) -> NDArray[np.void]:
     client, workload = plan.client, plan.workload
     given = {
-        "strategy": BUILT_IN.index(client.settle) if client.settle in BUILT_IN else len(BUILT_IN),
-        "settle_address": settle_address,
+        **strategy,
         "retry_initial_ns": client.schedule.initial_ns,
         "retry_max_ns": client.schedule.max_ns,
         "retry_factor": client.schedule.factor,

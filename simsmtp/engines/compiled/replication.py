@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simsmtp.engines.compiled.packing import World, grow, world_of
-from simsmtp.engines.compiled.storage.layout import BUILT_IN, DONE, GROW, PAUSE, RAISED, ROWS
+from simsmtp.engines.compiled.storage.layout import BUILT_IN, DATA_HOOKS, DONE, FINAL_HOOKS, GROW, PAUSE, RAISED, ROWS
 from simsmtp.engines.compiled.toolchain.kernels import kernel
 from simsmtp.engines.compiled.toolchain.obstacles import NotInDecisionLanguage, StrategyRaised
 from simsmtp.model.limits import too_long
@@ -16,14 +16,15 @@ from simsmtp.rows.response_rows import check_conservation, responses_in
 from simsmtp.strategies.version import parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
 
     import numpy as np
     from numpy.typing import NDArray
 
     from simsmtp.engines.compiled.toolchain.user_strategy import Compiled
-    from simsmtp.model.plan import Plan
-    from simsmtp.strategies.registry import Settle
+    from simsmtp.model.plan import ClientPlan, Plan
+    from simsmtp.strategies.hooks import Hook
 
 _AT_ONCE = 4096
 """Replications whose responses lie in memory before they are handed out."""
@@ -70,8 +71,7 @@ def run_block(plan: Plan, *, seed: int, replications: Sequence[int]) -> Iterator
 
 
 def _packed(plan: Plan, seed: int, *, rows: bool) -> World:
-    address = 0 if plan.client.settle in BUILT_IN else compiled_strategy(plan.client.settle).address
-    return world_of(plan, seed=seed, rows=rows, settle_address=address)
+    return world_of(plan, seed=seed, rows=rows, strategy=strategy_settings(plan.client))
 
 
 def _blocks(world: World, replications: Sequence[int], rows: RowWriter) -> Iterator[NDArray[np.void]]:
@@ -97,28 +97,54 @@ def _blocks(world: World, replications: Sequence[int], rows: RowWriter) -> Itera
             raise too_long()
 
 
-_strategies: dict[Settle, tuple[dict[str, object], Compiled | NotInDecisionLanguage]] = {}
+_compiled: dict[object, tuple[dict[str, object], Compiled | NotInDecisionLanguage]] = {}
 
 
-def compiled_strategy(settle: Settle) -> Compiled:
-    """Compile a user's strategy, or find again that it cannot be; anew if something that it uses has changed.
+def strategy_settings(client: ClientPlan) -> dict[str, int]:
+    """Return which strategy is asked, and where its functions lie if they are the user's own.
+
+    Raises
+    ------
+    NotInDecisionLanguage
+        If one of them is not written in the decision language.
+    """
+    settle, hooks = client.settle, client.hooks
+    return {
+        "strategy": BUILT_IN.index(settle) if settle in BUILT_IN else len(BUILT_IN),
+        "settle_address": 0 if settle in BUILT_IN else compiled_function(settle).address,
+        **_hook_settings("on_data", hooks.on_data, DATA_HOOKS),
+        **_hook_settings("on_final", hooks.on_final, FINAL_HOOKS),
+    }
+
+
+def _hook_settings(name: str, hook: Hook | None, built_in: Sequence[Hook]) -> dict[str, int]:
+    """Return the number of a hook, 0 for none, and its address if it is the user's own."""
+    if hook is None:
+        return {name: 0}
+    if hook in built_in:
+        return {name: 1 + built_in.index(hook)}
+    return {name: 1 + len(built_in), f"{name}_address": compiled_function(hook, is_hook=True).address}
+
+
+def compiled_function(function: Callable[..., Any], *, is_hook: bool = False) -> Compiled:
+    """Compile a function of a user's strategy, or find again that it cannot be; anew if something it uses has changed.
 
     Value and error as of `simsmtp.engines.compiled.toolchain.user_strategy.compile_strategy`, which takes half a
     second.
     """
-    uses = parts_of(settle)
-    kept = _strategies.get(settle)
+    uses = parts_of(function)
+    kept = _compiled.get(function)
     if kept is None or kept[0].keys() != uses.keys() or any(kept[0][name] is not uses[name] for name in uses):
-        kept = _strategies[settle] = (uses, _tried(settle))
+        kept = _compiled[function] = (uses, _tried(function, is_hook=is_hook))
     if isinstance(kept[1], Exception):
         raise kept[1]
     return kept[1]
 
 
-def _tried(settle: Settle) -> Compiled | NotInDecisionLanguage:
-    from simsmtp.engines.compiled.toolchain.user_strategy import compile_strategy
+def _tried(function: Callable[..., Any], *, is_hook: bool) -> Compiled | NotInDecisionLanguage:
+    from simsmtp.engines.compiled.toolchain.user_strategy import compile_hook, compile_strategy
 
     try:
-        return compile_strategy(settle)
+        return compile_hook(function) if is_hook else compile_strategy(function)
     except NotInDecisionLanguage as error:
         return error

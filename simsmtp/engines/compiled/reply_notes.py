@@ -9,12 +9,14 @@ from typing import Any
 
 from simsmtp.engines.compiled.server import ANSWERS
 from simsmtp.engines.compiled.storage.accessors import lane_at, run_of, settings_of, slot_at, spoken_at
-from simsmtp.engines.compiled.storage.layout import COMPANY, NDR, SETTLED, VALID
+from simsmtp.engines.compiled.storage.layout import COMPANY, EMPTIED, NDR, SETTLED, VALID
 from simsmtp.engines.compiled.toolchain.jit import compiled, inlined, rare
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.causes import Cause, cause_of
 from simsmtp.protocol.commands import Verb
 from simsmtp.rows.totals import recipient_seconds
+from simsmtp.strategies.hooks import TextReply
+from simsmtp.strategies.outcome import gives_up, has_text
 from simsmtp.strategies.reply_class import ReplyClass, classify, classify_among, is_company
 from simsmtp.strategies.tally import Tally, observe
 
@@ -41,6 +43,45 @@ def keep_tally(S: Any, tally: Any) -> None:
     S.tally_failed, S.tally_deferred = tally.failed, tally.deferred
     S.tally_over_reads, S.tally_last_over_read = tally.over_reads, tally.last_over_read
     S.tally_over_flights, S.tally_last_over_flight = tally.over_flights, tally.last_over_flight
+
+
+@inlined
+def is_given_up(w: Any, S: Any) -> Any:
+    """Tell whether a refusal ended the transaction for everybody in it."""
+    return gives_up(settings_of(w).all_or_nothing != 0, tally_of(S))
+
+
+@inlined
+def has_text_for(w: Any, S: Any) -> Any:
+    """Tell whether the text is meant for anybody."""
+    return has_text(settings_of(w).all_or_nothing != 0, tally_of(S))
+
+
+@compiled
+def data_reply(w: Any, S: Any) -> Any:
+    """Return the reply to DATA as a strategy sees it; code 0 if there is none."""
+    if S.data_code == 0:
+        return TextReply(0, 0, 0, 0)
+    spoken = spoken_at(w, S.lane * ANSWERS + S.data_answer)
+    return TextReply(S.data_code, spoken.status, spoken.lines, 0)
+
+
+@compiled
+def final_reply(w: Any, S: Any) -> Any:
+    """Return the final reply as a strategy sees it."""
+    spoken = spoken_at(w, S.lane * ANSWERS + S.final_answer)
+    return TextReply(S.final_code, spoken.status, spoken.lines, data_reply(w, S).lines)
+
+
+@inlined
+def seen_at(w: Any, answers: Any, needs_company: Any, slot: Any, is_first: Any) -> Any:
+    """Return the class and the code of the reply to a recipient's RCPT; a destination's `answers` begin there."""
+    spoken = spoken_at(w, answers + slot_at(w, slot).answer)
+    code = spoken.code
+    if needs_company:
+        company = (slot_at(w, slot).flags & COMPANY) != 0
+        return classify_among(code, spoken.status, is_first, True, company).value, code
+    return classify(code, spoken.status, is_first).value, code
 
 
 @compiled
@@ -71,9 +112,9 @@ def note(w: Any, S: Any, verb: Any, slot: Any, answer: Any, code: Any, status: A
         S.mail_seen, S.mail_code = classify(code, status, True).value, code
         S.refused_at_mail = 1 if answer != Answer.MAIL_OK else 0
     elif verb == Verb.BDAT or verb == Verb.TEXT:  # noqa: PLR1714
-        S.final_code, S.filed_away = code, int(answer == Answer.FILED_AWAY)
+        S.final_code, S.final_answer, S.filed_away = code, answer, int(answer == Answer.FILED_AWAY)
     elif verb == Verb.DATA:
-        S.data_code = code
+        S.data_code, S.data_answer = code, answer
     if verb != Verb.RCPT and code >= 400:
         note_refusals(S, answer, 1, True)
 
@@ -154,7 +195,7 @@ def _note_company(w: Any, S: Any, slot: Any, code: Any, status: Any, is_first: A
     """Return what a reply means among its neighbours, and keep what they were for when the recipient is filed."""
     has_company = S.has_company != 0
     seen = classify_among(code, status, is_first, True, has_company)
-    kept = slot_at(w, slot).flags & (VALID | SETTLED | NDR)
+    kept = slot_at(w, slot).flags & (VALID | SETTLED | NDR | EMPTIED)
     slot_at(w, slot).flags = kept + COMPANY if has_company else kept
     S.has_company = 1 if has_company or is_company(seen) else 0
     return seen
@@ -180,14 +221,3 @@ def _read_of(w: Any, S: Any, verb: Any) -> Any:
         return S.reads
     rcpt = S.rcpts if verb == Verb.RCPT else max(0, S.rcpts - 1)
     return S.first_read + rcpt // by_hand
-
-
-@inlined
-def seen_at(w: Any, answers: Any, needs_company: Any, slot: Any, is_first: Any) -> Any:
-    """Return the class and the code of the reply to a recipient's RCPT; a destination's `answers` begin there."""
-    spoken = spoken_at(w, answers + slot_at(w, slot).answer)
-    code = spoken.code
-    if needs_company:
-        company = (slot_at(w, slot).flags & COMPANY) != 0
-        return classify_among(code, spoken.status, is_first, True, company).value, code
-    return classify(code, spoken.status, is_first).value, code

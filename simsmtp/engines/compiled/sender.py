@@ -15,6 +15,7 @@ from simsmtp.engines.compiled.accounting import (
 )
 from simsmtp.engines.compiled.arrivals import has_more, read_arrivals, schedule_of, size_of_batch
 from simsmtp.engines.compiled.draws import pause_of
+from simsmtp.engines.compiled.filing import file_outcomes, requeue_all
 from simsmtp.engines.compiled.jobs import defer_pending, fail_deferred, retry_deferred
 from simsmtp.engines.compiled.session import PAUSED, PROBE, REFUSED, connect, quit_session, start_lone_command
 from simsmtp.engines.compiled.silence import forget_unheard
@@ -32,7 +33,7 @@ from simsmtp.engines.compiled.storage.accessors import (
 from simsmtp.engines.compiled.storage.heaps import keep_queued, pop_job, push_job, schedule, who_of
 from simsmtp.engines.compiled.storage.layout import NDR, NONE, RESEND_ALL, VALID
 from simsmtp.engines.compiled.toolchain.jit import compiled
-from simsmtp.engines.compiled.transaction import file_outcomes, overflow_of, requeue_all, take_recipients
+from simsmtp.engines.compiled.transaction import overflow_of, take_recipients
 from simsmtp.peers.kind import Kind
 from simsmtp.protocol.commands import Verb
 from simsmtp.rows.totals import recipient_seconds

@@ -9,13 +9,15 @@ from typing import Any
 
 from simsmtp.engines.compiled.accounting import accept, note_delay
 from simsmtp.engines.compiled.draws import next_up
-from simsmtp.engines.compiled.reply_notes import forget_unheard_refusals, seen_at
+from simsmtp.engines.compiled.reply_notes import forget_unheard_refusals, has_text_for, seen_at
 from simsmtp.engines.compiled.server import ANSWERS, leave_server
 from simsmtp.engines.compiled.storage.accessors import run_of, settings_of, slot_at, verb_at
 from simsmtp.engines.compiled.storage.heaps import plan_session_event
+from simsmtp.engines.compiled.storage.layout import EMPTIED
 from simsmtp.engines.compiled.toolchain.jit import rare
 from simsmtp.peers.kind import Kind
 from simsmtp.protocol.answers import Answer
+from simsmtp.protocol.commands import Verb
 from simsmtp.strategies.patience import gives_up_at, heard_by
 from simsmtp.strategies.reply_class import ReplyClass
 
@@ -75,8 +77,11 @@ def forget_unheard(w: Any, S: Any) -> None:
 def take_unheard(w: Any, S: Any) -> None:
     """Count those whom the server took without the client's hearing of it as accepted."""
     slot, fresh, at = S.head, 0, heard_by(S.free, S.gone_at)
+    is_empty = S.data == Verb.DATA and not has_text_for(w, S)
     for _ in range(S.tried):
-        if slot_at(w, slot).answer == Answer.RCPT_OK:
+        if slot_at(w, slot).answer == Answer.RCPT_OK and is_empty:
+            slot_at(w, slot).flags = slot_at(w, slot).flags | EMPTIED
+        elif slot_at(w, slot).answer == Answer.RCPT_OK:
             fresh += accept(w, slot, at)
         slot = slot_at(w, slot).next
     if fresh > 0:

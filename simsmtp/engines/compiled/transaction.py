@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsmtp.engines.compiled.accounting import accept, note_delay, settle
 from simsmtp.engines.compiled.draws import lost
-from simsmtp.engines.compiled.jobs import defer, note_cause, requeue
-from simsmtp.engines.compiled.reply_notes import keep_tally, seen_at, tally_of
-from simsmtp.engines.compiled.server import ANSWERS
+from simsmtp.engines.compiled.reply_notes import data_reply, has_text_for, is_given_up, keep_tally, tally_of
 from simsmtp.engines.compiled.session import FLIGHT, READY, TEXT, has_to_wait, start_flight, start_lone_command
-from simsmtp.engines.compiled.silence import DOUBTFUL, take_unheard
+from simsmtp.engines.compiled.silence import DOUBTFUL
 from simsmtp.engines.compiled.storage.accessors import (
     extra_at,
     job_at,
@@ -23,15 +20,14 @@ from simsmtp.engines.compiled.storage.accessors import (
     verb_at,
 )
 from simsmtp.engines.compiled.storage.layout import NONE
-from simsmtp.engines.compiled.toolchain.asking import ask
-from simsmtp.engines.compiled.toolchain.jit import compiled, inlined, rare
+from simsmtp.engines.compiled.toolchain.asking import ask_on_data
+from simsmtp.engines.compiled.toolchain.jit import compiled, rare
 from simsmtp.policies.rate_limits import Counts
-from simsmtp.protocol.causes import Cause, cause_of
+from simsmtp.protocol.causes import Cause
 from simsmtp.protocol.commands import Verb
-from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
+from simsmtp.strategies.counting import Verdict
 from simsmtp.strategies.flight import Sizes, Step, next_flight
-from simsmtp.strategies.outcome import is_answered, is_marked_after, is_progress, is_still_marked, nothing_committed
-from simsmtp.strategies.overflow import after_final_reply, becomes, overflow_for, stops_sending
+from simsmtp.strategies.overflow import overflow_for, stops_sending
 from simsmtp.strategies.reply_class import ReplyClass
 from simsmtp.strategies.tally import empty_tally
 from simsmtp.strategies.window import Window, window_in_session
@@ -69,7 +65,7 @@ def begin_transaction(w: Any, session: Any) -> None:
     S.next, S.written, S.tried, S.flight = S.head, 0, 0, 0
     S.over_code = S.data_code = S.final_code = S.filed_away = S.refused_at_mail = S.flight_rcpts = 0
     S.refused_in_a_row = S.accepted_before = S.gave_up = S.mail_heard = S.unheard_code = 0
-    S.cause = Cause.OTHER.value
+    S.cause, S.left_with = Cause.OTHER.value, Verdict.DONE.value
     S.mail_seen, S.block = ReplyClass.CLOSED.value, NONE
     keep_tally(S, empty_tally())
     S.script = Step.RESET.value if S.needs_reset != 0 else Step.MAIL.value
@@ -138,16 +134,26 @@ def read_flight(w: Any, session: Any) -> Any:
     _read_replies(w, S)
     if S.is_closed != 0 or S.refused_at_mail != 0 or S.gave_up != 0:
         return True
-    if S.script < Step.END and S.tally_over > 0 and stops_sending(G.stop_on_overflow != 0, overflow_of(w, S)):
-        S.script = Step.DATA.value
-    if S.script < Step.DATA or (S.script == Step.DATA and S.tally_accepted > 0):
-        _write_next_flight(w, session, S)
-        return False
-    if S.data_code == 354:
+    if not is_given_up(w, S):
+        if S.script < Step.END and S.tally_over > 0 and stops_sending(G.stop_on_overflow != 0, overflow_of(w, S)):
+            S.script = Step.DATA.value
+        if S.script < Step.DATA or (S.script == Step.DATA and S.tally_accepted > 0):
+            _write_next_flight(w, session, S)
+            return False
+    if S.data_code == 354 and (G.on_data == 0 or not _drops(w, S)):
         start_lone_command(w, session, S, Verb.TEXT.value, TEXT)
         return False
     S.needs_reset = 1 if S.final_code == 0 else 0
     return True
+
+
+@rare
+def _drops(w: Any, S: Any) -> Any:
+    """Ask the strategy about a 354; tell whether it drops the connection in place of the text."""
+    if has_text_for(w, S):
+        S.left_with = ask_on_data(w, tally_of(S), data_reply(w, S))
+        S.is_over = 0 if S.left_with == Verdict.DONE else 1
+    return S.left_with != Verdict.DONE
 
 
 @compiled
@@ -185,143 +191,3 @@ def overflow_of(w: Any, S: Any) -> Any:
     """Return the overflow policy for the class of the first over-limit reply."""
     G = settings_of(w)
     return overflow_for(S.over_code, G.for_452, G.for_552)
-
-
-@compiled
-def file_outcomes(w: Any, session: Any) -> None:
-    """File every recipient of a transaction where its verdict says."""
-    S, R = session_at(w, session), run_of(w)
-    committed = 200 <= S.final_code < 300 and S.filed_away == 0
-    S.committed = 0
-    if nothing_committed(S.is_closed != 0, S.final_code):
-        if 200 <= S.unheard_code < 300 and S.filed_away == 0:
-            take_unheard(w, S)
-        _defer_all(w, S)  # 421, or a connection gone: nothing was committed
-    elif S.refused_at_mail != 0:
-        _file_refused(w, S)
-    else:
-        _file_tried(w, S, committed)
-    S.marked = is_marked_after(S.marked != 0, S.flight, S.tally_last_over_flight, S.script == Step.END)
-    if is_answered(S.final_code, S.data_code):
-        R.last_final_ns = R.now
-
-
-@compiled
-def _defer_all(w: Any, S: Any) -> None:
-    J = job_at(w, S.job)
-    defer(w, J, S.head, S.tail, S.count)
-    note_cause(J, S.cause, S.count)
-
-
-@rare
-def _file_refused(w: Any, S: Any) -> None:
-    """File the recipients of a transaction of which MAIL was refused, all alike."""
-    if after_final_reply(Verdict.DONE.value, S.mail_code) == Verdict.DEFER:
-        _defer_all(w, S)
-        return
-    slot = S.head
-    for _ in range(S.count):
-        following = slot_at(w, slot).next
-        settle(w, slot, True)
-        slot = following
-
-
-@inlined
-def _known(w: Any, verdict: Any) -> Any:
-    """Return a verdict; in place of none, one with which the run, which is now for nothing, comes to its end."""
-    if verdict >= 0:
-        return verdict
-    run_of(w).strategy_raised = 1
-    return Verdict.FAIL.value
-
-
-@compiled
-def _file_tried(w: Any, S: Any, committed: Any) -> None:
-    G, J = settings_of(w), job_at(w, S.job)
-    # What stays the same for all recipients is read once: the compiler cannot tell that no slot is part of it.
-    tally, strategy, address = tally_of(S), G.strategy, G.settle_address
-    answers, needs_company, over_code, for_452, for_552 = (
-        S.lane * ANSWERS,
-        G.needs_company != 0,
-        S.over_code,
-        G.for_452,
-        G.for_552,
-    )
-    knobs = Knobs(S.stop_and_wait == 0, G.budget, is_still_marked(S.marked != 0, S.flight))
-    looks_ahead = G.looks_ahead != 0 and tally.over > 0
-    S.ahead, S.ahead_slot = 0, S.head
-    final_code = S.final_code if S.final_code != 0 else S.data_code
-    again = again_tail = deferred = deferred_tail = NONE
-    again_count = deferred_count = over_rank = fresh = 0
-    previous, slot, tried, now = S.mail_seen, S.head, S.tried, run_of(w).now
-    for position in range(tried):
-        following = slot_at(w, slot).next
-        seen, code = seen_at(w, answers, needs_company, slot, position == 0)
-        decisive = _next_decisive(w, S) if looks_ahead else seen
-        rcpt = Rcpt(position, seen, previous, over_rank, decisive)
-        verdict = _known(w, ask(address, strategy, tally, rcpt, knobs))
-        # The enumeration's members and their numbers are the same to a decision; one type suits the compiler.
-        final = becomes(verdict, seen, code, over_code, final_code, for_452, for_552) + 0
-        if committed and seen == ReplyClass.ACCEPTED:
-            fresh += accept(w, slot, now)
-        if final == Verdict.REQUEUE:
-            if again_tail < 0:
-                again = slot
-            else:
-                slot_at(w, again_tail).next = slot
-            again_tail, again_count = slot, again_count + 1
-        elif final == Verdict.DEFER:
-            if deferred_tail < 0:
-                deferred = slot
-            else:
-                slot_at(w, deferred_tail).next = slot
-            deferred_tail, deferred_count = slot, deferred_count + 1
-            note_cause(J, S.cause if seen == ReplyClass.ACCEPTED else cause_of(slot_at(w, slot).answer, False), 1)
-        else:
-            settle(w, slot, final == Verdict.FAIL)
-        if seen == ReplyClass.OVER:
-            over_rank += 1
-        previous, slot = seen, following
-    if again_tail >= 0:
-        slot_at(w, again_tail).next = NONE
-    if deferred_tail >= 0:
-        slot_at(w, deferred_tail).next = NONE
-    if fresh > 0:
-        note_delay(w, S.message, fresh, now)
-    defer(w, J, deferred, deferred_tail, deferred_count)
-    # Without progress an immediate retry would go round for ever; accepted again is no progress.
-    settled = S.tried - again_count - deferred_count
-    S.committed = fresh if S.filed_away == 0 else settled  # the sender believes a 250
-    if is_progress(S.committed, settled, G.trusts_itself != 0):
-        requeue(w, J, again, again_tail, again_count)
-    else:
-        defer(w, J, again, again_tail, again_count)
-    _file_unsent(w, S, J, slot)
-
-
-@inlined
-def _file_unsent(w: Any, S: Any, J: Any, slot: Any) -> None:
-    if S.gave_up != 0:
-        S.is_over = 1
-        defer(w, J, slot, S.tail, S.count - S.tried)
-    elif S.count > S.tried:
-        requeue(w, J, slot, S.tail, S.count - S.tried)
-
-
-@rare
-def _next_decisive(w: Any, S: Any) -> Any:
-    """Return the class of the next reply that is no over-limit refusal."""
-    while S.ahead < S.tried:
-        needs_company = settings_of(w).needs_company != 0
-        seen, _ = seen_at(w, S.lane * ANSWERS, needs_company, S.ahead_slot, S.ahead == 0)
-        S.ahead, S.ahead_slot = S.ahead + 1, slot_at(w, S.ahead_slot).next
-        if seen != ReplyClass.OVER:
-            return seen
-    return ReplyClass.OVER.value
-
-
-@compiled
-def requeue_all(w: Any, session: Any) -> None:
-    """Put all recipients of a transaction back to be sent at once."""
-    S = session_at(w, session)
-    requeue(w, job_at(w, S.job), S.head, S.tail, S.count)

@@ -73,7 +73,7 @@ class ReplyPath:
         self.heard: list[ReplyRecord] = []
         self.unheard: list[ReplyRecord] = []
         self.is_closed = False
-        self.is_over = False
+        self.is_over = self._drops = False
         self.has_timed_out, self.taken_ns = False, -1
         self._clock, self._accounts, self._client = clock, accounts, client
         self._draws, self._receiver = draws, receiver

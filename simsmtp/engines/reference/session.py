@@ -18,6 +18,7 @@ from simsmtp.peers.flight import NOBODY, Command, ReplyRecord, Stops
 from simsmtp.peers.kind import Kind
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
+from simsmtp.rows.records import End
 from simsmtp.strategies.patience import gives_up_at, served_by
 
 
@@ -136,11 +137,15 @@ class Session(ReplyPath):
         """Give the session up: a simulated server says nothing that asks for it."""
         raise AssertionError(fault)
 
+    def drop(self) -> None:
+        """Mean to leave without QUIT: the server waits for a text."""
+        self.is_over = self._drops = True
+
     def quit(self) -> Steps:
         """Leave; the reply to QUIT is not waited for."""
         arrived_at = self._clock.now + self._up.next()
         if self._transcript and not self.has_timed_out:
-            self._transcript.close(self, self._clock.now, arrived_at)
+            self._transcript.close(self, self._clock.now, arrived_at, End.DROPPED if self._drops else End.QUIT)
         if not self.is_closed:
             self.is_closed = True
             self._leave(arrived_at)

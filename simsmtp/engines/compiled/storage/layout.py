@@ -29,14 +29,17 @@ DONE, GROW, ROWS, OVERFLOW, PAUSE, RAISED = range(6)
 """Why the loop returned: all is done, an array is too small, the rows want to be taken, a time is past 64 bits, Python
 has not been asked for a while whether somebody pressed Ctrl-C, or a strategy of the user's own raised."""
 
-VALID, SETTLED, NDR, COMPANY = 1, 2, 4, 8
-"""Bits of a recipient's `flags`; the last is `has_company` of `simsmtp.strategies.reply_class.classify_among`."""
+VALID, SETTLED, NDR, COMPANY, EMPTIED = 1, 2, 4, 8, 16
+"""Bits of a recipient's `flags`; `COMPANY` is `has_company` of `simsmtp.strategies.reply_class.classify_among`."""
 
 NEVER_NS = 2**63 - 1
 SLOT_CLASSES = 40
 
 BUILT_IN = tuple(one.settle for one in registry.BUILT_IN.values())
 """Strategies by their number in the settings; any other one is called through its address."""
+DATA_HOOKS = tuple(one.on_data for one in registry.BUILT_IN.values() if one.on_data)
+FINAL_HOOKS = tuple(one.on_final for one in registry.BUILT_IN.values() if one.on_final)
+"""Their hooks by number from 1; 0 is none, and the number behind the last the user's own."""
 
 RESEND_NONE, RESEND_ALL, RESEND_FAILED = range(3)
 
@@ -85,7 +88,7 @@ def whole_numbers(kind: type) -> list[str]:
 
 
 SETTINGS = _record(
-    f"strategy settle_address {' '.join(whole_numbers(ClientPlan))}"
+    f"strategy settle_address on_data on_data_address on_final on_final_address {' '.join(whole_numbers(ClientPlan))}"
     """ retry_initial_ns retry_max_ns expiry_ns messages domains traced trace_arrivals recipient_factor
     resend resends resend_after_ns horizon_ns keep_rows keep_attempts keep_origins keep_first_seen pauses
     groups has_unknown rate_counts rate_most rate_window_ns rate_gained rate_cost keep_copies
@@ -130,7 +133,7 @@ _PER_FLIGHT = _fields(
     write_due write_reset write_mail write_rcpts write_last rcpts_written rcpts_served
     arrivals wakes losses_up losses_down stop_end
     has_company refused_in_a_row accepted_before gave_up marked ahead ahead_slot heard_refusals banner mail_code
-    began_at free_before idle_ns cause
+    began_at free_before idle_ns cause data_answer final_answer left_with
     lost is_silent gone_at read_at owed heard_rcpts mail_heard unheard_code arrived_refusals arrived_cause"""
     + _REFUSED
     + _REFUSED.replace("refused", "arrived"),
@@ -213,7 +216,7 @@ RUN = _record(
     recipients accepted_once rcpt_commands transactions connected round_trips first_connect_ns last_final_ns
     lowest_bucket highest_bucket rows wanted finished finished_tail emitted bypassed handled
     asking first_asking last_asking serving first_serving last_serving largest paused_at strategy_raised
-    person_duplicates copies_max"""
+    person_duplicates copies_max empty_texts"""
 )
 """What the run is at: time, cursors, the free ends of the arrays, totals."""
 

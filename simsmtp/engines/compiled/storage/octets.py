@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from simsmtp.engines.compiled.reply_notes import has_text_for
 from simsmtp.engines.compiled.storage.accessors import message_at, verb_at
 from simsmtp.engines.compiled.toolchain.jit import compiled
 from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets
@@ -15,5 +16,5 @@ def octets_of(w: Any, S: Any, verb: Any) -> Any:
     if verb == Verb.BDAT:
         return bdat_octets(message_at(w, S.message).size)
     if verb == Verb.TEXT:
-        return message_at(w, S.message).size if S.tally_accepted > 0 else LONE_DOT_OCTETS
+        return message_at(w, S.message).size if has_text_for(w, S) else LONE_DOT_OCTETS
     return verb_at(w, verb).octets

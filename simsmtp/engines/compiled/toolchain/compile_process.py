@@ -93,7 +93,7 @@ def main(profile: str) -> None:
     gc.disable()  # which takes a tenth of the time, and finds little
     step = "imported"
     try:
-        from simsmtp.engines.compiled.advance import machine_code
+        from simsmtp.engines.compiled.toolchain.advance import machine_code
 
         step = "compiled"
         said = machine_code(has_tcp=profile == "tcp")

@@ -22,12 +22,14 @@ from simsmtp.engines.compiled.toolchain import jit  # noqa: F401 - what it regis
 from simsmtp.engines.compiled.toolchain.obstacles import NotInDecisionLanguage
 from simsmtp.engines.compiled.toolchain.overflow_checks import CheckedCompiler
 from simsmtp.strategies.counting import Knobs, Rcpt, Verdict
+from simsmtp.strategies.hooks import TextReply
 from simsmtp.strategies.tally import Tally
 from simsmtp.strategies.version import is_installed, parts_of
 
 _DEEPEST, _LONGEST = 50, 500
 """Helpers within helpers, and values of a tuple, each of which the compiler gives a type of its own."""
 _FIELDS = len(Tally._fields) + len(Rcpt._fields) + len(Knobs._fields)
+_HOOK_FIELDS = len(Tally._fields) + len(TextReply._fields)
 RAISED = -1
 """In place of a verdict: the strategy raised, or computed what does not fit 64 bits."""
 _OPTIONS: dict[str, Any] = {
@@ -37,6 +39,7 @@ _OPTIONS: dict[str, Any] = {
     "pipeline_class": CheckedCompiler,
 }
 _SIGNATURE = types.int64(*[types.int64] * _FIELDS)
+_HOOK_SIGNATURE = types.int64(*[types.int64] * _HOOK_FIELDS)
 
 
 class Compiled(NamedTuple):
@@ -54,9 +57,8 @@ def compile_strategy(settle: Callable[..., Any]) -> Compiled:
     NotInDecisionLanguage
         If it is not written in the decision language (see `simsmtp.strategies`).
     """
-    try:
-        decide = _with_helpers(settle)
 
+    def called(decide: Any) -> Any:
         def wrapper(a, b, c, d, e, f, g, h, position, seen, previous, rank, decisive, pipelined, budget, marked):  # type: ignore[no-untyped-def]
             tally = Tally(a, b, c, d, e, f, g, h)
             rcpt = Rcpt(position, seen, previous, rank, decisive)
@@ -66,11 +68,34 @@ def compile_strategy(settle: Callable[..., Any]) -> Compiled:
                 verdict = RAISED
             return verdict
 
-        function = cfunc(_SIGNATURE)(wrapper)
+        return wrapper
+
+    return _compiled(settle, called, _SIGNATURE)
+
+
+def compile_hook(hook: Callable[..., Any]) -> Compiled:
+    """Compile a user's hook, see `simsmtp.strategies.hooks`; error as of `compile_strategy`."""
+
+    def called(decide: Any) -> Any:
+        def wrapper(a, b, c, d, e, f, g, h, code, status, lines, data_lines):  # type: ignore[no-untyped-def]
+            try:
+                verdict = _number(decide(Tally(a, b, c, d, e, f, g, h), TextReply(code, status, lines, data_lines)))
+            except Exception:  # noqa: BLE001 - as above
+                verdict = RAISED
+            return verdict
+
+        return wrapper
+
+    return _compiled(hook, called, _HOOK_SIGNATURE)
+
+
+def _compiled(function: Callable[..., Any], called: Callable[[Any], Any], signature: Any) -> Compiled:
+    try:
+        compiled = cfunc(signature)(called(_with_helpers(function)))  # type: ignore[arg-type]
     except Exception as error:
         # Numba raises anything at what it does not expect; whatever it is, the reference engine can run the strategy.
-        raise NotInDecisionLanguage(_reason(error), *_place(settle, error)) from error
-    return Compiled(function.address, function)
+        raise NotInDecisionLanguage(_reason(error), *_place(function, error)) from error
+    return Compiled(compiled.address, compiled)
 
 
 def _number(verdict: Any) -> int:
@@ -145,16 +170,22 @@ def _draws(function: FunctionType) -> bool:
 @intrinsic
 def call_user(typing_context: Any, address: Any, tally: Any, rcpt: Any, knobs: Any) -> Any:
     """Call the strategy at an address."""
-    signature = types.int64(types.int64, tally, rcpt, knobs)
+    return types.int64(types.int64, tally, rcpt, knobs), _call
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        word = ir.IntType(64)
-        whole = [
-            context.cast(builder, builder.extract_value(value, place), kind, types.int64)
-            for value, fields in zip(values[1:], signature.args[1:], strict=True)
-            for place, kind in enumerate(fields.types)
-        ]
-        pointer = builder.inttoptr(values[0], ir.FunctionType(word, [word] * len(whole)).as_pointer())
-        return builder.call(pointer, whole)
 
-    return signature, generate
+@intrinsic
+def call_hook(typing_context: Any, address: Any, tally: Any, reply: Any) -> Any:
+    """Call the hook at an address."""
+    return types.int64(types.int64, tally, reply), _call
+
+
+def _call(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    """Generate a call of what is at an address, with all fields of the tuples behind it."""
+    word = ir.IntType(64)
+    whole = [
+        context.cast(builder, builder.extract_value(value, place), kind, types.int64)
+        for value, fields in zip(values[1:], signature.args[1:], strict=True)
+        for place, kind in enumerate(fields.types)
+    ]
+    pointer = builder.inttoptr(values[0], ir.FunctionType(word, [word] * len(whole)).as_pointer())
+    return builder.call(pointer, whole)
