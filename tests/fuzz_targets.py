@@ -61,6 +61,10 @@ SERVERS: dict[bytes, dict[str, object]] = {
     b"hangup": {"recipient_limit": 2, "overflow_reply": "421 4.3.2"},
     b"greylist": {"recipient_limit": 3, "greylist_s": 60},
     b"failing": {"recipient_limit": 3, "data_failure_share": 0.5, "chunking": True},
+    b"whole": {"recipient_limit": 2, "limit_at": "dot", "chunking": True, "overflow_reply": "554-5.5.3 Too\n554 many"},
+    b"atdata": {"recipient_limit": 1, "limit_at": "data", "messages_per_connection": 2, "messages_at": "data",
+                "messages_reply": "452 4.4.5", "data_reply": "354-Go\n354 on", "data_without_recipients": "354"},
+    b"brief": {"recipient_limit": 3, "commands_per_connection": 12, "commands_reply": "450 4.7.0", "chunking": True},
 }  # fmt: skip
 SERVER_PLANS = {
     name: plan_of(Scenario.from_dict({"server": table})).destinations[0].server for name, table in SERVERS.items()
