@@ -13,7 +13,7 @@ from simsmtp.model.server_table import Server
 from simsmtp.model.traces import TraceMessage, trace_of
 from simsmtp.model.workload_table import Workload
 from simsmtp.policies.rate_limits import Counts, RateLimit
-from simsmtp.policies.reply_policy import LimitAt, LimitKind, ReplyPolicy
+from simsmtp.policies.reply_policy import LimitKind, ReplyPolicy
 from simsmtp.protocol.answers import Answer, WireReply, spoken_answers
 from simsmtp.protocol.capabilities import Capabilities
 from simsmtp.protocol.commands import Verb, command_octets
@@ -34,7 +34,6 @@ LIMIT_KINDS = {
     "group": LimitKind.GROUP,
     "first-group-only": LimitKind.FIRST_GROUP_ONLY,
 }
-_LIMIT_AT = {"rcpt": LimitAt.RCPT, "data": LimitAt.DATA, "dot": LimitAt.DOT, "delivery": LimitAt.DELIVERY}
 _OVERFLOW = {
     "new-connection": Overflow.NEW_CONNECTION,
     "same-session": Overflow.SAME_SESSION,
@@ -301,7 +300,7 @@ def _replies(server: Server) -> dict[Answer, int | str]:
 
 def _policy(server: Server) -> ReplyPolicy:
     return ReplyPolicy(
-        limit=_bound(server.recipient_limit),
+        limit=_bound(server.recipient_limit if server.limit_at == "rcpt" else None),
         limit_kind=LIMIT_KINDS[server.limit_kind],
         overshoot=_bound(server.overshoot_limit),
         soft_errors=_bound(server.soft_error_limit),
@@ -311,7 +310,9 @@ def _policy(server: Server) -> ReplyPolicy:
         data_without_recipients=parse_reply(server.data_without_recipients).code == 354,
         transactions=_bound(server.messages_per_connection),
         greylist_ns=ns_of_s(server.greylist_s or 0.0),
-        limit_at=_LIMIT_AT[server.limit_at],
+        data_limit=_bound(server.recipient_limit if server.limit_at == "data" else None),
+        text_limit=_bound(server.recipient_limit if server.limit_at in {"data", "dot"} else None),
+        delivery_limit=_bound(server.recipient_limit if server.limit_at == "delivery" else None),
         exhausted_at_data=server.messages_at == "data",
         commands=_bound(server.commands_per_connection),
     )

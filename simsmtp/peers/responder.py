@@ -16,7 +16,6 @@ from simsmtp.policies.respond import (
     answer_to,
     greeting,
     hangs_up,
-    has_no_commands_left,
     sleep_before_reply,
 )
 from simsmtp.protocol.answers import Answer
@@ -73,11 +72,11 @@ class Responder:
     @property
     def has_had_enough(self) -> bool:
         """Whether the next command is refused, whatever it is."""
-        return hangs_up(self._policy, self.counters) or has_no_commands_left(self._policy, self.counters)
+        return hangs_up(self._policy, self.counters) or self.counters.commands >= self._policy.commands
 
     def greet(self, banner: Answer) -> Answer:
         """Return the banner, which is that of `welcome`."""
-        return self._conclude(Verb.CONNECT, banner)
+        return self._conclude(Verb.CONNECT, banner, is_command=False)
 
     def answer(self, verb: Verb, draw: float = 1.0, now_ns: int = 0, *, is_rated: bool = True) -> Answer:
         """Return the answer to a command other than RCPT.
@@ -99,7 +98,7 @@ class Responder:
             answer = self._rates.answer(verb, answer, self.counters.accepted, now_ns)
         if answer == Answer.MAIL_OK:
             self._in_domain.clear()
-        return self._conclude(verb, answer)
+        return self._conclude(verb, answer, is_command=verb != Verb.TEXT)
 
     def answer_rcpt(
         self, who: Who, domain: Hashable, exists: bool, now_ns: int, first_seen_ns: MutableMapping[Who, int]
@@ -133,10 +132,9 @@ class Responder:
         self.sleep_ns = sleep_before_reply(self._policy, self.counters)
         self.counters = after_errors(self.counters, 1, int(is_command))
 
-    def _conclude(self, verb: Verb, answer: Answer) -> Answer:
+    def _conclude(self, verb: Verb, answer: Answer, *, is_command: bool = True) -> Answer:
         policy, counters, code = self._policy, self.counters, self._spoken[answer].code
         self.sleep_ns = sleep_before_reply(policy, counters)
-        is_command = verb not in (Verb.CONNECT, Verb.TEXT)
         self.counters = after_answer(policy, counters, answer, code, 1, is_command)
         self.state = next_state(self.state, verb, code)
         return answer

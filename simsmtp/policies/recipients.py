@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from simsmtp.policies.reply_policy import LimitAt, LimitKind, ReplyPolicy, SessionCounters
+from simsmtp.policies.reply_policy import LimitKind, ReplyPolicy, SessionCounters
 from simsmtp.protocol.answers import Answer
-
-UNBOUNDED = 2**62
-"""Room without end."""
 
 
 def goes_by_group(policy: ReplyPolicy) -> bool:
@@ -26,13 +23,8 @@ def are_alike(policy: ReplyPolicy, domains: int, groups: int = 1) -> bool:
     return policy.greylist_ns == 0 and not counts_domains(policy, domains, groups)
 
 
-def is_over_whole(policy: ReplyPolicy, counters: SessionCounters) -> bool:
-    """Tell whether a transaction holds more recipients than a limit allows that speaks at DATA or at the dot."""
-    return policy.limit_at != LimitAt.RCPT and counters.accepted > policy.limit
-
-
 def room_left(policy: ReplyPolicy, counters: SessionCounters, in_domain: int) -> int:
-    """Return how many more recipients of one domain the limit, which counts *accepted* ones, lets RCPT accept.
+    """Return how many more recipients of one domain the limit, which counts *accepted* ones, has room for.
 
     Parameters
     ----------
@@ -42,8 +34,6 @@ def room_left(policy: ReplyPolicy, counters: SessionCounters, in_domain: int) ->
         Recipients of the same domain (or group) accepted in this transaction.
     """
     kind = policy.limit_kind
-    if policy.limit_at != LimitAt.RCPT:
-        return UNBOUNDED
     if kind == LimitKind.TRANSACTION:
         return policy.limit - counters.accepted
     if kind == LimitKind.DOMAIN or kind == LimitKind.GROUP:  # noqa: PLR1714 - a membership test compiles to more

@@ -17,15 +17,6 @@ class LimitKind(IntEnum):
     FIRST_GROUP_ONLY = 5  # as FIRST_DOMAIN_ONLY, by group
 
 
-class LimitAt(IntEnum):
-    """Where a limit on the recipients of a transaction speaks."""
-
-    RCPT = 0
-    DATA = 1  # every RCPT within was answered 250; then the transaction is refused whole
-    DOT = 2
-    DELIVERY = 3  # everything was answered 250; then the transaction is filed away whole
-
-
 class ReplyPolicy(NamedTuple):
     """Settings of a receiver; a limit that is not set is `simsmtp.strategies.window.UNBOUNDED`.
 
@@ -49,8 +40,10 @@ class ReplyPolicy(NamedTuple):
         Transactions per connection.
     greylist_ns : int
         How long a recipient is greylisted; 0 is never.
-    limit_at : LimitAt
-        Where the limit speaks.
+    data_limit, text_limit : int
+        Most recipients of a transaction at DATA and at its text, where it is refused whole if more were accepted.
+    delivery_limit : int
+        Most recipients of a text that is delivered, and not accepted and filed away.
     exhausted_at_data : bool
         A transaction beyond `transactions` is refused at DATA, not at MAIL.
     commands : int
@@ -67,7 +60,9 @@ class ReplyPolicy(NamedTuple):
     data_without_recipients: bool
     transactions: int
     greylist_ns: int
-    limit_at: LimitAt
+    data_limit: int
+    text_limit: int
+    delivery_limit: int
     exhausted_at_data: bool
     commands: int
 

@@ -55,7 +55,7 @@ def answer_to(
     """
     if verb != Verb.TEXT and hangs_up(policy, counters):
         return Answer.TOO_MANY_ERRORS
-    if verb != Verb.TEXT and verb != Verb.QUIT and has_no_commands_left(policy, counters):  # noqa: PLR1714
+    if counters.commands >= policy.commands and verb != Verb.TEXT and verb != Verb.QUIT:  # noqa: PLR1714
         return Answer.COMMANDS_EXHAUSTED
     if not in_sequence(state, verb):
         return Answer.BAD_SEQUENCE
@@ -131,11 +131,6 @@ def after_errors(counters: SessionCounters, count: int, commands: int) -> Sessio
 def sleep_before_reply(policy: ReplyPolicy, counters: SessionCounters) -> int:
     """Return how long the server sleeps before its next reply (tarpit)."""
     return policy.error_sleep_ns if counters.errors >= policy.soft_errors else 0
-
-
-def has_no_commands_left(policy: ReplyPolicy, counters: SessionCounters) -> bool:
-    """Tell whether the connection has had all the commands that a server takes of one."""
-    return counters.commands >= policy.commands
 
 
 def hangs_up(policy: ReplyPolicy, counters: SessionCounters) -> bool:

@@ -61,7 +61,9 @@ def policy_of(L: Any) -> Any:
         L.data_without_recipients != 0,
         L.transactions,
         L.greylist_ns,
-        L.limit_at,
+        L.data_limit,
+        L.text_limit,
+        L.delivery_limit,
         L.exhausted_at_data != 0,
         L.commands,
     )
