@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simsmtp.model.rate_limits import RatePlan
-from simsmtp.policies.rate_limits import new_state, reserved
+from simsmtp.policies.rate_limits import Counts, new_state, reserved
 
 
 class Pace:
@@ -13,10 +13,16 @@ class Pace:
     ----------
     plan : RatePlan
         The rate.
+
+    Attributes
+    ----------
+    is_set : bool
+        There is one.
     """
 
     def __init__(self, plan: RatePlan) -> None:
         self._counts, self._limit = plan.counts, plan.limit
+        self.is_set = plan.counts != Counts.NOTHING
         self._state = new_state(self._limit)
 
     def turn(self, counts: int, amount: int, now_ns: int) -> int:

@@ -59,7 +59,7 @@ class Responder:
         self.counters = new_counters()
         self.sleep_ns = 0
         self._plan, self._policy, self._spoken = plan, plan.policy, plan.spoken
-        self._rates = rates or Rates(plan.rate_limits)
+        self._rates, self._has_rates = rates or Rates(plan.rate_limits), bool(plan.rate_limits)
         self.goes_by_group = goes_by_group(plan.policy)
         self._counts_domains = counts_domains(plan.policy, domains, groups)
         self._in_domain: dict[Hashable, int] = {}
@@ -94,7 +94,7 @@ class Responder:
         """
         share = self._plan.data_failure_share
         answer = answer_to(self._policy, self.counters, self.state, verb, 0, True, share, draw)
-        if is_rated:
+        if self._has_rates and is_rated:
             answer = self._rates.answer(verb, answer, self.counters.accepted, now_ns)
         if answer == Answer.MAIL_OK:
             self._in_domain.clear()
@@ -122,7 +122,8 @@ class Responder:
         if answer == Answer.RCPT_OK:
             if policy.greylist_ns > 0:  # only such a recipient gets as far as the greylist
                 answer = greylist_answer(policy, first_seen_ns.setdefault(who, now_ns), now_ns)
-            answer = self._rates.answer(Verb.RCPT, answer, counters.accepted, now_ns)
+            if self._has_rates:
+                answer = self._rates.answer(Verb.RCPT, answer, counters.accepted, now_ns)
             if self._counts_domains and answer == Answer.RCPT_OK:
                 self._in_domain[domain] = in_domain + 1
         return self._conclude(Verb.RCPT, answer)

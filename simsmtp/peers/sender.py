@@ -219,8 +219,9 @@ class Sender:
         job, recipients = lane.queue.take(self._size(lane))
         self._staff()  # what is left may be worth a further connection
         waiting = len(recipients)
-        yield from self._wait_for_turn(lane, session.number, Counts.MESSAGES, 1, waiting)
-        yield from self._wait_for_turn(lane, session.number, Counts.RECIPIENTS, waiting, waiting)
+        if lane.pace.is_set:
+            yield from self._wait_for_turn(lane, session.number, Counts.MESSAGES, 1, waiting)
+            yield from self._wait_for_turn(lane, session.number, Counts.RECIPIENTS, waiting, waiting)
         session.begin(job.message, job.message.transactions)
         job.message.transactions += 1
         self._accounts.transactions += 1
