@@ -16,7 +16,7 @@ from simsmtp.engines.compiled.storage.accessors import (
 )
 from simsmtp.engines.compiled.storage.layout import LOSSES, PAUSE_LENGTH, PER_LANE, PER_RUN, VERBS, WAKE
 from simsmtp.engines.compiled.toolchain.jit import compiled, rare
-from simsmtp.network.losses import Lost, place_of_loss
+from simsmtp.network.losses import place_of_loss
 from simsmtp.protocol.commands import Verb
 from simsmtp.randomness.distributions import CONSTANT, Sampler, count, sample
 from simsmtp.randomness.streams import Purpose, uniform_of_word
@@ -170,8 +170,6 @@ def is_connect_lost(w: Any, S: Any) -> Any:
 def lost(w: Any, S: Any, message: Any) -> Any:
     """Return where the next transaction loses its connection."""
     L, M = lane_at(w, S.lane), message_at(w, message)
-    if L.lost_command + L.lost_text + L.lost_dot + L.lost_reply == 0.0:
-        return Lost.NOWHERE.value
     command = uniform(w, Purpose.LOST_TRANSACTION.value, M.number, 0, M.transactions) < L.lost_command
     text = uniform(w, Purpose.LOST_TRANSACTION.value, M.number, 1, M.transactions) < L.lost_text
     behind = uniform(w, Purpose.LOST_TRANSACTION.value, M.number, 2, M.transactions)

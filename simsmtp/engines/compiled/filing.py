@@ -37,7 +37,7 @@ def file_outcomes(w: Any, session: Any) -> None:
     committed = 200 <= S.final_code < 300 and S.filed_away == 0
     S.committed = 0
     if nothing_committed(S.is_closed != 0, S.final_code):
-        if 200 <= S.unheard_code < 300 and S.filed_away == 0:
+        if S.gone_at >= 0 and 200 <= S.unheard_code < 300 and S.filed_away == 0:
             take_unheard(w, S)
         _defer_all(w, S)  # 421, or a connection gone: nothing was committed
     elif S.refused_at_mail != 0:

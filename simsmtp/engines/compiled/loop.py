@@ -244,7 +244,7 @@ def _read(w: Any, session: Any) -> Any:
             return greeted(w, session)
         start_lone_command(w, session, S, Verb.STARTTLS.value, TLS)
         return True
-    if S.is_closed != 0 and phase in (TLS, HANDSHAKE):
+    if phase in (TLS, HANDSHAKE) and S.is_closed != 0:
         return greeted(w, session)
     if phase == TLS:
         S.rounds_left = lane_at(w, S.lane).tls_round_trips
@@ -273,6 +273,7 @@ def _shake_hands(w: Any, session: Any) -> None:
     done_at = R.now + next_up(w, S) + next_down(w, S)
     given_up_at = gives_up_at(R.now, R.now, verb_at(w, Verb.STARTTLS.value).timeout_ns)
     if done_at > given_up_at:
+        S.arrived_refusals = 0
         leave_in_silence(w, session, S, given_up_at)
         return
     plan_session_event(w, session, S, Kind.READ.value, done_at)

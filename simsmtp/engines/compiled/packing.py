@@ -129,9 +129,7 @@ def world_of(plan: Plan, *, seed: int, rows: bool, strategy: dict[str, int]) -> 
         "settings": settings,
         "run": run,
         "lanes": lanes,
-        "spoken": _records(
-            "spoken", [(*one[:3], one.lines) for lane in plan.destinations for one in lane.server.spoken]
-        ),
+        "spoken": _records("spoken", [(*one[:3], one.lines) for to in plan.destinations for one in to.server.spoken]),
         "service": _records("service", [one for lane in plan.destinations for one in _service(plan, lane)]),
         "verbs": _records("verbs", list(zip(plan.client.octets, plan.client.timeouts, strict=True))),
         "samplers": samplers,
@@ -314,6 +312,7 @@ def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
         "rates": len(server.rate_limits),
         "first_rate": sum(len(one.server.rate_limits) for one in plan.destinations[: destination.number]),
         "rate_level": new_state(plan.client.rate.limit).level,
+        "loses": any(path.losses[1:]),
         **{f"lost_{name}": share for name, share in path.losses._asdict().items()},
     }
     return tuple(values.get(name, 0) for name in LANE.names or ())

@@ -7,9 +7,9 @@ from typing import Any
 from simsmtp.engines.compiled.draws import next_down
 from simsmtp.engines.compiled.reply_notes import keep_refusals, note, note_unnoted
 from simsmtp.engines.compiled.server import ANSWERS
-from simsmtp.engines.compiled.silence import DEAF, DOUBTFUL, is_missed
+from simsmtp.engines.compiled.silence import DEAF, DOUBTFUL, fall_silent, is_missed
 from simsmtp.engines.compiled.storage.accessors import lane_at, service_at, settings_of, slot_at, spoken_at
-from simsmtp.engines.compiled.storage.layout import NONE, VERBS
+from simsmtp.engines.compiled.storage.layout import VERBS
 from simsmtp.engines.compiled.toolchain.jit import compiled, inlined, rare
 from simsmtp.network.losses import Lost, is_swallowed
 from simsmtp.network.pipe import arrives, departs
@@ -131,7 +131,8 @@ def does_not_arrive(w: Any, S: Any, verb: Any) -> Any:
     is_text = verb == Verb.TEXT or verb == Verb.BDAT  # noqa: PLR1714
     if S.hush == DOUBTFUL and is_swallowed(S.lost, is_text):
         flush(w, S)  # what the server has to say before it notices still arrives
-        S.is_silent, S.hush, S.owed = 1, DEAF, verb
+        fall_silent(w, S)
+        S.hush, S.owed = DEAF, verb
     return S.hush == DEAF
 
 
@@ -140,7 +141,7 @@ def loses_reply(w: Any, S: Any, verb: Any, slot: Any) -> Any:
     """Lose the connection behind a text that has been served, if it is to be; tell whether it is never finished."""
     if S.lost < Lost.DOT or (verb != Verb.TEXT and verb != Verb.BDAT):  # noqa: PLR1714
         return False
-    S.is_silent, S.due_at = 1, NONE
+    fall_silent(w, S)
     if S.unflushed == 0:
         S.owed = verb
     if S.lost == Lost.DOT:
@@ -148,16 +149,32 @@ def loses_reply(w: Any, S: Any, verb: Any, slot: Any) -> Any:
     return S.lost == Lost.DOT
 
 
+@inlined
+def _send_replies(w: Any, S: Any) -> Any:
+    """Send what is in the server's buffer; return whether the client will read it."""
+    note_unnoted(w, S)
+    S.down_free = departs(S.free, S.down_free, S.buffered, lane_at(w, S.lane).bits_per_s, 1)
+    S.down_last = arrives(S.down_free, next_down(w, S), S.down_last)
+    S.unflushed = S.buffered = 0
+    return S.down_last <= S.due_at or not is_missed(w, S)
+
+
+@compiled
+def flush_last(w: Any, S: Any) -> None:
+    """Send what is in the server's buffer at the end of a flight."""
+    if S.unflushed == 0:
+        return
+    _send_replies(w, S)
+    S.reads += 1
+
+
 @compiled
 def flush(w: Any, S: Any) -> None:
     """Send what is in the server's buffer."""
     if S.unflushed == 0:
         return
-    note_unnoted(w, S)
-    S.down_free = departs(S.free, S.down_free, S.buffered, lane_at(w, S.lane).bits_per_s, 1)
-    S.down_last = arrives(S.down_free, next_down(w, S), S.down_last)
-    if S.down_last <= S.due_at or not is_missed(w, S):
-        S.read_at, S.due_at = S.down_last, S.down_last + settings_of(w).least_timeout_ns
+    if _send_replies(w, S):
+        S.due_at = S.down_last + settings_of(w).least_timeout_ns
         S.heard_rcpts, S.mail_heard = S.tried + S.flight_rcpts, S.refused_at_mail
         if S.heard_refusals != 0:
             keep_refusals(S)
@@ -165,4 +182,3 @@ def flush(w: Any, S: Any) -> None:
             S.stop_read_at = S.down_last
     S.stop_seen = 0
     S.reads += 1
-    S.unflushed = S.buffered = 0

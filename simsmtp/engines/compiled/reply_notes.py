@@ -150,6 +150,7 @@ def count_refusals(w: Any, S: Any) -> None:
     L.refused_greylist += S.refused_greylist
     L.refused_session += S.refused_session
     L.refused_other += S.refused_other
+    S.arrived_cause = S.cause
     forget_refusals(S)
 
 

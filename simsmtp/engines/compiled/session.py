@@ -15,6 +15,7 @@ from simsmtp.engines.compiled.reply_buffer import (
     be_sure,
     does_not_arrive,
     flush,
+    flush_last,
     hear,
     hear_again,
     hear_nothing,
@@ -24,7 +25,7 @@ from simsmtp.engines.compiled.reply_buffer import (
 )
 from simsmtp.engines.compiled.reply_notes import forget_refusals
 from simsmtp.engines.compiled.server import answer_command, greet, leave_server, remember, repeat_answer, welcome
-from simsmtp.engines.compiled.silence import DOUBTFUL, leave_in_silence, look_at_the_time
+from simsmtp.engines.compiled.silence import DOUBTFUL, leave, leave_in_silence, look_at_the_time
 from simsmtp.engines.compiled.storage.accessors import (
     has_tcp,
     lane_at,
@@ -103,17 +104,12 @@ def open_connection(w: Any, session: Any) -> None:
     R.round_trips += 2  # the TCP handshake, then the banner
     S.rtt_ns = next_up(w, S) + next_down(w, S)
     arrival = R.now + S.rtt_ns + next_up(w, S)
-    _be_patient(w, S, R.now + S.rtt_ns)
+    S.due_at = R.now + S.rtt_ns + settings_of(w).least_timeout_ns
     given_up_at = gives_up_at(R.now, R.now, verb_at(w, Verb.CONNECT.value).timeout_ns)
-    if S.read_at > given_up_at or is_connect_lost(w, S):
+    if R.now + S.rtt_ns > given_up_at or is_connect_lost(w, S):
         leave_in_silence(w, session, S, given_up_at)
         return
     plan_session_event(w, session, S, Kind.ACCEPT.value, arrival)
-
-
-@inlined
-def _be_patient(w: Any, S: Any, begun_at: Any) -> None:
-    S.read_at, S.due_at = begun_at, begun_at + settings_of(w).least_timeout_ns
 
 
 @compiled
@@ -151,8 +147,7 @@ def start_flight(w: Any, session: Any, S: Any, phase: Any) -> None:
     S.phase = phase
     S.stop_read_at, S.stop_seen = NONE, 0
     S.first_read, S.rcpts = S.reads, 0
-    S.heard_rcpts, S.arrived_refusals, S.arrived_cause = S.tried, 0, S.cause
-    _be_patient(w, S, R.now)
+    S.due_at = R.now + settings_of(w).least_timeout_ns
     S.written_at = S.began_at = R.now
     S.free_before, S.idle_ns = S.free, 0
     S.delay = NONE
@@ -238,7 +233,7 @@ def _fly_by_pipe(w: Any, session: Any, S: Any) -> None:
         if is_out_of_turn(w, session, S, verb, slot):
             return
         S.in_service = 0
-        if S.hush == DOUBTFUL and loses_reply(w, S, verb, slot):
+        if verb != Verb.RCPT and S.hush == DOUBTFUL and loses_reply(w, S, verb, slot):
             continue
         if S.sure > 0:
             hear_again(w, S, L, slot)
@@ -249,7 +244,7 @@ def _fly_by_pipe(w: Any, session: Any, S: Any) -> None:
                 be_sure(w, S, L, repeat_answer(w, S, L, answer), answer)
         if S.sure > 0 and L.in_bulk != 0 and S.command_ns == 0:
             skip_ahead(w, S, L)
-    flush(w, S)
+    flush_last(w, S)
     if L.replies_per_read > 0:
         S.reads = S.last_read + 1
     _wait_for_replies(w, session, S)
@@ -291,10 +286,8 @@ def _fly_by_either(w: Any, session: Any, S: Any) -> None:
 
 @compiled
 def _wait_for_replies(w: Any, session: Any, S: Any) -> None:
-    if S.is_silent != 0 and S.gone_at < 0:
-        S.gone_at = gives_up_at(S.read_at, S.up_free, verb_at(w, S.owed).timeout_ns)
-    if S.gone_at >= 0:
-        leave_in_silence(w, session, S, S.gone_at)
+    if S.is_silent != 0 or S.gone_at >= 0:
+        leave(w, session, S)
         return
     if S.is_closed != 0:
         leave_server(w, S, S.free)

@@ -13,8 +13,8 @@ from simsmtp.engines.compiled.reply_notes import forget_unheard_refusals, has_te
 from simsmtp.engines.compiled.server import ANSWERS, leave_server
 from simsmtp.engines.compiled.storage.accessors import run_of, settings_of, slot_at, verb_at
 from simsmtp.engines.compiled.storage.heaps import plan_session_event
-from simsmtp.engines.compiled.storage.layout import EMPTIED
-from simsmtp.engines.compiled.toolchain.jit import rare
+from simsmtp.engines.compiled.storage.layout import EMPTIED, NONE
+from simsmtp.engines.compiled.toolchain.jit import inlined, rare
 from simsmtp.peers.kind import Kind
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
@@ -25,11 +25,34 @@ DEAF, DOUBTFUL = 1, 2
 """Values of a session's `hush` beside 0: no command reaches the server any more; one may be the first of these."""
 
 
+@inlined
+def _gives_up_at(w: Any, S: Any, unanswered: Any) -> Any:
+    """Return when the client gives up; until then `due_at` tells when it last read."""
+    _remember_nothing(S)
+    read_at = S.due_at - settings_of(w).least_timeout_ns
+    return gives_up_at(read_at, S.up_free, verb_at(w, unanswered).timeout_ns)
+
+
+@inlined
+def _remember_nothing(S: Any) -> None:
+    """Note that nothing of a flight was heard where that is so; what was heard is noted as it is flushed."""
+    if S.reads == S.first_read:
+        S.heard_rcpts, S.mail_heard, S.arrived_refusals = S.tried, 0, 0
+
+
+@rare
+def fall_silent(w: Any, S: Any) -> None:
+    """Lose the connection: nothing that the server says from now on reaches the client."""
+    _remember_nothing(S)
+    S.read_at = S.due_at - settings_of(w).least_timeout_ns
+    S.is_silent, S.due_at = 1, NONE
+
+
 @rare
 def is_missed(w: Any, S: Any) -> Any:
     """Tell whether the client has left, or the connection is lost, when a flush would reach it."""
     if S.gone_at < 0 and S.is_silent == 0:
-        given_up_at = gives_up_at(S.read_at, S.up_free, verb_at(w, S.owed).timeout_ns)
+        given_up_at = _gives_up_at(w, S, S.owed)
         if S.down_last > given_up_at:
             S.gone_at = S.due_at = given_up_at
     return S.gone_at >= 0 or S.is_silent != 0
@@ -40,11 +63,19 @@ def look_at_the_time(w: Any, S: Any, verb: Any) -> None:
     """Take no further command once the client has left, who waits for the reply to a command or to one before it."""
     if S.gone_at < 0 and S.is_silent == 0:
         unanswered = S.owed if S.unflushed > 0 else verb
-        given_up_at = gives_up_at(S.read_at, S.up_free, verb_at(w, unanswered).timeout_ns)
+        given_up_at = _gives_up_at(w, S, unanswered)
         if S.free > given_up_at:
             S.gone_at = S.due_at = given_up_at
     if S.gone_at >= 0 and S.free > S.gone_at:
         S.hush = DEAF
+
+
+@rare
+def leave(w: Any, session: Any, S: Any) -> None:
+    """Plan that the client, which hears nothing more, gives the connection up."""
+    if S.gone_at < 0:
+        S.gone_at = gives_up_at(S.read_at, S.up_free, verb_at(w, S.owed).timeout_ns)
+    leave_in_silence(w, session, S, S.gone_at)
 
 
 @rare

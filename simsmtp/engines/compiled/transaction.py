@@ -52,8 +52,9 @@ def begin_transaction(w: Any, session: Any) -> None:
     J, L = job_at(w, S.job), lane_at(w, S.lane)
     M = message_at(w, J.message)
     S.message, S.transaction = J.message, M.transactions
-    S.lost = lost(w, S, J.message)
-    S.hush = DOUBTFUL if S.lost != 0 else 0
+    if L.loses != 0:
+        S.lost = lost(w, S, J.message)
+        S.hush = DOUBTFUL if S.lost != 0 else 0
     M.transactions += 1
     S.transactions += 1
     R.transactions += 1
@@ -64,8 +65,9 @@ def begin_transaction(w: Any, session: Any) -> None:
     S.data = Verb.BDAT.value if G.chunking != 0 and L.chunking != 0 else Verb.DATA.value
     S.next, S.written, S.tried, S.flight = S.head, 0, 0, 0
     S.over_code = S.data_code = S.final_code = S.filed_away = S.refused_at_mail = S.flight_rcpts = 0
-    S.refused_in_a_row = S.accepted_before = S.gave_up = S.mail_heard = S.unheard_code = 0
+    S.refused_in_a_row = S.accepted_before = S.gave_up = 0
     S.cause, S.left_with = Cause.OTHER.value, Verdict.DONE.value
+    S.arrived_cause = Cause.OTHER.value
     S.mail_seen, S.block = ReplyClass.CLOSED.value, NONE
     keep_tally(S, empty_tally())
     S.script = Step.RESET.value if S.needs_reset != 0 else Step.MAIL.value

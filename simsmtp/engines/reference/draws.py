@@ -59,6 +59,13 @@ class Draws:
         Keyed random numbers of the run.
     plan : DestinationPlan
         The destination.
+
+    Attributes
+    ----------
+    constant_service : tuple of int
+        See `ServerPlan`.
+    loses : bool
+        Transactions may lose their connection.
     """
 
     def __init__(self, streams: Streams, plan: DestinationPlan) -> None:
@@ -66,7 +73,7 @@ class Draws:
         self._plan = plan
         self._open: dict[tuple[int, int, int], Stream] = {}
         self.constant_service = plan.server.constant_service
-        self._loses = any(plan.path.losses[1:])
+        self.loses = any(plan.path.losses[1:])
 
     def delays(self, purpose: Purpose, connection: int) -> Delays:
         """Return the delays of one direction of a connection."""
@@ -112,8 +119,6 @@ class Draws:
     def lost(self, message: Message, transaction: int) -> Lost:
         """Return where a transaction loses its connection."""
         shares = self._plan.path.losses
-        if not self._loses:
-            return Lost.NOWHERE
         command, text, behind = (
             self._stream(Purpose.LOST_TRANSACTION, message.number, place).at(transaction) for place in range(3)
         )

@@ -106,6 +106,7 @@ class ReplyPath:
         self._stop_read_at = -1
         # The client's patience: when it last read, and until when nobody need look whether it has left.
         self._read_at = self._due_at = 0
+        self._patience_ns = client.least_timeout_ns
         self._gone_at = -1  # when the client leaves because of it
         self._lost: int = Lost.NOWHERE
         self._is_silent = self._is_deaf = False  # no reply, or no command, gets through to the other any more
@@ -113,7 +114,7 @@ class ReplyPath:
     def _begin_flight(self, stops: Stops | None, begun_at: int) -> int:
         """Make ready for a flight; return since when the server has nothing to do."""
         self.heard, self._flushed = [], 0
-        self._read_at, self._due_at = begun_at, begun_at + self._client.least_timeout_ns
+        self._read_at, self._due_at = begun_at, begun_at + self._patience_ns
         self._stop_read_at, self._stops = -1, stops
         self._first_read, self._rcpts, self._idle_ns = self._reads, 0, 0
         return self._free
@@ -145,20 +146,20 @@ class ReplyPath:
         if self._down_last > self._due_at and self._is_missed():
             self._miss()
         else:
-            self._read_at, self._due_at = self._down_last, self._down_last + self._client.least_timeout_ns
-            self._note_flush()
+            self._read_at, self._due_at = self._down_last, self._down_last + self._patience_ns
+            if self._stops or self._transcript:
+                self._note_flush()
         self._reads += 1
         self._flushed += self._unflushed
         self._unflushed = self._buffered_octets = 0
 
     def _note_flush(self) -> None:
-        if self._stops or self._transcript:
-            # Behind the unflushed replies there may be commands that got none because the server had hung up.
-            flushed = self.heard[self._flushed : self._flushed + self._unflushed]
-            if self._stops and self._stop_read_at < 0 and any(map(self._stops, flushed)):
-                self._stop_read_at = self._down_last
-            if self._transcript:
-                self._transcript.replies(self, flushed, self._free, self._down_last)
+        # Behind the unflushed replies there may be commands that got none because the server had hung up.
+        flushed = self.heard[self._flushed : self._flushed + self._unflushed]
+        if self._stops and self._stop_read_at < 0 and any(map(self._stops, flushed)):
+            self._stop_read_at = self._down_last
+        if self._transcript:
+            self._transcript.replies(self, flushed, self._free, self._down_last)
 
     def _stop_is_readable(self, written_at: int) -> bool:
         if self._free <= written_at:
@@ -183,9 +184,9 @@ class ReplyPath:
 
     def _replies_read(self) -> Event:
         """Return the event that the client has read all replies to a flight."""
-        if self._is_silent and self._gone_at < 0:
-            self._gone_at = self._gives_up_at(next(one.verb for one in self.heard if not one.code))
-        if self._gone_at >= 0:
+        if self._is_silent or self._gone_at >= 0:
+            if self._gone_at < 0:
+                self._gone_at = self._gives_up_at(next(one.verb for one in self.heard if not one.code))
             return self._leave_in_silence(self._gone_at)
         if self.is_closed:
             self._leave(self._free)

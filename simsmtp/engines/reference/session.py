@@ -79,7 +79,8 @@ class Session(ReplyPath):
         """Say which message, and which of its transactions, the next flights belong to."""
         self.message, self._transaction = message, transaction
         self.transactions += 1
-        self._lost = self._draws.lost(message, transaction)
+        if self._draws.loses:
+            self._lost = self._draws.lost(message, transaction)
 
     def exchange(self, flight: Sequence[Command], *, command_ns: int = 0, stops: Stops | None = None) -> Steps:
         """Write one flight and wait for its replies; see `simsmtp.peers.driver.Session.exchange`."""

@@ -108,7 +108,7 @@ LANE = _record(
     """ sessions_limit counts_domains are_alike in_bulk
     profile_tcp mss window restart delayed_ack_ns quick_acks nagle_client nagle_server is_lossy read_buffer wake_ns
     delay_ns ready connections starting connected learned learned_at_ns sessions busy first_waiting last_waiting
-    to_start rates first_rate rate_since_ns rate_level""" + _REFUSED,
+    to_start rates first_rate rate_since_ns rate_level loses""" + _REFUSED,
     floats=" ".join(f"waited_{name}" for name in WAIT_NAMES)
     + " upto data_failure_share lost_connect lost_command lost_text lost_dot lost_reply",
 )
