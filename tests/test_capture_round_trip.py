@@ -127,7 +127,7 @@ def check(output: Output, plan: Plan, ladder: Ladder, book: AddressBook) -> None
         return  # no capture tells that from a text that is taken
     accepted = Counter[str]()
     for row in output.recipients:
-        accepted[book.recipient(row.origin)] += row.accepted
+        accepted[book.recipient(row.number)] += row.accepted
     found = Counter[str]()
     for one in ladder.recipients:
         found[one.address] += {"": 0, "taken": 1, "taken_again": 2}[one.truth]
