@@ -86,5 +86,8 @@ def test_python_runs(path: Path, tmp_path: Path) -> None:
 def test_experiments_are_understood() -> None:
     examples = [block for path in PAGES for block in blocks(path, "toml")]
     assert examples
-    for example in examples:
-        assert simsmtp.Experiment.from_dict(tomllib.loads(example)).points
+    for tables in map(tomllib.loads, examples):
+        if "study" in tables:
+            assert simsmtp.Experiment.from_dict(tables).points
+        else:
+            assert simsmtp.Scenario.from_dict(tables["scenario"])
