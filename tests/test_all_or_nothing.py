@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from live_pair import commands, fates, ledger, pair, verdicts
 
 import simsmtp
 from simsmtp import Scenario
+from simsmtp.dialogue.capture import read_capture
 from simsmtp.dialogue.ndr import write_ndrs
 from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
@@ -177,6 +179,15 @@ def test_a_diagram_shows_the_lone_dot() -> None:
     text = str(simsmtp.trace(Scenario.from_dict(tables())))
     assert "C: .\n" in text
     assert "contradictory_ndr" in text
+
+
+def test_a_capture_tells_an_empty_text_from_a_real_one(tmp_path: Path) -> None:
+    path = simsmtp.trace(Scenario.from_dict(tables())).write_pcap(tmp_path / "empty.pcap")
+    found = Counter(one.truth for one in read_capture(path).recipients)
+    assert found == {"emptied": 7, "": 1}
+    plain = simsmtp.trace(Scenario.from_dict({"workload": {"recipients_per_message": 8, "unknown": [2]}}))
+    found = Counter(one.truth for one in read_capture(plain.write_pcap(tmp_path / "real.pcap")).recipients)
+    assert found == {"taken": 7, "": 1}
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_who_was_accepted_is_what_the_octets_say(said: list[bytes], answered: li
     assert other.recipients == ladder.recipients
     found = Counter[str]()
     for one in ladder.recipients:
-        found[one.address] += {"": 0, "taken": 1, "taken_again": 2}[one.truth]
+        found[one.address] += {"": 0, "emptied": 0, "taken": 1, "taken_again": 2}[one.truth]
     accepted = Counter(
         who for (_, who), number in account(whole, codes_in(answer)).accepted.items() for _ in range(number)
     )

@@ -43,7 +43,8 @@ def read_capture(path: Path, *, port: int | None = None) -> Ladder:
     Returns
     -------
     Ladder
-        `Recipient.truth` is ``"taken"`` or ``"taken_again"`` where the text was accepted for it, and ``""`` elsewhere.
+        `Recipient.truth` is ``"taken"`` or ``"taken_again"`` where the text was accepted for it, ``"emptied"`` where
+        that was a lone dot, and ``""`` elsewhere.
 
     Raises
     ------

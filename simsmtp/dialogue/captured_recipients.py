@@ -13,7 +13,7 @@ from typing import NamedTuple
 from simsmtp.dialogue.captured_session import Session
 from simsmtp.dialogue.ladder import Recipient
 from simsmtp.dialogue.smtp_exchange import Exchange
-from simsmtp.protocol.commands import Verb
+from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb
 
 _ENDS = {"RSET", "EHLO", "HELO", "STARTTLS"}
 _NOT_OBEYED = {500, 502, 503}
@@ -31,14 +31,14 @@ class _Asked(NamedTuple):
 class _Transaction:
     """A transaction: its sender, its RCPTs, the Message-ID of its text, and whether that was accepted.
 
-    `is_open` tells that its MAIL was not refused.
+    `is_open` tells that its MAIL was not refused, `is_empty` that a lone dot came in place of a text.
     """
 
     def __init__(self, sender: str, order: int, *, is_open: bool) -> None:
         self.sender, self.order, self.is_open = sender, order, is_open
         self.asked: list[_Asked] = []
         self.message_id = ""
-        self.is_accepted = False
+        self.is_accepted = self.is_empty = False
 
     def goes_on_after(self, exchange: Exchange) -> bool:
         """Note what an exchange tells of the text, and tell whether the transaction goes on after it."""
@@ -47,6 +47,7 @@ class _Transaction:
         is_refused_chunk = command.verb == Verb.BDAT.name and code >= 400
         if (command.is_last or is_refused_chunk) and code not in _NOT_OBEYED:
             self.is_accepted = self.is_open and 200 <= code < 300
+            self.is_empty = command.verb == Verb.TEXT.name and command.octets <= LONE_DOT_OCTETS
             return False
         return not (command.verb in _ENDS and code < 300)
 
@@ -55,7 +56,7 @@ class _Fate:
     """What is seen of one recipient: how often it was asked for and accepted, and the kind of the last refusal."""
 
     def __init__(self) -> None:
-        self.asked = self.accepted = 0
+        self.asked = self.accepted = self.emptied = 0
         self.refusal = ""
 
     @property
@@ -96,7 +97,9 @@ def fates_of(sessions: Sequence[Session]) -> Fates:
         for rcpt in one.asked:
             fate = fates.setdefault((message, rcpt.address), _Fate())
             fate.asked += 1
-            fate.accepted += one.is_accepted and rcpt.kind == "accepted"
+            taken = one.is_accepted and rcpt.kind == "accepted"
+            fate.accepted += taken and not one.is_empty
+            fate.emptied += taken and one.is_empty
             fate.refusal = rcpt.kind if rcpt.kind not in {"", "accepted"} else fate.refusal
             messages.note(message, one.sender, rcpt.address, is_refused=fate.is_refused)
     order = {key: place for place, key in enumerate(sorted(fates, key=lambda key: key[0]))}
@@ -111,7 +114,7 @@ def _truth(fate: _Fate) -> str:
     """Return what the wire shows of a recipient: NDRs go another way."""
     if fate.accepted:
         return "taken" if fate.accepted == 1 else "taken_again"
-    return ""
+    return "emptied" if fate.emptied else ""
 
 
 def _transactions(session: Session, number: int) -> list[_Transaction]:

@@ -84,7 +84,8 @@ class Recipient(NamedTuple):
         Number of the message, from 0.
     truth : str
         The class of the ledger that it ended in. Of one that was only seen from outside ``"taken"`` or
-        ``"taken_again"``, if a server accepted it once or more often, else ``""``.
+        ``"taken_again"``, if a server accepted it once or more often, ``"emptied"``, if only with an empty text, else
+        ``""``.
     ndr : str
         The non-delivery report about it, ``""`` if there is none or it is not known.
     """

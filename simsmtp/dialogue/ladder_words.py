@@ -34,6 +34,7 @@ COLOURS = {
     "queued": "#BDBDBD",
     "taken": "#4C78A8",
     "taken_again": "#9467BD",
+    "emptied": "#CC79A7",
     "": "#D9D9D9",
 }
 """What each kind of line and each class is drawn in: blue is well, warm colours and black are not."""
@@ -48,10 +49,11 @@ MEANINGS = {
     "queued": "still waiting to be sent",
     "taken": "accepted by the server once, as far as was seen",
     "taken_again": "accepted by the server twice or more",
+    "emptied": "accepted by the server with an empty text, a lone dot",
     "": "not known: it was not accepted as far as was seen",
 }
 """What each class says of a recipient."""
-_NAMES = {"taken": "accepted", "taken_again": "accepted again", "": "not known"}
+_NAMES = {"taken": "accepted", "taken_again": "accepted again", "emptied": "accepted, empty", "": "not known"}
 _WORDS = {"done": "taken as accepted", "re-queued": "re-queued", "failed": "failed: NDR", "deferred": "deferred"}
 _WRONG = {("done", "lost"): "lost", ("failed", "false_ndr"): "valid mailboxes",
           ("failed", "contradictory_ndr"): "accepted all the same"}  # fmt: skip
