@@ -109,9 +109,9 @@ class Client(Table):
     long run; ``counts`` may be recipients, messages or connections."""
     timeout_s: Timeouts = Timeouts()
     """Time-outs in seconds: how long the client waits for a connection (and the banner), for the reply to a command, to
-    DATA, and to the final dot (RFC 5321 section 4.5.3.2), counted from what it last read or wrote. Then it closes the
-    connection and defers what was not committed; a server that takes the text later delivers it, and gets it again: a
-    duplicate. Profile pipe."""
+    DATA, and to the final dot (RFC 5321 section 4.5.3.2), counted from what it last read or wrote. Having timed out, it
+    closes the connection and defers what was not committed; a server that takes the text later delivers it, and gets it
+    again: a duplicate. Profile pipe."""
 
 
 class Network(Table):
