@@ -129,7 +129,9 @@ def test_a_ladder_holds_all_that_was_said_and_nothing_else(scenario: Scenario) -
     for step in ladder.steps:
         if step.kind in {"group", "read"}:
             assert step.lines
-            assert (step.server_s >= step.client_s) == (step.kind == "group") or step.server_s == step.client_s
+            is_lost = step.kind == "group" and math.isnan(step.server_s)
+            is_level = step.server_s == step.client_s
+            assert is_lost or is_level or (step.server_s > step.client_s) == (step.kind == "group")
 
 
 @pytest.mark.slow

@@ -243,7 +243,7 @@ def test_a_421_to_rset_is_not_the_cause_of_those_refused_before(tmp_path: Path, 
 
 def test_who_never_got_a_connection_expired(tmp_path: Path) -> None:
     tables = {
-        "client": {"expiry_s": 30, "connections": 2},
+        "client": {"expiry_s": 30, "connections": 2, "timeout_s": {"dot": 1e7}},
         "server": {"sessions": 1, "text_service_ms": 1e9},
         "workload": {"messages": 2, "recipients_per_message": 2},
     }
