@@ -124,7 +124,7 @@ BAD = {
     "[scenario.client]\nbatch_size = 0\n": ["study.toml:7: client.batch_size", "1", "given: 0"],
     '[scenario.client]\nbatch_size = "x"\n': ["study.toml:7: client.batch_size", "a whole number", "given: 'x'"],
     '[scenario.client]\nstrategy = "one-stp"\n': ["study.toml:7: client.strategy", "did you mean 'one-stop'?"],
-    '[scenario.client]\npreset = "windows"\n': ["study.toml:7: client.preset", "allowed: windows-2003-rtm"],
+    '[scenario.client]\npreset = "windows"\n': ["study.toml:7: client.preset", "did you mean 'windows-2003-rtm'?"],
     "[scenario.client]\nwindow_bytes = 9\nwindow_recipients = 9\n": ["study.toml:7: client.window_bytes", "combined"],
     '[scenario.server]\noverflow_reply = "999"\n': ["study.toml:7: server.overflow_reply", "given: '999'"],
     "[scenario.clint]\nbatch_size = 5\n": ["study.toml:6: clint", "did you mean 'client'?"],
