@@ -10,6 +10,7 @@ from live_pair import ledger, pair
 
 from simsmtp import Scenario
 from simsmtp.engines import run_replication
+from simsmtp.errors import InputError
 from simsmtp.model.plan import plan_of
 from simsmtp.protocol.commands import Verb
 from simsmtp.rows.records import Output
@@ -42,7 +43,7 @@ def were_heard(found: Output, expected: dict[tuple[str, int], int]) -> bool:
 # -- where a limit speaks: reports 1, 9, 10 --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("strategy", ["corrected", "one-stop", "send-cursor-silent", "per-read"])
+@pytest.mark.parametrize("strategy", ["corrected", "aggregate", "shifted"])
 def test_amazon_ses_takes_58_recipients_and_refuses_them_all_at_the_dot(driver: str, strategy: str) -> None:
     """Issues of skaut, wca and coursemology: 554 with "Recipient count exceeds 50", and nobody gets the message."""
     found = sent(
@@ -159,3 +160,13 @@ def test_each_refusal_over_the_limit_comes_four_seconds_late() -> None:
         for late_ms in (0.0, 4000.0)
     )
     assert slow - quick == pytest.approx(20.0, abs=0.2)
+
+
+def test_a_strategy_that_counts_refusals_of_rcpt_means_nothing_where_the_limit_speaks_later() -> None:
+    for place in ("data", "dot", "delivery"):
+        with pytest.raises(InputError, match=rf"^client.strategy: counts .* limit speaks at {place}; given"):
+            Scenario.from_dict({"client": {"strategy": "one-stop"}, "server": {"limit_at": place}})
+    Scenario.from_dict({"client": {"preset": "windows-2003-rtm"}, "server": {"preset": "amazon-ses"}})  # as they are
+    Scenario.from_dict(
+        {"client": {"strategy": "one-stop"}, "server": {"limit_at": "dot", "unknown_reply": "550 5.5.3"}}
+    )

@@ -10,7 +10,9 @@ from simsmtp.model.loss_tables import check_losses, check_timeouts
 from simsmtp.model.numbers import number_text
 from simsmtp.model.rate_limits import check_client_rate, check_rate_limits
 from simsmtp.model.server_table import check_command_limit, check_limit_place, check_replies
+from simsmtp.protocol.replies import parse_reply
 from simsmtp.strategies.registry import find_strategy
+from simsmtp.strategies.reply_class import ReplyClass, classify
 
 if TYPE_CHECKING:
     from simsmtp.model.scenario import Network, Scenario  # whose check this is, called once it is built
@@ -44,6 +46,7 @@ def check_combinations(scenario: Scenario) -> None:
         _check_server(one.server, f"destinations.{number}.server", starttls=scenario.client.starttls)
         _check_path(one.network, one.server, f"destinations.{number}.")
     _check_groups(scenario)
+    _check_strategy_is_asked(scenario)
     check_limits(scenario)
 
 
@@ -211,3 +214,33 @@ def _check_path(network: Network, server: Server, where: str) -> None:
                     given=getattr(table, key),
                     allowed=f'it with {where}network.profile = "tcp"',
                 )
+
+
+_COUNTS_ALL_REFUSALS = ("corrected", "aggregate", "shifted")
+"""Built-in strategies to which refusals that are no limit's make a difference, or none ever does."""
+
+
+def _check_strategy_is_asked(scenario: Scenario) -> None:
+    """Refuse a strategy for over-limit replies to RCPT where no RCPT gets one; what a preset says is left alone."""
+    client, servers = scenario.client, [one.server for one in scenario.destinations] or [scenario.server]
+    if client.preset is not None or client.strategy in _COUNTS_ALL_REFUSALS:
+        return
+    if not find_strategy(client.strategy).builtin or any(map(_may_speak_of_limit_at_rcpt, servers)):
+        return
+    raise InputError(
+        f"counts over-limit replies to RCPT, and the server's limit speaks at {servers[0].limit_at}",
+        key="client.strategy",
+        given=client.strategy,
+        allowed='"corrected", a strategy of your own, a client preset, or server.limit_at = "rcpt"',
+    )
+
+
+def _may_speak_of_limit_at_rcpt(server: Server) -> bool:
+    others = [
+        server.unknown_reply,
+        server.greylist_reply,
+        *(one.reply for one in server.rate_limits if one.at == "rcpt"),
+    ]
+    said = [parse_reply(one) for one in others if one is not None]
+    is_said = any(classify(code, status, False) == ReplyClass.OVER for code, status, *_ in said)
+    return server.limit_at == "rcpt" or is_said
