@@ -9,7 +9,7 @@ import pytest
 from study_files import cli, document
 
 from simsmtp import InputError, Scenario
-from simsmtp.experiment.key_list import Key, list_keys
+from simsmtp.experiment.key_list import Key, found_nowhere, list_keys
 from simsmtp.experiment.scenario_keys import SCENARIO_KEYS
 
 KEYS = list_keys()
@@ -82,6 +82,8 @@ def test_a_word_of_a_report_finds_keys_by_what_they_mean() -> None:
     for word, key in WORDS_OF_REPORTS.items():
         assert key in [one.key for one in list_keys([word])], word
     assert [one.key for one in list_keys(["batch_size"])] == ["client.batch_size"]  # names go first
+    assert list_keys(["throttl", "failure_of_ours"]) == list_keys(["throttl"])
+    assert found_nowhere(["throttl", "failure_of_ours"]) == ["failure_of_ours"]
 
 
 def test_words_find_the_keys_of_tables_that_are_values() -> None:

@@ -32,9 +32,11 @@ def keys(words: tuple[str, ...], as_json: bool) -> None:
       simsmtp keys rtt connections --json
       simsmtp keys greylisted 421
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
-    from simsmtp.experiment.key_list import distribution_text, list_keys
+    from simsmtp.experiment.key_list import distribution_text, found_nowhere, list_keys
 
     found = list_keys(words)
+    if missing := found_nowhere(words):
+        click.echo(f"in no key: {' '.join(missing)}", err=True)
     if as_json:
         print(json.dumps([one._asdict() for one in found], indent=1))
         return

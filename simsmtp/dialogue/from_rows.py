@@ -21,7 +21,7 @@ _CONCLUSIONS = {
     Verdict.DONE: ("done", "taken as accepted"),
     Verdict.REQUEUE: ("re-queued", "re-queued: tried again at once"),
     Verdict.FAIL: ("failed", "failed: NDR"),
-    Verdict.DEFER: ("deferred", "deferred: tried again by the retry schedule"),
+    Verdict.DEFER: ("deferred", "deferred: tried again by the retry schedule, if there is time left"),
 }
 _HANGS_UP, _FINAL = 421, (Verb.TEXT, Verb.BDAT)
 _OVER = (Answer.RCPT_OVER, Answer.TRANSACTION_OVER)

@@ -86,21 +86,25 @@ def list_keys(wanted: Sequence[str] = (), *, inner: bool = False) -> list[Key]:
     Raises
     ------
     InputError
-        If one of the words is nowhere.
+        If none of the words is anywhere.
     """
     scenario = _of(_SCENARIO, "scenario", inner=inner or bool(wanted))
     if not wanted:
         return scenario
     known = [*scenario, *_of(_EXPERIMENT, "", inner=True)]
-    found = {word: _found(word, known) for word in wanted}
-    for word, keys in found.items():
-        if not keys:
-            names = [one.key for one in known]
-            tables = dict.fromkeys(name.partition(".")[0] for name in names)
-            close = closest(word, [*names, *(name.rpartition(".")[2] for name in names)])
-            hint = f", did you mean {close!r}?" if close and not closest(word, tuple(tables)) else ""
-            raise InputError(f"no key has this in its name or meaning{hint}", given=word, allowed=tables)
-    return list(dict.fromkeys(one for keys in found.values() for one in keys))
+    if found := dict.fromkeys(one for word in wanted for one in _found(word, known)):
+        return list(found)
+    word, names = wanted[0], [one.key for one in known]
+    tables = dict.fromkeys(name.partition(".")[0] for name in names)
+    close = closest(word, [*names, *(name.rpartition(".")[2] for name in names)])
+    hint = f", did you mean {close!r}?" if close and not closest(word, tuple(tables)) else ""
+    raise InputError(f"no key has this in its name or meaning{hint}", given=" ".join(wanted), allowed=tables)
+
+
+def found_nowhere(wanted: Sequence[str]) -> list[str]:
+    """Return those of some words that are in no key's name or meaning."""
+    known = [*_of(_SCENARIO, "scenario", inner=True), *_of(_EXPERIMENT, "", inner=True)]
+    return [word for word in wanted if not _found(word, known)]
 
 
 def _found(word: str, keys: Sequence[Key]) -> list[Key]:
