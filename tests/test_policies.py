@@ -281,7 +281,7 @@ def test_a_refused_connection_waits_by_the_schedule() -> None:
     """One session at once, held for 1,000 s by each of two texts: the other connection is refused 3 times."""
     output = replay(
         workload={"messages": 2, "recipients_per_message": 1},
-        client={"connections": 2},
+        client={"connections": 2, "timeout_s": {"dot": 2000}},
         network=INSTANT,
         server=NO_SERVICE | {"sessions": 1, "text_service_ms": 1e6},
     )

@@ -44,7 +44,7 @@ def test_a_code_may_stand_alone(code: int) -> None:
     assert status_text(0) == ""
 
 
-@pytest.mark.parametrize("text", ["", "45", "4523", "152", "652", "abc", "452x", "-452", "4 52", "452\n452"])
+@pytest.mark.parametrize("text", ["", "45", "4523", "152", "652", "abc", "452x", "-452", "4 52", "452-4.5.3 a\n552 b"])
 def test_what_is_no_reply_is_an_input_error(text: str) -> None:
     with pytest.raises(InputError):
         parse_reply(text, key="server.overflow_reply")
@@ -72,8 +72,8 @@ def test_too_many_recipients_is_x_5_3() -> None:
         ("552", ReplyClass.FAILED, ReplyClass.OVER),
         ("452 4.5.3", ReplyClass.DEFERRED, ReplyClass.OVER),
         ("452 5.5.3", ReplyClass.DEFERRED, ReplyClass.OVER),
-        ("452 4.2.2", ReplyClass.DEFERRED, ReplyClass.OVER),
-        ("552 5.2.2", ReplyClass.FAILED, ReplyClass.OVER),
+        ("452 4.2.2", ReplyClass.DEFERRED, ReplyClass.DEFERRED),
+        ("552 5.2.2", ReplyClass.FAILED, ReplyClass.FAILED),
         ("451 4.5.3", ReplyClass.DEFERRED, ReplyClass.OVER),
         ("455 4.5.3", ReplyClass.DEFERRED, ReplyClass.OVER),
         ("550 5.5.3", ReplyClass.FAILED, ReplyClass.OVER),
