@@ -85,8 +85,8 @@ def test_streams_follow_the_definition(
 def test_the_table_of_purposes_is_fixed() -> None:
     names = "RECIPIENT_COUNT MESSAGE_BYTES MAILBOX DESTINATION ARRIVAL CONNECT_SERVICE EHLO_SERVICE"
     names += " MAIL_SERVICE RCPT_SERVICE DATA_SERVICE TEXT_SERVICE DATA_FAILURE DELAY_UP DELAY_DOWN"
-    names += " PAUSE WAKE LOSS_UP LOSS_DOWN"
-    assert {purpose.name: purpose.value for purpose in Purpose} == dict(zip(names.split(), range(1, 19), strict=True))
+    names += " PAUSE WAKE LOSS_UP LOSS_DOWN PEOPLE PERSON_MAILBOX PERSON_DESTINATION LOST_CONNECT LOST_TRANSACTION"
+    assert {purpose.name: purpose.value for purpose in Purpose} == dict(zip(names.split(), range(1, 24), strict=True))
 
 
 def test_first_numbers_never_change() -> None:
