@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 NAMES = {"Seen": "ReplyClass"}
 """Public names of the package, old to new."""
@@ -30,6 +31,15 @@ def warn(old: str, new: str, *, stacklevel: int) -> None:
     warnings.warn(f"{old} is called {new} now; the old name goes with the next release", FutureWarning, stacklevel)
 
 
+class _OldTrace(ModuleType):
+    """The room that gave its name up to the function `simsmtp.trace`, which it stands in the way of once imported."""
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        from simsmtp.tracing import trace
+
+        return trace(*args, **keywords)
+
+
 class _OldModules(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -37,6 +47,9 @@ class _OldModules(MetaPathFinder, Loader):
         del path, target
         is_old = fullname.removeprefix("simsmtp.") in MODULES
         return ModuleSpec(fullname, self, is_package=True) if is_old else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return _OldTrace(spec.name) if spec.name == "simsmtp.trace" else None
 
     def exec_module(self, module: ModuleType) -> None:
         if new := MODULES[module.__name__.removeprefix("simsmtp.")]:

@@ -86,3 +86,9 @@ def test_what_never_was_a_module_is_none() -> None:
     for name in ("simsmtp.analysis.nosuch", "simsmtp.nosuch", "simsmtp.trace.nosuch"):
         with pytest.raises(ModuleNotFoundError, match=name):
             import_module(name)
+
+
+def test_the_old_room_of_traces_does_not_stand_in_the_way_of_the_function() -> None:
+    with pytest.warns(FutureWarning):
+        import_module("simsmtp.trace.transcript")
+    assert simsmtp.trace({"workload": {"recipients_per_message": 1}}).text()
