@@ -21,7 +21,7 @@ def _ask_in_turn(number: int) -> Any:
         return _ask_user
     settle, otherwise = BUILT_IN[number], _ask_in_turn(number + 1)
 
-    @compiled
+    @inlined
     def ask_one(address: Any, strategy: Any, tally: Any, rcpt: Any, knobs: Any) -> Any:
         if strategy == number:
             return settle(tally, rcpt, knobs).value
@@ -30,7 +30,7 @@ def _ask_in_turn(number: int) -> Any:
     return ask_one
 
 
-@compiled
+@inlined
 def _ask_user(address: Any, strategy: Any, tally: Any, rcpt: Any, knobs: Any) -> Any:
     return call_user(address, tally, rcpt, knobs)
 

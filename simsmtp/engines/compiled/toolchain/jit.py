@@ -177,4 +177,5 @@ def inlined(function: Callable[..., Any]) -> Any:
 
 def rare(function: Callable[..., Any]) -> Any:
     """Compile a function that stays a call: for what seldom runs, or only after a decision that it is needed."""
-    return of_plain_types(njit(**OPTIONS | {"pipeline_class": RarePartCompiler})(function))
+    # Numba lets a function be inlined where the first that calls it is, unless told otherwise.
+    return of_plain_types(njit(**OPTIONS | {"pipeline_class": RarePartCompiler, "forceinline": False})(function))
