@@ -37,11 +37,7 @@ def skip_ahead(w: Any, S: Any, L: Any) -> None:
         count = min(count, -S.rcpts % L.replies_per_read)  # for which the read that holds the last reply has room
     if count <= 0:
         return
-    slot = S.next
-    for _ in range(count):
-        slot_at(w, slot).answer = S.sure_answer
-        slot = slot_at(w, slot).next
-    S.next = slot
+    S.next = _answer_alike(w, S, count, S.sure_answer + 0)
     S.rcpts_left -= count
     S.up_free += count * service.sends_ns
     S.up_last = arrives(S.up_free, S.delay, S.up_last)
@@ -52,6 +48,20 @@ def skip_ahead(w: Any, S: Any, L: Any) -> None:
     S.buffered += count * octets
     if L.replies_per_read > 0:
         note_unnoted(w, S)
+
+
+@inlined
+def _answer_alike(w: Any, S: Any, count: Any, answer: Any) -> Any:
+    """Note the answer to so many recipients from the next on; return who is next then."""
+    slot = S.next + 0
+    if S.tail - S.head == S.count - 1:  # lists ascend: these are neighbours, and none has to be found by the one before
+        for neighbour in range(slot, slot + count):
+            slot_at(w, neighbour).answer = answer
+        return slot_at(w, slot + count - 1).next + 0
+    for _ in range(count):
+        slot_at(w, slot).answer = answer
+        slot = slot_at(w, slot).next + 0
+    return slot
 
 
 @inlined
