@@ -23,7 +23,7 @@ from simsmtp.engines.compiled.storage.heaps import push_job
 from simsmtp.engines.compiled.storage.layout import EMPTIED, NDR, NONE, SETTLED, VALID
 from simsmtp.engines.compiled.storage.people import number_of
 from simsmtp.engines.compiled.storage.slot_allocator import give_block, has_block, take_block
-from simsmtp.engines.compiled.toolchain.jit import compiled
+from simsmtp.engines.compiled.toolchain.jit import compiled, inlined, rare
 from simsmtp.protocol.ledger import ledger_class
 from simsmtp.randomness.streams import Purpose
 from simsmtp.rows.histogram import bucket_of
@@ -65,8 +65,8 @@ def new_message(w: Any, number: Any, at_ns: Any, size: Any, recipients: Any) -> 
     R.largest = max(R.largest, recipients)
     G = settings_of(w)
     for index in range(M.first, M.first + recipients):
-        slot_at(w, index).accepted = 0
-        slot_at(w, index).flags = VALID
+        one = slot_at(w, index)
+        one.accepted, one.answer, one.flags = 0, 0, VALID  # with the answer, which is not read, they are one word
     if G.keep_attempts != 0:
         for index in range(M.first, M.first + recipients):
             extra_at(w, index).attempts = 0
@@ -157,9 +157,17 @@ def drop_job(w: Any, job: Any) -> None:
     R.jobs_free += 1
 
 
-@compiled
+@inlined
 def accept(w: Any, slot: Any, at: Any) -> Any:
     """Note that a final reply 2yz covered a recipient; return 1 if for the first time."""
+    if slot_at(w, slot).accepted == 0 and settings_of(w).notes_accepts == 0:
+        slot_at(w, slot).accepted = 1
+        return 1
+    return _accept_with_more(w, slot, at)
+
+
+@rare
+def _accept_with_more(w: Any, slot: Any, at: Any) -> Any:
     times = slot_at(w, slot).accepted
     if settings_of(w).keep_copies != 0:
         home = extra_at(w, extra_at(w, slot).twin if settings_of(w).has_twins != 0 else slot)

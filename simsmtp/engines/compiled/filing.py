@@ -141,28 +141,23 @@ def _file_tried(w: Any, S: Any, committed: Any) -> None:
     G, J = settings_of(w), job_at(w, S.job)
     # What stays the same for all recipients is read once: the compiler cannot tell that no slot is part of it.
     tally, strategy, address = tally_of(S), G.strategy, G.settle_address
-    answers, needs_company, over_code, for_452, for_552 = (
-        S.lane * ANSWERS,
-        G.needs_company != 0,
-        S.over_code,
-        G.for_452,
-        G.for_552,
-    )
+    answers, needs_company = S.lane * ANSWERS, G.needs_company != 0
+    over_code, for_452, for_552 = S.over_code, G.for_452, G.for_552
     knobs = Knobs(S.stop_and_wait == 0, G.budget, is_still_marked(S.marked != 0, S.flight))
     looks_ahead = G.looks_ahead != 0 and tally.over > 0
     S.ahead, S.ahead_slot = 0, S.head
     taken = _taken(w, S, tally)
-    again = again_tail = deferred = deferred_tail = NONE
+    again = again_tail = deferred = deferred_tail = said = code_before = final = NONE
     again_count = deferred_count = over_rank = fresh = 0
     previous, slot, tried, now = S.mail_seen, S.head, S.tried, run_of(w).now
     for position in range(tried):
-        following = slot_at(w, slot).next
         seen, code = seen_at(w, answers, needs_company, slot, position == 0)
         decisive = _next_decisive(w, S) if looks_ahead else seen
         rcpt = Rcpt(position, seen, previous, over_rank, decisive)
         verdict = known(w, ask(address, strategy, tally, rcpt, knobs))
-        # The enumeration's members and their numbers are the same to a decision; one type suits the compiler.
-        final = becomes(verdict, seen, code, over_code, taken, for_452, for_552) + 0
+        if verdict != said or code != code_before or seen != previous:  # neighbours are mostly alike
+            # The enumeration's members and their numbers are the same to a decision; one type suits the compiler.
+            final = becomes(verdict, seen, code, over_code, taken, for_452, for_552) + 0
         if committed and seen == ReplyClass.ACCEPTED:
             fresh += accept(w, slot, now)
         if final == Verdict.REQUEUE:
@@ -180,9 +175,8 @@ def _file_tried(w: Any, S: Any, committed: Any) -> None:
             note_cause(J, S.cause if seen == ReplyClass.ACCEPTED else cause_of(slot_at(w, slot).answer, False), 1)
         else:
             settle(w, slot, final == Verdict.FAIL)
-        if seen == ReplyClass.OVER:
-            over_rank += 1
-        previous, slot = seen, following
+        over_rank += int(seen == ReplyClass.OVER)
+        said, code_before, previous, slot = verdict, code, seen, slot_at(w, slot).next
     if again_tail >= 0:
         slot_at(w, again_tail).next = NONE
     if deferred_tail >= 0:

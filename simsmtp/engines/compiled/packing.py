@@ -30,6 +30,7 @@ from simsmtp.engines.compiled.storage.layout import (
     aligned,
 )
 from simsmtp.engines.compiled.storage.people_packing import packed_people
+from simsmtp.engines.compiled.storage.reply_packing import packed_replies
 from simsmtp.model.limits import check_recipients
 from simsmtp.model.path_plan import TcpPlan
 from simsmtp.model.plan import DestinationPlan, Plan, meets_again
@@ -114,6 +115,7 @@ def world_of(plan: Plan, *, seed: int, rows: bool, strategy: dict[str, int]) -> 
     keep_first_seen = bool((lanes["greylist_ns"] > 0).any()) and not meets_again(plan.workload)
     keep = {"keep_rows": rows, "keep_attempts": keep_attempts, "keep_first_seen": keep_first_seen}
     keep["keep_copies"] = plan.workload.resend != "none" or people.settings["has_twins"] != 0
+    keep["notes_accepts"] = rows or keep["keep_copies"]
     _fill(settings, keep | people.settings | {"seed": key_word("seed", seed)})
     run = np.zeros(1, RUN)
     none = ("resume", "resend_due", "session_free", "job_free", "message_free", "finished", "finished_tail")
@@ -129,7 +131,7 @@ def world_of(plan: Plan, *, seed: int, rows: bool, strategy: dict[str, int]) -> 
         "settings": settings,
         "run": run,
         "lanes": lanes,
-        "spoken": _records("spoken", [(*one[:3], one.lines) for to in plan.destinations for one in to.server.spoken]),
+        "spoken": packed_replies(plan),
         "service": _records("service", [one for lane in plan.destinations for one in _service(plan, lane)]),
         "verbs": _records("verbs", list(zip(plan.client.octets, plan.client.timeouts, strict=True))),
         "samplers": samplers,
@@ -313,6 +315,7 @@ def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
         "first_rate": sum(len(one.server.rate_limits) for one in plan.destinations[: destination.number]),
         "rate_level": new_state(plan.client.rate.limit).level,
         "loses": any(path.losses[1:]),
+        "in_order": any(server.decides_in_order),
         **{f"lost_{name}": share for name, share in path.losses._asdict().items()},
     }
     return tuple(values.get(name, 0) for name in LANE.names or ())

@@ -12,12 +12,12 @@ from simsmtp.engines.compiled.storage.accessors import lane_at, run_of, settings
 from simsmtp.engines.compiled.storage.layout import COMPANY, EMPTIED, NDR, SETTLED, VALID
 from simsmtp.engines.compiled.toolchain.jit import compiled, inlined, rare
 from simsmtp.protocol.answers import Answer
-from simsmtp.protocol.causes import Cause, cause_of
+from simsmtp.protocol.causes import Cause
 from simsmtp.protocol.commands import Verb
 from simsmtp.rows.totals import recipient_seconds
 from simsmtp.strategies.hooks import TextReply
 from simsmtp.strategies.outcome import gives_up, has_text
-from simsmtp.strategies.reply_class import ReplyClass, classify, classify_among, is_company
+from simsmtp.strategies.reply_class import ReplyClass, classify_among, is_company
 from simsmtp.strategies.tally import Tally, observe
 
 
@@ -63,14 +63,14 @@ def data_reply(w: Any, S: Any) -> Any:
     if S.data_code == 0:
         return TextReply(0, 0, 0, 0)
     spoken = spoken_at(w, S.lane * ANSWERS + S.data_answer)
-    return TextReply(S.data_code, spoken.status, spoken.lines, 0)
+    return TextReply(S.data_code, spoken.status, spoken.lines + 0, 0)
 
 
 @compiled
 def final_reply(w: Any, S: Any) -> Any:
     """Return the final reply as a strategy sees it."""
     spoken = spoken_at(w, S.lane * ANSWERS + S.final_answer)
-    return TextReply(S.final_code, spoken.status, spoken.lines, data_reply(w, S).lines)
+    return TextReply(S.final_code, spoken.status, spoken.lines + 0, data_reply(w, S).lines)
 
 
 @inlined
@@ -81,7 +81,7 @@ def seen_at(w: Any, answers: Any, needs_company: Any, slot: Any, is_first: Any) 
     if needs_company:
         company = (slot_at(w, slot).flags & COMPANY) != 0
         return classify_among(code, spoken.status, is_first, True, company).value, code
-    return classify(code, spoken.status, is_first).value, code
+    return (spoken.seen_first if is_first else spoken.seen) + 0, code
 
 
 @compiled
@@ -90,7 +90,7 @@ def note_unnoted(w: Any, S: Any) -> None:
     if S.unnoted > 0:
         answer, count = S.sure_answer + 0, S.unnoted + 0  # as wide as others: what is called is compiled once
         spoken, read = spoken_at(w, S.lane * ANSWERS + answer), _read_of(w, S, Verb.RCPT)
-        _note_rcpts(S, answer, classify(spoken.code, spoken.status, False), spoken.code, read, count)
+        _note_rcpts(w, S, answer, spoken.seen + 0, spoken.code, read, count)
         S.unnoted = 0
 
 
@@ -104,25 +104,26 @@ def note(w: Any, S: Any, verb: Any, slot: Any, answer: Any, code: Any, status: A
         slot_at(w, slot).answer = answer
         is_first = S.tried + S.flight_rcpts == 0
         if settings_of(w).needs_company == 0:
-            seen = classify(code, status, is_first)
+            spoken = spoken_at(w, S.lane * ANSWERS + answer)
+            seen = (spoken.seen_first if is_first else spoken.seen) + 0
         else:
             seen = _note_company(w, S, slot, code, status, is_first)
-        _note_rcpts(S, answer, seen, code, read, 1)
+        _note_rcpts(w, S, answer, seen, code, read, 1)
     elif verb == Verb.MAIL:
-        S.mail_seen, S.mail_code = classify(code, status, True).value, code
+        S.mail_seen, S.mail_code = spoken_at(w, S.lane * ANSWERS + answer).seen_first, code
         S.refused_at_mail = 1 if answer != Answer.MAIL_OK else 0
     elif verb == Verb.BDAT or verb == Verb.TEXT:  # noqa: PLR1714
         S.final_code, S.final_answer, S.filed_away = code, answer, int(answer == Answer.FILED_AWAY)
     elif verb == Verb.DATA:
         S.data_code, S.data_answer = code, answer
     if verb != Verb.RCPT and code >= 400:
-        note_refusals(S, answer, 1, True)
+        note_refusals(w, S, answer, 1, True)
 
 
 @compiled
-def note_refusals(S: Any, answer: Any, count: Any, befalls_all: Any) -> None:
+def note_refusals(w: Any, S: Any, answer: Any, count: Any, befalls_all: Any) -> None:
     """Note refusals of one cause, which count once the client has read them; some befall the whole transaction."""
-    cause = cause_of(answer, False)
+    cause = spoken_at(w, S.lane * ANSWERS + answer).cause + 0
     if befalls_all:
         S.cause = cause
     S.heard_refusals += count
@@ -203,7 +204,7 @@ def _note_company(w: Any, S: Any, slot: Any, code: Any, status: Any, is_first: A
 
 
 @inlined
-def _note_rcpts(S: Any, answer: Any, seen: Any, code: Any, read: Any, count: Any) -> None:
+def _note_rcpts(w: Any, S: Any, answer: Any, seen: Any, code: Any, read: Any, count: Any) -> None:
     if seen == ReplyClass.OVER and S.over_code == 0:
         S.over_code = code
     keep_tally(S, observe(tally_of(S), seen, read, S.flight, count))
@@ -212,7 +213,7 @@ def _note_rcpts(S: Any, answer: Any, seen: Any, code: Any, read: Any, count: Any
     if answer != Answer.NONE:
         S.rcpts += count
         if code >= 400:
-            note_refusals(S, answer, count, code == 421)
+            note_refusals(w, S, answer, count, code == 421)
 
 
 @inlined

@@ -230,10 +230,10 @@ def _fly_by_pipe(w: Any, session: Any, S: Any) -> None:
                     return
             else:
                 S.free = at + service
-        if is_out_of_turn(w, session, S, verb, slot):
+        if L.in_order != 0 and is_out_of_turn(w, session, S, verb, slot):
             return
         S.in_service = 0
-        if verb != Verb.RCPT and S.hush == DOUBTFUL and loses_reply(w, S, verb, slot):
+        if S.hush == DOUBTFUL and verb != Verb.RCPT and loses_reply(w, S, verb, slot):
             continue
         if S.sure > 0:
             hear_again(w, S, L, slot)

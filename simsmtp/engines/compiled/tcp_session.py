@@ -64,7 +64,7 @@ def fly_by_tcp(w: Any, session: Any, S: Any) -> None:
                     return
             else:
                 S.free += service
-        if is_out_of_turn(w, session, S, verb, slot):
+        if L.in_order != 0 and is_out_of_turn(w, session, S, verb, slot):
             return
         S.in_service = 0
         _hear(w, S, t, verb, slot, answer_command(w, session, S, verb, slot))

@@ -22,7 +22,7 @@ from simsmtp.engines.compiled.storage.accessors import (
 )
 from simsmtp.engines.compiled.storage.heaps import KIND_BITS, comes_before, is_next, plan_session_event, schedule
 from simsmtp.engines.compiled.storage.layout import NEVER_NS, NONE, VERBS
-from simsmtp.engines.compiled.toolchain.jit import inlined
+from simsmtp.engines.compiled.toolchain.jit import inlined, rare
 from simsmtp.peers.kind import Kind
 
 AT_WORK, DECIDES = 1, 2
@@ -121,7 +121,7 @@ def leave_worker(w: Any, L: Any) -> None:
     _begin_service(w, run_of(w).now + wait.service_ns, wait.who, session)
 
 
-@inlined
+@rare
 def is_out_of_turn(w: Any, session: Any, S: Any, verb: Any, slot: Any) -> Any:
     """Tell whether a command that has been served has to wait for an event of its own.
 

@@ -92,7 +92,7 @@ SETTINGS = _record(
     """ retry_initial_ns retry_max_ns expiry_ns messages domains traced trace_arrivals recipient_factor
     resend resends resend_after_ns horizon_ns keep_rows keep_attempts keep_origins keep_first_seen pauses
     groups has_unknown rate_counts rate_most rate_window_ns rate_gained rate_cost keep_copies
-    population named named_domains meets_again most_recipients has_twins""",
+    population named named_domains meets_again most_recipients has_twins notes_accepts""",
     floats="retry_factor unknown_share speedup",
     words="seed replication",
 )
@@ -108,7 +108,7 @@ LANE = _record(
     """ sessions_limit counts_domains are_alike in_bulk
     profile_tcp mss window restart delayed_ack_ns quick_acks nagle_client nagle_server is_lossy read_buffer wake_ns
     delay_ns ready connections starting connected learned learned_at_ns sessions busy first_waiting last_waiting
-    to_start rates first_rate rate_since_ns rate_level loses""" + _REFUSED,
+    to_start rates first_rate rate_since_ns rate_level loses in_order""" + _REFUSED,
     floats=" ".join(f"waited_{name}" for name in WAIT_NAMES)
     + " upto data_failure_share lost_connect lost_command lost_text lost_dot lost_reply",
 )
@@ -169,8 +169,9 @@ EVENT = _record("at who what")
 READY = _record("at number job")
 """A job in a destination's queue."""
 
-SPOKEN = _record("code status octets lines")
-"""A reply as a destination words it."""
+SPOKEN = np.dtype(_fields("code status octets", shorts="lines", flags="seen seen_first cause"), align=True)
+"""A reply as a destination words it; what it means as the answer to an RCPT, and to the first of a transaction, by
+`simsmtp.strategies.reply_class.classify`; the cause of a refusal."""
 
 PERSON, SEEN = _record("person domain pair twin"), _record("at stamp")
 """A recipient of a trace: number of the person, of the domain among those of the message, of the pair with the sender,
