@@ -6,10 +6,15 @@ import math
 from collections.abc import Iterable
 
 from simsmtp.peers.flight import ReplyRecord
+from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.causes import Cause, Wait, cause_of
 from simsmtp.protocol.commands import Verb
 from simsmtp.rows.totals import recipient_seconds
 from simsmtp.strategies.reply_class import ReplyClass, classify
+
+# By names of their own: Python 3.11 is slow to look members up in their classes.
+_ROUND_TRIPS, _SERVICE = int(Wait.ROUND_TRIPS), int(Wait.SERVICE)
+_NONE = Answer.NONE
 
 
 class DestinationAccount:
@@ -29,10 +34,15 @@ class DestinationAccount:
 
     def hear(self, replies: Iterable[ReplyRecord]) -> None:
         """Count those of some replies that refuse."""
-        for verb, recipients, code, status, _, answer, _ in replies:
-            if code >= 400:
-                is_over = verb == Verb.RCPT and classify(code, status, False) == ReplyClass.OVER
-                self.refusals[cause_of(answer, is_over)] += len(recipients)
+        for reply in replies:
+            if reply.code >= 400:
+                self.refuse(reply)
+
+    def refuse(self, reply: ReplyRecord) -> None:
+        """Count a reply that refuses."""
+        verb, recipients, code, status, _, answer, _ = reply
+        is_over = answer == _NONE and verb == Verb.RCPT and classify(code, status, False) == ReplyClass.OVER
+        self.refusals[cause_of(answer, is_over)] += len(recipients)
 
     def wait_for_flight(self, recipients: int, took_ns: int, served_ns: int | None) -> None:
         """Note that the recipients of a transaction waited for the replies to one flight.
@@ -46,11 +56,13 @@ class DestinationAccount:
         served_ns : int or None
             How much of it the server took; None is not known: that wait is not, either.
         """
+        waits_s = self.waits_s
         if served_ns is None:
-            self.waits_s[Wait.SERVICE] = math.nan
-        served = min(served_ns or 0, took_ns)
-        self._wait(Wait.ROUND_TRIPS, recipients, took_ns - served)
-        self._wait(Wait.SERVICE, recipients, served)
+            waits_s[_SERVICE], served_ns = math.nan, 0
+        elif served_ns > took_ns:
+            served_ns = took_ns
+        waits_s[_ROUND_TRIPS] += recipient_seconds(recipients, took_ns - served_ns)
+        waits_s[_SERVICE] += recipient_seconds(recipients, served_ns)
 
     def wait_for_retry(self, deferred: int, rationed: int, greylisted: int, wait_ns: int) -> None:
         """Note that deferred recipients wait for the next attempt; so many of them because of a rate or greylisting."""

@@ -33,7 +33,9 @@ class Rates:
         self._limits = limits
         self._states = [new_state(one) for one in limits]
         self._times: list[list[int]] = [[] for _ in limits]  # of a sliding window the last `most`, in a ring
-        self._asked = [[number for number, one in enumerate(limits) if is_asked(one.at, verb)] for verb in Verb]
+        self._asked: list[list[int]] = [[]] * len(Verb)
+        if limits:
+            self._asked = [[number for number, one in enumerate(limits) if is_asked(one.at, verb)] for verb in Verb]
 
     def answer(self, verb: Verb, answer: Answer, accepted: int, now_ns: int) -> Answer:
         """Return the answer to a command, and count it if nothing refuses it.

@@ -24,6 +24,10 @@ from simsmtp.protocol.states import State, next_state
 
 Who = TypeVar("Who")
 
+# By names of their own: Python 3.11 is slow to look members up in their classes.
+_RCPT, _TEXT = Verb.RCPT, Verb.TEXT
+_RCPT_OK, _MAIL_OK = Answer.RCPT_OK, Answer.MAIL_OK
+
 
 def welcome(plan: ServerPlan, sessions: int, rates: Rates, now_ns: int) -> Answer:
     """Return the banner for a connection that reaches a server with so many sessions."""
@@ -96,9 +100,9 @@ class Responder:
         answer = answer_to(self._policy, self.counters, self.state, verb, 0, True, share, draw)
         if self._has_rates and is_rated:
             answer = self._rates.answer(verb, answer, self.counters.accepted, now_ns)
-        if answer == Answer.MAIL_OK:
+        if answer == _MAIL_OK:
             self._in_domain.clear()
-        return self._conclude(verb, answer, is_command=verb != Verb.TEXT)
+        return self._conclude(verb, answer, is_command=verb != _TEXT)
 
     def answer_rcpt(
         self, who: Who, domain: Hashable, exists: bool, now_ns: int, first_seen_ns: MutableMapping[Who, int]
@@ -118,15 +122,15 @@ class Responder:
         """
         policy, counters = self._policy, self.counters
         in_domain = self._in_domain.get(domain, 0) if self._counts_domains else counters.accepted
-        answer = answer_to(policy, counters, self.state, Verb.RCPT, in_domain, exists, 0.0, 1.0)
-        if answer == Answer.RCPT_OK:
+        answer = answer_to(policy, counters, self.state, _RCPT, in_domain, exists, 0.0, 1.0)
+        if answer == _RCPT_OK:
             if policy.greylist_ns > 0:  # only such a recipient gets as far as the greylist
                 answer = greylist_answer(policy, first_seen_ns.setdefault(who, now_ns), now_ns)
             if self._has_rates:
-                answer = self._rates.answer(Verb.RCPT, answer, counters.accepted, now_ns)
-            if self._counts_domains and answer == Answer.RCPT_OK:
+                answer = self._rates.answer(_RCPT, answer, counters.accepted, now_ns)
+            if self._counts_domains and answer == _RCPT_OK:
                 self._in_domain[domain] = in_domain + 1
-        return self._conclude(Verb.RCPT, answer)
+        return self._conclude(_RCPT, answer)
 
     def refuse(self, *, is_command: bool = True) -> None:
         """Count an error that the server answers on its own account: what came was no good command, or no good text."""

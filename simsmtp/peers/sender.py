@@ -24,6 +24,9 @@ from simsmtp.strategies.retry import backoff, is_expired, keeps_queue, next_atte
 from simsmtp.strategies.sizing import learn, next_size, still_known
 from simsmtp.strategies.window import UNBOUNDED
 
+# By names of their own: Python 3.11 is slow to look members up in their classes.
+_REQUEUE, _FAIL, _DEFER = Verdict.REQUEUE, Verdict.FAIL, Verdict.DEFER
+
 
 class Sender:
     """The sending MTA of one run; `start` sets it to work.
@@ -134,7 +137,8 @@ class Sender:
         while True:
             lane.connected += 1
             number = lane.connected
-            yield from self._wait_for_turn(lane, number, Counts.CONNECTIONS, 1)
+            if lane.pace.is_set:
+                yield from self._wait_for_turn(lane, number, Counts.CONNECTIONS, 1)
             self._accounts.connected(self._clock.now)
             session = lane.route.session(number)
             yield from session.open()
@@ -168,7 +172,8 @@ class Sender:
                 if session.is_closed or not self._has_more(lane):
                     return
             marked = yield from self._transaction(lane, session, marked=marked)
-            yield from self._pause(lane, session)
+            if lane.queue:
+                yield from self._pause(lane, session)
 
     def _pause(self, lane: Lane, session: Session) -> Steps:
         """Take the sender's own time after a transaction, or a refused connection, if there is more to send."""
@@ -248,13 +253,13 @@ class Sender:
         for verdict, is_committed, recipients, cause in transaction.outcomes():
             if is_committed:
                 committed += recipients
-            if verdict == Verdict.REQUEUE:
+            if verdict == _REQUEUE:
                 again += recipients
-            elif verdict == Verdict.DEFER:
+            elif verdict == _DEFER:
                 job.defer(recipients, cause)
             else:
                 settled += len(recipients)
-                self._accounts.settle(message, recipients, ndr=verdict == Verdict.FAIL)
+                self._accounts.settle(message, recipients, ndr=verdict == _FAIL)
             if self._witness:
                 self._witness.verdicts(session, message, recipients, verdict, now)
         at_ns = session.taken_ns if transaction.nothing_committed else now

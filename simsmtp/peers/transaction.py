@@ -9,7 +9,7 @@ from simsmtp.peers.accounting import Accounts, Message
 from simsmtp.peers.asking import said_by, text_reply, verdict_of, verdicts_on
 from simsmtp.peers.destination_account import DestinationAccount
 from simsmtp.peers.driver import Clock, Session, Steps
-from simsmtp.peers.flight import Command, ReplyRecord, Stops
+from simsmtp.peers.flight import Command, ReplyRecord
 from simsmtp.peers.runs import Outcome, Run, alikes
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.causes import Cause, cause_of
@@ -30,6 +30,13 @@ from simsmtp.strategies.overflow import Overflow, after_final_reply, becomes, fo
 from simsmtp.strategies.reply_class import ReplyClass, classify, classify_among, is_company
 from simsmtp.strategies.tally import empty_tally, observe
 from simsmtp.strategies.window import window_in_session
+
+# By names of their own: Python 3.11 is slow to look members up in their classes.
+_RSET, _MAIL, _RCPT, _DATA, _BDAT, _TEXT = Verb.RSET, Verb.MAIL, Verb.RCPT, Verb.DATA, Verb.BDAT, Verb.TEXT
+_RESET, _TO_MAIL, _TO_DATA, _END = Step.RESET, Step.MAIL, Step.DATA, Step.END
+_ACCEPTED, _OVER, _CLOSED = ReplyClass.ACCEPTED, ReplyClass.OVER, ReplyClass.CLOSED
+_DONE, _FILED_AWAY = Verdict.DONE, Answer.FILED_AWAY
+_OTHER = int(Cause.OTHER)
 
 
 class Transaction:
@@ -64,6 +71,9 @@ class Transaction:
         So many refusals came in a row that the sender left.
     """
 
+    _final_reply = _data_reply = NO_REPLY  # kept for hooks only
+    _said: Verdict | None = None  # by them, of those taken as accepted
+
     def __init__(
         self,
         plan: ClientPlan,
@@ -84,21 +94,20 @@ class Transaction:
         offered = session.offered
         pipelining = plan.pipelining and offered.pipelining
         self._window = window_in_session(pipelining, plan.window_recipients, plan.window_octets, plan.drain)
-        self._data = Verb.BDAT if plan.chunking and offered.chunking else Verb.DATA
+        self._data = _BDAT if plan.chunking and offered.chunking else _DATA
         of = plan.octets
-        self._sizes = Sizes(of[Verb.RSET], of[Verb.MAIL], of[Verb.RCPT], of[self._data])
-        self._step = Step.RESET if session.needs_reset else Step.MAIL
+        self._sizes = Sizes(of[_RSET], of[_MAIL], of[_RCPT], of[self._data])
+        self._step = _RESET if session.needs_reset else _TO_MAIL
         self._final_code = self._data_code = self._mail_code = self._over_code = 0
         self._is_given_up = False  # a refusal ended it for everybody
         self._hooks = plan.hooks if any(plan.hooks) else None
-        self._final_reply = self._data_reply = NO_REPLY  # kept for hooks only
-        self._said: Verdict | None = None  # by them, of those taken as accepted
         self._flights = self._refused_in_a_row = 0
         self._next = 0  # place of the first recipient that no flight has held yet
         self._tried = 0  # recipients for whom RCPT was written
         self._runs: list[Run] = []  # what came back to the RCPTs, in order
-        self._mail_seen = ReplyClass.CLOSED
-        self._cause: int = Cause.OTHER  # of what befell all of them
+        self._alike = (_CLOSED, 0, -1)  # what the replies of the last run have in common
+        self._mail_seen = _CLOSED
+        self._cause: int = _OTHER  # of what befell all of them
 
     @property
     def unsent(self) -> list[int]:
@@ -114,12 +123,12 @@ class Transaction:
     def is_filed_away(self) -> bool:
         """Whether the server said 250 to a text that nobody gets; the sender believes it."""
         heard = self._session.heard
-        return bool(heard) and heard[-1].answer == Answer.FILED_AWAY
+        return bool(heard) and heard[-1].answer == _FILED_AWAY
 
     @property
     def _is_empty(self) -> bool:
         """Whether a lone dot is sent in place of the text; BDAT brings the text itself."""
-        return self._data == Verb.DATA and not has_text(self._plan.all_or_nothing, self.tally)
+        return self._data == _DATA and not has_text(self._plan.all_or_nothing, self.tally)
 
     @property
     def nothing_committed(self) -> bool:
@@ -129,7 +138,7 @@ class Transaction:
     @property
     def marked(self) -> bool:
         """What it leaves to the transactions behind it."""
-        return is_marked_after(self._marked, self._flights, self.tally.last_over_flight, self._step == Step.END)
+        return is_marked_after(self._marked, self._flights, self.tally.last_over_flight, self._step == _END)
 
     @property
     def overflow(self) -> Overflow:
@@ -140,8 +149,10 @@ class Transaction:
         """Go through the transaction on the session; the result is in the attributes and `outcomes`."""
         session = self._session
         stops = self._is_reason_to_stop if self._window.drain else None
-        while self._step < Step.DATA or (self._step == Step.DATA and self.tally.accepted):
-            yield from self._exchange(self._next_flight(), self._plan.command_ns, stops)
+        while self._step < _TO_DATA or (self._step == _TO_DATA and self.tally.accepted):
+            began_at = self._clock.now
+            yield from session.exchange(self._next_flight(), command_ns=self._plan.command_ns, stops=stops)
+            self._note_wait(began_at)
             self._read_replies()
             if self.refused_at_mail and self._data_code == 354:
                 # Whatever came next, the server would take it for a text of nobody's.
@@ -150,20 +161,19 @@ class Transaction:
                 return
             if self._is_given_up:
                 break
-            if self._step < Step.END and self._must_stop():
-                self._step = Step.DATA
+            if self._step < _END and self._must_stop():
+                self._step = _TO_DATA
         if self._data_code == 354:
             has_content = has_text(self._plan.all_or_nothing, self.tally)  # else a lone dot ends it
             if not (has_content and self._drops()):
                 octets = self._message.size if has_content else LONE_DOT_OCTETS
-                yield from self._exchange([Command(Verb.TEXT, octets)])
+                began_at = self._clock.now
+                yield from session.exchange([Command(_TEXT, octets)])
+                self._note_wait(began_at)
                 self._note_final(session.heard)
         session.needs_reset = self._final_code == 0
 
-    def _exchange(self, flight: Sequence[Command], command_ns: int = 0, stops: Stops | None = None) -> Steps:
-        began_at = self._clock.now
-        yield from self._session.exchange(flight, command_ns=command_ns, stops=stops)
-        self._account.hear(self._session.heard)
+    def _note_wait(self, began_at: int) -> None:
         self._account.wait_for_flight(len(self.recipients), self._clock.now - began_at, self._session.served_ns)
 
     def _drops(self) -> bool:
@@ -171,7 +181,7 @@ class Transaction:
         if not (self._hooks and self._hooks.on_data):
             return False
         verdict = verdict_of(self._hooks.on_data, self.tally, self._data_reply)
-        if verdict == Verdict.DONE:
+        if verdict == _DONE:
             return False
         self._said = verdict
         self._session.drop()
@@ -182,7 +192,9 @@ class Transaction:
             self._final_code = heard[0].code
             if self._hooks:
                 self._final_reply = text_reply(heard[0], self._data_reply.lines)
-        self._note_cause(heard)
+        for reply in heard:
+            if reply.code >= 400:
+                self._note_refusal(reply)
 
     def outcomes(self) -> Iterator[Outcome]:
         """Yield what became of the recipients, in order: for those not sent nothing is yielded."""
@@ -195,7 +207,7 @@ class Transaction:
             yield Outcome(Verdict.DEFER, False, others, cause)
             return
         if self.refused_at_mail:  # what the RCPTs behind it were answered says nothing about the recipients
-            yield Outcome(after_final_reply(Verdict.DONE, self._mail_code), False, self.recipients, self._cause)
+            yield Outcome(after_final_reply(_DONE, self._mail_code), False, self.recipients, self._cause)
             return
         if self._is_given_up:
             yield from self._given_up()
@@ -205,9 +217,9 @@ class Transaction:
             place = 0
             for verdict, recipients in verdicts_on(self._plan, self.tally, found, self._knobs):
                 upto = place + recipients
-                final, taken = self._becomes(verdict, run), committed and run.seen == ReplyClass.ACCEPTED
-                cause = self._cause if run.seen == ReplyClass.ACCEPTED else run.cause
-                yield Outcome(final, taken, run.recipients[place:upto], cause)
+                is_accepted = run.seen == _ACCEPTED
+                cause = self._cause if is_accepted else run.cause
+                yield Outcome(self._becomes(verdict, run), committed and is_accepted, run.recipients[place:upto], cause)
                 place = upto
 
     def _taken_unheard(self) -> list[int]:
@@ -215,20 +227,20 @@ class Transaction:
         unheard = self._session.unheard
         if not unheard or unheard[-1].answer != Answer.TEXT_OK:
             return []
-        heard = [one for run in self._runs if run.seen == ReplyClass.ACCEPTED for one in run.recipients]
-        behind = (one.recipients for one in unheard if one.verb == Verb.RCPT and 200 <= one.code < 300)
+        heard = [one for run in self._runs if run.seen == _ACCEPTED for one in run.recipients]
+        behind = (one.recipients for one in unheard if one.verb == _RCPT and 200 <= one.code < 300)
         return heard + [one for recipients in behind for one in recipients]
 
     def _given_up(self) -> Iterator[Outcome]:
         """Yield what becomes of everybody because of the first refusal."""
         found = zip(self._runs, self._alikes(), strict=True)
-        refused, behind = next(one for one in found if one[0].seen != ReplyClass.ACCEPTED)
+        refused, behind = next(one for one in found if one[0].seen != _ACCEPTED)
         first = behind[0]._replace(recipients=1)
         verdict = next(verdict for verdict, _ in verdicts_on(self._plan, self.tally, [first], self._knobs))
         final = for_everybody(self._becomes(verdict, refused))
         took = 200 <= self._final_code < 300 and not self.is_filed_away
         for run in self._runs:
-            taken = took and run.seen == ReplyClass.ACCEPTED
+            taken = took and run.seen == _ACCEPTED
             if taken and self._is_empty:
                 self._message.note_empty(run.recipients)
             yield Outcome(final, taken and not self._is_empty, run.recipients, refused.cause)
@@ -237,7 +249,7 @@ class Transaction:
     def _taken(self) -> Verdict:
         """Return what becomes of those whom the strategy takes as accepted."""
         if not self._hooks:
-            return after_final_reply(Verdict.DONE, self._final_code or self._data_code)
+            return after_final_reply(_DONE, self._final_code or self._data_code)
         if self._said is None:  # it is asked once
             is_meant = has_text(self._plan.all_or_nothing, self.tally)
             self._said = said_by(self._hooks, self.tally, self._data_reply, self._final_reply, is_meant)
@@ -252,7 +264,7 @@ class Transaction:
         return alikes(self._runs, self._mail_seen, looks_ahead=self._plan.looks_ahead)
 
     def _becomes(self, verdict: Verdict, run: Run) -> Verdict:
-        taken, plan = self._taken() if verdict == Verdict.DONE else verdict, self._plan
+        taken, plan = self._taken() if verdict == _DONE else verdict, self._plan
         return becomes(verdict, run.seen, run.code, self._over_code, taken, plan.for_452, plan.for_552)
 
     def _next_flight(self) -> list[Command]:
@@ -260,67 +272,76 @@ class Transaction:
         sizes, place = self._sizes, self._next
         flight = next_flight(self._window, self._step, len(self.recipients) - place, self._data, sizes)
         self._step, self._next = flight.step, place + flight.rcpts
-        commands = [Command(Verb.RSET, sizes.reset)] if flight.reset else []
+        commands = [Command(_RSET, sizes.reset)] if flight.reset else []
         if flight.mail:
-            commands.append(Command(Verb.MAIL, sizes.mail))
+            commands.append(Command(_MAIL, sizes.mail))
         if flight.rcpts:
-            commands.append(Command(Verb.RCPT, sizes.rcpt, self.recipients[place : self._next]))
+            commands.append(Command(_RCPT, sizes.rcpt, self.recipients[place : self._next]))
         if flight.data:
-            octets = bdat_octets(self._message.size) if self._data == Verb.BDAT else sizes.data
+            octets = bdat_octets(self._message.size) if self._data == _BDAT else sizes.data
             commands.append(Command(self._data, octets))
         return commands
 
     def _read_replies(self) -> None:
         self._flights += 1
-        self._note_cause(self._session.heard)
-        rcpts, has_company = 0, False
+        rcpts, has_company, needs_company = 0, False, self._plan.needs_company
         for reply in self._session.heard:
             verb, recipients, code, status, read, answer, _ = reply
-            if verb != Verb.RCPT:
+            if code >= 400:
+                self._note_refusal(reply)
+            if verb != _RCPT:
                 self._read_other(reply)
                 continue
-            seen = classify_among(code, status, not self._runs, self._plan.needs_company, has_company)
-            has_company = has_company or is_company(seen)
-            if seen == ReplyClass.OVER and not self._over_code:
-                self._over_code = code
-            self.tally = observe(self.tally, seen, read, self._flights, len(recipients))
-            cause = cause_of(answer, seen == ReplyClass.OVER)
-            if not self._runs or self._runs[-1][:3] != (seen, code, cause):
+            count = len(recipients)
+            seen = classify_among(code, status, not self._runs, needs_company, has_company)
+            has_company = has_company or (needs_company and is_company(seen))
+            self.tally = observe(self.tally, seen, read, self._flights, count)
+            if seen == _ACCEPTED:
+                cause, self._refused_in_a_row = _OTHER, 0
+            else:
+                cause = cause_of(answer, seen == _OVER)
+                self._note_refused(count, code, seen)
+            if self._alike != (seen, code, cause):
+                self._alike = seen, code, cause
                 self._runs.append(Run(seen, code, cause, []))
             self._runs[-1].recipients.extend(recipients)
-            self._refused_in_a_row = 0 if seen == ReplyClass.ACCEPTED else self._refused_in_a_row + len(recipients)
-            self.gave_up = self.gave_up or self._refused_in_a_row >= self._plan.most_refusals
-            rcpts += len(recipients)
+            rcpts += count
         self._message.note_attempt(self.recipients[self._tried : self._tried + rcpts])
         self._tried += rcpts
         if self._plan.all_or_nothing:
             self._is_given_up = gives_up(True, self.tally)
         self._accounts.rcpt_commands += rcpts
 
-    def _note_cause(self, heard: Sequence[ReplyRecord]) -> None:
-        """Note why the server refused what concerns all recipients."""
-        for verb, _, code, _, _, answer, _ in heard:
-            if code >= 400 and (verb != Verb.RCPT or code == 421):
-                self._cause = cause_of(answer, False)
+    def _note_refused(self, recipients: int, code: int, seen: ReplyClass) -> None:
+        if seen == _OVER and not self._over_code:
+            self._over_code = code
+        self._refused_in_a_row += recipients
+        self.gave_up = self.gave_up or self._refused_in_a_row >= self._plan.most_refusals
+
+    def _note_refusal(self, reply: ReplyRecord) -> None:
+        """Enter what the server refuses, and note why where that concerns all recipients."""
+        self._account.refuse(reply)
+        if reply.verb != _RCPT or reply.code == 421:
+            self._cause = cause_of(reply.answer, False)
 
     def _read_other(self, reply: ReplyRecord) -> None:
         verb, code = reply.verb, reply.code
-        if verb == Verb.MAIL:
+        if verb == _MAIL:
             self._mail_code, self._mail_seen = code, classify(code, reply.status, True)
             is_unheard = code == 0 and self._session.has_timed_out
-            self.refused_at_mail = self._mail_seen != ReplyClass.ACCEPTED and not is_unheard
-        elif verb == Verb.BDAT:
+            self.refused_at_mail = self._mail_seen != _ACCEPTED and not is_unheard
+        elif verb == _BDAT:
             self._final_code = code
             if self._hooks:
                 self._final_reply = text_reply(reply)
-        elif verb == Verb.DATA:
+        elif verb == _DATA:
             self._data_code = code
             if self._hooks:
                 self._data_reply = text_reply(reply)
 
     def _is_reason_to_stop(self, reply: ReplyRecord) -> bool:
         is_first = reply.recipients[0] == self.recipients[0]
-        is_over = reply.verb == Verb.RCPT and classify(reply.code, reply.status, is_first) == ReplyClass.OVER
+        is_over = reply.verb == _RCPT and classify(reply.code, reply.status, is_first) == _OVER
         overflow = overflow_for(reply.code, self._plan.for_452, self._plan.for_552)
         return is_over and stops_sending(self._plan.stop_on_overflow, overflow)
 

@@ -15,6 +15,12 @@ from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
 from simsmtp.protocol.states import State, in_sequence
 
+# By names of their own: Python 3.11 is slow to look members up in their classes.
+_EHLO, _MAIL, _RCPT, _DATA, _BDAT, _TEXT = Verb.EHLO, Verb.MAIL, Verb.RCPT, Verb.DATA, Verb.BDAT, Verb.TEXT
+_RCPT_OK, _RCPT_OVER, _MAIL_OK, _STARTTLS_OK = Answer.RCPT_OK, Answer.RCPT_OVER, Answer.MAIL_OK, Answer.STARTTLS_OK
+_CONNECTION_EXHAUSTED, _TOO_MANY_ERRORS = Answer.CONNECTION_EXHAUSTED, Answer.TOO_MANY_ERRORS
+_CLOSED = State.CLOSED
+
 
 def admits(sessions: int, most: int) -> bool:
     """Tell whether a server that has so many sessions takes in one more."""
@@ -53,27 +59,27 @@ def answer_to(
     failure_share, draw : float, float
         Of a text: see `simsmtp.policies.transactions.text_answer`.
     """
-    if verb != Verb.TEXT and hangs_up(policy, counters):
-        return Answer.TOO_MANY_ERRORS
-    if counters.commands >= policy.commands and verb != Verb.TEXT and verb != Verb.QUIT:  # noqa: PLR1714
+    if verb != _TEXT and hangs_up(policy, counters):
+        return _TOO_MANY_ERRORS
+    if counters.commands >= policy.commands and verb != _TEXT and verb != Verb.QUIT:  # noqa: PLR1714
         return Answer.COMMANDS_EXHAUSTED
     if not in_sequence(state, verb):
         return Answer.BAD_SEQUENCE
-    if verb == Verb.RCPT:
+    if verb == _RCPT:
         return rcpt_answer(policy, counters, in_domain, exists)
-    if verb == Verb.MAIL:
+    if verb == _MAIL:
         return mail_answer(policy, counters)
-    if verb == Verb.DATA:
+    if verb == _DATA:
         return data_answer(policy, counters)
-    if verb == Verb.BDAT:
+    if verb == _BDAT:
         return bdat_answer(policy, counters, failure_share, draw)
-    if verb == Verb.TEXT:
+    if verb == _TEXT:
         return text_answer(policy, counters, failure_share, draw)
-    if verb == Verb.EHLO:
+    if verb == _EHLO:
         return Answer.EHLO_TLS_OK if counters.handshakes > 0 else Answer.EHLO_OK
     if verb == Verb.QUIT:
         return Answer.BYE
-    return Answer.STARTTLS_OK if verb == Verb.STARTTLS else Answer.RSET_OK
+    return _STARTTLS_OK if verb == Verb.STARTTLS else Answer.RSET_OK
 
 
 def sure_repeats(policy: ReplyPolicy, counters: SessionCounters, state: int, answer: Answer) -> int:
@@ -87,12 +93,12 @@ def sure_repeats(policy: ReplyPolicy, counters: SessionCounters, state: int, ans
         The answer to a recipient that differs in nothing from those to come, see
         `simsmtp.policies.recipients.are_alike`.
     """
-    if state == State.CLOSED or hangs_up(policy, counters) or sleep_before_reply(policy, counters) > 0:
+    if state == _CLOSED or hangs_up(policy, counters) or sleep_before_reply(policy, counters) > 0:
         return 0
     left = policy.commands - counters.commands
-    if answer == Answer.RCPT_OK:
+    if answer == _RCPT_OK:
         return max(0, min(left, room_left(policy, counters, counters.accepted)))
-    return max(0, min(left, policy.overshoot - counters.over)) if answer == Answer.RCPT_OVER else 0
+    return max(0, min(left, policy.overshoot - counters.over)) if answer == _RCPT_OVER else 0
 
 
 def after_answer(
@@ -108,16 +114,16 @@ def after_answer(
     """
     accepted, over, on_connection, transactions, errors, handshakes, asked = counters
     asked += count if is_command else 0
-    if answer == Answer.RCPT_OK:
+    if answer == _RCPT_OK:
         return SessionCounters(accepted + count, over, on_connection + count, transactions, errors, handshakes, asked)
-    if answer == Answer.RCPT_OVER:
+    if answer == _RCPT_OVER:
         errors += max(0, over + count - max(over, policy.overshoot))
         return SessionCounters(accepted, over + count, on_connection, transactions, errors, handshakes, asked)
-    if answer == Answer.MAIL_OK:
+    if answer == _MAIL_OK:
         return SessionCounters(0, 0, on_connection, transactions + 1, errors, handshakes, asked)
-    if answer == Answer.STARTTLS_OK:
+    if answer == _STARTTLS_OK:
         return SessionCounters(accepted, over, on_connection, transactions, errors, handshakes + 1, asked)
-    if code >= 400 and answer not in (Answer.CONNECTION_EXHAUSTED, Answer.TOO_MANY_ERRORS):
+    if code >= 400 and answer not in (_CONNECTION_EXHAUSTED, _TOO_MANY_ERRORS):
         errors += count
     return SessionCounters(accepted, over, on_connection, transactions, errors, handshakes, asked)
 

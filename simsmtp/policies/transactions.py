@@ -5,14 +5,18 @@ from __future__ import annotations
 from simsmtp.policies.reply_policy import LimitKind, ReplyPolicy, SessionCounters
 from simsmtp.protocol.answers import Answer
 
+# By names of their own: Python 3.11 is slow to look members up in their classes.
+_MAIL_OK, _DATA_OK, _TEXT_OK = Answer.MAIL_OK, Answer.DATA_OK, Answer.TEXT_OK
+_CONNECTION = LimitKind.CONNECTION
+
 
 def mail_answer(policy: ReplyPolicy, counters: SessionCounters) -> Answer:
     """Return the answer to MAIL: a connection whose recipients are used up is told so here, with 421."""
-    if policy.limit_kind == LimitKind.CONNECTION and counters.accepted_on_connection >= policy.limit:
+    if policy.limit_kind == _CONNECTION and counters.accepted_on_connection >= policy.limit:
         return Answer.CONNECTION_EXHAUSTED
     if counters.transactions >= policy.transactions and not policy.exhausted_at_data:
         return Answer.MESSAGES_EXHAUSTED
-    return Answer.MAIL_OK
+    return _MAIL_OK
 
 
 def data_answer(policy: ReplyPolicy, counters: SessionCounters) -> Answer:
@@ -23,7 +27,7 @@ def data_answer(policy: ReplyPolicy, counters: SessionCounters) -> Answer:
         return Answer.DATA_AFTER_OVERFLOW
     if counters.accepted == 0 and not policy.data_without_recipients:
         return Answer.DATA_NO_RECIPIENTS
-    return Answer.TRANSACTION_OVER if counters.accepted > policy.data_limit else Answer.DATA_OK
+    return Answer.TRANSACTION_OVER if counters.accepted > policy.data_limit else _DATA_OK
 
 
 def text_answer(policy: ReplyPolicy, counters: SessionCounters, failure_share: float, draw: float) -> Answer:
@@ -44,10 +48,10 @@ def text_answer(policy: ReplyPolicy, counters: SessionCounters, failure_share: f
         return Answer.TRANSACTION_OVER
     if draw < failure_share:
         return Answer.TEXT_REFUSED
-    return Answer.FILED_AWAY if counters.accepted > policy.delivery_limit else Answer.TEXT_OK
+    return Answer.FILED_AWAY if counters.accepted > policy.delivery_limit else _TEXT_OK
 
 
 def bdat_answer(policy: ReplyPolicy, counters: SessionCounters, failure_share: float, draw: float) -> Answer:
     """Return the answer to BDAT LAST, which is DATA and text in one (RFC 3030 section 2)."""
     answer = data_answer(policy, counters)
-    return text_answer(policy, counters, failure_share, draw) if answer == Answer.DATA_OK else answer
+    return text_answer(policy, counters, failure_share, draw) if answer == _DATA_OK else answer

@@ -46,7 +46,7 @@ CAUSES = {
 }
 """What is not listed is `Cause.OTHER`."""
 
-_OVER, _OTHER = int(Cause.OVER), int(Cause.OTHER)
+_OVER, _OTHER, _NONE = int(Cause.OVER), int(Cause.OTHER), Answer.NONE
 _BY_ANSWER = tuple(int(CAUSES.get(answer, Cause.OTHER)) for answer in Answer)
 
 
@@ -60,6 +60,6 @@ def cause_of(answer: int, is_over: bool) -> int:
     is_over : bool
         The sender takes it for an over-limit refusal.
     """
-    if answer != Answer.NONE:
+    if answer != _NONE:
         return _BY_ANSWER[answer]
     return _OVER if is_over else _OTHER

@@ -11,7 +11,6 @@ from simsmtp.protocol.causes import CAUSE_NAMES, WAIT_NAMES, Cause, Wait
 from simsmtp.protocol.ledger import LEDGER_NAMES, Ledger
 from simsmtp.rows.histogram import percentiles_ns
 from simsmtp.rows.records import Responses
-from simsmtp.rows.responses import COLUMNS
 
 DELAYS = ("delay_p50_s", "delay_p95_s", "delay_p99_s")
 REFUSALS = tuple(f"refused_{name}" for name in CAUSE_NAMES)
@@ -86,7 +85,7 @@ def makespan_ns(first_connect_ns: int, last_final_ns: int) -> int:
 
 
 def responses_of(totals: Totals, delays: Mapping[int, int]) -> Responses:
-    """Return one value per response column.
+    """Return one value per response column, in the order of `simsmtp.rows.responses.COLUMNS`.
 
     Parameters
     ----------
@@ -121,7 +120,7 @@ def responses_of(totals: Totals, delays: Mapping[int, int]) -> Responses:
         **{name: ratio(one, totals.recipients, 0.0) for name, one in zip(WAITS, totals.waits_s, strict=True)},
         "empty_text": totals.empty_texts,
     }
-    return {column: values[column] for column in COLUMNS}
+    return values
 
 
 def false_ndr_rate(ledger: Sequence[int]) -> float:

@@ -13,6 +13,9 @@ from simsmtp.strategies.registry import Settle
 from simsmtp.strategies.reply_class import ReplyClass
 from simsmtp.strategies.tally import Tally
 
+# By names of their own: Python 3.11 is slow to look members up in their classes.
+_OVER = ReplyClass.OVER
+
 _RCPT: Callable[[Iterable[int]], Rcpt] = partial(tuple.__new__, Rcpt)  # `Rcpt._make` without its look at the length
 
 Stretch = tuple[Verdict, int]
@@ -36,13 +39,13 @@ class Alike(NamedTuple):
     def at(self, place: int) -> Rcpt:
         """Return the one at a place among them, from 0."""
         position, seen, previous, over_rank, decisive = self.first
-        rank = over_rank + place if seen == ReplyClass.OVER else over_rank
+        rank = over_rank + place if seen == _OVER else over_rank
         return Rcpt(position + place, seen, seen if place else previous, rank, decisive)
 
     def each(self) -> Iterator[Rcpt]:
         """Return all of them, one after the other."""
         position, seen, previous, over_rank, decisive = self.first
-        places, ranks = range(position, position + self.recipients), count(over_rank, int(seen == ReplyClass.OVER))
+        places, ranks = range(position, position + self.recipients), count(over_rank, int(seen == _OVER))
         return map(_RCPT, zip(places, repeat(seen), chain((previous,), repeat(seen)), ranks, repeat(decisive)))
 
 

@@ -32,6 +32,11 @@ class Verdict(IntEnum):
     DEFER = 3  # back to the queue, by the retry schedule
 
 
+# By names of their own: Python 3.11 is slow to look members up in their classes.
+_DONE, _REQUEUE, _FAIL, _DEFER = Verdict.DONE, Verdict.REQUEUE, Verdict.FAIL, Verdict.DEFER
+_ACCEPTED, _OVER, _FAILED = ReplyClass.ACCEPTED, ReplyClass.OVER, ReplyClass.FAILED
+
+
 class Rcpt(NamedTuple):
     """One recipient of a transaction, as a strategy may see it.
 
@@ -78,11 +83,11 @@ class Knobs(NamedTuple):
 
 def by_own_reply(seen: ReplyClass) -> Verdict:
     """Return the verdict that fits a recipient's own reply."""
-    if seen == ReplyClass.ACCEPTED:
-        return Verdict.DONE
-    if seen == ReplyClass.OVER:
-        return Verdict.REQUEUE
-    return Verdict.FAIL if seen == ReplyClass.FAILED else Verdict.DEFER
+    if seen == _ACCEPTED:
+        return _DONE
+    if seen == _OVER:
+        return _REQUEUE
+    return _FAIL if seen == _FAILED else _DEFER
 
 
 def all_requeued(met: Refusals) -> Split:

@@ -19,6 +19,10 @@ class Step(IntEnum):
     END = 4
 
 
+# By names of their own: Python 3.11 is slow to look members up in their classes.
+_RESET, _MAIL, _RCPT, _DATA, _END = Step.RESET, Step.MAIL, Step.RCPT, Step.DATA, Step.END
+
+
 class Sizes(NamedTuple):
     """Octets of the commands of a transaction, CRLF included; of BDAT its line without the chunk."""
 
@@ -66,18 +70,18 @@ def next_flight(window: Window, step: Step, waiting: int, data: Verb, sizes: Siz
     sizes : Sizes
         Octets of the commands.
     """
-    reset = step == Step.RESET
+    reset = step == _RESET
     commands, octets, rcpts = 0, 0, 0
     if reset:  # a flight always takes its first command
-        commands, octets, step = 1, sizes.reset, Step.MAIL
-    mail = step == Step.MAIL and may_send(window, commands, 0, octets, Verb.MAIL, sizes.mail)
+        commands, octets, step = 1, sizes.reset, _MAIL
+    mail = step == _MAIL and may_send(window, commands, 0, octets, Verb.MAIL, sizes.mail)
     if mail:
-        commands, octets, step = commands + 1, octets + sizes.mail, Step.RCPT
-    if step == Step.RCPT:
+        commands, octets, step = commands + 1, octets + sizes.mail, _RCPT
+    if step == _RCPT:
         rcpts = min(waiting, rcpts_that_fit(window, commands, 0, octets, sizes.rcpt))
         if rcpts == waiting:
-            commands, octets, step = commands + rcpts, octets + rcpts * sizes.rcpt, Step.DATA
-    last = step == Step.DATA and may_send(window, commands, rcpts, octets, data, sizes.data)
+            commands, octets, step = commands + rcpts, octets + rcpts * sizes.rcpt, _DATA
+    last = step == _DATA and may_send(window, commands, rcpts, octets, data, sizes.data)
     if last:  # no conditional expression: some Pythons make two returns of it, of different types to the compiler
-        step = Step.END
+        step = _END
     return Flight(reset, mail, rcpts, last, step)

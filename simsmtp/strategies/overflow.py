@@ -17,6 +17,11 @@ class Overflow(IntEnum):
     BOUNCE = 3  # 552 taken as permanent, as RFC 821 had it
 
 
+# By names of their own: Python 3.11 is slow to look members up in their classes.
+_DONE, _REQUEUE, _FAIL, _DEFER = Verdict.DONE, Verdict.REQUEUE, Verdict.FAIL, Verdict.DEFER
+_OVER = ReplyClass.OVER
+
+
 def overflow_for(code: int, for_452: Overflow, for_552: Overflow) -> Overflow:
     """Return the policy for the class of an over-limit reply: 4yz codes follow 452, 5yz codes 552."""
     return for_552 if code >= 500 else for_452
@@ -41,20 +46,20 @@ def disposition(verdict: Verdict, seen: ReplyClass, code: int, overflow: Overflo
     ``bounce`` turns every re-queue into a failure after counting. A failure that rests on an over-limit 4yz is a
     deferral unless the policy says bounce.
     """
-    if verdict == Verdict.REQUEUE and overflow == Overflow.BOUNCE:
-        return Verdict.FAIL
-    if verdict == Verdict.REQUEUE and overflow == Overflow.DEFER:
-        return Verdict.DEFER
-    if verdict == Verdict.FAIL and seen == ReplyClass.OVER and code < 500 and overflow != Overflow.BOUNCE:
-        return Verdict.DEFER
+    if verdict == _REQUEUE and overflow == Overflow.BOUNCE:
+        return _FAIL
+    if verdict == _REQUEUE and overflow == Overflow.DEFER:
+        return _DEFER
+    if verdict == _FAIL and seen == _OVER and code < 500 and overflow != Overflow.BOUNCE:
+        return _DEFER
     return verdict
 
 
 def after_final_reply(verdict: Verdict, final_code: int) -> Verdict:
     """Return the verdict once the final reply to the text is known: who was taken as accepted follows it."""
-    if verdict != Verdict.DONE or 200 <= final_code < 300:
+    if verdict != _DONE or 200 <= final_code < 300:
         return verdict
-    return Verdict.FAIL if final_code >= 500 else Verdict.DEFER
+    return _FAIL if final_code >= 500 else _DEFER
 
 
 def for_everybody(verdict: Verdict) -> Verdict:
@@ -78,10 +83,10 @@ def becomes(
     for_452, for_552 : Overflow
         The sender's policies.
     """
-    if verdict == Verdict.DONE:
+    if verdict == _DONE:
         return taken
     # A strategy may give a recipient the refusal of another: then the class of that refusal decides.
-    ruling = code if seen == ReplyClass.OVER or over_code == 0 else over_code
+    ruling = code if seen == _OVER or over_code == 0 else over_code
     return disposition(verdict, seen, code, overflow_for(ruling, for_452, for_552))
 
 

@@ -13,6 +13,10 @@ class Sizing(IntEnum):
     ADAPTIVE = 2  # what refusals taught
 
 
+# By names of their own: Python 3.11 is slow to look members up in their classes.
+_RCPTMAX, _ADAPTIVE = Sizing.RCPTMAX, Sizing.ADAPTIVE
+
+
 def next_size(sizing: Sizing, batch_size: int, rcptmax: int, learned: int) -> int:
     """Return the most recipients of the next transaction, at least 1.
 
@@ -27,9 +31,9 @@ def next_size(sizing: Sizing, batch_size: int, rcptmax: int, learned: int) -> in
     learned : int
         What `learn` returned last for this destination, 0 if nothing is known.
     """
-    if sizing == Sizing.RCPTMAX and rcptmax > 0:
+    if sizing == _RCPTMAX and rcptmax > 0:
         return min(batch_size, rcptmax)
-    if sizing == Sizing.ADAPTIVE and learned > 0:
+    if sizing == _ADAPTIVE and learned > 0:
         return min(batch_size, learned)
     return batch_size
 

@@ -19,6 +19,10 @@ from simsmtp.policies.respond import after_answer, sure_repeats
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
 
+# By names of their own: Python 3.11 is slow to look members up in their classes.
+_RCPT = Verb.RCPT
+_RCPT_OK = Answer.RCPT_OK
+
 
 class Receiver:
     """One server: its workers, and how many sessions it has.
@@ -100,7 +104,7 @@ class ServerSession(Responder):
         draw : float
             Uniform draw that decides whether a text is refused.
         """
-        if verb != Verb.RCPT:
+        if verb != _RCPT:
             return self.answer(verb, draw, now_ns)
         assert message is not None
         people, place, exists = message.people, message.origin_recipients[recipient], message.is_valid(recipient)
@@ -115,7 +119,7 @@ class ServerSession(Responder):
         if not self._are_alike:
             return 0
         count = min(len(recipients), sure_repeats(self._policy, self.counters, self.state, answer))
-        if message.valid is not None and answer == Answer.RCPT_OK:
+        if message.valid is not None and answer == _RCPT_OK:
             count = len(list(takewhile(message.is_valid, recipients[:count])))
         if count > 0:
             self.counters = after_answer(self._policy, self.counters, answer, self._spoken[answer].code, count)

@@ -23,6 +23,7 @@ from simsmtp.rows.records import End
 from simsmtp.strategies.patience import gives_up_at, heard_by
 
 _SESSION_BITS = 32
+_RCPT, _READ = Verb.RCPT, Kind.READ  # by names of their own: Python 3.11 is slow to look members up in their classes
 
 
 class ReplyPath:
@@ -50,6 +51,64 @@ class ReplyPath:
 
     The others are those of `simsmtp.peers.driver.Session`.
     """
+
+    __slots__ = (
+        "_accounts",
+        "_admitted",
+        "_buffered_octets",
+        "_client",
+        "_clock",
+        "_down",
+        "_down_free",
+        "_down_last",
+        "_draws",
+        "_drops",
+        "_due_at",
+        "_events",
+        "_first_read",
+        "_flushed",
+        "_free",
+        "_gone_at",
+        "_greetings",
+        "_idle_ns",
+        "_in_order",
+        "_is_deaf",
+        "_is_silent",
+        "_key",
+        "_lost",
+        "_may_repeat",
+        "_patience_ns",
+        "_rcpts",
+        "_read_at",
+        "_reads",
+        "_receiver",
+        "_server",
+        "_spoken",
+        "_stop_read_at",
+        "_stops",
+        "_transaction",
+        "_transcript",
+        "_unflushed",
+        "_up",
+        "_up_free",
+        "_up_last",
+        "committed",
+        "destination",
+        "has_timed_out",
+        "heard",
+        "is_closed",
+        "is_over",
+        "message",
+        "needs_reset",
+        "number",
+        "offered",
+        "plan",
+        "served_ns",
+        "taken_ns",
+        "transactions",
+        "unheard",
+        "waits",
+    )
 
     def __init__(
         self,
@@ -81,6 +140,8 @@ class ReplyPath:
         self._transaction = 0
         self._server, self._spoken = ServerSession(receiver), receiver.plan.server.spoken
         self._transcript = transcript
+        in_order = receiver.plan.server.decides_in_order
+        self._in_order = in_order if any(in_order) else ()
         service_is_known = not receiver.is_contended and draws.constant_service[Verb.RCPT] >= 0
         self._may_repeat = service_is_known and transcript is None
         self._key = (self.plan.number << _SESSION_BITS) + number
@@ -121,18 +182,19 @@ class ReplyPath:
 
     def _hear(self, verb: Verb, recipients: Sequence[int], answer: Answer) -> None:
         code, status, octets, _, lines = self._spoken[answer]
-        octets *= len(recipients)
-        server, is_rcpt = self.plan.server, verb == Verb.RCPT
+        count, is_rcpt = len(recipients), verb == _RCPT
+        octets *= count
+        server = self.plan.server
         if sleep := self._server.sleep_ns:
             self._flush()  # a server that is about to sleep sends what it has
             self._free += sleep
         if is_rcpt and code >= 400:
-            self._free += server.refusal_ns * len(recipients)
+            self._free += server.refusal_ns * count
         if self._buffered_octets + octets > server.reply_buffer:
             self._flush()
         self.heard.append(ReplyRecord(verb, recipients, code, status, self._read_of(verb), answer, lines))
         if is_rcpt:
-            self._rcpts += len(recipients)
+            self._rcpts += count
         self._unflushed += 1
         self._buffered_octets += octets
         if code == 421:
@@ -177,7 +239,8 @@ class ReplyPath:
 
     def _end_flight(self) -> Event:
         """Send what is left; return the event that the client has read all replies."""
-        self._flush()
+        if self._unflushed:
+            self._flush()
         if self.plan.path.replies_per_read:
             self._reads = self.heard[-1].read + 1
         return self._replies_read()
@@ -190,7 +253,7 @@ class ReplyPath:
             return self._leave_in_silence(self._gone_at)
         if self.is_closed:
             self._leave(self._free)
-        return self._at(self._down_last, Kind.READ)
+        return self._at(self._down_last, _READ)
 
     def _leave(self, at_ns: int) -> None:
         if self._admitted:

@@ -21,9 +21,16 @@ from simsmtp.protocol.commands import Verb
 from simsmtp.rows.records import End
 from simsmtp.strategies.patience import gives_up_at, served_by
 
+# By names of their own: Python 3.11 is slow to look members up in their classes.
+_CONNECT, _EHLO, _RCPT = Verb.CONNECT, Verb.EHLO, Verb.RCPT
+_ACCEPT, _BANNER = Kind.ACCEPT, Answer.BANNER
+_NOT_CONSTANT = (-1,) * len(Verb)
+
 
 class Session(ReplyPath):
     """A connection to one destination, from SYN to QUIT; for the parameters see `ReplyPath`."""
+
+    __slots__ = ()
 
     def open(self) -> Steps:
         """Connect, read the banner and greet; `is_closed` tells afterwards whether the server refused."""
@@ -32,26 +39,26 @@ class Session(ReplyPath):
         accepted_at = connected_at + self._up.next()
         self._count_wait()  # for the TCP handshake
         self._count_wait()  # for the banner
-        given_up_at = gives_up_at(now, now, self._client.timeouts[Verb.CONNECT])
+        given_up_at = gives_up_at(now, now, self._client.timeouts[_CONNECT])
         is_lost = connected_at > given_up_at or self._draws.is_connect_lost(self.number)
         if self._transcript:
             self._transcript.connect(self, now, -1 if is_lost else accepted_at)
         if is_lost:
             yield self._leave_in_silence(given_up_at)
             return
-        yield self._at(accepted_at, Kind.ACCEPT)
+        yield self._at(accepted_at, _ACCEPT)
         banner = self._receiver.welcome()
-        self._admitted = banner == Answer.BANNER
+        self._admitted = banner == _BANNER
         self._begin_flight(None, connected_at)
         self._free = accepted_at
         self._connect_path(connected_at - now)
-        yield from self._serve(Verb.CONNECT, -1, accepted_at)
-        self._hear(Verb.CONNECT, NOBODY, self._server.greet(banner))
+        yield from self._serve(_CONNECT, -1, accepted_at)
+        self._hear(_CONNECT, NOBODY, self._server.greet(banner))
         self.is_closed = not self._admitted  # whatever the code
         self._flush()
         yield self._replies_read()
         if not self.is_closed:
-            yield from self._single(Verb.EHLO)
+            yield from self._single(_EHLO)
         if self._client.starttls and not self.is_closed:
             yield from self._start_tls()
 
@@ -73,7 +80,7 @@ class Session(ReplyPath):
                 yield self._leave_in_silence(given_up_at)
                 return
             yield self._at(done_at, Kind.READ)
-        yield from self._single(Verb.EHLO)
+        yield from self._single(_EHLO)
 
     def begin(self, message: Message, transaction: int) -> None:
         """Say which message, and which of its transactions, the next flights belong to."""
@@ -85,26 +92,25 @@ class Session(ReplyPath):
     def exchange(self, flight: Sequence[Command], *, command_ns: int = 0, stops: Stops | None = None) -> Steps:
         """Write one flight and wait for its replies; see `simsmtp.peers.driver.Session.exchange`."""
         self._count_wait()
-        began_at = self._begin_flight(stops, self._clock.now)
+        written_at = self._clock.now
+        began_at = self._begin_flight(stops, written_at)
         bits_per_s = self.plan.path.bits_per_s
-        services = () if self._receiver.is_contended else self._draws.constant_service
+        services = _NOT_CONSTANT if self._receiver.is_contended else self._draws.constant_service
         server, message = self._server, self.message
         is_watched = bool(self._lost or self._transcript)
-        in_order = self.plan.server.decides_in_order
+        in_order = self._in_order
         in_bulk = self._may_repeat and not command_ns and not stops
         draw = self._text_draw()
-        written_at = self._clock.now
         delay = -1
         for verb, octets, recipients in flight:
-            place = 0
-            while place < len(recipients):
+            place, many, service = 0, len(recipients), services[verb]
+            while place < many:
                 recipient, only = recipients[place], recipients[place : place + 1]
                 place += 1
-                if stops and verb == Verb.RCPT and self._stop_is_readable(written_at + command_ns):
+                if stops and verb == _RCPT and self._stop_is_readable(written_at + command_ns):
                     continue
                 written_at += command_ns
-                if command_ns or delay < 0:
-                    delay = self._up.next()
+                delay = self._up.next() if command_ns or delay < 0 else delay
                 self._up_free = departs(written_at, self._up_free, octets, bits_per_s)
                 self._up_last = arrived_at = arrives(self._up_free, delay, self._up_last)
                 if is_watched or self._free > self._due_at:
@@ -115,16 +121,17 @@ class Session(ReplyPath):
                 is_idle = arrived_at > self._free
                 if is_idle:
                     self._idle_ns += arrived_at - self._free
-                    self._flush()  # its input is empty: RFC 2920 section 3.2
-                if services and services[verb] >= 0:
-                    self._free = (arrived_at if is_idle else self._free) + services[verb]
+                    if self._unflushed:
+                        self._flush()  # its input is empty: RFC 2920 section 3.2
+                if service >= 0:
+                    self._free = (arrived_at if is_idle else self._free) + service
                 else:
                     yield from self._serve(verb, recipient, arrived_at)
-                if in_order[verb]:
+                if in_order and in_order[verb]:
                     yield self._at(self._free, Kind.DECIDE)
                 if not self._lost or not self._loses_reply(verb, only):
                     self._hear(verb, only, server.answer_command(verb, message, recipient, self._free, draw))
-                if in_bulk and place < len(recipients):
+                if in_bulk and place < many:
                     place += self._repeat(recipients, place, octets, delay)
         self.served_ns = self._free - began_at - self._idle_ns
         yield self._end_flight()
@@ -163,7 +170,7 @@ class Session(ReplyPath):
 
         The server is busy until the last of them is served, because none takes longer to send than to serve.
         """
-        path, service = self.plan.path, self._draws.constant_service[Verb.RCPT]
+        path, service = self.plan.path, self._draws.constant_service[_RCPT]
         if self.message is None or departs(0, 0, octets, path.bits_per_s) > service:
             return 0
         answer = self.heard[-1].answer
@@ -178,7 +185,7 @@ class Session(ReplyPath):
             self._up_free = departs(self._up_free, self._up_free, octets, path.bits_per_s, count)
             self._up_last = arrives(self._up_free, delay, self._up_last)
             self._free += count * service
-            self._hear(Verb.RCPT, recipients[place : place + count], answer)
+            self._hear(_RCPT, recipients[place : place + count], answer)
         return count
 
     def _serve(self, verb: Verb, recipient: int, arrived_at: int) -> Steps:
