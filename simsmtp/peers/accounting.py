@@ -25,6 +25,7 @@ from simsmtp.rows.records import DestinationCounts, Responses
 from simsmtp.rows.totals import Totals, responses_of
 
 _NEVER = -1
+_LEDGERS = len(Ledger)
 _UNCHECKED, _RESERVE, _OCTETS = 100_000, 100 * 2**20, 250
 """Recipients that come in before memory is looked at again; what has to be free then, and more for each recipient."""
 _ONE_MORE = bytes([*range(1, 256), 255])
@@ -148,12 +149,12 @@ class Message:
         if self.emptied is not None:
             columns.append(self.emptied)
         if len(self) and all(map(_is_uniform, columns)):  # mostly all fare alike
-            counts = [0] * len(Ledger)
+            counts = [0] * _LEDGERS
             emptied = self.emptied[0] if self.emptied else 0
             fate = int(self.is_valid(0)), min(self.accepted[0], 2), self.ndr[0], self.settled[0], emptied
             counts[_CLASSES[fate]] = len(self)
             return counts
-        counted: list[int] = np.bincount(self.classes(), minlength=len(Ledger)).tolist()
+        counted: list[int] = np.bincount(self.classes(), minlength=_LEDGERS).tolist()
         return counted
 
 
@@ -168,7 +169,7 @@ class Accounts:
         self.open: dict[int, Message] = {}
         self.recipients = 0
         self._checked_at = _UNCHECKED
-        self.ledger = [0] * len(Ledger)
+        self.ledger = [0] * _LEDGERS
         self.accepted_once = self.empty_texts = 0
         self.rcpt_commands = 0
         self.transactions = 0
@@ -275,10 +276,10 @@ class Accounts:
             self.round_trips,
             self.first_connect_ns,
             self.last_final_ns,
-            [sum(one) for one in zip(*(of.refusals for of in self.destinations), strict=True)],
+            list(map(sum, zip(*(of.refusals for of in self.destinations), strict=True))),
             self.copies.twice,
             self.copies.most,
-            [sum(one) for one in zip(*(of.waits_s for of in self.destinations), strict=True)],
+            list(map(sum, zip(*(of.waits_s for of in self.destinations), strict=True))),
             self.empty_texts,
         )
         return responses_of(totals, self.delays)

@@ -15,6 +15,7 @@ from simsmtp.strategies.reply_class import ReplyClass, classify
 # By names of their own: Python 3.11 is slow to look members up in their classes.
 _ROUND_TRIPS, _SERVICE = int(Wait.ROUND_TRIPS), int(Wait.SERVICE)
 _NONE = Answer.NONE
+_CAUSES, _WAITS = len(Cause), len(Wait)
 
 
 class DestinationAccount:
@@ -29,8 +30,8 @@ class DestinationAccount:
     """
 
     def __init__(self) -> None:
-        self.refusals = [0] * len(Cause)
-        self.waits_s = [0.0] * len(Wait)
+        self.refusals = [0] * _CAUSES
+        self.waits_s = [0.0] * _WAITS
 
     def hear(self, replies: Iterable[ReplyRecord]) -> None:
         """Count those of some replies that refuse."""

@@ -19,6 +19,8 @@ from simsmtp.policies.rate_limits import (
 from simsmtp.protocol.answers import Answer
 from simsmtp.protocol.commands import Verb
 
+_VERBS = len(Verb)
+
 
 class Rates:
     """The rate limits of one server. They are asked in order of time.
@@ -33,7 +35,7 @@ class Rates:
         self._limits = limits
         self._states = [new_state(one) for one in limits]
         self._times: list[list[int]] = [[] for _ in limits]  # of a sliding window the last `most`, in a ring
-        self._asked: list[list[int]] = [[]] * len(Verb)
+        self._asked: list[list[int]] = [[]] * _VERBS
         if limits:
             self._asked = [[number for number, one in enumerate(limits) if is_asked(one.at, verb)] for verb in Verb]
 

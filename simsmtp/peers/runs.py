@@ -10,6 +10,8 @@ from simsmtp.strategies.counting import Rcpt, Verdict
 from simsmtp.strategies.reply_class import ReplyClass
 from simsmtp.strategies.window import UNBOUNDED
 
+_OVER = ReplyClass.OVER  # by a name of its own: Python 3.11 is slow to look members up in their class
+
 
 class Outcome(NamedTuple):
     """What the sender concluded for some recipients, whether the server really took them, and why not."""
@@ -42,7 +44,7 @@ def alikes(runs: Sequence[Run], mail_seen: ReplyClass, *, looks_ahead: bool) -> 
         See `simsmtp.strategies.built_in.BuiltIn`.
     """
     position, previous, over_rank = 0, mail_seen, 0
-    decisive, left, further = ReplyClass.OVER, UNBOUNDED, _decisive(runs)
+    decisive, left, further = _OVER, UNBOUNDED, _decisive(runs)
     if looks_ahead:
         decisive, left = next(further)
     for seen, _, _, recipients in runs:
@@ -53,14 +55,14 @@ def alikes(runs: Sequence[Run], mail_seen: ReplyClass, *, looks_ahead: bool) -> 
             many = min(left, end - position)
             found.append(Alike(Rcpt(position, seen, previous, over_rank, decisive), many))
             position, left, previous = position + many, left - many, seen
-            over_rank += many if seen == ReplyClass.OVER else 0
+            over_rank += many if seen == _OVER else 0
         yield found
 
 
 def _decisive(runs: Sequence[Run]) -> Iterator[tuple[ReplyClass, int]]:
     """Yield the classes of the replies that are no over-limit refusals, each with how many are alike.
 
-    Behind the last of them is `ReplyClass.OVER`.
+    Behind the last of them is `_OVER`.
     """
-    yield from ((seen, len(recipients)) for seen, _, _, recipients in runs if seen != ReplyClass.OVER)
-    yield ReplyClass.OVER, UNBOUNDED
+    yield from ((seen, len(recipients)) for seen, _, _, recipients in runs if seen != _OVER)
+    yield _OVER, UNBOUNDED

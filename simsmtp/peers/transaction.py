@@ -17,7 +17,7 @@ from simsmtp.protocol.commands import LONE_DOT_OCTETS, Verb, bdat_octets
 from simsmtp.strategies.alike import Alike
 from simsmtp.strategies.counting import Knobs, Verdict
 from simsmtp.strategies.flight import Sizes, Step, next_flight
-from simsmtp.strategies.hooks import NO_REPLY
+from simsmtp.strategies.hooks import NO_REPLY, Hooks
 from simsmtp.strategies.outcome import (
     gives_up,
     has_text,
@@ -147,12 +147,12 @@ class Transaction:
 
     def run(self) -> Steps:
         """Go through the transaction on the session; the result is in the attributes and `outcomes`."""
-        session = self._session
+        session, account = self._session, self._account
         stops = self._is_reason_to_stop if self._window.drain else None
         while self._step < _TO_DATA or (self._step == _TO_DATA and self.tally.accepted):
             began_at = self._clock.now
             yield from session.exchange(self._next_flight(), command_ns=self._plan.command_ns, stops=stops)
-            self._note_wait(began_at)
+            account.wait_for_flight(len(self.recipients), self._clock.now - began_at, session.served_ns)
             self._read_replies()
             if self.refused_at_mail and self._data_code == 354:
                 # Whatever came next, the server would take it for a text of nobody's.
@@ -165,22 +165,19 @@ class Transaction:
                 self._step = _TO_DATA
         if self._data_code == 354:
             has_content = has_text(self._plan.all_or_nothing, self.tally)  # else a lone dot ends it
-            if not (has_content and self._drops()):
+            if not (self._hooks and has_content and self._drops(self._hooks)):
                 octets = self._message.size if has_content else LONE_DOT_OCTETS
                 began_at = self._clock.now
                 yield from session.exchange([Command(_TEXT, octets)])
-                self._note_wait(began_at)
+                account.wait_for_flight(len(self.recipients), self._clock.now - began_at, session.served_ns)
                 self._note_final(session.heard)
         session.needs_reset = self._final_code == 0
 
-    def _note_wait(self, began_at: int) -> None:
-        self._account.wait_for_flight(len(self.recipients), self._clock.now - began_at, self._session.served_ns)
-
-    def _drops(self) -> bool:
+    def _drops(self, hooks: Hooks) -> bool:
         """Ask the strategy about a 354; tell whether it drops the connection in place of the text."""
-        if not (self._hooks and self._hooks.on_data):
+        if not hooks.on_data:
             return False
-        verdict = verdict_of(self._hooks.on_data, self.tally, self._data_reply)
+        verdict = verdict_of(hooks.on_data, self.tally, self._data_reply)
         if verdict == _DONE:
             return False
         self._said = verdict

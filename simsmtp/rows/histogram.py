@@ -19,7 +19,7 @@ def bucket_of(value_ns: int) -> int:
     """Return the bucket of a non-negative value."""
     if value_ns < _SUB:
         return value_ns
-    shift = 0
+    shift = 16 if value_ns >= _SUB << 16 else 0  # most delays are longer than 67 ms
     while value_ns >> shift >= 2 * _SUB:
         shift += 1
     return ((shift + 1) << _BITS) + ((value_ns >> shift) - _SUB)

@@ -109,32 +109,32 @@ def corrected(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
 @built_in("one-stop", look=1, split=lambda met: Split(min(met.over, 1), max(0, met.over - 1), 0))
 def one_stop(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Keep a flag and the index of the first refusal; later ones fall into the generic 5yz branch: m - 1 fail."""
-    if rcpt.seen == ReplyClass.OVER and rcpt.over_rank > 0:
-        return Verdict.FAIL
+    if rcpt.seen == _OVER and rcpt.over_rank > 0:
+        return _FAIL
     return by_own_reply(rcpt.seen)
 
 
 @built_in("per-read", look=2, split=lambda met: Split(met.reads, met.over - met.reads, 0))
 def per_read(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Raise a counter once per network read that holds a refusal: the last *reads* re-queued, m - reads fail."""
-    if rcpt.seen == ReplyClass.OVER and rcpt.over_rank < tally.over - tally.over_reads:
-        return Verdict.FAIL
+    if rcpt.seen == _OVER and rcpt.over_rank < tally.over - tally.over_reads:
+        return _FAIL
     return by_own_reply(rcpt.seen)
 
 
 @built_in("send-cursor", look=3, split=lambda met: Split(0, met.over, 0) if met.pipelined else all_requeued(met))
 def send_cursor(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Let the next-to-send cursor double as the retry cursor: with pipelining it is past them all, m fail."""
-    if rcpt.seen == ReplyClass.OVER and knobs.pipelined:
-        return Verdict.FAIL
+    if rcpt.seen == _OVER and knobs.pipelined:
+        return _FAIL
     return by_own_reply(rcpt.seen)
 
 
 @built_in("send-cursor-silent", look=4, split=lambda met: Split(0, 0, met.over) if met.pipelined else all_requeued(met))
 def send_cursor_silent(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """As `send_cursor`, with the refusals taken as done: with pipelining m are lost without an NDR."""
-    if rcpt.seen == ReplyClass.OVER and knobs.pipelined:
-        return Verdict.DONE
+    if rcpt.seen == _OVER and knobs.pipelined:
+        return _DONE
     return by_own_reply(rcpt.seen)
 
 
@@ -146,17 +146,17 @@ def aggregate(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     refused ones count as delivered.
     """
     if rcpt.position < tally.accepted:
-        return Verdict.DONE
+        return _DONE
     if rcpt.position < tally.accepted + tally.failed:
-        return Verdict.FAIL
-    return Verdict.DEFER if rcpt.position < tally.accepted + tally.failed + tally.deferred else Verdict.REQUEUE
+        return _FAIL
+    return _DEFER if rcpt.position < tally.accepted + tally.failed + tally.deferred else _REQUEUE
 
 
 @built_in("budget", look=6, split=lambda met: Split(min(met.over, met.budget), max(0, met.over - met.budget), 0))
 def budget(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Tolerate at most K refusals per transaction: the first K re-queued, max(0, m - K) fail."""
-    if rcpt.seen == ReplyClass.OVER and rcpt.over_rank >= knobs.budget:
-        return Verdict.FAIL
+    if rcpt.seen == _OVER and rcpt.over_rank >= knobs.budget:
+        return _FAIL
     return by_own_reply(rcpt.seen)
 
 
@@ -191,6 +191,6 @@ def first_pending(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     Simpler than the program: it commits whom it booked behind the first 452 with the final reply to its next
     transaction, and while the flag stands it ends its first flight of RCPTs even if nobody in it was refused.
     """
-    if rcpt.decisive == ReplyClass.OVER:
-        return Verdict.DEFER if knobs.marked else Verdict.REQUEUE
+    if rcpt.decisive == _OVER:
+        return _DEFER if knobs.marked else _REQUEUE
     return by_own_reply(rcpt.decisive)

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from simsmtp.protocol.commands import Verb
 
+_RCPT = Verb.RCPT  # by a name of its own: Python 3.11 is slow to look members up in their class
+
 UNBOUNDED = 2**62
 
 
@@ -64,7 +66,7 @@ def may_send(window: Window, commands: int, rcpts: int, octets: int, verb: Verb,
     A flight always takes its first command, however long. With a window in recipients, DATA rides with the last
     RCPT; with one in octets it rides where it fits.
     """
-    if verb == Verb.RCPT:
+    if verb == _RCPT:
         return rcpts_that_fit(window, commands, rcpts, octets, size) > 0
     return commands == 0 or (not window.stop_and_wait and octets + size <= window.octets)
 

@@ -23,7 +23,9 @@ from simsmtp.rows.records import End
 from simsmtp.strategies.patience import gives_up_at, heard_by
 
 _SESSION_BITS = 32
-_RCPT, _READ = Verb.RCPT, Kind.READ  # by names of their own: Python 3.11 is slow to look members up in their classes
+# By names of their own: Python 3.11 is slow to look members up in their classes.
+_RCPT, _READ, _NOWHERE = Verb.RCPT, Kind.READ, Lost.NOWHERE
+_DELAY_UP, _DELAY_DOWN = Purpose.DELAY_UP, Purpose.DELAY_DOWN
 
 
 class ReplyPath:
@@ -142,7 +144,7 @@ class ReplyPath:
         self._transcript = transcript
         in_order = receiver.plan.server.decides_in_order
         self._in_order = in_order if any(in_order) else ()
-        service_is_known = not receiver.is_contended and draws.constant_service[Verb.RCPT] >= 0
+        service_is_known = not receiver.is_contended and draws.constant_service[_RCPT] >= 0
         self._may_repeat = service_is_known and transcript is None
         self._key = (self.plan.number << _SESSION_BITS) + number
         self._events = 0
@@ -150,8 +152,8 @@ class ReplyPath:
         self._admitted = False
         # The path: when each direction's link is free, and when its last octet arrived.
         self._up, self._down = (
-            draws.delays(Purpose.DELAY_UP, number),
-            draws.delays(Purpose.DELAY_DOWN, number),
+            draws.delays(_DELAY_UP, number),
+            draws.delays(_DELAY_DOWN, number),
         )
         self._up_free = self._up_last = self._down_free = self._down_last = 0
         # The server: when it is free, how many of the replies heard are flushed and not flushed yet, and the octets.
@@ -169,7 +171,7 @@ class ReplyPath:
         self._read_at = self._due_at = 0
         self._patience_ns = client.least_timeout_ns
         self._gone_at = -1  # when the client leaves because of it
-        self._lost: int = Lost.NOWHERE
+        self._lost: int = _NOWHERE
         self._is_silent = self._is_deaf = False  # no reply, or no command, gets through to the other any more
 
     def _begin_flight(self, stops: Stops | None, begun_at: int) -> int:
@@ -234,7 +236,7 @@ class ReplyPath:
         if not by_hand:
             return self._reads
         # Replies to other commands ride along with the RCPT reply before them.
-        rcpt = self._rcpts if verb == Verb.RCPT else max(0, self._rcpts - 1)
+        rcpt = self._rcpts if verb == _RCPT else max(0, self._rcpts - 1)
         return self._first_read + rcpt // by_hand
 
     def _end_flight(self) -> Event:
@@ -322,9 +324,9 @@ class ReplyPath:
             self._transcript.close(self, at_ns, learned_at, End.TIMED_OUT_TAKEN if is_taken else End.TIMED_OUT)
         return self._at(self._gone_at, Kind.READ)
 
-    def _count_wait(self) -> None:
-        self.waits += 1
-        self._accounts.round_trips += 1
+    def _count_wait(self, waits: int = 1) -> None:
+        self.waits += waits
+        self._accounts.round_trips += waits
 
     def _at(self, when_ns: int, kind: Kind) -> Event:
         self._events += 1

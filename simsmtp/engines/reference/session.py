@@ -37,8 +37,7 @@ class Session(ReplyPath):
         now = self._clock.now
         connected_at = now + self._up.next() + self._down.next()
         accepted_at = connected_at + self._up.next()
-        self._count_wait()  # for the TCP handshake
-        self._count_wait()  # for the banner
+        self._count_wait(2)  # for the TCP handshake, and for the banner
         given_up_at = gives_up_at(now, now, self._client.timeouts[_CONNECT])
         is_lost = connected_at > given_up_at or self._draws.is_connect_lost(self.number)
         if self._transcript:
