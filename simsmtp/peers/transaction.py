@@ -297,7 +297,10 @@ class Transaction:
                 cause, self._refused_in_a_row = _OTHER, 0
             else:
                 cause = cause_of(answer, seen == _OVER)
-                self._note_refused(count, code, seen)
+                if seen == _OVER and not self._over_code:
+                    self._over_code = code
+                self._refused_in_a_row += count
+                self.gave_up = self.gave_up or self._refused_in_a_row >= self._plan.most_refusals
             if self._alike != (seen, code, cause):
                 self._alike = seen, code, cause
                 self._runs.append(Run(seen, code, cause, []))
@@ -308,12 +311,6 @@ class Transaction:
         if self._plan.all_or_nothing:
             self._is_given_up = gives_up(True, self.tally)
         self._accounts.rcpt_commands += rcpts
-
-    def _note_refused(self, recipients: int, code: int, seen: ReplyClass) -> None:
-        if seen == _OVER and not self._over_code:
-            self._over_code = code
-        self._refused_in_a_row += recipients
-        self.gave_up = self.gave_up or self._refused_in_a_row >= self._plan.most_refusals
 
     def _note_refusal(self, reply: ReplyRecord) -> None:
         """Enter what the server refuses, and note why where that concerns all recipients."""

@@ -66,6 +66,8 @@ class Draws:
         See `ServerPlan`.
     loses : bool
         Transactions may lose their connection.
+    refuses_texts : bool
+        Texts may be refused.
     """
 
     def __init__(self, streams: Streams, plan: DestinationPlan) -> None:
@@ -74,6 +76,7 @@ class Draws:
         self._open: dict[tuple[int, int, int], Stream] = {}
         self.constant_service = plan.server.constant_service
         self.loses = any(plan.path.losses[1:])
+        self.refuses_texts = plan.server.data_failure_share > 0
 
     def delays(self, purpose: Purpose, connection: int) -> Delays:
         """Return the delays of one direction of a connection."""
@@ -107,8 +110,6 @@ class Draws:
 
     def text_refusal(self, message: Message, transaction: int) -> float:
         """Return the draw that decides whether the text of a transaction is refused."""
-        if self._plan.server.data_failure_share == 0:
-            return 1.0
         return self._stream(Purpose.DATA_FAILURE, message.number, 0).at(transaction)
 
     def is_connect_lost(self, connection: int) -> bool:

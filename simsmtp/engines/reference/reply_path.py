@@ -194,7 +194,8 @@ class ReplyPath:
             self._free += server.refusal_ns * count
         if self._buffered_octets + octets > server.reply_buffer:
             self._flush()
-        self.heard.append(ReplyRecord(verb, recipients, code, status, self._read_of(verb), answer, lines))
+        read = self._read_of(verb) if self.plan.path.replies_per_read else self._reads
+        self.heard.append(ReplyRecord(verb, recipients, code, status, read, answer, lines))
         if is_rcpt:
             self._rcpts += count
         self._unflushed += 1

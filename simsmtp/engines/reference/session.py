@@ -162,7 +162,9 @@ class Session(ReplyPath):
         """Take note that SYN and SYN-ACK took so long and the connection stands; the pipe has nothing to note."""
 
     def _text_draw(self) -> float:
-        return 1.0 if self.message is None else self._draws.text_refusal(self.message, self._transaction)
+        if self.message is None or not self._draws.refuses_texts:
+            return 1.0
+        return self._draws.text_refusal(self.message, self._transaction)
 
     def _repeat(self, recipients: Sequence[int], place: int, octets: int, delay: int) -> int:
         """Work out at once the RCPTs from `place` on that are sure to fare like the last; return how many.
