@@ -11,6 +11,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from drivers import DRIVERS, need
 from hypothesis import given
 from hypothesis import strategies as st
 from live_pair import ledger, pair
@@ -24,7 +25,6 @@ from simsmtp.strategies.outcome import is_marked_after, is_still_marked
 from simsmtp.strategies.reply_class import ReplyClass
 from simsmtp.strategies.tally import empty_tally
 
-DRIVERS = ("reference", "compiled", "wire")
 LEDGER = {"delivered": 36, "lost": 37, "duplicate": 27}
 COUNTS = {"transactions": 7, "connections": 4, "rcpt_commands": 197}
 
@@ -39,9 +39,7 @@ def table(recipients: int, kind: str, **client: Any) -> Scenario:
 
 
 def sent(driver: str, scenario: Scenario) -> Output:
-    if driver == "compiled":
-        pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
-    if driver == "wire":
+    if need(driver) == "wire":
         return pair(scenario.replace({"client.retry_initial_s": 0.05})).delivered.output
     output = run_replication(plan_of(scenario), engine=driver, recipients=True)
     assert output.engine == driver

@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 import pytest
+from drivers import need
 from helpers import NO_SERVICE, many, replay, run, some
 from hypothesis import given
 from hypothesis import strategies as st
@@ -164,9 +165,7 @@ def test_a_limit_stops_at_its_place(
 ) -> None:
     limit = {"counts": counts, "at": at, "most": most, "window_s": HOUR_S, "kind": kind}
     scenario = Scenario.from_dict(bare([limit])).replace("network.profile", profile)
-    if engine == "compiled":
-        pytest.importorskip("numba")
-    responses = run_replication(plan_of(scenario), seed=0, replication=0, engine=engine).responses
+    responses = run_replication(plan_of(scenario), seed=0, replication=0, engine=need(engine)).responses
     assert responses["delivered"] == delivered
     assert responses["false_ndr"] == 12 - delivered
 

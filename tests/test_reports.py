@@ -5,32 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from drivers import DRIVERS, ENGINES, sent
 from helpers import NO_SERVICE
 from live_pair import ledger, pair
 from study_files import own_registry
 
 from simsmtp import Scenario, Verdict, register_strategy
-from simsmtp.engines import run_replication
-from simsmtp.model.plan import plan_of
 from simsmtp.rows.records import Output
 from simsmtp.strategies.counting import corrected
 from simsmtp.strategies.hooks import by_final_reply
 
 __all__ = ["own_registry"]
 pytestmark = pytest.mark.usefixtures("own_registry")
-
-DRIVERS = ("reference", "compiled", "wire")
-ENGINES = DRIVERS[:2]
-
-
-def sent(driver: str, **tables: Any) -> Output:
-    """Run the tables' scenario on an engine, or over a real socket."""
-    if driver == "compiled":
-        pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
-    scenario = Scenario.from_dict(tables)
-    if driver == "wire":
-        return pair(scenario).delivered.output
-    return run_replication(plan_of(scenario), engine=driver, recipients=True)
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from drivers import ENGINES, sent
 from live_pair import LOOPBACK, ledger, pair
 
 from simsmtp import Scenario, trace
@@ -17,19 +18,11 @@ from simsmtp.live.asyncio_server import Listener, Terms
 from simsmtp.live.served import Served
 from simsmtp.model.plan import plan_of
 from simsmtp.randomness.streams import Purpose, Streams
-from simsmtp.rows.records import Output
 from simsmtp.theory.asymptotic_bounds import bounds_of
 
-ENGINES = ("reference", "compiled")
 PATIENT = {"retry_initial_s": 1.0, "retry_max_s": 1.0, "expiry_s": 1e6, "connections": 5,
            "timeout_s": dict.fromkeys(("connect", "command", "data", "dot"), 1.0)}  # fmt: skip
 ONE_EACH = {"recipients_per_message": 1, "message_bytes": 500}
-
-
-def sent(engine: str, seed: int = 0, **tables: Any) -> Output:
-    if engine == "compiled":
-        pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
-    return run_replication(plan_of(Scenario.from_dict(tables)), engine=engine, seed=seed, recipients=True)
 
 
 def lost_at(at: str, share: float, **more: Any) -> dict[str, Any]:

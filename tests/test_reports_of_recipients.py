@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from drivers import engine, sent
+from helpers import ledger
 from live_pair import ledger as live_ledger
 from live_pair import pair
 
@@ -12,29 +12,8 @@ from simsmtp import Scenario
 from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
 from simsmtp.model.plan import plan_of
-from simsmtp.rows.records import Output, Responses
 
-ENGINES = ("reference", "compiled")
-
-
-@pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest) -> str:
-    """Return the name of an engine; each test that asks runs on both."""
-    if request.param == "compiled":
-        pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
-    return str(request.param)
-
-
-def sent(tables: dict[str, Any], engine: str) -> Output:
-    """Run a scenario once and return all that is known of it."""
-    return run_replication(plan_of(Scenario.from_dict(tables)), engine=engine, recipients=True)
-
-
-def classes(responses: Responses) -> dict[str, float]:
-    """Return the classes of the ledger that hold anybody."""
-    names = ["delivered", "false_ndr", "contradictory_ndr", "duplicate", "lost", "true_ndr", "missed_ndr", "queued"]
-    return {name: responses[name] for name in names if responses[name]}
-
+__all__ = ["engine"]
 
 # -- unknown by place: report 17 -------------------------------------------------------------------------------
 
@@ -43,8 +22,8 @@ ONE_BAD_OF_FIVE = {"workload": {"recipients_per_message": 5, "unknown": [3]}, "c
 
 def test_exactly_one_bad_recipient_of_five_is_named_by_its_place(engine: str) -> None:
     """Haraka #395, JAMES-2097: one of five does not exist, the other four get the message."""
-    output = sent(ONE_BAD_OF_FIVE, engine)
-    assert classes(output.responses) == {"delivered": 4, "true_ndr": 1}
+    output = sent(engine, **ONE_BAD_OF_FIVE)
+    assert ledger(output.responses) == {"delivered": 4, "true_ndr": 1}
     assert [row.valid for row in output.recipients] == [True, True, True, False, True]
 
 
@@ -54,7 +33,7 @@ def test_a_bad_recipient_stays_the_same_person_however_the_message_is_cut_sorted
         "client": {"sorts_by_domain": True, "batch_size": 2},
         "destinations": [{"name": "a"}, {"name": "b"}],
     }
-    rows = sent(tables, engine).recipients
+    rows = sent(engine, **tables).recipients
     assert len(rows) == 3 * 9 + 3 * 2
     assert all(row.valid == (row.origin not in {3, 7}) for row in rows)
 
@@ -62,7 +41,7 @@ def test_a_bad_recipient_stays_the_same_person_however_the_message_is_cut_sorted
 def test_places_add_to_the_share_of_unknown_mailboxes(engine: str) -> None:
     tables = {"workload": {"recipients_per_message": 200, "unknown": [0, 199], "unknown_share": 0.2}}
     drawn = {"workload": {"recipients_per_message": 200, "unknown_share": 0.2}}
-    both, before = ([row.valid for row in sent(one, engine).recipients] for one in (tables, drawn))
+    both, before = ([row.valid for row in sent(engine, **one).recipients] for one in (tables, drawn))
     assert both == [valid and place not in {0, 199} for place, valid in enumerate(before)]
 
 
@@ -73,7 +52,7 @@ def test_a_place_that_no_message_has_is_refused_in_one_line() -> None:
 
 def test_a_drawn_number_of_recipients_may_be_too_small_for_a_place(engine: str) -> None:
     drawn = {"dist": "empirical", "values": [2, 8]}
-    rows = sent({"workload": {"messages": 40, "recipients_per_message": drawn, "unknown": [5]}}, engine).recipients
+    rows = sent(engine, workload={"messages": 40, "recipients_per_message": drawn, "unknown": [5]}).recipients
     assert {row.recipient for row in rows if not row.valid} == {5}
     assert sum(not row.valid for row in rows) == sum(row.recipient == 5 for row in rows) > 0
 
@@ -94,8 +73,8 @@ REGIONS = {
 
 def test_recipients_of_several_regions_go_out_one_region_at_a_time(engine: str) -> None:
     """Mailu #3013: Outlook's ATTR38, "recipients belong to multiple regions": they need not be called domains."""
-    output = sent(REGIONS, engine)
-    assert classes(output.responses) == {"delivered": 6}
+    output = sent(engine, **REGIONS)
+    assert ledger(output.responses) == {"delivered": 6}
     assert output.responses["transactions"] == 2
     assert [row.attempts for row in output.recipients] == [1, 2, 1, 2, 1, 2]
 
@@ -119,7 +98,7 @@ def test_groups_and_domains_are_told_apart(engine: str) -> None:
     """Each of six recipients is alone in its pair of domain and group; two of a group fit."""
     workload = {"recipients_per_message": 6, "domains": 2, "groups": 3}
     server = {"recipient_limit": 1, "limit_kind": "group", "overflow_reply": 552}
-    responses = sent({"workload": workload, "server": server, "client": {"strategy": "one-stop"}}, engine).responses
+    responses = sent(engine, workload=workload, server=server, client={"strategy": "one-stop"}).responses
     assert responses["delivered"] == 3 + 1  # three groups, then the first that was refused
 
 
@@ -130,12 +109,12 @@ def test_groups_without_a_server_that_knows_them_are_refused() -> None:
 
 def test_one_group_is_as_one_domain(engine: str) -> None:
     kinds = [{"recipient_limit": 10, "limit_kind": kind} for kind in ("group", "domain")]
-    by_group, by_domain = (sent({"workload": {"recipients_per_message": 25}, "server": one}, engine) for one in kinds)
+    by_group, by_domain = (sent(engine, workload={"recipients_per_message": 25}, server=one) for one in kinds)
     assert by_group.responses == by_domain.responses
 
 
 def test_a_region_is_told_on_the_wire_by_the_digits_of_the_address() -> None:
-    found, simulated = pair(Scenario.from_dict(REGIONS)), sent(REGIONS, "reference")
+    found, simulated = pair(Scenario.from_dict(REGIONS)), sent("reference", **REGIONS)
     assert live_ledger(found.delivered.output) == {"delivered": 6}
     assert [row.attempts for row in found.delivered.output.recipients] == [row.attempts for row in simulated.recipients]
     assert found.served.over_limit == 3
@@ -145,8 +124,8 @@ def test_many_domains_and_few_recipients_need_little_memory(engine: str) -> None
     """The compiled engine wrote beyond the counts of its domains."""
     workload = {"messages": 40, "recipients_per_message": 5, "domains": 1_000_000}
     server = {"limit_kind": "domain", "recipient_limit": 1}
-    responses = sent({"workload": workload, "server": server, "client": {"connections": 30}}, engine).responses
-    assert classes(responses) == {"delivered": 200}
+    responses = sent(engine, workload=workload, server=server, client={"connections": 30}).responses
+    assert ledger(responses) == {"delivered": 200}
 
 
 # -- copies per person: report 5 -------------------------------------------------------------------------------
@@ -155,7 +134,7 @@ def test_many_domains_and_few_recipients_need_little_memory(engine: str) -> None
 def test_a_list_sent_whole_fifteen_times_is_told_as_fifteen_copies_each(engine: str) -> None:
     """NServiceBus #1052, PHPMailer #1858: one bad address of twenty, and the caller sends to all again and again."""
     workload = {"recipients_per_message": 20, "unknown": [7], "resend": "all", "resends": 14}
-    responses = sent({"workload": workload}, engine).responses
+    responses = sent(engine, workload=workload).responses
     assert (responses["copies_max"], responses["person_duplicates"]) == (15, 19)
     assert (responses["recipients"], responses["delivered"]) == (300, 285)
 
@@ -167,7 +146,7 @@ def test_who_fits_the_limit_gets_every_resend_and_the_others_nothing(engine: str
         "client": {"strategy": "send-cursor"},
         "server": {"recipient_limit": 2},
     }
-    output = sent(tables, engine)
+    output = sent(engine, **tables)
     copies = [0] * 5
     for row in output.recipients:
         copies[row.origin] += row.accepted
@@ -178,12 +157,12 @@ def test_who_fits_the_limit_gets_every_resend_and_the_others_nothing(engine: str
 def test_a_resend_to_the_failed_ones_alone_gives_nobody_a_second_copy(engine: str) -> None:
     workload = {"recipients_per_message": 5, "resend": "failed", "resends": 3}
     tables = {"workload": workload, "client": {"strategy": "send-cursor"}, "server": {"recipient_limit": 2}}
-    responses = sent(tables, engine).responses
+    responses = sent(engine, **tables).responses
     assert (responses["delivered"], responses["copies_max"], responses["person_duplicates"]) == (5, 1, 0)
 
 
 def test_nobody_gets_a_copy_where_all_are_unknown(engine: str) -> None:
-    responses = sent({"workload": {"recipients_per_message": 5, "unknown_share": 1.0}}, engine).responses
+    responses = sent(engine, workload={"recipients_per_message": 5, "unknown_share": 1.0}).responses
     assert (responses["copies_max"], responses["person_duplicates"]) == (0, 0)
 
 
@@ -194,7 +173,7 @@ def test_copies_of_a_sender_that_repeats_itself_add_up_over_resends(engine: str)
         "client": {"preset": "exim-4.94"},
         "server": {"limit_kind": "first-domain-only", "overflow_reply": "452 4.5.3"},
     }
-    output = sent(tables, engine)
+    output = sent(engine, **tables)
     first = {row.message: row.resend_of if row.resend_of >= 0 else row.message for row in output.recipients}
     copies: dict[tuple[int, int], int] = {}
     for row in output.recipients:

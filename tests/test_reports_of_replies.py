@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from functools import partial
 
+import drivers
 import pytest
-from live_pair import ledger, pair
+from drivers import driver
+from live_pair import ledger
 
 from simsmtp import Scenario
-from simsmtp.engines import run_replication
 from simsmtp.errors import InputError
-from simsmtp.model.plan import plan_of
 from simsmtp.protocol.commands import Verb
 from simsmtp.rows.records import Output
+
+__all__ = ["driver"]
 
 LIBRARY = {"preset": "smtplib", "expiry_s": 0.0}
 
 
-@pytest.fixture(params=["reference", "compiled", "wire"])
-def driver(request: pytest.FixtureRequest) -> str:
-    """Return what a scenario is run by; each test that asks runs on both engines and over a real socket."""
-    if request.param == "compiled":
-        pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
-    return str(request.param)
-
-
-def sent(driver: str, **tables: Any) -> Output:
-    """Run the tables' scenario once and return all that is known of it."""
-    scenario = Scenario.from_dict(tables)
-    if driver == "wire":
-        return pair(scenario).delivered.output
-    return run_replication(plan_of(scenario), engine=driver, recipients=True, dialogue=driver != "compiled")
+sent = partial(drivers.sent, dialogue=True)
 
 
 def were_heard(found: Output, expected: dict[tuple[str, int], int]) -> bool:

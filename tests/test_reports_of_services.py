@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import drivers
 import pytest
+from drivers import ENGINES
 from helpers import ledger
 
-from simsmtp import Scenario
-from simsmtp.engines import run_replication
-from simsmtp.model.plan import plan_of
 from simsmtp.rows.records import Responses
-
-ENGINES = ("reference", "compiled")
 
 
 def sent(
     engine: str, client: str, server: str | dict[str, Any], messages: int, recipients: int, **more: Any
 ) -> Responses:
     """Return the responses of messages from a preset to a preset, or to a table of keys."""
-    if engine == "compiled":
-        pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
-    scenario = Scenario.from_dict({
-        "workload": {"messages": messages, "recipients_per_message": recipients},
-        "client": {"preset": client} | more,
-        "server": {"preset": server} if isinstance(server, str) else server,
-    })  # fmt: skip
-    return run_replication(plan_of(scenario), engine=engine).responses
+    return drivers.sent(
+        engine,
+        workload={"messages": messages, "recipients_per_message": recipients},
+        client={"preset": client} | more,
+        server={"preset": server} if isinstance(server, str) else server,
+    ).responses
 
 
 @pytest.mark.parametrize("engine", ENGINES)

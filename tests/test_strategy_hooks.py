@@ -6,12 +6,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import drivers
 import pytest
+from drivers import DRIVERS, need
 from generated_scenarios import scenarios
 from helpers import few
 from hypothesis import given
 from hypothesis import strategies as st
-from live_pair import ledger, pair
+from live_pair import ledger
 from study_files import own_registry
 
 import simsmtp
@@ -27,7 +29,6 @@ from simsmtp.theory.closed_form_domain import why_no_closed_form
 
 __all__ = ["own_registry"]
 pytestmark = pytest.mark.usefixtures("own_registry")
-DRIVERS = ("reference", "compiled", "wire")
 needs_numba = pytest.mark.usefixtures("numba")
 
 
@@ -95,13 +96,11 @@ def sent(driver: str, on_data: Hook | None = None, on_final: Hook | None = None,
     tables["client"] = {"strategy": "own", "retry_initial_s": 0.5, "retry_max_s": 0.5, "expiry_s": 0.75} | tables.get(
         "client", {}
     )
-    scenario = Scenario.from_dict({"network": {"rtt_ms": 0.0}, **tables})  # as on the loopback
-    if driver == "wire":
-        return pair(scenario).delivered.output
-    if driver == "compiled":
-        pytest.importorskip("numba", reason="the compiled engine needs numba: pip install 'simsmtp[fast]'")
-        assert choose_engine(plan_of(scenario), "compiled", at_stake=10**9).engine == "compiled"
-    return run_replication(plan_of(scenario), engine=driver, recipients=True)
+    tables = {"network": {"rtt_ms": 0.0}, **tables}  # as on the loopback
+    if need(driver) == "compiled":
+        plan = plan_of(Scenario.from_dict(tables))
+        assert choose_engine(plan, "compiled", at_stake=10**9).engine == "compiled"
+    return drivers.sent(driver, **tables)
 
 
 @needs_numba
