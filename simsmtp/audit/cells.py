@@ -6,14 +6,14 @@ from itertools import product
 from typing import NamedTuple
 
 from simsmtp.model.scenario import Scenario
+from simsmtp.model.server_table import KINDS_BY_GROUP
 from simsmtp.protocol.wire import AddressBook
 
 ADDRESS_CHARS = 25
 DOMAINS = 2
 REPLIES = ("452 4.5.3", "552 5.5.3", "451 4.5.3", "455 4.5.3", "550 5.5.3", "421 4.3.2")
-BY_GROUP = ("group", "first-group-only")
-"""Kinds that a cell may have and that no matrix tries: to a sender they are as those by domain."""
 KINDS = ("transaction", "domain", "first-domain-only")
+"""Kinds that a matrix tries; a cell may have those by group as well, which to a sender are as those by domain."""
 LIMIT = 100
 NO_CAP = 1000
 RETRY_S = 2.0
@@ -77,7 +77,7 @@ class Cell(NamedTuple):
                 "workload": {
                     "recipients_per_message": self.recipients,
                     "domains": DOMAINS,
-                    "groups": DOMAINS if self.kind in BY_GROUP else 1,
+                    "groups": DOMAINS if self.kind in KINDS_BY_GROUP else 1,
                     "address_chars": ADDRESS_CHARS,
                 },
                 "client": {"preset": client, **lifted} if client else {},

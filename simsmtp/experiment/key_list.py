@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from pydantic import BaseModel, BeforeValidator
@@ -88,13 +89,11 @@ def list_keys(wanted: Sequence[str] = (), *, inner: bool = False) -> list[Key]:
     InputError
         If none of the words is anywhere.
     """
-    scenario = _of(_SCENARIO, "scenario", inner=inner or bool(wanted))
     if not wanted:
-        return scenario
-    known = [*scenario, *_of(_EXPERIMENT, "", inner=True)]
-    if found := dict.fromkeys(one for word in wanted for one in _found(word, known)):
+        return _of(_SCENARIO, "scenario", inner=inner)
+    if found := dict.fromkeys(one for word in wanted for one in _found(word)):
         return list(found)
-    word, names = wanted[0], [one.key for one in known]
+    word, names = wanted[0], [one.key for one in _searched()]
     tables = dict.fromkeys(name.partition(".")[0] for name in names)
     close = closest(word, [*names, *(name.rpartition(".")[2] for name in names)])
     hint = f", did you mean {close!r}?" if close and not closest(word, tuple(tables)) else ""
@@ -103,14 +102,19 @@ def list_keys(wanted: Sequence[str] = (), *, inner: bool = False) -> list[Key]:
 
 def found_nowhere(wanted: Sequence[str]) -> list[str]:
     """Return those of some words that are in no key's name or meaning."""
-    known = [*_of(_SCENARIO, "scenario", inner=True), *_of(_EXPERIMENT, "", inner=True)]
-    return [word for word in wanted if not _found(word, known)]
+    return [word for word in wanted if not _found(word)]
 
 
-def _found(word: str, keys: Sequence[Key]) -> list[Key]:
+@cache
+def _searched() -> tuple[Key, ...]:
+    """Return every key that words are looked for in; reading them off the models takes longer than to search them."""
+    return (*_of(_SCENARIO, "scenario", inner=True), *_of(_EXPERIMENT, "", inner=True))
+
+
+def _found(word: str) -> list[Key]:
     meant = re.compile(rf"\b{re.escape(word)}", re.IGNORECASE)
-    by_name = [one for one in keys if _begins(word, one.key)]
-    return by_name or [one for one in keys if meant.search(one.meaning)]
+    by_name = [one for one in _searched() if _begins(word, one.key)]
+    return by_name or [one for one in _searched() if meant.search(one.meaning)]
 
 
 def _begins(word: str, key: str) -> bool:

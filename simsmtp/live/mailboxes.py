@@ -105,7 +105,7 @@ class Mailboxes:
     def lost(self, sender: str) -> Lost:
         """Return where the transaction that MAIL is about to begin loses its connection."""
         shares = self._losses
-        if not any(shares[1:]):
+        if not shares.in_transactions:
             return Lost.NOWHERE
         transaction, entity = self._transactions.get(sender, 0), message_of(sender)
         command, text, behind = (

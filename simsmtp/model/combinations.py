@@ -9,7 +9,7 @@ from simsmtp.model.limits import check_limits
 from simsmtp.model.loss_tables import check_losses, check_timeouts
 from simsmtp.model.numbers import number_text
 from simsmtp.model.rate_limits import check_client_rate, check_rate_limits
-from simsmtp.model.server_table import check_command_limit, check_limit_place, check_replies
+from simsmtp.model.server_table import KINDS_BY_GROUP, check_command_limit, check_limit_place, check_replies
 from simsmtp.protocol.replies import parse_reply
 from simsmtp.strategies.registry import find_strategy
 from simsmtp.strategies.reply_class import ReplyClass, classify
@@ -164,14 +164,11 @@ def _check_unknown(workload: Workload) -> None:
         )
 
 
-_BY_GROUP = ("group", "first-group-only")
-
-
 def _check_groups(scenario: Scenario) -> None:
     """Refuse groups that no server tells apart. One group is as one domain: any server takes it."""
-    groups, named = scenario.workload.groups, " or ".join(f'"{kind}"' for kind in _BY_GROUP)
+    groups, named = scenario.workload.groups, " or ".join(f'"{kind}"' for kind in KINDS_BY_GROUP)
     servers = [scenario.server, *(one.server for one in scenario.destinations)]
-    if groups > 1 and not any(server.limit_kind in _BY_GROUP for server in servers):
+    if groups > 1 and not any(server.limit_kind in KINDS_BY_GROUP for server in servers):
         raise InputError(
             "no server tells groups apart",
             key="workload.groups",
@@ -216,16 +213,12 @@ def _check_path(network: Network, server: Server, where: str) -> None:
                 )
 
 
-_COUNTS_ALL_REFUSALS = ("corrected", "aggregate", "shifted")
-"""Built-in strategies to which refusals that are no limit's make a difference, or none ever does."""
-
-
 def _check_strategy_is_asked(scenario: Scenario) -> None:
     """Refuse a strategy for over-limit replies to RCPT where no RCPT gets one; what a preset says is left alone."""
     client, servers = scenario.client, [one.server for one in scenario.destinations] or [scenario.server]
-    if client.preset is not None or client.strategy in _COUNTS_ALL_REFUSALS:
+    if client.preset is not None or not find_strategy(client.strategy).over_only:
         return
-    if not find_strategy(client.strategy).builtin or any(map(_may_speak_of_limit_at_rcpt, servers)):
+    if any(map(_may_speak_of_limit_at_rcpt, servers)):
         return
     raise InputError(
         f"counts over-limit replies to RCPT, and the server's limit speaks at {servers[0].limit_at}",

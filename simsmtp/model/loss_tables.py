@@ -54,6 +54,11 @@ class LossPlan(NamedTuple):
     dot: float
     reply: float
 
+    @property
+    def in_transactions(self) -> bool:
+        """Whether any transaction may lose its connection."""
+        return self.command > 0 or self.text > 0 or self.dot > 0 or self.reply > 0
+
 
 NO_LOSSES = LossPlan(0.0, 0.0, 0.0, 0.0, 0.0)
 """Nothing is lost."""

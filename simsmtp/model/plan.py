@@ -202,7 +202,7 @@ def _workload(workload: Workload) -> WorkloadPlan:
 def _client(client: Client, address_chars: int) -> ClientPlan:
     by_class = client.overflow if isinstance(client.overflow, dict) else {}
     every = client.overflow if isinstance(client.overflow, str) else "new-connection"
-    strategy, rate = find_strategy(client.strategy), client_rate(client.rate)
+    strategy, rate, timeouts = find_strategy(client.strategy), client_rate(client.rate), timeouts_ns(client.timeout_s)
     return ClientPlan(
         settle=strategy.settle,
         looks_ahead=strategy.looks_ahead,
@@ -237,8 +237,8 @@ def _client(client: Client, address_chars: int) -> ClientPlan:
         reset_before_reuse=client.reset_before_reuse,
         pause=sampler_of(client.pause_ms, 1e6),
         rate=rate,
-        timeouts=timeouts_ns(client.timeout_s),
-        least_timeout_ns=min(timeouts_ns(client.timeout_s)),
+        timeouts=timeouts,
+        least_timeout_ns=min(timeouts),
         all_or_nothing=client.on_refusal == "give-up",
         hooks=Hooks(strategy.on_data, strategy.on_final),
     )

@@ -17,6 +17,8 @@ _REFUSALS = (
     "overflow_reply", "data_after_overflow_reply", "data_failure_reply", "unknown_reply", "greylist_reply",
     "messages_reply", "commands_reply", "sessions_reply",
 )  # fmt: skip
+KINDS_BY_GROUP = ("group", "first-group-only")
+"""Limit kinds that tell recipients apart by `workload.groups`."""
 _GO_ON = 354
 _GREETING = 3
 """Commands of a client that uses STARTTLS, before its first MAIL: EHLO, STARTTLS, EHLO."""

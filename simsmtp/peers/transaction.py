@@ -128,7 +128,12 @@ class Transaction:
     @property
     def _is_empty(self) -> bool:
         """Whether a lone dot is sent in place of the text; BDAT brings the text itself."""
-        return self._data == _DATA and not has_text(self._plan.all_or_nothing, self.tally)
+        return self._data == _DATA and not self._has_text
+
+    @property
+    def _has_text(self) -> bool:
+        """Whether the text is meant for anybody."""
+        return has_text(self._plan.all_or_nothing, self.tally)
 
     @property
     def nothing_committed(self) -> bool:
@@ -164,7 +169,7 @@ class Transaction:
             if self._step < _END and self._must_stop():
                 self._step = _TO_DATA
         if self._data_code == 354:
-            has_content = has_text(self._plan.all_or_nothing, self.tally)  # else a lone dot ends it
+            has_content = self._has_text  # else a lone dot ends it
             if not (self._hooks and has_content and self._drops(self._hooks)):
                 octets = self._message.size if has_content else LONE_DOT_OCTETS
                 began_at = self._clock.now
@@ -248,8 +253,7 @@ class Transaction:
         if not self._hooks:
             return after_final_reply(_DONE, self._final_code or self._data_code)
         if self._said is None:  # it is asked once
-            is_meant = has_text(self._plan.all_or_nothing, self.tally)
-            self._said = said_by(self._hooks, self.tally, self._data_reply, self._final_reply, is_meant)
+            self._said = said_by(self._hooks, self.tally, self._data_reply, self._final_reply, self._has_text)
         return self._said
 
     @property

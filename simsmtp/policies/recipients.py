@@ -24,9 +24,19 @@ def counts_domains(policy: ReplyPolicy, domains: int, groups: int = 1) -> bool:
     return domains > 1 and policy.limit_kind in _BY_DOMAIN
 
 
-def are_alike(policy: ReplyPolicy, domains: int, groups: int = 1) -> bool:
-    """Tell whether all recipients with a mailbox are the same to a server."""
-    return policy.greylist_ns == 0 and not counts_domains(policy, domains, groups)
+def are_alike(policy: ReplyPolicy, domains: int, groups: int = 1, in_order: bool = False) -> bool:
+    """Tell whether all recipients with a mailbox are the same to a server, whenever they come.
+
+    Parameters
+    ----------
+    policy : ReplyPolicy
+        Settings of the receiver.
+    domains, groups : int
+        How many recipients may have.
+    in_order : bool
+        RCPTs are answered in order of time among all sessions.
+    """
+    return policy.greylist_ns == 0 and not in_order and not counts_domains(policy, domains, groups)
 
 
 def room_left(policy: ReplyPolicy, counters: SessionCounters, in_domain: int) -> int:

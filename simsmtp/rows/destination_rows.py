@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simsmtp.protocol.ledger import LEDGER_NAMES
-from simsmtp.rows.histogram import bucket_of, percentiles_ns
-from simsmtp.rows.totals import DELAY_SHARES, DELAYS, REFUSALS, WAITS, false_ndr_rate, ratio, seconds
+from simsmtp.rows.histogram import bucket_of
+from simsmtp.rows.totals import DELAYS, REFUSALS, WAITS, Totals, responses_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from simsmtp.rows.records import DestinationCounts, Output
+
+_OWN = ("recipients", *LEDGER_NAMES, "false_ndr_rate", "rcpt_commands", *DELAYS, *REFUSALS, *WAITS)
+"""The responses that one destination has by itself."""
 
 
 class _Seen:
@@ -65,14 +68,19 @@ def destination_table(outputs: Iterable[Output]) -> DataFrame:
 
 
 def _row(counts: DestinationCounts, seen: _Seen) -> dict[str, object]:
-    recipients = sum(seen.ledger)
-    return {
-        "destination": counts.destination,
-        "recipients": recipients,
-        **dict(zip(LEDGER_NAMES, seen.ledger, strict=True)),
-        "false_ndr_rate": false_ndr_rate(seen.ledger),
-        "rcpt_commands": seen.attempts,
-        **dict(zip(DELAYS, map(seconds, percentiles_ns(seen.delays, DELAY_SHARES)), strict=True)),
-        **dict(zip(REFUSALS, counts.refusals, strict=True)),
-        **{name: ratio(one, recipients, 0.0) for name, one in zip(WAITS, counts.waits_s, strict=True)},
-    }
+    # What one destination has no count of by itself is 0 here, and is not told.
+    totals = Totals(
+        recipients=sum(seen.ledger),
+        ledger=seen.ledger,
+        accepted_once=0,
+        rcpt_commands=seen.attempts,
+        transactions=0,
+        connections=0,
+        round_trips=0,
+        first_connect_ns=-1,
+        last_final_ns=-1,
+        refusals=counts.refusals,
+        waits_s=counts.waits_s,
+    )
+    responses = responses_of(totals, seen.delays)
+    return {"destination": counts.destination, **{name: responses[name] for name in _OWN}}

@@ -105,7 +105,7 @@ def responses_of(totals: Totals, delays: Mapping[int, int]) -> Responses:
     values: Responses = {
         "recipients": totals.recipients,
         **dict(zip(LEDGER_NAMES, totals.ledger, strict=True)),
-        "false_ndr_rate": false_ndr_rate(totals.ledger),
+        "false_ndr_rate": _false_ndr_rate(totals.ledger),
         "rcpt_commands": totals.rcpt_commands,
         "transactions": totals.transactions,
         "connections": totals.connections,
@@ -123,8 +123,7 @@ def responses_of(totals: Totals, delays: Mapping[int, int]) -> Responses:
     return values
 
 
-def false_ndr_rate(ledger: Sequence[int]) -> float:
-    """Return the response of that name for a ledger in the order of `Ledger`."""
+def _false_ndr_rate(ledger: Sequence[int]) -> float:
     wrong = ledger[Ledger.FALSE_NDR] + ledger[Ledger.CONTRADICTORY_NDR]
     finished = sum(ledger[: Ledger.TRUE_NDR])
     return ratio(wrong, finished, 0.0)

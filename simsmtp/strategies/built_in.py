@@ -60,6 +60,8 @@ class BuiltIn(NamedTuple):
         It looks at `Rcpt.decisive`, which has to be looked for.
     trusts_itself : bool
         To have settled somebody is progress to it; to others only an acceptance is, of somebody not accepted before.
+    over_only : bool
+        It differs from the corrected one only where an RCPT gets an over-limit refusal.
     on_data, on_final : callable or None
         See `simsmtp.strategies.hooks`.
     """
@@ -71,6 +73,7 @@ class BuiltIn(NamedTuple):
     split_policies: frozenset[str]
     looks_ahead: bool
     trusts_itself: bool
+    over_only: bool
     on_data: Callable[..., Any] | None = None
     on_final: Callable[..., Any] | None = None
 
@@ -87,6 +90,7 @@ def built_in(
     split_policies: tuple[str, ...] = ("new-connection", "same-session", "bounce"),
     looks_ahead: bool = False,
     trusts_itself: bool = False,
+    over_only: bool = False,
     on_data: Callable[..., Any] | None = None,
     on_final: Callable[..., Any] | None = None,
 ) -> Callable[[Function], Function]:
@@ -94,7 +98,9 @@ def built_in(
 
     def enter(settle: Function) -> Function:
         policies = frozenset(split_policies if split else ())
-        ENTRIES.append(BuiltIn(name, settle, look, split, policies, looks_ahead, trusts_itself, on_data, on_final))
+        ENTRIES.append(
+            BuiltIn(name, settle, look, split, policies, looks_ahead, trusts_itself, over_only, on_data, on_final)
+        )
         return settle
 
     return enter

@@ -106,7 +106,7 @@ def corrected(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     return by_own_reply(rcpt.seen)
 
 
-@built_in("one-stop", look=1, split=lambda met: Split(min(met.over, 1), max(0, met.over - 1), 0))
+@built_in("one-stop", look=1, split=lambda met: Split(min(met.over, 1), max(0, met.over - 1), 0), over_only=True)
 def one_stop(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Keep a flag and the index of the first refusal; later ones fall into the generic 5yz branch: m - 1 fail."""
     if rcpt.seen == _OVER and rcpt.over_rank > 0:
@@ -114,7 +114,7 @@ def one_stop(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     return by_own_reply(rcpt.seen)
 
 
-@built_in("per-read", look=2, split=lambda met: Split(met.reads, met.over - met.reads, 0))
+@built_in("per-read", look=2, split=lambda met: Split(met.reads, met.over - met.reads, 0), over_only=True)
 def per_read(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Raise a counter once per network read that holds a refusal: the last *reads* re-queued, m - reads fail."""
     if rcpt.seen == _OVER and rcpt.over_rank < tally.over - tally.over_reads:
@@ -122,7 +122,12 @@ def per_read(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     return by_own_reply(rcpt.seen)
 
 
-@built_in("send-cursor", look=3, split=lambda met: Split(0, met.over, 0) if met.pipelined else all_requeued(met))
+@built_in(
+    "send-cursor",
+    look=3,
+    split=lambda met: Split(0, met.over, 0) if met.pipelined else all_requeued(met),
+    over_only=True,
+)
 def send_cursor(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Let the next-to-send cursor double as the retry cursor: with pipelining it is past them all, m fail."""
     if rcpt.seen == _OVER and knobs.pipelined:
@@ -130,7 +135,12 @@ def send_cursor(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     return by_own_reply(rcpt.seen)
 
 
-@built_in("send-cursor-silent", look=4, split=lambda met: Split(0, 0, met.over) if met.pipelined else all_requeued(met))
+@built_in(
+    "send-cursor-silent",
+    look=4,
+    split=lambda met: Split(0, 0, met.over) if met.pipelined else all_requeued(met),
+    over_only=True,
+)
 def send_cursor_silent(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """As `send_cursor`, with the refusals taken as done: with pipelining m are lost without an NDR."""
     if rcpt.seen == _OVER and knobs.pipelined:
@@ -152,7 +162,12 @@ def aggregate(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     return _DEFER if rcpt.position < tally.accepted + tally.failed + tally.deferred else _REQUEUE
 
 
-@built_in("budget", look=6, split=lambda met: Split(min(met.over, met.budget), max(0, met.over - met.budget), 0))
+@built_in(
+    "budget",
+    look=6,
+    split=lambda met: Split(min(met.over, met.budget), max(0, met.over - met.budget), 0),
+    over_only=True,
+)
 def budget(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Tolerate at most K refusals per transaction: the first K re-queued, max(0, m - K) fail."""
     if rcpt.seen == _OVER and rcpt.over_rank >= knobs.budget:
@@ -177,6 +192,7 @@ def shifted(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     split_policies=("new-connection",),
     looks_ahead=True,
     trusts_itself=True,
+    over_only=True,
 )
 def first_pending(tally: Tally, rcpt: Rcpt, knobs: Knobs) -> Verdict:
     """Book each reply on the first recipient still pending, and let an over-limit refusal leave it so.

@@ -70,6 +70,11 @@ class Strategy(NamedTuple):
         return self.builtin
 
     @property
+    def over_only(self) -> bool:
+        """Whether it differs from the corrected one only where an RCPT gets an over-limit refusal, for all we know."""
+        return self.name in BUILT_IN and BUILT_IN[self.name].over_only
+
+    @property
     def trusts_itself(self) -> bool:
         """Whether to have settled somebody is progress to it."""
         return self.name in BUILT_IN and BUILT_IN[self.name].trusts_itself

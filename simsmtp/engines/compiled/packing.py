@@ -285,14 +285,13 @@ def _service(plan: Plan, destination: DestinationPlan) -> list[tuple[int, int, b
 
 def _is_in_bulk(plan: Plan, destination: DestinationPlan) -> bool:
     """Tell whether RCPTs sure of their answer can be worked out together: served one by one, no faster than sent."""
-    service_ns, sends_ns, in_order = _service(plan, destination)[Verb.RCPT]
-    alike = are_alike(destination.server.policy, plan.workload.domains, plan.workload.groups) and not in_order
-    return alike and destination.server.workers == 0 and sends_ns <= service_ns
+    service_ns, sends_ns, _ = _service(plan, destination)[Verb.RCPT]
+    return destination.server.workers == 0 and sends_ns <= service_ns
 
 
 def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
     server, path, work = destination.server, destination.path, plan.workload
-    alike = are_alike(server.policy, work.domains, work.groups) and not server.decides_in_order[Verb.RCPT]
+    alike = are_alike(server.policy, work.domains, work.groups, server.decides_in_order[Verb.RCPT])
     values = {
         **server.policy._asdict(),
         **{name: getattr(server.offered, name) for name in ("pipelining", "chunking", "mailmax", "rcptmax")},
@@ -303,7 +302,7 @@ def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
         **{name: getattr(server, name) for name in SERVER_NUMBERS},
         "sessions_limit": server.sessions,
         "are_alike": alike and not plan.client.needs_company,
-        "in_bulk": _is_in_bulk(plan, destination),
+        "in_bulk": alike and _is_in_bulk(plan, destination),
         **_tcp(path.tcp),
         "counts_domains": counts_domains(server.policy, work.domains, work.groups),
         "delay_ns": _constant(path.one_way),
@@ -314,7 +313,7 @@ def _lane(plan: Plan, destination: DestinationPlan) -> tuple[float, ...]:
         "rates": len(server.rate_limits),
         "first_rate": sum(len(one.server.rate_limits) for one in plan.destinations[: destination.number]),
         "rate_level": new_state(plan.client.rate.limit).level,
-        "loses": any(path.losses[1:]),
+        "loses": path.losses.in_transactions,
         "in_order": any(server.decides_in_order),
         **{f"lost_{name}": share for name, share in path.losses._asdict().items()},
     }

@@ -75,7 +75,7 @@ class Draws:
         self._plan = plan
         self._open: dict[tuple[int, int, int], Stream] = {}
         self.constant_service = plan.server.constant_service
-        self.loses = any(plan.path.losses[1:])
+        self.loses = plan.path.losses.in_transactions
         self.refuses_texts = plan.server.data_failure_share > 0
 
     def delays(self, purpose: Purpose, connection: int) -> Delays:

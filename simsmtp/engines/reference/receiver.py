@@ -52,8 +52,7 @@ class Receiver:
         self.plan = plan
         self.domains, self.groups = domains, groups
         self.is_contended = plan.server.workers > 0
-        in_order = plan.server.decides_in_order[Verb.RCPT]
-        self.are_alike = are_alike(plan.server.policy, domains, groups) and not in_order
+        self.are_alike = are_alike(plan.server.policy, domains, groups, plan.server.decides_in_order[_RCPT])
         self.rates = Rates(plan.server.rate_limits)
         self.first_seen_ns: dict[tuple[int, int], int] = {}
         self._clock = clock

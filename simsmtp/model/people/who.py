@@ -67,8 +67,9 @@ People = Drawn | Named
 def people_of(plan: WorkloadPlan, streams: Streams, message: int) -> People | None:
     """Return who the recipients of an original message are; None where everybody is new."""
     if plan.population:
-        draws = streams.uniforms(Purpose.PEOPLE, message, 2)
-        return Drawn(*permutation(draws[0], draws[1], plan.population), plan.population, plan.domains)
+        first, second = streams.uniforms(Purpose.PEOPLE, message, 2)
+        size = plan.population
+        return Drawn(multiplier_of(first, size), offset_of(second, size), size, plan.domains)
     if not plan.trace or not plan.trace[message].persons:
         return None
     line = plan.trace[message]
@@ -85,11 +86,6 @@ def people_of(plan: WorkloadPlan, streams: Streams, message: int) -> People | No
 def book_of(plan: WorkloadPlan, chars: int) -> AddressBook:
     """Return the addresses, of so many characters, of everybody to whom something is sent."""
     return AddressBook(chars, plan.domains, plan.person_domains, plan.recipient_factor if plan.trace else 1)
-
-
-def permutation(first: float, second: float, population: int) -> tuple[int, int]:
-    """Return multiplier and offset of the permutation that two draws choose."""
-    return multiplier_of(first, population), offset_of(second, population)
 
 
 def local_domains(persons: tuple[int, ...], domains: tuple[int, ...]) -> tuple[int, ...]:
